@@ -1,0 +1,42 @@
+"""
+The proxy's routing table, pushed to it as one file.
+
+Whoever changes what runs where publishes the whole table again; the proxy notices by the file's change, so a request
+never asks the emulators or the ledger.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from emulator.model import Api, ProcessId, Route
+from emulator.process import write_atomically
+
+ROUTES_FILE = "routes.json"
+
+
+def publish_routes(path: Path, routes: Sequence[Route]) -> None:
+    """Replace the table at *path*; order is the promotion order."""
+    write_atomically(path, json.dumps([asdict(route) for route in routes], indent=1).encode())
+
+
+def load_routes(path: Path) -> Mapping[str, Route]:
+    """
+    Environment name to route, in promotion order.
+
+    Raises:
+        FileNotFoundError: Nothing was ever published.
+    """
+    return {
+        content["environment"]: Route(
+            **{
+                **content,
+                "process": ProcessId(**content["process"]) if content["process"] else None,
+                "apis": tuple(Api(**api) for api in content["apis"]),
+            }
+        )
+        for content in json.loads(path.read_bytes())
+    }
