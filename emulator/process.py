@@ -31,6 +31,7 @@ HOST = "127.0.0.1"
 LOG_FILE = "server.log"
 _RECORD_FILE = "server.json"
 _LOCK_FILE = "lock"
+_PORT_FILE = "port"
 _BACKLOG = 512
 
 
@@ -99,6 +100,22 @@ def read_record(folder: Path) -> ServerRecord | None:
         return None
 
 
+def last_port(folder: Path) -> int | None:
+    """The port of the server of *folder* when it last ran, so that its address can survive a restart."""
+    try:
+        return int((folder / _PORT_FILE).read_text())
+    except (OSError, ValueError):
+        return None
+
+
+def record_age(folder: Path) -> float:
+    """Seconds since the server of *folder* started."""
+    try:
+        return time.time() - (folder / _RECORD_FILE).stat().st_mtime
+    except FileNotFoundError:
+        return 0.0
+
+
 def write_record(folder: Path, *, port: int, settings: Mapping[str, str]) -> None:
     """Say which process serves *folder*: called by the server itself, before it does anything slow."""
     pid = os.getpid()
@@ -141,6 +158,7 @@ def spawn(
         except BlockingIOError as error:
             raise NotReady(f"another server already runs in {folder}") from error
         (folder / _RECORD_FILE).unlink(missing_ok=True)
+        (folder / _PORT_FILE).write_text(str(listener.getsockname()[1]))
         return subprocess.Popen(
             [sys.executable, "-m", module, "--folder", str(folder), "--listen-fd", str(listener.fileno()), *arguments],
             cwd=folder,

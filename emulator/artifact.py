@@ -1,0 +1,244 @@
+"""
+Build a service into an artifact, and keep artifacts by what they are.
+
+The same source gives the same digest in any folder, umask, locale and time: entries are sorted, times and modes fixed,
+and archives stored uncompressed, because zlib's output differs between its versions.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+from emulator.errors import ArtifactError, ConfigError
+from emulator.events import Emit, Event
+from emulator.model import STATE_FOLDER, Artifact, Code, Project
+from emulator.process import write_atomically
+from emulator.template import LocalCode, inline_definitions, local_code, point_at_code, read_template
+
+# One name in every environment, so that the template is the same everywhere; each has its own account.
+BUCKET = "multistack-artifacts"
+_EPOCH = (1980, 1, 1, 0, 0, 0)
+_LEFT_OUT = {STATE_FOLDER, "__pycache__", ".git", ".venv", ".aws-sam", ".pytest_cache", ".mypy_cache", ".DS_Store"}
+_MANIFEST = "artifact.json"
+
+
+def build(project: Project, store: ArtifactStore, *, emit: Emit) -> Artifact:
+    """
+    Build the service of *project* and store it.
+
+    Raises:
+        ConfigError: The template is no template, or names code that is not there.
+        ArtifactError: Dependencies can't be installed, or the disk is full.
+    """
+    folder = project.template.parent
+    template = read_template(project.template)
+    sources = list(local_code(template, folder))
+    for source in sources:
+        check_source(source, project.template)
+    try:
+        with tempfile.TemporaryDirectory(dir=store.work_folder()) as work:
+            archives = _archives(sources, Path(work), store, emit=emit)
+            keys = {logical_id: _key(sha256) for logical_id, (_, sha256) in archives.items()}
+            return store.add(point_at_code(inline_definitions(template, folder), keys, bucket=BUCKET), archives)
+    except OSError as error:
+        raise ArtifactError(
+            f"can't build {project.service}: {error.strerror} ({error.filename or project.state})",
+            hint="free some space, then run the same command again; nothing was recorded",
+        ) from error
+
+
+def check_source(source: LocalCode, template: Path) -> None:
+    """
+    Refuse code that can't run before anything is built.
+
+    Raises:
+        ConfigError: The folder is missing, or a Python function's handler file is not in it.
+    """
+    if not source.path.exists():
+        raise ConfigError(f"{template}: the code of {source.logical_id} is missing: {source.path} does not exist")
+    if source.type.endswith("::Function") and str(source.runtime).startswith("python") and source.path.is_dir():
+        module, dot, function = str(source.handler).rpartition(".")
+        if not dot or not function:
+            raise ConfigError(f"{template}: Handler of {source.logical_id} is not <module>.<function>: {source.handler}")
+        stem = source.path / module.replace(".", "/")
+        if not stem.with_suffix(".py").exists() and not (stem / "__init__.py").exists():
+            raise ConfigError(
+                f"{template}: handler {source.handler} of {source.logical_id} is missing: no {stem.with_suffix('.py')}"
+            )
+
+
+def _archives(
+    sources: list[LocalCode], work: Path, store: ArtifactStore, *, emit: Emit
+) -> dict[str, tuple[Path, str]]:
+    """Logical id to (zip, its SHA-256); functions that share a folder share one zip."""
+    by_path: dict[Path, tuple[Path, str]] = {}
+    for number, source in enumerate(sources):
+        if source.path not in by_path:
+            emit(Event(None, "building", source.path.name))
+            archive = work / f"{number}.zip"
+            write_zip(archive, _contents(source, work / str(number), store, emit=emit))
+            by_path[source.path] = (archive, sha256_of(archive))
+    return {source.logical_id: by_path[source.path] for source in sources}
+
+
+def _contents(source: LocalCode, work: Path, store: ArtifactStore, *, emit: Emit) -> Mapping[str, Path]:
+    """Archive name to file: the source's own files win over its dependencies'."""
+    if source.path.is_file():
+        if source.path.suffix == ".zip":
+            return _unpacked(source.path, work)
+        return {source.path.name: source.path}
+    own = dict(files_of(source.path))
+    requirements = source.path / "requirements.txt"
+    if not _requires_anything(requirements):
+        return own
+    from emulator.dependencies import install
+
+    return {**dict(files_of(install(requirements, source, store.dependencies_folder(), emit=emit))), **own}
+
+
+def _unpacked(archive: Path, work: Path) -> Mapping[str, Path]:
+    try:
+        with zipfile.ZipFile(archive) as content:
+            content.extractall(work)
+    except zipfile.BadZipFile as error:
+        raise ArtifactError(f"{archive} is not a zip archive") from error
+    return dict(files_of(work))
+
+
+def _requires_anything(requirements: Path) -> bool:
+    try:
+        lines = requirements.read_text(errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(line.strip() and not line.strip().startswith("#") for line in lines)
+
+
+def files_of(folder: Path) -> Iterator[tuple[str, Path]]:
+    """Every file below *folder* that belongs to the service, as (posix name, path); links are followed, loops not."""
+    seen: set[Path] = set()
+    for root, folders, files in os.walk(folder, followlinks=True):
+        real = Path(root).resolve()
+        if real in seen:
+            folders.clear()
+            continue
+        seen.add(real)
+        folders[:] = sorted(name for name in folders if name not in _LEFT_OUT)
+        for name in sorted(files):
+            path = Path(root) / name
+            if name not in _LEFT_OUT and path.suffix != ".pyc" and path.is_file():
+                yield path.relative_to(folder).as_posix(), path
+
+
+def write_zip(archive: Path, contents: Mapping[str, Path]) -> None:
+    """A zip whose bytes depend on names, bytes and the executable bit, and on nothing else."""
+    with zipfile.ZipFile(archive, "w", zipfile.ZIP_STORED) as output:
+        for name in sorted(contents):
+            info = zipfile.ZipInfo(name, _EPOCH)
+            executable = contents[name].stat().st_mode & 0o100
+            info.create_system = 3  # Unix, whatever builds it
+            info.external_attr = (0o100755 if executable else 0o100644) << 16
+            output.writestr(info, contents[name].read_bytes())
+
+
+def sha256_of(path: Path) -> str:
+    """Hex digest of a file."""
+    with path.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def code_sha256(hex_digest: str) -> str:
+    """A hex digest as Lambda writes it in ``CodeSha256``."""
+    return base64.b64encode(bytes.fromhex(hex_digest)).decode()
+
+
+def _key(sha256: str) -> str:
+    return f"code/{sha256}.zip"
+
+
+def key_of(code: Code) -> str:
+    """Where *code* lives in the bucket of every environment."""
+    return _key(code.sha256)
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+class ArtifactStore:
+    """
+    Artifacts in a folder, one folder per digest. What is read is hashed again; nothing is ever changed.
+
+    Args:
+        folder: Made when first needed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def work_folder(self) -> Path:
+        """A folder on the same file system, for unfinished builds; older leftovers in it are removed."""
+        folder = self._folder / "tmp"
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True, exist_ok=True)
+        return folder
+
+    def dependencies_folder(self) -> Path:
+        """Where installed dependencies are kept between builds."""
+        return self._folder / "dependencies"
+
+    def add(self, template: Mapping[str, object], archives: Mapping[str, tuple[Path, str]]) -> Artifact:
+        """
+        Keep a build; the same build twice is one artifact.
+
+        Args:
+            archives: Logical id to (zip, its SHA-256).
+        """
+        functions: dict[str, list[str]] = {}
+        for logical_id, (_, sha256) in archives.items():
+            functions.setdefault(sha256, []).append(logical_id)
+        manifest = json.dumps({"template": template, "code": functions}, sort_keys=True).encode()
+        digest = _digest(manifest)
+        folder = self._folder / digest
+        if not (folder / _MANIFEST).exists():
+            (folder / "code").mkdir(parents=True, exist_ok=True)
+            for archive, sha256 in archives.values():
+                shutil.copyfile(archive, folder / _key(sha256))
+            # Last, and in one step: an artifact with a manifest is whole.
+            write_atomically(folder / _MANIFEST, manifest)
+        return self.open(digest)
+
+    def open(self, digest: str) -> Artifact:
+        """
+        The artifact of *digest*.
+
+        Raises:
+            ArtifactError: It is not here, or its bytes no longer match the digest.
+        """
+        folder = self._folder / digest
+        try:
+            manifest = (folder / _MANIFEST).read_bytes()
+            content = json.loads(manifest) if _digest(manifest) == digest else None
+            code = tuple(
+                Code(path=folder / _key(sha256), sha256=sha256, functions=tuple(functions))
+                for sha256, functions in (content["code"].items() if content else ())
+            )
+            intact = content is not None and all(sha256_of(one.path) == one.sha256 for one in code)
+        except OSError as error:
+            raise ArtifactError(
+                f"artifact {digest[:12]} is not in {self._folder}: {error.strerror}",
+                hint="run `multistack deploy` to build and deploy the current source",
+            ) from error
+        if content is None or not intact:
+            raise ArtifactError(
+                f"artifact {digest[:12]} was changed after it was built; its bytes no longer match its digest",
+                hint=f"remove {folder} and run `multistack deploy`",
+            )
+        return Artifact(digest=digest, template=content["template"], code=code)

@@ -1,0 +1,80 @@
+"""Install a function's ``requirements.txt`` with aws-lambda-builders, once per content."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+import platform
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+from emulator.errors import ArtifactError
+from emulator.events import Emit, Event
+from emulator.template import LocalCode
+
+
+def install(requirements: Path, source: LocalCode, cache: Path, *, emit: Emit) -> Path:
+    """
+    A folder with what *requirements* asks for, for the interpreter that runs the embedded emulator's functions.
+
+    Args:
+        cache: Kept between builds, so that a code change needs no package index.
+
+    Raises:
+        ArtifactError: A requirement does not exist, can't be downloaded, or has no wheel and can't be built.
+    """
+    folder = cache / _key(requirements)
+    if folder.exists():
+        return folder
+    emit(Event(None, "installing", f"{requirements.parent.name}/requirements.txt"))
+    cache.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=cache) as work:
+        built = Path(work) / "built"
+        _run_builder(requirements, source, Path(work), built)
+        (built / requirements.name).unlink(missing_ok=True)
+        try:
+            built.rename(folder)
+        except OSError:
+            if not folder.exists():  # else another command finished the same install first
+                raise
+    return folder
+
+
+def _key(requirements: Path) -> str:
+    """Changes with what would be installed: the requirement files, the interpreter, the platform."""
+    parts = [sys.implementation.cache_tag or "", sys.platform, platform.machine()]
+    parts += [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(requirements.parent.glob("*.txt"))]
+    return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:32]
+
+
+def _run_builder(requirements: Path, source: LocalCode, work: Path, built: Path) -> None:
+    from aws_lambda_builders.architecture import ARM64, X86_64
+    from aws_lambda_builders.builder import LambdaBuilder
+    from aws_lambda_builders.exceptions import LambdaBuilderError
+
+    # It would copy the source along: give it a folder with the requirements alone.
+    alone = work / "source"
+    alone.mkdir()
+    (work / "scratch").mkdir()
+    for file in requirements.parent.glob("*.txt"):
+        shutil.copyfile(file, alone / file.name)
+    logging.getLogger("aws_lambda_builders").setLevel(logging.CRITICAL)
+    try:
+        LambdaBuilder(language="python", dependency_manager="pip", application_framework=None).build(
+            str(alone),
+            str(built),
+            str(work / "scratch"),
+            str(alone / requirements.name),
+            runtime=f"python3.{sys.version_info.minor}",
+            executable_search_paths=[str(Path(sys.executable).parent)],
+            architecture=ARM64 if platform.machine() in ("arm64", "aarch64") else X86_64,
+        )
+    except LambdaBuilderError as error:
+        lines = [line for line in str(error).splitlines() if line.strip()]
+        raise ArtifactError(
+            f"can't install {requirements} for {source.logical_id}: {lines[-1] if lines else type(error).__name__}",
+            hint="check the names and versions in it; pip needs a package index the first time",
+            details=lines[:-1],
+        ) from error

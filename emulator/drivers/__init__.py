@@ -1,0 +1,1 @@
+"""What runs an environment's emulator. Every driver passes one contract test."""

@@ -1,0 +1,142 @@
+"""A MiniStack process per environment: needs no Docker."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+from emulator import process
+from emulator.endpoint import health
+from emulator.errors import NotReady
+from emulator.model import Endpoint, Environment, Instance, Project, Status
+
+_MODULE = "emulator.drivers.launcher"
+# Clear of LocalStack's 4566 and 4510-4559, so that both can run.
+_PORTS = range(4600, 5000)
+# Seconds in which a process that doesn't answer yet counts as starting.
+_STARTING = 20.0
+_STATE = "state"
+_TEMPORARY = "tmp"
+
+
+class EmbeddedDriver:
+    """
+    Runs the embedded emulators of one project.
+
+    Args:
+        path: The ``PATH`` that emulators get; where they find a Node for Node functions.
+    """
+
+    def __init__(self, project: Project, *, path: str) -> None:
+        self._project = project
+        self._path = path
+
+    def observe(self, environment: Environment) -> Instance:
+        """See :class:`emulator.drivers.base.Driver`."""
+        folder = self._folder(environment)
+        record = process.read_record(folder)
+        if not process.is_running(folder):
+            gone = f"emulator (pid {record.process.pid}) is gone" if record else ""
+            return Instance(environment=environment.name, status=Status.STOPPED, reason=gone)
+        if record is None:
+            return Instance(environment=environment.name, status=Status.STARTING, reason="emulator is starting")
+        endpoint = Endpoint(
+            environment=environment.name,
+            url=f"http://{process.HOST}:{record.port}",
+            account_id=record.settings["account_id"],
+            region=record.settings["region"],
+        )
+        status, reason = Status.READY, ""
+        if health(endpoint, timeout=1.0) is None:
+            starting = process.record_age(folder) < _STARTING
+            status = Status.STARTING if starting else Status.UNHEALTHY
+            reason = f"emulator (pid {record.process.pid}) does not answer"
+        return Instance(
+            environment=environment.name, status=status, endpoint=endpoint, process=record.process, reason=reason
+        )
+
+    def start(self, environment: Environment) -> Endpoint:
+        """See :class:`emulator.drivers.base.Driver`."""
+        folder = self._folder(environment)
+        try:
+            (folder / _TEMPORARY).mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise NotReady(f"environment {environment.name}: can't write {folder}: {error.strerror}") from error
+        with process.listen(
+            port=environment.port, candidates=self._candidates(folder), purpose=f"environment {environment.name}"
+        ) as listener:
+            port = listener.getsockname()[1]
+            process.spawn(
+                _MODULE,
+                folder=folder,
+                listener=listener,
+                arguments=[
+                    f"--port={port}",
+                    f"--account-id={environment.account_id}",
+                    f"--region={environment.region}",
+                ],
+                environ=self._environ(environment, folder=folder, port=port),
+            )
+        return Endpoint(
+            environment=environment.name,
+            url=f"http://{process.HOST}:{port}",
+            account_id=environment.account_id,
+            region=environment.region,
+        )
+
+    def stop(self, environment: Environment) -> bool:
+        """See :class:`emulator.drivers.base.Driver`."""
+        folder = self._folder(environment)
+        stopped = process.stop(folder, grace=10.0)
+        # Lambda workers unpack their code there; killed ones leave it behind.
+        shutil.rmtree(folder / _TEMPORARY, ignore_errors=True)
+        return stopped
+
+    def erase(self, environment: Environment) -> None:
+        """See :class:`emulator.drivers.base.Driver`."""
+        folder = self._folder(environment)
+        if (folder / _STATE).exists():
+            shutil.rmtree(folder / _STATE)
+
+    def logs(self, environment: Environment, *, tail: int) -> list[str]:
+        """See :class:`emulator.drivers.base.Driver`."""
+        try:
+            text = (self._folder(environment) / process.LOG_FILE).read_text(errors="replace")
+        except FileNotFoundError:
+            return []
+        return text.splitlines()[-tail:]
+
+    def _folder(self, environment: Environment) -> Path:
+        return self._project.environment_state(environment.name)
+
+    def _candidates(self, folder: Path) -> list[int]:
+        """The port it had before comes first, so that an endpoint survives a restart."""
+        before = process.last_port(folder)
+        return ([before] if before in _PORTS else []) + [port for port in _PORTS if port != before]
+
+    def _environ(self, environment: Environment, *, folder: Path, port: int) -> Mapping[str, str]:
+        """All that the emulator, and so the functions in it, see of this machine."""
+        return {
+            "PATH": self._path,
+            "HOME": str(folder),
+            "TMPDIR": str(folder / _TEMPORARY),
+            "LANG": "C.UTF-8",
+            "PYTHONUNBUFFERED": "1",
+            "MINISTACK_ACCOUNT_ID": environment.account_id,
+            "MINISTACK_REGION": environment.region,
+            "MINISTACK_HOST": process.HOST,
+            "GATEWAY_PORT": str(port),
+            "PERSIST_STATE": "1",
+            "STATE_DIR": str(folder / _STATE),
+            "S3_PERSIST": "1",
+            "S3_DATA_DIR": str(folder / _STATE / "s3"),
+            # Listeners of their own on fixed ports, which a second environment could not open.
+            "IOT_MTLS_ENABLED": "0",
+            "SFTP_ENABLED": "0",
+            # A Docker engine of the machine is not ours to use.
+            "DOCKER_HOST": "unix:///nonexistent",
+            "AWS_ACCESS_KEY_ID": environment.account_id,
+            "AWS_SECRET_ACCESS_KEY": "multistack",
+            "AWS_EC2_METADATA_DISABLED": "true",
+        }

@@ -1,0 +1,58 @@
+"""
+Serve MiniStack on an inherited socket until SIGTERM, then let it save its state.
+
+MiniStack keeps its state in modules, so one process is one account. It is configured by the environ that
+``emulator.drivers.embedded`` gives to this process.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import logging
+import signal
+from pathlib import Path
+
+from emulator import process
+
+
+def main() -> None:
+    """Parse the driver's arguments and serve."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--listen-fd", type=int, required=True)
+    parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--account-id", required=True)
+    parser.add_argument("--region", required=True)
+    arguments = parser.parse_args()
+    # Before the slow imports: whoever looks must be able to tell which process holds the folder.
+    process.write_record(
+        arguments.folder,
+        port=arguments.port,
+        settings={"account_id": arguments.account_id, "region": arguments.region},
+    )
+    asyncio.run(_serve(arguments.listen_fd))
+
+
+async def _serve(listen_fd: int) -> None:
+    from hypercorn.asyncio import serve
+    from hypercorn.config import Config
+    from ministack.app import app
+
+    from emulator.drivers.launcher import any_method
+
+    any_method.apply()
+    stopping = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stopping.set)
+    config = Config()
+    config.bind = [f"fd://{listen_fd}"]
+    config.keep_alive_timeout = 75
+    config.graceful_timeout = 1.0
+    config.loglevel = "WARNING"
+    logging.getLogger("hypercorn.error").setLevel(logging.WARNING)
+    await serve(app, config, shutdown_trigger=stopping.wait)
+
+
+if __name__ == "__main__":
+    main()

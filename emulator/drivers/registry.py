@@ -1,0 +1,23 @@
+"""Which driver an environment's name for it means."""
+
+from __future__ import annotations
+
+from emulator.drivers.base import Driver
+from emulator.drivers.embedded import EmbeddedDriver
+from emulator.model import DriverName, Environment, Project
+
+
+class Drivers:
+    """
+    The drivers of one project, made when first needed.
+
+    Args:
+        path: See :class:`emulator.drivers.embedded.EmbeddedDriver`.
+    """
+
+    def __init__(self, project: Project, *, path: str) -> None:
+        self._drivers: dict[DriverName, Driver] = {DriverName.EMBEDDED: EmbeddedDriver(project, path=path)}
+
+    def of(self, environment: Environment) -> Driver:
+        """The driver that *environment* asks for."""
+        return self._drivers[environment.driver]

@@ -1,0 +1,100 @@
+"""An environment's AWS API: clients that can reach nothing else, and its health."""
+
+from __future__ import annotations
+
+import functools
+import http.client
+import json
+import threading
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Protocol
+from urllib.parse import urlsplit
+
+from emulator.errors import NotReady
+from emulator.model import Endpoint
+
+HEALTH_PATH = "/_localstack/health"
+# boto3 loads its service descriptions through one shared session, which is not thread-safe.
+_creating = threading.Lock()
+
+
+class Clock(Protocol):
+    """Time as an argument, so that a test can move it."""
+
+    def monotonic(self) -> float:
+        """Seconds that only grow."""
+
+    def sleep(self, seconds: float, /) -> None:
+        """Let *seconds* pass."""
+
+
+@functools.lru_cache(maxsize=256)
+def client(endpoint: Endpoint, service: str) -> Any:
+    """
+    A boto3 client for *service* of one environment.
+
+    Made through localstack-client, with the account id as access key: emulators take the account from it. No proxy is
+    used and no real credentials are looked for (``config.isolate_process`` sees to the environ).
+    """
+    from botocore.config import Config
+    from localstack_client.session import Session
+
+    parts = urlsplit(endpoint.url)
+    options = Config(proxies={}, connect_timeout=2, read_timeout=60, retries={"total_max_attempts": 1})
+    with _creating:
+        session = Session(
+            aws_access_key_id=endpoint.account_id,
+            aws_secret_access_key="multistack",  # noqa: S106 (emulators check no secret)
+            region_name=endpoint.region,
+            localstack_host=f"{parts.hostname}:{parts.port}",
+        )
+        return session.client(service, config=options)
+
+
+def health(endpoint: Endpoint, *, timeout: float) -> Mapping[str, str] | None:
+    """
+    Service name to state, e.g. ``{"s3": "available"}``, or None when the emulator doesn't answer 200 in time.
+
+    Source:
+        ``GET /_localstack/health`` (LocalStack openapi.yaml; MiniStack answers it too).
+    """
+    parts = urlsplit(endpoint.url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
+    try:
+        connection.request("GET", HEALTH_PATH)
+        response = connection.getresponse()
+        body = response.read()
+        return dict(json.loads(body)["services"]) if response.status == 200 else None
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        return None
+    finally:
+        connection.close()
+
+
+def wait_until_healthy(
+    endpoint: Endpoint, *, timeout: float, clock: Clock = time, give_up: Callable[[], str | None] = lambda: None
+) -> Mapping[str, str]:
+    """
+    Poll the emulator until it reports healthy.
+
+    Args:
+        timeout: Seconds, on a monotonic clock.
+        give_up: Asked between polls; a text ends the wait with it as the reason.
+
+    Returns:
+        Service name to state.
+
+    Raises:
+        NotReady: No HTTP 200 within *timeout*, or *give_up* said why not to wait.
+    """
+    deadline = clock.monotonic() + timeout
+    while True:
+        remaining = deadline - clock.monotonic()
+        if services := health(endpoint, timeout=max(0.05, min(1.0, remaining))):
+            return services
+        if reason := give_up():
+            raise NotReady(f"environment {endpoint.environment}: {reason}")
+        if clock.monotonic() >= deadline:
+            raise NotReady(f"environment {endpoint.environment} is not healthy after {timeout:g} s ({endpoint.url})")
+        clock.sleep(0.02)

@@ -1,0 +1,198 @@
+"""CloudFormation and SAM templates: read, check, find local code, expand SAM."""
+
+from __future__ import annotations
+
+import copy
+import datetime
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emulator.errors import ConfigError, DeployError
+
+SAM_TRANSFORM = "AWS::Serverless-2016-10-31"
+
+# Which property of which type names a local path that becomes a zip. Source: the artifact list of
+# `aws cloudformation package` and the SAM resource reference.
+_CODE_PROPERTIES = {
+    "AWS::Serverless::Function": "CodeUri",
+    "AWS::Lambda::Function": "Code",
+    "AWS::Serverless::LayerVersion": "ContentUri",
+    "AWS::Lambda::LayerVersion": "Content",
+}
+# Which property of which type names a local definition file, and where its content goes instead.
+_DEFINITION_PROPERTIES = {
+    "AWS::Serverless::Api": ("DefinitionUri", "DefinitionBody"),
+    "AWS::Serverless::HttpApi": ("DefinitionUri", "DefinitionBody"),
+    "AWS::Serverless::StateMachine": ("DefinitionUri", "Definition"),
+}
+_GLOBALS_SECTION = {"AWS::Serverless::Function": "Function", "AWS::Serverless::LayerVersion": "LayerVersion"}
+
+Template = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LocalCode:
+    """
+    A folder or file of the service that a resource runs.
+
+    Attributes:
+        path: Absolute.
+        runtime: The function's ``Runtime``, or None for a layer.
+        handler: The function's ``Handler``, or None for a layer.
+    """
+
+    logical_id: str
+    type: str
+    path: Path
+    runtime: str | None
+    handler: str | None
+
+
+def read_template(path: Path) -> Template:
+    """
+    Parse a YAML or JSON template with CloudFormation's short tags.
+
+    Raises:
+        ConfigError: Missing, unreadable, not YAML, or without resources.
+    """
+    import yaml
+    from samtranslator.yaml_helper import yaml_parse
+
+    try:
+        content = path.read_bytes().decode()
+        # Dates and the like become text, as they do when AWS's own tools send a template.
+        parsed = json.loads(json.dumps(yaml_parse(content), default=_as_text))
+    except FileNotFoundError as error:
+        raise ConfigError(f"template {path} does not exist", hint="set `template` in multistack.toml") from error
+    except OSError as error:
+        raise ConfigError(f"template {path} can't be read: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(f"template {path} is not UTF-8 text (byte {error.start})") from error
+    except (yaml.YAMLError, ValueError, TypeError) as error:
+        raise ConfigError(f"template {path} is not YAML: {_first_line(error)}") from error
+    resources = parsed.get("Resources") if isinstance(parsed, dict) else None
+    if not isinstance(resources, dict) or not resources:
+        raise ConfigError(f"template {path} has no resources", hint="a template needs a `Resources` section")
+    for logical_id, resource in resources.items():
+        if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
+            raise ConfigError(f"template {path}: resource {logical_id} has no Type")
+        if not isinstance(resource.get("Properties", {}), dict):
+            raise ConfigError(f"template {path}: Properties of resource {logical_id} is not a mapping")
+    return dict(parsed)
+
+
+def _as_text(value: object) -> str:
+    if isinstance(value, datetime.date):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} has no place in a template")
+
+
+def _first_line(error: Exception) -> str:
+    """PyYAML spreads one problem over several lines; its mark says where."""
+    mark = getattr(error, "problem_mark", None)
+    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
+    return f"{problem} (line {mark.line + 1}, column {mark.column + 1})" if mark else str(problem)
+
+
+def is_sam(template: Mapping[str, Any]) -> bool:
+    """Whether the template asks for the SAM transform."""
+    return SAM_TRANSFORM in _transforms(template)
+
+
+def _transforms(template: Mapping[str, Any]) -> list[Any]:
+    transform = template.get("Transform", [])
+    return transform if isinstance(transform, list) else [transform]
+
+
+def local_code(template: Mapping[str, Any], folder: Path) -> Iterator[LocalCode]:
+    """Every local path of the template that becomes a zip, in the template's order; *folder* is the template's."""
+    for logical_id, resource in template["Resources"].items():
+        name = _CODE_PROPERTIES.get(resource["Type"])
+        value = _effective(template, resource, name) if name else None
+        if isinstance(value, str) and "://" not in value:
+            yield LocalCode(
+                logical_id=logical_id,
+                type=resource["Type"],
+                path=(folder / value).resolve(),
+                runtime=_effective(template, resource, "Runtime"),
+                handler=_effective(template, resource, "Handler"),
+            )
+
+
+def _effective(template: Mapping[str, Any], resource: Mapping[str, Any], name: str) -> Any:
+    """A property as SAM sees it: the resource's own, else the one in Globals."""
+    own = resource.get("Properties", {}).get(name)
+    section = _GLOBALS_SECTION.get(resource["Type"])
+    if own is not None or section is None:
+        return own
+    return ((template.get("Globals") or {}).get(section) or {}).get(name)
+
+
+def point_at_code(template: Template, keys: Mapping[str, str], *, bucket: str) -> Template:
+    """A copy in which each logical id of *keys* takes its code from ``s3://<bucket>/<key>``."""
+    result = copy.deepcopy(template)
+    for logical_id, key in keys.items():
+        resource = result["Resources"][logical_id]
+        names = ("Bucket", "Key") if resource["Type"].startswith("AWS::Serverless::") else ("S3Bucket", "S3Key")
+        resource.setdefault("Properties", {})[_CODE_PROPERTIES[resource["Type"]]] = {names[0]: bucket, names[1]: key}
+    for section in (result.get("Globals") or {}).values():
+        if isinstance(section, dict):
+            section.pop("CodeUri", None)
+    return result
+
+
+def inline_definitions(template: Template, folder: Path) -> Template:
+    """A copy in which API and state machine definitions of local files stand in the template itself."""
+    result = copy.deepcopy(template)
+    for logical_id, resource in result["Resources"].items():
+        uri, body = _DEFINITION_PROPERTIES.get(resource["Type"], (None, None))
+        properties = resource.get("Properties", {})
+        value = properties.get(uri)
+        if isinstance(value, str) and "://" not in value:
+            properties[body] = _read_definition(folder / value, logical_id)
+            del properties[uri]
+    return result
+
+
+def _read_definition(path: Path, logical_id: str) -> Any:
+    import yaml
+    from samtranslator.yaml_helper import yaml_parse
+
+    try:
+        return json.loads(json.dumps(yaml_parse(path.read_bytes().decode()), default=_as_text))
+    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
+        raise ConfigError(f"definition {path} of {logical_id} can't be read: {_first_line(error)}") from error
+
+
+def expand_sam(template: Template, parameters: Mapping[str, str], *, region: str) -> Template:
+    """
+    Plain CloudFormation for a SAM template, as the transform on AWS would make it.
+
+    It is done here and not by the emulator, which would keep 60 MB of translator resident in every environment.
+
+    Args:
+        parameters: Parameter name to value; SAM resolves references to them in its own resources.
+
+    Raises:
+        DeployError: The translator refuses the template; details are its reasons.
+    """
+    import boto3
+    from samtranslator.internal.managed_policies import get_bundled_managed_policy_map
+    from samtranslator.model.exceptions import InvalidDocumentException
+    from samtranslator.parser.parser import Parser
+    from samtranslator.translator.translator import Translator
+
+    session = boto3.session.Session(region_name=region)
+    translator = Translator(get_bundled_managed_policy_map("aws"), Parser(), boto_session=session)
+    try:
+        expanded = translator.translate(copy.deepcopy(template), dict(parameters))
+    except InvalidDocumentException as error:
+        reasons = [cause.message for cause in error.causes]
+        raise DeployError(f"SAM refuses the template: {reasons[0]}", details=reasons[1:]) from error
+    others = [transform for transform in _transforms(template) if transform != SAM_TRANSFORM]
+    if others:
+        expanded["Transform"] = others
+    return dict(json.loads(json.dumps(expanded, default=_as_text)))
