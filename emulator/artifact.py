@@ -67,7 +67,9 @@ def check_source(source: LocalCode, template: Path) -> None:
     if source.type.endswith("::Function") and str(source.runtime).startswith("python") and source.path.is_dir():
         module, dot, function = str(source.handler).rpartition(".")
         if not dot or not function:
-            raise ConfigError(f"{template}: Handler of {source.logical_id} is not <module>.<function>: {source.handler}")
+            raise ConfigError(
+                f"{template}: Handler of {source.logical_id} is not <module>.<function>: {source.handler}"
+            )
         stem = source.path / module.replace(".", "/")
         if not stem.with_suffix(".py").exists() and not (stem / "__init__.py").exists():
             raise ConfigError(
@@ -75,9 +77,7 @@ def check_source(source: LocalCode, template: Path) -> None:
             )
 
 
-def _archives(
-    sources: list[LocalCode], work: Path, store: ArtifactStore, *, emit: Emit
-) -> dict[str, tuple[Path, str]]:
+def _archives(sources: list[LocalCode], work: Path, store: ArtifactStore, *, emit: Emit) -> dict[str, tuple[Path, str]]:
     """Logical id to (zip, its SHA-256); functions that share a folder share one zip."""
     by_path: dict[Path, tuple[Path, str]] = {}
     for number, source in enumerate(sources):

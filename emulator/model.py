@@ -51,12 +51,12 @@ class Environment:
 class ProxySettings:
     """
     Attributes:
-        port: Port on 127.0.0.1.
+        port: Port on 127.0.0.1, or None to take 8080 or the next free one.
         timeout: Seconds to wait for an environment's answer before 504.
         max_body: Largest request body in bytes, else 413.
     """
 
-    port: int = 8080
+    port: int | None = None
     timeout: float = 30.0
     max_body: int = 10 * 1024 * 1024
 

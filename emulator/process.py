@@ -17,6 +17,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -100,12 +101,13 @@ def read_record(folder: Path) -> ServerRecord | None:
         return None
 
 
-def last_port(folder: Path) -> int | None:
-    """The port of the server of *folder* when it last ran, so that its address can survive a restart."""
+def candidate_ports(folder: Path, ports: range) -> list[int]:
+    """*ports*, the one that the server of *folder* last had first, so that its address survives a restart."""
     try:
-        return int((folder / _PORT_FILE).read_text())
+        before = int((folder / _PORT_FILE).read_text())
     except (OSError, ValueError):
-        return None
+        return list(ports)
+    return sorted(ports, key=lambda port: port != before)
 
 
 def record_age(folder: Path) -> float:
@@ -128,7 +130,7 @@ def write_record(folder: Path, *, port: int, settings: Mapping[str, str]) -> Non
 
 def write_atomically(path: Path, content: bytes) -> None:
     """Replace *path* in one step, so that a reader sees the old bytes or the new ones."""
-    aside = path.with_name(f".{path.name}.{os.getpid()}")
+    aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
     aside.write_bytes(content)
     aside.replace(path)
 
@@ -259,7 +261,9 @@ def listen(*, port: int | None, candidates: Sequence[int], purpose: str) -> sock
         except OSError as error:
             listener.close()
             if isinstance(error, PermissionError):
-                raise NotReady(f"port {candidate} for {purpose} needs privileges", hint="choose one above 1023") from error
+                raise NotReady(
+                    f"port {candidate} for {purpose} needs privileges", hint="choose one above 1023"
+                ) from error
             continue
         return listener
     if port is None:
@@ -271,6 +275,7 @@ def _holder(port: int) -> str:
     """`` by nginx (pid 12)``, or nothing when the system doesn't say."""
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections(kind="tcp4"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            is_it = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
+            if is_it and connection.pid:
                 return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
     return ""

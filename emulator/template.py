@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import datetime
 import json
+import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -185,6 +186,8 @@ def expand_sam(template: Template, parameters: Mapping[str, str], *, region: str
     from samtranslator.parser.parser import Parser
     from samtranslator.translator.translator import Translator
 
+    # It logs feature toggles and metrics of AWS's own service, which mean nothing here.
+    logging.getLogger("samtranslator").setLevel(logging.ERROR)
     session = boto3.session.Session(region_name=region)
     translator = Translator(get_bundled_managed_policy_map("aws"), Parser(), boto_session=session)
     try:
@@ -196,3 +199,14 @@ def expand_sam(template: Template, parameters: Mapping[str, str], *, region: str
     if others:
         expanded["Transform"] = others
     return dict(json.loads(json.dumps(expanded, default=_as_text)))
+
+
+def example_path(template: Mapping[str, Any]) -> str:
+    """A path that answers GET and takes no parameter, without leading slash, if a SAM function's event names one."""
+    for resource in template["Resources"].values():
+        for event in (resource.get("Properties", {}).get("Events") or {}).values():
+            properties = event.get("Properties") or {}
+            path, method = str(properties.get("Path", "")), str(properties.get("Method", ""))
+            if event.get("Type") in ("Api", "HttpApi") and method.upper() in ("GET", "ANY") and "{" not in path:
+                return path.lstrip("/")
+    return ""

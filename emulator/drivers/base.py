@@ -33,3 +33,6 @@ class Driver(Protocol):
 
     def logs(self, environment: Environment, *, tail: int) -> list[str]:
         """The emulator's own last *tail* log lines, oldest first."""
+
+    def leftovers(self) -> list[Environment]:
+        """Environments of this project that run but no longer stand in the project file."""

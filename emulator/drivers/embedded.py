@@ -9,7 +9,7 @@ from pathlib import Path
 from emulator import process
 from emulator.endpoint import health
 from emulator.errors import NotReady
-from emulator.model import Endpoint, Environment, Instance, Project, Status
+from emulator.model import DriverName, Endpoint, Environment, Instance, Project, Status
 
 _MODULE = "emulator.drivers.launcher"
 # Clear of LocalStack's 4566 and 4510-4559, so that both can run.
@@ -64,7 +64,9 @@ class EmbeddedDriver:
         except OSError as error:
             raise NotReady(f"environment {environment.name}: can't write {folder}: {error.strerror}") from error
         with process.listen(
-            port=environment.port, candidates=self._candidates(folder), purpose=f"environment {environment.name}"
+            port=environment.port,
+            candidates=process.candidate_ports(folder, _PORTS),
+            purpose=f"environment {environment.name}",
         ) as listener:
             port = listener.getsockname()[1]
             process.spawn(
@@ -107,13 +109,23 @@ class EmbeddedDriver:
             return []
         return text.splitlines()[-tail:]
 
+    def leftovers(self) -> list[Environment]:
+        """See :class:`emulator.drivers.base.Driver`."""
+        known = {environment.name for environment in self._project.environments}
+        folders = self._project.environment_state("").glob("*/")
+        return [
+            Environment(
+                name=folder.name,
+                driver=DriverName.EMBEDDED,
+                account_id=record.settings["account_id"],
+                region=record.settings["region"],
+            )
+            for folder in sorted(folders)
+            if folder.name not in known and process.is_running(folder) and (record := process.read_record(folder))
+        ]
+
     def _folder(self, environment: Environment) -> Path:
         return self._project.environment_state(environment.name)
-
-    def _candidates(self, folder: Path) -> list[int]:
-        """The port it had before comes first, so that an endpoint survives a restart."""
-        before = process.last_port(folder)
-        return ([before] if before in _PORTS else []) + [port for port in _PORTS if port != before]
 
     def _environ(self, environment: Environment, *, folder: Path, port: int) -> Mapping[str, str]:
         """All that the emulator, and so the functions in it, see of this machine."""

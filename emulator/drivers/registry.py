@@ -21,3 +21,7 @@ class Drivers:
     def of(self, environment: Environment) -> Driver:
         """The driver that *environment* asks for."""
         return self._drivers[environment.driver]
+
+    def leftovers(self) -> list[Environment]:
+        """Environments that run but no longer stand in the project file, of all drivers."""
+        return [environment for driver in self._drivers.values() for environment in driver.leftovers()]

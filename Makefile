@@ -1,0 +1,54 @@
+# Everything multistack needs lives in .venv; every target sets it up first.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+MULTISTACK = $(BIN)/multistack --file sample_service/multistack.toml
+# e.g. make envs-up ENVIRONMENTS="test staging"
+ENVIRONMENTS ?=
+
+.DEFAULT_GOAL := help
+.PHONY: help setup envs-up envs-down envs-status envs-logs envs-reset test check bench format
+
+help: ## Print these targets.
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | \
+	  while IFS='|' read -r target text; do printf '%-12s %s\n' "$$target" "$$text"; done
+
+$(READY): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "error: $(PYTHON) is older than Python 3.11; try: make PYTHON=python3.12" >&2; exit 2; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	@touch $@
+
+setup: $(READY) ## Make .venv and install everything into it.
+
+envs-up: $(READY) ## Start all environments of the sample service, deploy it, start the proxy.
+	@$(MULTISTACK) up $(ENVIRONMENTS)
+
+envs-down: $(READY) ## Stop all environments and the proxy.
+	@$(MULTISTACK) down $(ENVIRONMENTS)
+
+envs-status: $(READY) ## Show what runs and where.
+	@$(MULTISTACK) status $(ENVIRONMENTS)
+
+envs-logs: $(READY) ## Show the logs of all environments.
+	@$(MULTISTACK) logs $(ENVIRONMENTS)
+
+envs-reset: $(READY) ## Forget all data: every environment as freshly deployed.
+	@$(MULTISTACK) reset --yes $(ENVIRONMENTS)
+
+test: $(READY) ## Run all tests.
+	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+check: $(READY) ## Check format, lint and types.
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+bench: $(READY) ## Measure, and write docs/benchmarks.md.
+	$(BIN)/python -m tests.benchmarks
+
+format: $(READY) ## Format the code and mend what ruff can mend.
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .

@@ -1,0 +1,30 @@
+"""Which APIs a deployed stack has, and where its emulator serves them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from emulator.model import Api
+from emulator.template import Template
+
+
+def apis_of(template: Template, physical: Mapping[str, str]) -> list[Api]:
+    """The REST and HTTP APIs of a deployed stack that have a stage, in the template's order."""
+    resources = template["Resources"]
+    stages: dict[str, str] = {}
+    for logical_id, resource in resources.items():
+        properties = resource.get("Properties", {})
+        owner = properties.get("RestApiId") or properties.get("ApiId")
+        api = owner.get("Ref") if isinstance(owner, dict) else None
+        if resource["Type"] in ("AWS::ApiGateway::Stage", "AWS::ApiGatewayV2::Stage"):
+            named = properties.get("StageName")
+            stages.setdefault(str(api), named if isinstance(named, str) else physical.get(logical_id, ""))
+    for resource in resources.values():  # a deployment may make a stage of its own
+        properties = resource.get("Properties", {})
+        if resource["Type"] == "AWS::ApiGateway::Deployment" and isinstance(properties.get("StageName"), str):
+            stages.setdefault(str((properties.get("RestApiId") or {}).get("Ref")), properties["StageName"])
+    return [
+        Api(logical_id=api, stage=stages[api], path=f"/_aws/execute-api/{physical[api]}/{stages[api]}")
+        for api in resources
+        if api in stages and api in physical
+    ]

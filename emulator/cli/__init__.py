@@ -1,0 +1,61 @@
+"""The command ``multistack``: Click wiring, and the one place that turns errors into text and exit codes."""
+
+from __future__ import annotations
+
+import errno
+import sys
+from pathlib import Path
+
+import click
+
+from emulator.cli import aws, environments, project, service
+from emulator.cli.context import Context
+from emulator.errors import MultistackError
+
+_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+@click.option(
+    "--file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="Project file; default: multistack.toml here or in the nearest parent folder.",
+)
+@click.version_option(package_name="multistack-emulator", prog_name="multistack")
+@click.pass_context
+def cli(context: click.Context, file: Path | None) -> None:
+    """Run test, staging and prod of a serverless service on this machine."""
+    context.obj = Context(file=file)
+
+
+for _module in (environments, service, aws, project):
+    for _command in _module.COMMANDS:
+        cli.add_command(_command)
+
+
+def main() -> None:
+    """
+    Run the command line and exit.
+
+    Exit codes: 0 done, 1 another error, 2 wrong configuration or usage, 3 not ready, 4 deployment failed,
+    5 artifact cannot be built or was changed, 6 promotion refused, 130 stopped with Ctrl-C.
+    """
+    from emulator.render import print_error
+
+    try:
+        sys.exit(cli.main(standalone_mode=False))
+    except MultistackError as error:
+        print_error(error)
+        sys.exit(error.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(error.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("stopped; run the same command again to go on", err=True)
+        sys.exit(130)
+    except OSError as error:
+        if error.errno not in _FULL_DISK:
+            raise
+        print_error(MultistackError(f"{error.strerror}: {error.filename or 'the disk'}", hint="free some space"))
+        sys.exit(1)

@@ -1,0 +1,47 @@
+"""What every command starts from. Heavy modules are imported when first used, so that ``--help`` is instant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from emulator.workspace import Workspace
+
+
+@dataclass(kw_only=True)
+class Context:
+    """
+    The global options of one run.
+
+    Attributes:
+        file: ``--file``.
+        overrides: Settings given as flags, by dotted key.
+    """
+
+    file: Path | None
+    overrides: dict[str, Any] = field(default_factory=dict)
+
+    def workspace(self) -> Workspace:
+        """
+        The project of this folder with everything that acts on it.
+
+        Raises:
+            ConfigError: There is no project file, or it is wrong.
+        """
+        from emulator.config import isolate_process, load_project, scrubbed_environ
+        from emulator.render import Progress
+        from emulator.workspace import open_workspace
+
+        environ = isolate_process()
+        project = load_project(file=self.file, environ=environ, cwd=Path.cwd(), overrides=self.overrides)
+        emit = Progress([environment.name for environment in project.environments])
+        return open_workspace(project, environ=scrubbed_environ(environ), emit=emit)
+
+    def caller_environ(self) -> Mapping[str, str]:
+        """The variables this command was started with."""
+        from emulator.config import process_environ
+
+        return process_environ()

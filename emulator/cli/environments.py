@@ -1,0 +1,176 @@
+"""Commands on environments: up, down, status, reset."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from emulator.cli.context import Context
+from emulator.errors import ConfigError, MultistackError
+
+if TYPE_CHECKING:
+    from emulator.lifecycle import UpResult
+    from emulator.status import EnvironmentStatus
+    from emulator.workspace import Workspace
+
+_names = click.argument("names", nargs=-1, metavar="[ENVIRONMENT]...")
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_wait = click.option(
+    "--wait", default=60.0, show_default=True, metavar="SECONDS", help="How long an emulator may take to get healthy."
+)
+
+
+@click.command()
+@_names
+@_wait
+@_json
+@click.pass_obj
+def up(context: Context, names: Sequence[str], wait: float, as_json: bool) -> None:
+    """Start environments, deploy what they miss, start the proxy."""
+    from emulator.lock import exclusive
+
+    workspace = context.workspace()
+    chosen = workspace.environments(names)
+    with exclusive(workspace.project.state, "up", emit=workspace.emit):
+        close_interrupted(workspace)
+        try:
+            results = workspace.lifecycle.up(chosen, timeout=wait)
+        finally:
+            workspace.publish()
+        proxy_started = workspace.front.ensure_running(cancelled=workspace.cancellation.check)
+    _report(workspace, results, proxy_started=proxy_started, as_json=as_json)
+
+
+@click.command()
+@_names
+@click.pass_obj
+def down(context: Context, names: Sequence[str]) -> None:
+    """Stop environments, and with the last of them the proxy; their state is kept."""
+    from emulator.lock import exclusive
+
+    workspace = context.workspace()
+    chosen = workspace.environments(names)
+    with exclusive(workspace.project.state, "down", emit=workspace.emit):
+        if not names:
+            chosen += workspace.drivers.leftovers()
+            # First, so that nobody is told that an environment is down while all of them go.
+            proxy_stopped = workspace.front.stop()
+        results = workspace.lifecycle.down(chosen)
+        if not names:
+            click.echo(_stopped_line(results, proxy_stopped=proxy_stopped))
+        else:
+            workspace.publish()
+            click.echo(_stopped_line(results, proxy_stopped=False))
+    raise_first(results)
+
+
+def _stopped_line(results: Mapping[str, bool | MultistackError], *, proxy_stopped: bool) -> str:
+    stopped = [name for name, result in results.items() if result is True] + (["the proxy"] if proxy_stopped else [])
+    return f"stopped {', '.join(stopped)}" if stopped else "nothing was running"
+
+
+@click.command()
+@_names
+@_json
+@click.pass_obj
+def status(context: Context, names: Sequence[str], as_json: bool) -> None:
+    """Show what runs, which release it serves, and where."""
+    workspace = context.workspace()
+    _print_status(workspace.status(workspace.environments(names)), as_json=as_json)
+
+
+@click.command()
+@_names
+@_wait
+@click.option("--yes", is_flag=True, help="Reset protected environments too.")
+@_json
+@click.pass_obj
+def reset(context: Context, names: Sequence[str], wait: float, yes: bool, as_json: bool) -> None:
+    """Forget all data of environments: each is as freshly deployed, with its recorded release."""
+    from emulator.lock import exclusive
+
+    workspace = context.workspace()
+    chosen = workspace.environments(names)
+    protected = [environment.name for environment in chosen if environment.protected]
+    if protected and not yes:
+        raise ConfigError(
+            f"{', '.join(protected)} is protected: its data would be lost", hint="add --yes, or name the others"
+        )
+    with exclusive(workspace.project.state, "reset", emit=workspace.emit):
+        close_interrupted(workspace)
+        try:
+            results = workspace.lifecycle.reset(chosen, timeout=wait)
+        finally:
+            workspace.publish()
+        proxy_started = workspace.front.ensure_running(cancelled=workspace.cancellation.check)
+    _report(workspace, results, proxy_started=proxy_started, as_json=as_json)
+
+
+def close_interrupted(workspace: Workspace) -> None:
+    """Record, and say, which deployments a killed command left open."""
+    from emulator.events import Event
+
+    for deployment in workspace.history.close_interrupted():
+        detail = f"deployment of {deployment.release.id} had been interrupted"
+        workspace.emit(Event(deployment.environment, "found", detail))
+
+
+def _report(
+    workspace: Workspace,
+    results: Mapping[str, UpResult | MultistackError],
+    *,
+    proxy_started: bool,
+    as_json: bool,
+) -> None:
+    """The table of all that was asked for, then the errors; one environment's error hides no other's success."""
+    rows = workspace.status(workspace.environments(list(results)))
+    has_worked = proxy_started or any(isinstance(result, MultistackError) or result.did for result in results.values())
+    if not has_worked:
+        click.echo("nothing to do: everything is up", err=True)
+    _print_status(rows, as_json=as_json)
+    ready = [row for row in rows if row.status == "ready" and row.url]
+    if ready and not as_json:
+        click.echo(f"\nTry: curl {ready[0].url}{_example_path(workspace)}")
+    raise_first(results)
+
+
+def _example_path(workspace: Workspace) -> str:
+    """A path without parameters that answers GET, if the template tells one."""
+    from emulator.template import example_path
+
+    current = workspace.history.current(workspace.project.environments[0].name)
+    return example_path(workspace.store.open(current.release.digest).template) if current else ""
+
+
+def _print_status(rows: Sequence[EnvironmentStatus], *, as_json: bool) -> None:
+    from emulator.render import print_json, status_cell, table
+
+    if as_json:
+        print_json(rows)
+        return
+    cells = [
+        [row.environment, status_cell(row.status), row.driver, row.release or "", row.url or "", row.endpoint or ""]
+        for row in rows
+    ]
+    click.echo(table(["environment", "status", "driver", "release", "url", "aws endpoint"], cells))
+    for row in rows:
+        if row.reason:
+            click.echo(f"{row.environment}: {row.reason}; run `multistack up {row.environment}`")
+        for resource in row.skipped:
+            click.echo(f"{row.environment}: left out {resource}")
+
+
+def raise_first(results: Mapping[str, Any]) -> None:
+    """Print all errors but the last, and raise that one, so that each is told once."""
+    from emulator.render import print_error
+
+    errors = [result for result in results.values() if isinstance(result, MultistackError)]
+    for error in errors[1:]:
+        print_error(error)
+    if errors:
+        raise errors[0]
+
+
+COMMANDS = (up, down, status, reset)

@@ -1,0 +1,245 @@
+"""
+Flags, environ and project file become a ``Project``; the process's variables are read nowhere else.
+
+A setting's value comes from a flag, else from its ``MULTISTACK_*`` variable, else from the project file,
+else from its default. Everything is resolved once, and every problem is found before anything starts.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulator.errors import ConfigError
+from emulator.model import DriverName, Endpoint, Environment, Project, ProxySettings
+from emulator.overrides import apply, environment_names, folded, read_flags, read_variables
+from emulator.project_file import ProjectFile, find_project_file, read_project_file
+from emulator.settings import (
+    SETTINGS,
+    TEMPLATE_NAMES,
+    Key,
+    ProjectTable,
+    Setting,
+    check,
+    show_key,
+    show_value,
+)
+
+__all__ = [
+    "SETTINGS",
+    "Setting",
+    "aws_environ",
+    "isolate_process",
+    "load_project",
+    "process_environ",
+    "scrubbed_environ",
+]
+
+RESERVED_NAMES = frozenset({"all", "api", "localhost"})
+_FOREIGN_VARIABLE = re.compile(
+    r"AWS_.*|AMAZON.*|LOCALSTACK_.*|BOTO_CONFIG|USE_SSL|EDGE_PORT|(?i:https?_proxy|all_proxy)", re.DOTALL
+)
+_NO_REAL_ACCOUNT = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class _Problem:
+    """Line 0 is outside the project file."""
+
+    line: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Origin:
+    """Where each value came from."""
+
+    file: ProjectFile
+    outside: Mapping[Key, str]
+
+    def problem(self, key: Key, text: str) -> _Problem:
+        if key in self.outside:
+            return _Problem(0, f"{self.outside[key]}: {text}")
+        line = self.file.line_of(key)
+        return _Problem(line, f"{self.file.shown}:{line}: {text}")
+
+
+def load_project(
+    *, file: Path | None, environ: Mapping[str, str], cwd: Path, overrides: Mapping[str, object] = {}
+) -> Project:
+    """
+    Resolve the project.
+
+    Args:
+        file: The ``--file`` flag; relative to *cwd*.
+        environ: The process's variables. An empty one counts as not set, unless it is a config value.
+        cwd: Where the search for a project file starts.
+        overrides: Values of flags by dotted key, e.g. ``{"proxy.port": 8081}``; None means not given.
+
+    Raises:
+        ConfigError: With the first problem as its message and any further ones as its details.
+    """
+    source = _open(file or environ.get("MULTISTACK_FILE"), cwd.absolute())
+    data = source.data
+    names = environment_names(data)
+    variables, unknown_variables = read_variables(environ, names, data)
+    flags, unknown_flags = read_flags(overrides, names)
+    origin = _Origin(file=source, outside=apply(data, [*variables, *flags]))
+    table, wrong = check(data)
+    problems = [_Problem(0, text) for text in (*unknown_variables, *unknown_flags)]
+    problems += [origin.problem(key, text) for key, text in (*wrong, *_name_problems(data))]
+    if table is None or problems:
+        raise _error(problems)
+    project = _build(table, origin, cwd)
+    problems = [origin.problem(key, text) for key, text in (*_clashes(project), *_template_problems(project, cwd))]
+    if problems:
+        raise _error(problems)
+    return project
+
+
+def process_environ() -> dict[str, str]:
+    """Return a copy of this process's variables."""
+    return dict(os.environ)
+
+
+def scrubbed_environ(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return *environ* without what could lead to real AWS, another emulator or an HTTP proxy."""
+    return {name: value for name, value in environ.items() if not _FOREIGN_VARIABLE.fullmatch(name)}
+
+
+def isolate_process() -> dict[str, str]:
+    """
+    Keep boto3 in this process from ever finding real credentials.
+
+    Returns:
+        The variables as they were before.
+    """
+    before = process_environ()
+    for name in before.keys() - scrubbed_environ(before).keys():
+        del os.environ[name]
+    os.environ.update(_NO_REAL_ACCOUNT)
+    return before
+
+
+def aws_environ(endpoint: Endpoint) -> dict[str, str]:
+    """Return the variables with which any AWS tool talks to *endpoint* and to nothing else."""
+    return {
+        **_NO_REAL_ACCOUNT,
+        "AWS_ENDPOINT_URL": endpoint.url,
+        "AWS_ACCESS_KEY_ID": endpoint.account_id,
+        "AWS_SECRET_ACCESS_KEY": "multistack",
+        "AWS_ACCOUNT_ID": endpoint.account_id,
+        "AWS_REGION": endpoint.region,
+        "AWS_DEFAULT_REGION": endpoint.region,
+        "AWS_PAGER": "",
+    }
+
+
+def _open(file: Path | str | None, cwd: Path) -> ProjectFile:
+    path = cwd / file if file else find_project_file(cwd)
+    return read_project_file(path.parent.resolve() / path.name, shown=_shown(path, cwd))
+
+
+def _shown(path: Path, cwd: Path) -> str:
+    return str(path.relative_to(cwd)) if path.is_relative_to(cwd) else str(path)
+
+
+def _name_problems(data: dict[str, object]) -> Iterator[tuple[Key, str]]:
+    names = environment_names(data)
+    if not names and isinstance(data.get("environments", {}), dict):
+        yield ("environments",), "no environments; add at least one table such as [environments.test]"
+    seen: dict[str, str] = {}
+    for name in names:
+        key, shown = ("environments", name), f"environment name {show_value(name)}"
+        if name.startswith("_"):
+            yield key, f'{shown} must not start with "_": paths under /_ are the proxy\'s own'
+        elif not re.fullmatch(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?", name):
+            yield key, f"{shown} must be 1 to 30 of a-z, 0-9 and -, starting with a letter and not ending with -"
+        elif name in RESERVED_NAMES:
+            yield key, f"{shown} is reserved"
+        other = seen.setdefault(folded(name), name)
+        if other != name:
+            yield (
+                key,
+                f"{shown} has the same variables as {show_value(other)}: MULTISTACK_ENVIRONMENT_{folded(name)}_…",
+            )
+
+
+def _build(table: ProjectTable, origin: _Origin, cwd: Path) -> Project:
+    root = origin.file.path.parent
+    environments = tuple(
+        Environment(
+            name=name,
+            driver=own.driver or table.driver,
+            account_id=own.account_id or _derived_account_id(table.service, name),
+            region=own.region or table.region,
+            port=None if own.port == "auto" else own.port,
+            config=dict(own.config),
+            protected=own.protected,
+        )
+        for name, own in table.environments.items()
+    )
+    if table.template is not None:
+        template = (cwd.absolute() if ("template",) in origin.outside else root) / table.template
+    else:
+        template = next((root / name for name in TEMPLATE_NAMES if _is_file(root / name)), root / TEMPLATE_NAMES[0])
+    return Project(
+        file=origin.file.path,
+        service=table.service,
+        template=template,
+        environments=environments,
+        api=table.api,
+        proxy=ProxySettings(
+            port=None if table.proxy.port == "auto" else table.proxy.port,
+            timeout=table.proxy.timeout,
+            max_body=table.proxy.max_body,
+        ),
+    )
+
+
+def _derived_account_id(service: str, environment: str) -> str:
+    digest = hashlib.sha256(f"{service}/{environment}".encode()).digest()
+    return str(10**11 + int.from_bytes(digest) % (9 * 10**11))
+
+
+def _clashes(project: Project) -> Iterator[tuple[Key, str]]:
+    """Find what two of the project's emulators cannot share."""
+    ports = {project.proxy.port: "the proxy"} if project.proxy.port else {}
+    accounts: dict[str, str] = {}
+    for environment in project.environments:
+        name, table = environment.name, ("environments", environment.name)
+        if environment.port is not None:
+            other = ports.setdefault(environment.port, name)
+            if other != name:
+                yield (*table, "port"), f"{show_key((*table, 'port'))} is {environment.port}, the port of {other}"
+        if environment.driver is DriverName.EMBEDDED:
+            other = accounts.setdefault(environment.account_id, name)
+            if other != name:
+                key = (*table, "account_id")
+                yield key, f"{show_key(key)} is {environment.account_id}, the account of {other}"
+
+
+def _template_problems(project: Project, cwd: Path) -> Iterator[tuple[Key, str]]:
+    if not _is_file(project.template):
+        shown = _shown(project.template, cwd.absolute())
+        yield ("template",), f"template {show_value(shown)} does not exist or is not a file"
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _error(problems: Sequence[_Problem]) -> ConfigError:
+    first, *further = (problem.text for problem in sorted(set(problems)))
+    return ConfigError(first, details=further)

@@ -1,0 +1,252 @@
+"""One artifact into one environment: planned, executed, verified, recorded. Nothing here can reach the builder."""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from emulator import stack
+from emulator.apis import apis_of
+from emulator.artifact import BUCKET, code_sha256, key_of
+from emulator.endpoint import client
+from emulator.errors import DeployError
+from emulator.events import Emit, Event
+from emulator.history import History
+from emulator.model import Artifact, Endpoint, Environment, Outcome, Project, Release
+from emulator.process import write_atomically
+from emulator.references import check_references, without_types
+from emulator.release import check_config, parameters_of
+from emulator.template import Template, expand_sam, is_sam
+
+Cancelled = Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Plan:
+    """A change set, the template it brings, and what was left out of it."""
+
+    change_set: stack.ChangeSet
+    template: Template
+    skipped: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeployResult:
+    """
+    What a deployment did.
+
+    Attributes:
+        changes: What the change set held; empty when the release was already there.
+        skipped: Resources left out on request.
+        is_dry_run: Nothing was executed.
+    """
+
+    environment: str
+    release: Release
+    changes: tuple[stack.Change, ...]
+    skipped: tuple[str, ...] = ()
+    is_dry_run: bool = False
+
+
+class Deployer:
+    """
+    Puts releases of one project into its environments.
+
+    Args:
+        cancelled: Called while waiting; raises to stop.
+    """
+
+    def __init__(self, project: Project, history: History, *, emit: Emit, cancelled: Cancelled) -> None:
+        self._project = project
+        self._history = history
+        self._emit = emit
+        self._cancelled = cancelled
+
+    def is_deployed(self, endpoint: Endpoint, release: Release) -> bool:
+        """Whether *release*, verified, is what the environment serves right now."""
+        name = self._project.stack_name(endpoint.environment)
+        found = stack.describe(endpoint, name)
+        return found is not None and found.is_stable and _read_mark(endpoint, name) == release.id
+
+    def deploy(
+        self,
+        environment: Environment,
+        endpoint: Endpoint,
+        artifact: Artifact,
+        release: Release,
+        *,
+        skip_unsupported: bool = False,
+        dry_run: bool = False,
+    ) -> DeployResult:
+        """
+        Bring *environment* to *release*.
+
+        Raises:
+            ConfigError: Its config doesn't fit the template; nothing was touched.
+            DeployError: The emulator refused or failed it; the previous release serves on.
+        """
+        check_config(self._project, artifact, environment.name, release.config)
+        name = self._project.stack_name(environment.name)
+        if not dry_run and self.is_deployed(endpoint, release) and self._is_current(environment.name, release):
+            return DeployResult(environment=environment.name, release=release, changes=())
+        parameters = parameters_of(artifact, environment.name, release)
+        template = self._expanded(artifact, parameters, environment.region)
+        self._put_code(endpoint, artifact)
+        plan = self._plan(endpoint, name, template, parameters=parameters, skip_unsupported=skip_unsupported)
+        if not dry_run:
+            self._record(endpoint, artifact, release, plan)
+        elif plan.change_set.changes:
+            stack.discard(endpoint, plan.change_set)
+        return DeployResult(
+            environment=environment.name,
+            release=release,
+            changes=plan.change_set.changes,
+            skipped=plan.skipped,
+            is_dry_run=dry_run,
+        )
+
+    def _is_current(self, environment: str, release: Release) -> bool:
+        current = self._history.current(environment)
+        return current is not None and current.release.id == release.id
+
+    def _expanded(self, artifact: Artifact, parameters: Mapping[str, str], region: str) -> Template:
+        """The plain template for these parameters, kept because the translator takes a third of a second to load."""
+        template = dict(artifact.template)
+        if not is_sam(template):
+            expanded = template
+        else:
+            wanted = json.dumps([artifact.digest, dict(parameters), region, _translator_version()], sort_keys=True)
+            kept = self._project.state / "expanded" / f"{hashlib.sha256(wanted.encode()).hexdigest()}.json"
+            try:
+                expanded = json.loads(kept.read_bytes())
+            except (FileNotFoundError, ValueError):
+                expanded = expand_sam(template, parameters, region=region)
+                kept.parent.mkdir(parents=True, exist_ok=True)
+                write_atomically(kept, json.dumps(expanded).encode())
+        check_references(expanded)
+        return expanded
+
+    def _put_code(self, endpoint: Endpoint, artifact: Artifact) -> None:
+        """Upload what the environment's bucket doesn't have yet."""
+        s3 = client(endpoint, "s3")
+        if BUCKET not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
+            # us-east-1 is the one region that may not be named. Source: S3 CreateBucket, LocationConstraint.
+            where = (
+                {}
+                if endpoint.region == "us-east-1"
+                else {"CreateBucketConfiguration": {"LocationConstraint": endpoint.region}}
+            )
+            s3.create_bucket(Bucket=BUCKET, **where)
+        there = {item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET, Prefix="code/").get("Contents", [])}
+        for code in artifact.code:
+            self._cancelled()
+            if key_of(code) not in there:
+                s3.put_object(Bucket=BUCKET, Key=key_of(code), Body=code.path.read_bytes())
+
+    def _plan(
+        self,
+        endpoint: Endpoint,
+        name: str,
+        template: Template,
+        *,
+        parameters: Mapping[str, str],
+        skip_unsupported: bool,
+    ) -> _Plan:
+        plan = functools.partial(
+            stack.plan,
+            endpoint,
+            name,
+            parameters=parameters,
+            tags={"multistack:service": self._project.service, "multistack:environment": endpoint.environment},
+            bucket=BUCKET,
+            cancelled=self._cancelled,
+        )
+        try:
+            return _Plan(change_set=plan(template), template=template)
+        except stack.UnsupportedTypes as error:
+            if not skip_unsupported:
+                raise
+            smaller, skipped = without_types(template, error.types)
+        if not smaller["Resources"]:
+            raise DeployError(f"environment {endpoint.environment}: nothing is left to deploy", details=skipped)
+        return _Plan(change_set=plan(smaller), template=smaller, skipped=tuple(skipped))
+
+    def _record(self, endpoint: Endpoint, artifact: Artifact, release: Release, plan: _Plan) -> None:
+        """Execute and verify between the ledger's two rows, so that whatever happens is on record."""
+        name, environment = plan.change_set.stack, endpoint.environment
+        started = time.monotonic()
+        before = _read_mark(endpoint, name)
+        deployment = self._history.begin(environment, release)
+        try:
+            _write_mark(endpoint, name, None)
+            if plan.change_set.changes:
+                stack.execute(endpoint, plan.change_set, cancelled=self._cancelled)
+            physical = stack.resources(endpoint, name)
+            verify_code(endpoint, artifact, physical)
+        except DeployError as error:
+            found = stack.describe(endpoint, name)
+            if found is not None and found.status == "UPDATE_ROLLBACK_COMPLETE":
+                _write_mark(endpoint, name, before)
+            self._history.end(deployment, Outcome.FAILED, detail=error.message)
+            raise
+        except BaseException:
+            self._history.end(deployment, Outcome.INTERRUPTED, detail="stopped by the user")
+            raise
+        _write_mark(endpoint, name, release.id)
+        self._history.end(deployment, Outcome.SUCCEEDED, apis=apis_of(plan.template, physical), skipped=plan.skipped)
+        self._emit(Event(environment, "deployed", release.id, time.monotonic() - started))
+
+
+def verify_code(endpoint: Endpoint, artifact: Artifact, physical: Mapping[str, str]) -> None:
+    """
+    Compare what each function runs with the artifact.
+
+    Raises:
+        DeployError: A function runs other bytes.
+    """
+    wanted = {function: code_sha256(code.sha256) for code in artifact.code for function in code.functions}
+    for logical_id, name in physical.items():
+        if logical_id not in wanted or not name or ":layer:" in name:
+            continue
+        found = client(endpoint, "lambda").get_function_configuration(FunctionName=name)["CodeSha256"]
+        if found != wanted[logical_id]:
+            raise DeployError(
+                f"environment {endpoint.environment}: function {logical_id} runs other code than the artifact "
+                f"(CodeSha256 {found}, wanted {wanted[logical_id]})"
+            )
+
+
+def _mark_key(name: str) -> str:
+    return f"deployed/{name}"
+
+
+def _read_mark(endpoint: Endpoint, name: str) -> str | None:
+    """
+    The release last verified in this environment, as the environment itself remembers it.
+
+    It shares the fate of the emulator's state. A stack's tags would too, but a changed tag modifies every resource.
+    """
+    from botocore.exceptions import ClientError
+
+    try:
+        return str(client(endpoint, "s3").get_object(Bucket=BUCKET, Key=_mark_key(name))["Body"].read().decode())
+    except ClientError:
+        return None
+
+
+def _write_mark(endpoint: Endpoint, name: str, release: str | None) -> None:
+    s3 = client(endpoint, "s3")
+    if release is None:
+        s3.delete_object(Bucket=BUCKET, Key=_mark_key(name))
+    else:
+        s3.put_object(Bucket=BUCKET, Key=_mark_key(name), Body=release.encode())
+
+
+def _translator_version() -> str:
+    from importlib.metadata import version
+
+    return version("aws-sam-translator")

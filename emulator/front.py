@@ -1,0 +1,160 @@
+"""The proxy's process and its routing table, seen from the commands."""
+
+from __future__ import annotations
+
+import http.client
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from emulator import process
+from emulator.errors import NotReady
+from emulator.events import Emit, Event
+from emulator.history import History
+from emulator.model import Environment, Instance, Project, Route
+from emulator.routes import ROUTES_FILE, publish_routes
+
+_MODULE = "emulator.proxy"
+_HEALTH_PATH = "/_multistack/health"
+# Where an automatic port starts to look.
+_PORTS = range(8080, 8180)
+_TIMEOUT = 15.0
+
+
+class Front:
+    """
+    Starts, stops and feeds the proxy of one project.
+
+    Args:
+        environ: The whole environ of the proxy process.
+    """
+
+    def __init__(self, project: Project, *, environ: Mapping[str, str], emit: Emit) -> None:
+        self._project = project
+        self._environ = environ
+        self._emit = emit
+
+    @property
+    def _folder(self) -> Path:
+        return self._project.state / "proxy"
+
+    @property
+    def _routes(self) -> Path:
+        return self._project.state / ROUTES_FILE
+
+    def url(self) -> str | None:
+        """Where the proxy listens, or None when it does not run."""
+        record = process.read_record(self._folder) if process.is_running(self._folder) else None
+        return f"http://{process.HOST}:{record.port}" if record else None
+
+    def environment_url(self, name: str) -> str | None:
+        """Where an environment's API answers, or None when the proxy does not run."""
+        url = self.url()
+        return f"{url}/{name}/" if url else None
+
+    def ensure_running(self, *, cancelled: Callable[[], None]) -> bool:
+        """
+        Start the proxy, or replace one that runs with other settings or does not answer; True if it did.
+
+        Raises:
+            NotReady: Its port is taken, or it does not answer in time.
+        """
+        record = process.read_record(self._folder) if process.is_running(self._folder) else None
+        if record is not None and self._is_as_wanted(record) and _answers(record.port):
+            return False
+        started = time.monotonic()
+        self._emit(Event(None, "starting proxy"))
+        process.stop(self._folder, grace=2.0)
+        settings = self._project.proxy
+        candidates = process.candidate_ports(self._folder, _PORTS)
+        with process.listen(port=settings.port, candidates=candidates, purpose="the proxy") as listener:
+            port = listener.getsockname()[1]
+            process.spawn(
+                _MODULE,
+                folder=self._folder,
+                listener=listener,
+                arguments=[
+                    f"--routes={self._routes}",
+                    f"--timeout={settings.timeout}",
+                    f"--max-body={settings.max_body}",
+                ],
+                environ=self._environ,
+            )
+        try:
+            self._await_answer(port, cancelled=cancelled)
+        except BaseException:
+            process.stop(self._folder, grace=0.0)
+            raise
+        self._emit(Event(None, "proxy ready", f"http://{process.HOST}:{port}", time.monotonic() - started))
+        return True
+
+    def _is_as_wanted(self, record: process.ServerRecord) -> bool:
+        settings = self._project.proxy
+        return (
+            settings.port in (None, record.port)
+            and record.settings["routes"] == str(self._routes)
+            and float(record.settings["timeout"]) == settings.timeout
+            and int(record.settings["max_body"]) == settings.max_body
+        )
+
+    def _await_answer(self, port: int, *, cancelled: Callable[[], None]) -> None:
+        deadline = time.monotonic() + _TIMEOUT
+        while not _answers(port):
+            cancelled()
+            is_dead = not process.is_running(self._folder)
+            if is_dead or time.monotonic() >= deadline:
+                raise NotReady(
+                    "the proxy ended while starting" if is_dead else f"the proxy does not answer after {_TIMEOUT:g} s",
+                    hint=f"its log is {self._folder / process.LOG_FILE}",
+                    details=_tail(self._folder / process.LOG_FILE),
+                )
+            time.sleep(0.02)
+
+    def stop(self) -> bool:
+        """Stop the proxy; True if it was running."""
+        return process.stop(self._folder, grace=2.0)
+
+    def publish(self, instances: Mapping[str, Instance], history: History) -> None:
+        """Tell the proxy what runs where; *instances* holds every environment of the project."""
+        publish_routes(
+            self._routes,
+            [
+                self._route(environment, instances[environment.name], history)
+                for environment in self._project.environments
+            ],
+        )
+
+    def _route(self, environment: Environment, instance: Instance, history: History) -> Route:
+        current = history.current(environment.name)
+        apis = tuple(current.apis) if current else ()
+        only = apis[0].logical_id if len(apis) == 1 else None
+        return Route(
+            environment=environment.name,
+            account_id=environment.account_id,
+            region=environment.region,
+            driver=environment.driver.value,
+            url=instance.endpoint.url if instance.endpoint else None,
+            process=instance.process,
+            release=current.release.id if current else None,
+            digest=current.release.digest if current else None,
+            apis=apis,
+            default_api=self._project.api or only,
+        )
+
+
+def _answers(port: int) -> bool:
+    connection = http.client.HTTPConnection(process.HOST, port, timeout=2.0)
+    try:
+        connection.request("GET", _HEALTH_PATH)
+        return connection.getresponse().status == 200
+    except (OSError, http.client.HTTPException):
+        return False
+    finally:
+        connection.close()
+
+
+def _tail(log: Path) -> list[str]:
+    try:
+        return log.read_text(errors="replace").splitlines()[-10:]
+    except FileNotFoundError:
+        return []

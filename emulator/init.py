@@ -1,0 +1,136 @@
+"""Write the first project file next to an existing template."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import unicodedata
+from collections.abc import Mapping
+from pathlib import Path
+
+from emulator.errors import ConfigError
+from emulator.project_file import FILE_NAME
+from emulator.settings import PARAMETER_PATTERN, SERVICE_PATTERN, TEMPLATE_NAMES
+
+_HEAD = """\
+# One service and its environments; `multistack up` starts them all.
+# Any value can be overridden by a MULTISTACK_* variable, and that by a flag.
+service = {service}
+template = {template}
+# api = "Api"             # logical id of the API to serve, if the template has several
+# region = "us-east-1"    # of every environment that names none
+
+# proxy.port = 8080       # on 127.0.0.1; otherwise 8080 or the next free one
+
+# Environments, in promotion order. Each is an emulated AWS account of its own; what may differ is its config.
+"""
+_ENVIRONMENT = """
+[environments.{name}]
+# account_id = "{account_id}"
+# port = {port}             # of the emulator; "auto" by default
+"""
+_EXAMPLES = {"test": ("111111111111", 4601), "staging": ("222222222222", 4602), "prod": ("333333333333", 4603)}
+
+
+def write_project_file(folder: Path, *, service: str | None, template: Path | None) -> Path:
+    """
+    Write a commented ``multistack.toml`` with test, staging and prod.
+
+    Args:
+        folder: Where it goes.
+        service: The service's name, by default made from the folder's.
+        template: Relative to *folder*; by default the first of ``template.yaml``, ``.yml`` and ``.json`` there.
+
+    Returns:
+        The path of the new file.
+
+    Raises:
+        ConfigError: There is a project file already, no usable template, or *service* is no valid name.
+    """
+    folder = folder.absolute()
+    target = folder / FILE_NAME
+    if os.path.lexists(target):
+        raise ConfigError(f"{target} already exists", hint="edit it, or delete it first")
+    path = _find_template(folder, template)
+    parameters = _read_parameters(path)
+    name = service if service is not None else _service_name(folder.resolve().name)
+    if not re.fullmatch(SERVICE_PATTERN.strip("^$"), name):
+        raise ConfigError(f"service must be 1 to 40 of a-z, 0-9 and -, starting with a letter, not {json.dumps(name)}")
+    text = _render(name, os.path.relpath(path, folder), parameters)
+    try:
+        with target.open("x", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        raise ConfigError(f"cannot write {target}: {error.strerror}") from error
+    return target
+
+
+def _find_template(folder: Path, template: Path | None) -> Path:
+    candidates = [folder / name for name in TEMPLATE_NAMES] if template is None else [folder / template]
+    found = next((path for path in candidates if _is_file(path)), None)
+    if found is None:
+        names = ", ".join(str(path.relative_to(folder) if template is None else path) for path in candidates)
+        raise ConfigError(f"no template in {folder}: looked for {names}", hint="name yours with --template")
+    return found
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def _read_parameters(template: Path) -> Mapping[str, Mapping[str, object]]:
+    """Return the template's parameters by name, in its order."""
+    import yaml
+    from samtranslator.yaml_helper import yaml_parse
+
+    try:
+        content = yaml_parse(template.read_text(encoding="utf-8-sig"))
+    except OSError as error:
+        raise ConfigError(f"{template} cannot be read: {error.strerror}") from error
+    except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
+        reason = " ".join(str(error).split())
+        raise ConfigError(f"{template} is not a CloudFormation template: {reason}") from error
+    parameters = content.get("Parameters") or {} if isinstance(content, dict) else None
+    if not isinstance(parameters, dict):
+        raise ConfigError(f"{template} is not a CloudFormation template: no table of resources and parameters")
+    for name, parameter in parameters.items():
+        if not re.fullmatch(PARAMETER_PATTERN.strip("^$"), str(name)) or not isinstance(parameter, dict):
+            raise ConfigError(f"{template}: parameter {json.dumps(str(name))} is not one that CloudFormation takes")
+    return {str(name): parameter for name, parameter in parameters.items()}
+
+
+def _service_name(folder_name: str) -> str:
+    """Make the nearest valid service name: ``Größe & Co`` becomes ``grosse-co``."""
+    plain = unicodedata.normalize("NFKD", folder_name.casefold()).encode("ascii", "ignore").decode()
+    words = re.sub(r"[^a-z0-9]+", "-", plain).lstrip("-0123456789")
+    return words[:40].rstrip("-") or "service"
+
+
+def _render(service: str, template: str, parameters: Mapping[str, Mapping[str, object]]) -> str:
+    text = _HEAD.format(service=_quote(service), template=_quote(template))
+    for name, (account_id, port) in _EXAMPLES.items():
+        text += _ENVIRONMENT.format(name=name, account_id=account_id, port=port)
+        if name == "prod":
+            text += "protected = true          # destructive commands need --yes\n"
+        if parameters:
+            text += f"\n[environments.{name}.config]\n"
+            text += "".join(_render_parameter(key, parameter) for key, parameter in parameters.items())
+    return text
+
+
+def _render_parameter(name: str, parameter: Mapping[str, object]) -> str:
+    """Write a value to fill in when the template has no default for it, else the default as a comment."""
+    if "Default" in parameter:
+        return f"# {name} = {_quote(str(parameter['Default']))}\n"
+    kind = re.sub(r"[^A-Za-z0-9:<>]", "", str(parameter.get("Type", "String")))
+    return f'{name} = ""  # fill in: the template has no default ({kind})\n'
+
+
+def _quote(text: str) -> str:
+    """Write *text* as a TOML string: JSON's, but for the delete character and halves of surrogate pairs."""
+    whole = text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return json.dumps(whole, ensure_ascii=False).replace("\x7f", "\\u007f")

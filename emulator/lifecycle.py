@@ -1,0 +1,233 @@
+"""Environments up, down, reset: observe, decide, act."""
+
+from __future__ import annotations
+
+import enum
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+from emulator.deploy import Deployer
+from emulator.drivers.registry import Drivers
+from emulator.endpoint import wait_until_healthy
+from emulator.errors import MultistackError, NotReady
+from emulator.events import Emit, Event
+from emulator.history import History
+from emulator.model import Artifact, Endpoint, Environment, Instance, Project, Status
+from emulator.parallel import Cancellation, run_parallel
+from emulator.release import make_release
+
+_LOG_LINES = 10
+
+
+class Step(enum.Enum):
+    """What an environment needs."""
+
+    KEEP = "keep"
+    START = "start"
+    AWAIT = "await"
+    RESTART = "restart"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """A step and its cause, e.g. restart because the region changed."""
+
+    environment: Environment
+    step: Step
+    cause: str
+
+
+def decide(environments: Sequence[Environment], observed: Mapping[str, Instance]) -> list[Action]:
+    """What brings each environment from what was observed to what the project says."""
+    return [_decide_one(environment, observed[environment.name]) for environment in environments]
+
+
+def _decide_one(environment: Environment, instance: Instance) -> Action:
+    if instance.status is Status.STOPPED:
+        return Action(environment=environment, step=Step.START, cause=instance.reason)
+    if instance.status is Status.UNHEALTHY:
+        return Action(environment=environment, step=Step.RESTART, cause=instance.reason)
+    if instance.endpoint is not None and (cause := _difference(environment, instance.endpoint)):
+        return Action(environment=environment, step=Step.RESTART, cause=cause)
+    step = Step.KEEP if instance.status is Status.READY else Step.AWAIT
+    return Action(environment=environment, step=step, cause=instance.reason)
+
+
+def _difference(environment: Environment, endpoint: Endpoint) -> str:
+    if environment.account_id != endpoint.account_id:
+        return f"account id changed from {endpoint.account_id} to {environment.account_id}"
+    if environment.region != endpoint.region:
+        return f"region changed from {endpoint.region} to {environment.region}"
+    port = endpoint.url.rpartition(":")[2]
+    if environment.port is not None and str(environment.port) != port:
+        return f"port changed from {port} to {environment.port}"
+    return ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UpResult:
+    """
+    What ``up`` did to one environment.
+
+    Attributes:
+        did: Facts in order, e.g. ``started``, ``deployed 0d2c…``; empty when nothing was to do.
+    """
+
+    environment: str
+    did: tuple[str, ...]
+
+
+class Lifecycle:
+    """
+    Starts, stops and resets the environments of one project.
+
+    Args:
+        build: Makes the artifact for environments that never had one; called at most once.
+    """
+
+    def __init__(
+        self,
+        project: Project,
+        drivers: Drivers,
+        history: History,
+        *,
+        emit: Emit,
+        cancellation: Cancellation,
+        build: Callable[[], Artifact],
+        open_artifact: Callable[[str], Artifact],
+    ) -> None:
+        self._project = project
+        self._drivers = drivers
+        self._history = history
+        self._emit = emit
+        self._cancellation = cancellation
+        self._build = build
+        self._open_artifact = open_artifact
+        self._deployer = Deployer(project, history, emit=emit, cancelled=cancellation.check)
+
+    def observe(self, environments: Sequence[Environment]) -> Mapping[str, Instance]:
+        """Each environment as it is right now."""
+        by_name = {environment.name: environment for environment in environments}
+        observed = run_parallel(
+            list(by_name),
+            lambda name: self._drivers.of(by_name[name]).observe(by_name[name]),
+            self._cancellation,
+        )
+        return {name: _value(instance) for name, instance in observed.items()}
+
+    def up(self, environments: Sequence[Environment], *, timeout: float) -> Mapping[str, UpResult | MultistackError]:
+        """
+        Every environment ready and serving its release; what is so already stays untouched.
+
+        An environment without a recorded release gets the current source, one that lost its state its recorded release.
+
+        Args:
+            timeout: Seconds that an emulator may take to become healthy.
+
+        Returns:
+            Per environment what was done, or why it is not ready; the others are up nevertheless.
+        """
+        actions = {action.environment.name: action for action in decide(environments, self.observe(environments))}
+        return run_parallel(
+            list(actions), lambda name: self._up_one(actions[name], timeout=timeout), self._cancellation
+        )
+
+    def _up_one(self, action: Action, *, timeout: float) -> UpResult:
+        environment = action.environment
+        did: list[str] = []
+        if action.step is Step.RESTART:
+            self._emit(Event(environment.name, "restarting", action.cause))
+            self._drivers.of(environment).stop(environment)
+        if action.step in (Step.START, Step.RESTART):
+            endpoint = self._start(environment, action, timeout=timeout)
+            did.append("restarted" if action.step is Step.RESTART else "started")
+            if action.cause:
+                did[-1] += f" ({action.cause})"
+        else:
+            endpoint = self._await(environment, timeout=timeout)
+        did += self._deploy_missing(environment, endpoint)
+        return UpResult(environment=environment.name, did=tuple(did))
+
+    def _start(self, environment: Environment, action: Action, *, timeout: float) -> Endpoint:
+        driver = self._drivers.of(environment)
+        started = time.monotonic()
+        if action.step is Step.START:
+            self._emit(Event(environment.name, "starting", action.cause))
+        try:
+            endpoint = driver.start(environment)
+            wait_until_healthy(endpoint, timeout=timeout, give_up=lambda: self._has_died(environment))
+        except NotReady as error:
+            driver.stop(environment)
+            raise NotReady(
+                error.message, hint=error.hint, details=error.details or driver.logs(environment, tail=_LOG_LINES)
+            ) from error
+        except KeyboardInterrupt:
+            driver.stop(environment)
+            raise
+        self._emit(Event(environment.name, "ready", endpoint.url, time.monotonic() - started))
+        return endpoint
+
+    def _await(self, environment: Environment, *, timeout: float) -> Endpoint:
+        deadline = time.monotonic() + timeout
+        while True:
+            instance = self._drivers.of(environment).observe(environment)
+            if instance.status is Status.READY and instance.endpoint is not None:
+                return instance.endpoint
+            if instance.status is Status.STOPPED or time.monotonic() >= deadline:
+                raise NotReady(
+                    f"environment {environment.name} is not ready: {instance.reason or instance.status.value}",
+                    hint=f"multistack up {environment.name}",
+                )
+            self._cancellation.check()
+            time.sleep(0.02)
+
+    def _has_died(self, environment: Environment) -> str | None:
+        self._cancellation.check()
+        instance = self._drivers.of(environment).observe(environment)
+        return "its emulator ended while starting" if instance.status is Status.STOPPED else None
+
+    def _deploy_missing(self, environment: Environment, endpoint: Endpoint) -> list[str]:
+        current = self._history.current(environment.name)
+        if current is None:
+            artifact = self._build()
+            self._deployer.deploy(environment, endpoint, artifact, make_release(artifact, environment.config))
+            return ["deployed"]
+        if self._deployer.is_deployed(endpoint, current.release):
+            return []
+        self._emit(Event(environment.name, "redeploying", f"{current.release.id}, which its emulator had lost"))
+        artifact = self._open_artifact(current.release.digest)
+        self._deployer.deploy(environment, endpoint, artifact, current.release, skip_unsupported=bool(current.skipped))
+        return [f"redeployed {current.release.id}"]
+
+    def down(self, environments: Sequence[Environment]) -> Mapping[str, bool | MultistackError]:
+        """Stop the emulators, keeping their state; per environment whether one was running."""
+        by_name = {environment.name: environment for environment in environments}
+        return run_parallel(list(by_name), lambda name: self._stop(by_name[name]), self._cancellation)
+
+    def _stop(self, environment: Environment) -> bool:
+        started = time.monotonic()
+        stopped = self._drivers.of(environment).stop(environment)
+        if stopped:
+            self._emit(Event(environment.name, "stopped", "", time.monotonic() - started))
+        return stopped
+
+    def reset(self, environments: Sequence[Environment], *, timeout: float) -> Mapping[str, UpResult | MultistackError]:
+        """Forget every order, message and file: each environment is as freshly deployed with its recorded release."""
+        by_name = {environment.name: environment for environment in environments}
+
+        def reset_one(name: str) -> UpResult:
+            environment = by_name[name]
+            driver = self._drivers.of(environment)
+            self._emit(Event(name, "resetting"))
+            driver.stop(environment)
+            driver.erase(environment)
+            return self._up_one(Action(environment=environment, step=Step.START, cause=""), timeout=timeout)
+
+        return run_parallel(list(by_name), reset_one, self._cancellation)
+
+
+def _value(result: Instance | MultistackError) -> Instance:
+    if isinstance(result, MultistackError):
+        raise result
+    return result

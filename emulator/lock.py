@@ -1,0 +1,50 @@
+"""One command at a time changes a project; a second one waits its turn."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+from emulator.errors import MultistackError
+from emulator.events import Emit, Event
+
+
+@contextlib.contextmanager
+def exclusive(state: Path, command: str, *, emit: Emit) -> Iterator[None]:
+    """
+    Hold the project's lock. The kernel frees it when the process ends, however it ends.
+
+    Args:
+        state: The project's state folder.
+        command: What runs, for whoever waits to read.
+
+    Raises:
+        MultistackError: The state folder can't be written.
+    """
+    try:
+        state.mkdir(parents=True, exist_ok=True)
+        lock = (state / "command.lock").open("a+")
+    except OSError as error:
+        raise MultistackError(
+            f"can't write {state}: {error.strerror}", hint="check its owner and permissions"
+        ) from error
+    with lock:
+        is_waiting = False
+        while True:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                break
+            except BlockingIOError:
+                if not is_waiting:
+                    lock.seek(0)
+                    emit(Event(None, "waiting", f"for another command: {lock.read().strip() or 'multistack'}"))
+                    is_waiting = True
+                time.sleep(0.05)
+        lock.truncate(0)
+        lock.write(f"multistack {command} (pid {os.getpid()})")
+        lock.flush()
+        yield

@@ -1,0 +1,65 @@
+"""The proxy's process: ``python -m emulator.proxy``, started by :func:`emulator.process.spawn`."""
+
+from __future__ import annotations
+
+import argparse
+import logging
+import os
+import signal
+import socket
+import threading
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from emulator.process import write_record
+
+# Longer than the server gives requests to finish: after that a worker still waits for an upstream's answer.
+_SHUTDOWN_TIMEOUT = 4.0
+
+
+def main() -> None:
+    """Serve until SIGTERM."""
+    options = _parse_options()
+    signal.signal(signal.SIGTERM, _leave)
+    listener = socket.socket(fileno=options.listen_fd)
+    settings = {"routes": options.routes, "timeout": options.timeout, "max_body": options.max_body}
+    write_record(options.folder, port=listener.getsockname()[1], settings=settings)
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
+    _serve(listener, options)
+
+
+def _parse_options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m emulator.proxy", description=__doc__)
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--listen-fd", type=int, required=True)
+    parser.add_argument("--routes", required=True)
+    parser.add_argument("--timeout", required=True, help="seconds to wait for an environment's answer")
+    parser.add_argument("--max-body", required=True, help="largest request body in bytes")
+    return parser.parse_args()
+
+
+def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
+    watchdog = threading.Timer(_SHUTDOWN_TIMEOUT, os._exit, [0])
+    watchdog.daemon = True
+    watchdog.start()
+    raise SystemExit(0)
+
+
+def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
+    # Late, so that the record is written before anything slow.
+    from emulator.proxy.app import Settings, create_app
+    from emulator.proxy.server import Server
+
+    app = create_app(
+        Settings(routes=Path(options.routes), timeout=float(options.timeout), max_body=int(options.max_body))
+    )
+    server = Server(listener, app)
+    try:
+        server.start()
+    finally:
+        server.stop()
+
+
+if __name__ == "__main__":
+    main()

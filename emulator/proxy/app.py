@@ -1,0 +1,128 @@
+"""The proxy as a Flask application: pages of its own, and everything else passed on."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from flask import Flask
+
+from emulator.model import Route
+from emulator.process import is_alive
+from emulator.proxy.forward import Forwarder
+from emulator.proxy.pages import register_pages
+from emulator.proxy.problems import CONTENT_TYPE, Problem, internal_problem
+from emulator.proxy.request import Request, read_request
+from emulator.proxy.resolve import resolve
+from emulator.proxy.upstream import Upstreams
+from emulator.routes import load_routes
+
+_log = logging.getLogger(__name__)
+
+StartResponse = Callable[[str, list[tuple[str, str]]], object]
+Wsgi = Callable[[dict[str, Any], Any], Iterable[bytes]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """
+    Attributes:
+        routes: The published routing table; read again whenever it changes.
+        timeout: Seconds to wait for an environment's answer before 504.
+        max_body: Largest request body in bytes, else 413.
+    """
+
+    routes: Path
+    timeout: float
+    max_body: int
+
+
+def create_app(settings: Settings) -> Flask:
+    """The proxy. Requests to an environment never enter Flask, whose routing decodes and normalises paths."""
+    app = Flask(__name__)
+    upstreams = Upstreams(timeout=settings.timeout)
+    table = RouteTable(settings.routes, on_change=lambda routes: upstreams.keep_only([r.url for r in routes.values()]))
+    register_pages(app, routes=lambda: table.current() or {})
+    forwarder = Forwarder(upstreams, timeout=settings.timeout, max_body=settings.max_body)
+    app.wsgi_app = Proxy(app.wsgi_app, table, forwarder)  # type: ignore[method-assign]
+    return app
+
+
+class RouteTable:
+    """The routes as last published; one ``stat`` per request tells whether they changed."""
+
+    def __init__(self, file: Path, *, on_change: Callable[[Mapping[str, Route]], None]) -> None:
+        self._file = file
+        self._on_change = on_change
+        # One tuple, replaced in one step: threads see a signature together with its routes.
+        self._loaded: tuple[tuple[int, int, int], Mapping[str, Route]] | None = None
+
+    def current(self) -> Mapping[str, Route] | None:
+        """Environment name to route; None when nothing was ever published."""
+        try:
+            stat = self._file.stat()
+        except FileNotFoundError:
+            return None
+        signature = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        loaded = self._loaded
+        if loaded is None or loaded[0] != signature:
+            self._loaded = loaded = (signature, load_routes(self._file))
+            self._on_change(loaded[1])
+        return loaded[1]
+
+
+class Proxy:
+    """
+    The WSGI layer in front of the pages.
+
+    Args:
+        pages: Answers what is addressed to the proxy itself.
+    """
+
+    def __init__(self, pages: Wsgi, table: RouteTable, forwarder: Forwarder) -> None:
+        self._pages = pages
+        self._table = table
+        self._forwarder = forwarder
+
+    def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        """Answer one request."""
+        request = read_request(environ)
+        try:
+            return self._answer(request, environ, start_response)
+        except Problem as problem:
+            return _tell(problem, request, start_response)
+        except Exception:
+            _log.exception("%s %s failed", request.method, request.target)
+            return _tell(internal_problem(), request, start_response)
+
+    def _answer(self, request: Request, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        destination = resolve(request, self._table.current(), is_alive=is_alive)
+        if destination is None:
+            return self._pages(environ, start_response)
+        if any("websocket" in value.lower() for value in request.values("upgrade")):
+            raise _no_websockets(destination.route)
+        answer = self._forwarder.forward(request, destination)
+        start_response(answer.status_line, answer.headers)
+        return answer.body
+
+
+def _no_websockets(route: Route) -> Problem:
+    return Problem(
+        501,
+        "no-websockets",
+        "WebSockets not supported",
+        "the proxy does not pass WebSockets on; connect to the environment's own endpoint instead",
+        environment=route.environment,
+        next_command="multistack status",
+        extra={"endpoint": route.url},
+    )
+
+
+def _tell(problem: Problem, request: Request, start_response: StartResponse) -> Iterable[bytes]:
+    content = problem.to_json(instance=request.target)
+    headers = [("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(content))), ("Cache-Control", "no-store")]
+    start_response(problem.status_line, headers)
+    return [] if request.method == "HEAD" else [content]

@@ -1,0 +1,150 @@
+"""Headers on their way through the proxy: what is dropped, added or translated."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from urllib.parse import urlsplit
+
+from emulator.proxy.request import Headers, Request
+from emulator.proxy.resolve import ENVIRONMENT_HEADER, Destination
+
+# RFC 9110, 7.6.1, and the headers of older practice that speak of one connection only.
+_HOP_BY_HOP = frozenset(
+    {
+        "connection",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+# Said anew for the way to the upstream: its host, the body's framing, and whom the proxy itself was spoken to by.
+_OURS = frozenset({"host", "content-length", "expect", ENVIRONMENT_HEADER})
+_RELEASE_HEADER = "x-multistack-release"
+_ORIGIN = re.compile(r"(?:(?:https?):)?//([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
+_LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
+
+
+def request_headers(request: Request, destination: Destination) -> list[tuple[str, str]]:
+    """What the upstream gets: the client's headers, and where the request came from."""
+    dropped = _HOP_BY_HOP | _OURS | _named_in_connection(request.headers)
+    # MiniStack takes `Host: test.localhost` for an S3 bucket: the upstream is called by its own name.
+    sent = [("Host", urlsplit(destination.url).netloc)]
+    forwarded_for = [value for value in request.values("x-forwarded-for") if value]
+    for name, value in request.headers:
+        key = name.lower()
+        if key not in dropped and not key.startswith("x-forwarded-"):
+            sent.append((name, value))
+    sent.append(("X-Forwarded-For", ", ".join([*forwarded_for, request.client])))
+    sent.append(("X-Forwarded-Host", request.host or ""))
+    sent.append(("X-Forwarded-Proto", "http"))
+    if destination.mount:
+        sent.append(("X-Forwarded-Prefix", destination.mount))
+    return sent
+
+
+def response_headers(headers: Headers, destination: Destination) -> list[tuple[str, str]]:
+    """What the client gets: the upstream's headers in the client's own terms, and who answered."""
+    dropped = _HOP_BY_HOP | _named_in_connection(headers) | {ENVIRONMENT_HEADER, _RELEASE_HEADER}
+    sent = []
+    for name, given in headers:
+        key, value = name.lower(), given
+        if key in dropped:
+            continue
+        if key in {"location", "content-location"}:
+            value = rewrite_location(value, destination)
+        elif key == "set-cookie":
+            value = rewrite_cookie(value, destination)
+        sent.append((name, value))
+    sent.append(("X-Multistack-Environment", destination.route.environment))
+    if destination.route.release:
+        sent.append(("X-Multistack-Release", destination.route.release))
+    return sent
+
+
+def rewrite_location(value: str, destination: Destination) -> str:
+    """
+    A URL of the upstream as the client has to ask for it.
+
+    URLs of other origins and relative paths stay; so does, without a mount, a path that is right as it is.
+    """
+    origin = _ORIGIN.fullmatch(value)
+    if origin is None:
+        return _place(value, destination, foreign=False) if value.startswith("/") else value
+    if origin[1].lower() not in _origins(destination.url):
+        return value
+    return _place(origin[2] if origin[2].startswith("/") else "/" + origin[2], destination, foreign=True)
+
+
+def rewrite_cookie(value: str, destination: Destination) -> str:
+    """A ``Set-Cookie`` whose path lies under the client's, and whose domain isn't the upstream's."""
+    if value.startswith("__Host-"):
+        return value  # browsers refuse such a cookie with any path but /
+    kept = []
+    for attribute in value.split(";"):
+        name, _, content = (part.strip() for part in attribute.partition("="))
+        if name.lower() == "domain" and content.lstrip(".").lower() == urlsplit(destination.url).hostname:
+            continue
+        if name.lower() == "path" and content.startswith("/"):
+            kept.append(f" {name}={_place(content, destination, foreign=False)}")
+        else:
+            kept.append(attribute)
+    return ";".join(kept)
+
+
+def _named_in_connection(headers: Headers) -> frozenset[str]:
+    return frozenset(
+        option.strip().lower() for name, value in headers if name.lower() == "connection" for option in value.split(",")
+    )
+
+
+def _origins(url: str) -> set[str]:
+    """Every way to write the upstream's host and port."""
+    parts = urlsplit(url)
+    own = parts.netloc.lower()
+    if parts.hostname in {"localhost", "127.0.0.1", "::1"}:
+        return {own, *(f"{name}:{parts.port}" for name in _LOOPBACK)}
+    return {own}
+
+
+def _place(path: str, destination: Destination, *, foreign: bool) -> str:
+    """
+    An absolute path of the upstream, below the client's mount.
+
+    Args:
+        foreign: It came with the upstream's origin, so it is wrong for the client whatever it says.
+    """
+    for base, mount in _bases(destination):
+        if (rest := _strip(path, base)) is not None:
+            return _join(mount, rest)
+    if not (destination.mount or foreign):
+        return path
+    # Behind API Gateway's own host name an API has to send clients to /<stage>/...
+    rest = _strip(path, f"/{destination.api.stage}")
+    return _join(destination.mount, path if rest is None else rest)
+
+
+def _bases(destination: Destination) -> Iterable[tuple[str, str]]:
+    """Where the upstream serves each API, and where the client finds it; the one that answered first."""
+    root = urlsplit(destination.url).path.rstrip("/")
+    yield root + destination.api.path, destination.mount
+    for api in destination.route.apis:
+        own = api.logical_id == destination.route.default_api
+        yield root + api.path, destination.prefix if own else f"{destination.prefix}/_api/{api.logical_id}"
+
+
+def _strip(path: str, base: str) -> str | None:
+    rest = path.removeprefix(base)
+    if not path.startswith(base) or rest[:1] not in {"", "/", "?", "#"}:
+        return None
+    return rest if rest.startswith("/") else "/" + rest
+
+
+def _join(mount: str, rest: str) -> str:
+    # `//host` would be another origin; `/.//host` is the same path and says so.
+    return "/." + rest if not mount and rest.startswith("//") else mount + rest

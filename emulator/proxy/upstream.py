@@ -1,0 +1,108 @@
+"""Connections to the emulators: kept open between requests, and never trusted to be still there."""
+
+from __future__ import annotations
+
+import http.client
+import select
+import socket
+import threading
+from collections.abc import Collection
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+_MAX_IDLE = 64
+
+
+@dataclass(slots=True, kw_only=True)
+class Connection:
+    """
+    One connection to an upstream.
+
+    Attributes:
+        is_reused: It has served a request before, so the upstream may have closed it in the meantime.
+    """
+
+    url: str
+    socket: socket.socket
+    is_reused: bool = False
+
+    def receive(self, method: str) -> http.client.HTTPResponse:
+        """
+        The head of the answer, its body still to be read.
+
+        Raises:
+            OSError, http.client.HTTPException: No valid answer arrived.
+        """
+        response = http.client.HTTPResponse(self.socket, method=method)
+        try:
+            response.begin()
+            while 100 <= response.status < 200 and response.status != 101:
+                # begin() skips 100 only; the final answer comes after the others, e.g. 103.
+                del response.headers
+                response.headers = response.msg = None  # type: ignore[assignment]
+                response.begin()
+        except BaseException:
+            response.close()
+            raise
+        return response
+
+
+class Upstreams:
+    """
+    Idle connections per upstream.
+
+    The standard library's response reader on a socket of our own: half the cost of `http.client` and a third of
+    urllib3 (54, 91 and 181 µs above bare sockets), and the target leaves as it came - both normalise or refuse some.
+
+    Args:
+        timeout: Seconds to wait for a connection, and for every read and write on it.
+    """
+
+    def __init__(self, *, timeout: float) -> None:
+        self._timeout = timeout
+        self._idle: dict[str, list[Connection]] = {}
+        self._lock = threading.Lock()
+
+    def connect(self, url: str, *, fresh: bool = False) -> Connection:
+        """
+        A connection to *url*, reused if one is idle and still open.
+
+        Raises:
+            OSError: Nothing listens, or nothing answers.
+        """
+        while not fresh and (connection := self._pop(url)):
+            if not _is_readable(connection.socket):
+                connection.is_reused = True
+                return connection
+            connection.socket.close()  # readable while idle: closed by the upstream, or saying what nobody asked
+        parts = urlsplit(url)
+        sock = socket.create_connection((parts.hostname or "", parts.port or 80), timeout=self._timeout)
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        return Connection(url=url, socket=sock)
+
+    def give_back(self, connection: Connection) -> None:
+        """Keep a connection whose answer was read to its end."""
+        with self._lock:
+            idle = self._idle.setdefault(connection.url, [])
+            if len(idle) < _MAX_IDLE:
+                idle.append(connection)
+                return
+        connection.socket.close()
+
+    def keep_only(self, urls: Collection[str | None]) -> None:
+        """Close what leads to upstreams that are no more."""
+        with self._lock:
+            gone = [connection for url in set(self._idle) - set(urls) for connection in self._idle.pop(url)]
+        for connection in gone:
+            connection.socket.close()
+
+    def _pop(self, url: str) -> Connection | None:
+        with self._lock:
+            idle = self._idle.get(url)
+            return idle.pop() if idle else None
+
+
+def _is_readable(sock: socket.socket) -> bool:
+    poll = select.poll()
+    poll.register(sock, select.POLLIN)
+    return bool(poll.poll(0))

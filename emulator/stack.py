@@ -1,0 +1,249 @@
+"""CloudFormation stacks by change set: look, plan, execute, delete."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from emulator.endpoint import client
+from emulator.errors import DeployError
+from emulator.model import Endpoint
+from emulator.template import Template
+
+# CloudFormation takes a longer template only from a bucket. Source: AWS CloudFormation quotas, "Template body size".
+_BODY_LIMIT = 51_200
+_POLL = 0.02
+_UNRECOGNIZED = re.compile(r"Unrecognized resource types: \[([^\]]*)\]")
+# Every one of them says that there is nothing to do. Source: CreateChangeSet and DescribeChangeSet on AWS.
+_NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
+# A stack that failed to be created can only be deleted. Source: AWS, "Stack status codes".
+_UNUSABLE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
+
+
+class UnsupportedTypes(DeployError):
+    """
+    The emulator knows some resource types of the template not.
+
+    Attributes:
+        types: Their names, sorted.
+    """
+
+    def __init__(self, types: Sequence[str], *, environment: str) -> None:
+        super().__init__(
+            f"environment {environment}: its emulator does not know {', '.join(types)}",
+            hint="deploy the rest with `multistack deploy --skip-unsupported`",
+        )
+        self.types = tuple(types)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """A stack as the emulator describes it."""
+
+    name: str
+    status: str
+    tags: Mapping[str, str]
+    outputs: Mapping[str, str]
+
+    @property
+    def is_stable(self) -> bool:
+        """Whether it serves some release: created or updated, or back at the one before."""
+        return self.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE", "UPDATE_ROLLBACK_COMPLETE"}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """One line of a change set, e.g. ``Modify OrdersFunction AWS::Lambda::Function``."""
+
+    action: str
+    logical_id: str
+    type: str
+    replacement: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChangeSet:
+    """A plan the emulator has made but not carried out; without changes there is nothing to execute."""
+
+    stack: str
+    name: str
+    changes: tuple[Change, ...]
+
+
+def describe(endpoint: Endpoint, name: str) -> Stack | None:
+    """The stack *name*, or None when there is none."""
+    from botocore.exceptions import ClientError
+
+    try:
+        found = client(endpoint, "cloudformation").describe_stacks(StackName=name)["Stacks"][0]
+    except ClientError as error:
+        if "does not exist" in str(error):
+            return None
+        raise _deploy_error(endpoint, error) from error
+    return Stack(
+        name=name,
+        status=found["StackStatus"],
+        tags={tag["Key"]: tag["Value"] for tag in found.get("Tags", [])},
+        outputs={output["OutputKey"]: output["OutputValue"] for output in found.get("Outputs", [])},
+    )
+
+
+def resources(endpoint: Endpoint, name: str) -> Mapping[str, str]:
+    """Logical id to physical id of a stack's resources."""
+    found = client(endpoint, "cloudformation").describe_stack_resources(StackName=name)["StackResources"]
+    return {resource["LogicalResourceId"]: resource.get("PhysicalResourceId", "") for resource in found}
+
+
+def plan(
+    endpoint: Endpoint,
+    name: str,
+    template: Template,
+    *,
+    parameters: Mapping[str, str],
+    tags: Mapping[str, str],
+    bucket: str,
+    cancelled: Callable[[], None],
+) -> ChangeSet:
+    """
+    Make a change set that brings the stack to *template*.
+
+    Args:
+        bucket: Where a template longer than CloudFormation's limit goes.
+        cancelled: Called between polls; raises to stop waiting.
+
+    Raises:
+        UnsupportedTypes: The emulator does not know a resource type.
+        DeployError: It refuses the template.
+    """
+    from botocore.exceptions import ClientError
+
+    existing = describe(endpoint, name)
+    if existing is not None and existing.status in _UNUSABLE:
+        delete(endpoint, name, cancelled=cancelled)
+        existing = None
+    is_new = existing is None or existing.status == "REVIEW_IN_PROGRESS"
+    cloudformation = client(endpoint, "cloudformation")
+    change_set = f"multistack-{uuid.uuid4().hex[:12]}"
+    try:
+        cloudformation.create_change_set(
+            StackName=name,
+            ChangeSetName=change_set,
+            ChangeSetType="CREATE" if is_new else "UPDATE",
+            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
+            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
+            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
+            **_template_argument(endpoint, name, template, bucket=bucket),
+        )
+    except ClientError as error:
+        raise _deploy_error(endpoint, error) from error
+    return _await_plan(endpoint, name, change_set, cancelled=cancelled)
+
+
+def _template_argument(endpoint: Endpoint, name: str, template: Template, *, bucket: str) -> Mapping[str, str]:
+    body = json.dumps(template, separators=(",", ":"))
+    if len(body.encode()) <= _BODY_LIMIT:
+        return {"TemplateBody": body}
+    key = f"templates/{name}.json"
+    client(endpoint, "s3").put_object(Bucket=bucket, Key=key, Body=body.encode())
+    return {"TemplateURL": f"{endpoint.url}/{bucket}/{key}"}
+
+
+def _await_plan(endpoint: Endpoint, name: str, change_set: str, *, cancelled: Callable[[], None]) -> ChangeSet:
+    cloudformation = client(endpoint, "cloudformation")
+    while True:
+        found = cloudformation.describe_change_set(StackName=name, ChangeSetName=change_set)
+        if found["Status"] not in ("CREATE_PENDING", "CREATE_IN_PROGRESS"):
+            break
+        cancelled()
+        time.sleep(_POLL)
+    reason = found.get("StatusReason", "")
+    if found["Status"] == "FAILED" and not any(text in reason for text in _NO_CHANGES):
+        raise DeployError(f"environment {endpoint.environment}: the change set failed: {reason}")
+    changes = tuple(_change(change["ResourceChange"]) for change in found.get("Changes", []))
+    if found["Status"] == "FAILED":
+        discard(endpoint, ChangeSet(stack=name, name=change_set, changes=()))
+        changes = ()
+    return ChangeSet(stack=name, name=change_set, changes=changes)
+
+
+def _change(found: Mapping[str, Any]) -> Change:
+    return Change(
+        action=found["Action"],
+        logical_id=found["LogicalResourceId"],
+        type=found["ResourceType"],
+        replacement=found.get("Replacement") == "True",
+    )
+
+
+def discard(endpoint: Endpoint, change_set: ChangeSet) -> None:
+    """Delete a change set that will not be executed, and the empty stack that it may have made."""
+    cloudformation = client(endpoint, "cloudformation")
+    cloudformation.delete_change_set(StackName=change_set.stack, ChangeSetName=change_set.name)
+    existing = describe(endpoint, change_set.stack)
+    if existing is not None and existing.status == "REVIEW_IN_PROGRESS":
+        cloudformation.delete_stack(StackName=change_set.stack)
+
+
+def execute(endpoint: Endpoint, change_set: ChangeSet, *, cancelled: Callable[[], None]) -> None:
+    """
+    Carry a change set out and wait for its end.
+
+    Raises:
+        DeployError: It failed; details are the failed events, oldest first. CloudFormation has rolled back.
+    """
+    cloudformation = client(endpoint, "cloudformation")
+    before = {event["EventId"] for event in _events(endpoint, change_set.stack)}
+    cloudformation.execute_change_set(StackName=change_set.stack, ChangeSetName=change_set.name)
+    stack = _await_end(endpoint, change_set.stack, cancelled=cancelled)
+    if stack.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
+        return
+    failed = [
+        f"{event['LogicalResourceId']} ({event['ResourceType']}): {event.get('ResourceStatusReason', 'failed')}"
+        for event in _events(endpoint, change_set.stack)
+        if event["EventId"] not in before and event["ResourceStatus"].endswith("_FAILED")
+    ]
+    raise DeployError(
+        f"environment {endpoint.environment}: stack {change_set.stack} ended in {stack.status}", details=failed
+    )
+
+
+def _await_end(endpoint: Endpoint, name: str, *, cancelled: Callable[[], None]) -> Stack:
+    while True:
+        stack = describe(endpoint, name)
+        if stack is None:
+            return Stack(name=name, status="DELETE_COMPLETE", tags={}, outputs={})
+        if not stack.status.endswith("_IN_PROGRESS"):
+            return stack
+        cancelled()
+        time.sleep(_POLL)
+
+
+def _events(endpoint: Endpoint, name: str) -> list[Mapping[str, Any]]:
+    """Oldest first; the API answers newest first."""
+    pages = client(endpoint, "cloudformation").get_paginator("describe_stack_events").paginate(StackName=name)
+    return [event for page in pages for event in page["StackEvents"]][::-1]
+
+
+def delete(endpoint: Endpoint, name: str, *, cancelled: Callable[[], None]) -> None:
+    """
+    Delete a stack and wait until it is gone.
+
+    Raises:
+        DeployError: It can't be deleted.
+    """
+    client(endpoint, "cloudformation").delete_stack(StackName=name)
+    stack = _await_end(endpoint, name, cancelled=cancelled)
+    if stack.status != "DELETE_COMPLETE":
+        raise DeployError(f"environment {endpoint.environment}: stack {name} can't be deleted ({stack.status})")
+
+
+def _deploy_error(endpoint: Endpoint, error: Any) -> DeployError:
+    message = error.response.get("Error", {}).get("Message", str(error))
+    if match := _UNRECOGNIZED.search(message):
+        return UnsupportedTypes(sorted(match[1].split(", ")), environment=endpoint.environment)
+    return DeployError(f"environment {endpoint.environment}: {message}")

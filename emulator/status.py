@@ -1,0 +1,66 @@
+"""What every environment is and serves, as a table of plain values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from emulator.front import Front
+from emulator.history import History
+from emulator.model import Environment, Instance
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EnvironmentStatus:
+    """
+    One environment; the names of the attributes are the keys of ``status --json``.
+
+    Attributes:
+        status: ``stopped``, ``starting``, ``ready`` or ``unhealthy``, as observed just now.
+        release: The last one deployed with success, from the ledger.
+        url: Where the proxy serves it.
+        endpoint: Its AWS API.
+        skipped: Resources left out on request.
+    """
+
+    environment: str
+    status: str
+    driver: str
+    release: str | None
+    digest: str | None
+    config_hash: str | None
+    url: str | None
+    endpoint: str | None
+    account_id: str
+    region: str
+    protected: bool
+    reason: str
+    skipped: tuple[str, ...]
+
+
+def status_of(
+    environments: Sequence[Environment], instances: Mapping[str, Instance], history: History, front: Front
+) -> list[EnvironmentStatus]:
+    """One row per environment, in promotion order."""
+    rows = []
+    for environment in environments:
+        instance = instances[environment.name]
+        current = history.current(environment.name)
+        rows.append(
+            EnvironmentStatus(
+                environment=environment.name,
+                status=instance.status.value,
+                driver=environment.driver.value,
+                release=current.release.id if current else None,
+                digest=current.release.digest if current else None,
+                config_hash=current.release.config_hash if current else None,
+                url=front.environment_url(environment.name),
+                endpoint=instance.endpoint.url if instance.endpoint else None,
+                account_id=environment.account_id,
+                region=environment.region,
+                protected=environment.protected,
+                reason=instance.reason,
+                skipped=tuple(current.skipped) if current else (),
+            )
+        )
+    return rows

@@ -1,0 +1,124 @@
+"""The parts that commands on one project work with, put together once."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from emulator.artifact import ArtifactStore, build
+from emulator.drivers.registry import Drivers
+from emulator.errors import ConfigError, NotReady
+from emulator.events import Emit
+from emulator.front import Front
+from emulator.history import History
+from emulator.lifecycle import Lifecycle
+from emulator.model import Artifact, Endpoint, Environment, Project, Status
+from emulator.parallel import Cancellation
+from emulator.status import EnvironmentStatus, status_of
+
+
+@dataclass(frozen=True, kw_only=True)
+class Workspace:
+    """One project and everything that acts on it."""
+
+    project: Project
+    drivers: Drivers
+    history: History
+    store: ArtifactStore
+    front: Front
+    lifecycle: Lifecycle
+    build: Callable[[], Artifact]
+    emit: Emit
+    cancellation: Cancellation
+
+    def environments(self, names: Sequence[str]) -> list[Environment]:
+        """
+        The named environments in promotion order; all of them when none is named.
+
+        Raises:
+            ConfigError: A name that the project doesn't have.
+        """
+        known = {environment.name: environment for environment in self.project.environments}
+        for name in names:
+            if name not in known:
+                near = get_close_matches(name, known, n=1)
+                raise ConfigError(
+                    f"{self.project.file.name} has no environment {name}",
+                    hint=f"did you mean {near[0]}?" if near else f"its environments: {', '.join(known)}",
+                )
+        return [environment for name, environment in known.items() if name in names or not names]
+
+    def endpoint(self, name: str) -> Endpoint:
+        """
+        The AWS API of a running environment.
+
+        Raises:
+            NotReady: It does not run.
+        """
+        (environment,) = self.environments([name])
+        instance = self.drivers.of(environment).observe(environment)
+        if instance.endpoint is None or instance.status is not Status.READY:
+            raise NotReady(
+                f"environment {name} is {instance.status.value}{f': {instance.reason}' if instance.reason else ''}",
+                hint=f"multistack up {name}",
+            )
+        return instance.endpoint
+
+    def status(self, environments: Sequence[Environment]) -> list[EnvironmentStatus]:
+        """One row per environment, observed just now."""
+        return status_of(environments, self.lifecycle.observe(environments), self.history, self.front)
+
+    def publish(self) -> None:
+        """Tell the proxy what runs where now."""
+        self.front.publish(self.lifecycle.observe(self.project.environments), self.history)
+
+
+def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit) -> Workspace:
+    """
+    Put the parts together; nothing is read or started yet.
+
+    Args:
+        environ: The caller's variables without any that concern AWS; children get only what they need of them.
+    """
+    cancellation = Cancellation()
+    history = History(project.state / "history.sqlite")
+    store = ArtifactStore(project.state / "artifacts")
+    path = environ.get("PATH", "")
+    drivers = Drivers(project, path=path)
+    once = _once(lambda: build(project, store, emit=emit))
+    lifecycle = Lifecycle(
+        project,
+        drivers,
+        history,
+        emit=emit,
+        cancellation=cancellation,
+        build=once,
+        open_artifact=store.open,
+    )
+    front = Front(project, environ={"PATH": path, "LANG": "C.UTF-8", "HOME": str(project.state)}, emit=emit)
+    return Workspace(
+        project=project,
+        drivers=drivers,
+        history=history,
+        store=store,
+        front=front,
+        lifecycle=lifecycle,
+        build=once,
+        emit=emit,
+        cancellation=cancellation,
+    )
+
+
+def _once(make: Callable[[], Artifact]) -> Callable[[], Artifact]:
+    """*make*, called by whichever thread comes first; the others wait for its result."""
+    lock = threading.Lock()
+    made = functools.cache(make)
+
+    def locked() -> Artifact:
+        with lock:
+            return made()
+
+    return locked
