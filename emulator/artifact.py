@@ -23,8 +23,8 @@ from emulator.model import STATE_FOLDER, Artifact, Code, Project
 from emulator.process import write_atomically
 from emulator.template import LocalCode, inline_definitions, local_code, point_at_code, read_template
 
-# One name in every environment, so that the template is the same everywhere; each has its own account.
-BUCKET = "multistack-artifacts"
+# The template is the same everywhere, and a bucket serves functions of its own region only.
+_BUCKET = "multistack-artifacts-${AWS::Region}"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LEFT_OUT = {STATE_FOLDER, "__pycache__", ".git", ".venv", ".aws-sam", ".pytest_cache", ".mypy_cache", ".DS_Store"}
 _MANIFEST = "artifact.json"
@@ -47,7 +47,9 @@ def build(project: Project, store: ArtifactStore, *, emit: Emit) -> Artifact:
         with tempfile.TemporaryDirectory(dir=store.work_folder()) as work:
             archives = _archives(sources, Path(work), store, emit=emit)
             keys = {logical_id: _key(sha256) for logical_id, (_, sha256) in archives.items()}
-            return store.add(point_at_code(inline_definitions(template, folder), keys, bucket=BUCKET), archives)
+            return store.add(
+                point_at_code(inline_definitions(template, folder), keys, bucket={"Fn::Sub": _BUCKET}), archives
+            )
     except OSError as error:
         raise ArtifactError(
             f"can't build {project.service}: {error.strerror} ({error.filename or project.state})",
@@ -161,6 +163,11 @@ def code_sha256(hex_digest: str) -> str:
 
 def _key(sha256: str) -> str:
     return f"code/{sha256}.zip"
+
+
+def bucket_of(region: str) -> str:
+    """The bucket of an environment that its artifacts go into."""
+    return _BUCKET.replace("${AWS::Region}", region)
 
 
 def key_of(code: Code) -> str:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from emulator import stack
 from emulator.apis import apis_of
-from emulator.artifact import BUCKET, code_sha256, key_of
+from emulator.artifact import bucket_of, code_sha256, key_of
 from emulator.endpoint import client
 from emulator.errors import DeployError
 from emulator.events import Emit, Event
@@ -132,20 +132,20 @@ class Deployer:
 
     def _put_code(self, endpoint: Endpoint, artifact: Artifact) -> None:
         """Upload what the environment's bucket doesn't have yet."""
-        s3 = client(endpoint, "s3")
-        if BUCKET not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
+        s3, bucket_name = client(endpoint, "s3"), bucket_of(endpoint.region)
+        if bucket_name not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
             # us-east-1 is the one region that may not be named. Source: S3 CreateBucket, LocationConstraint.
             where = (
                 {}
                 if endpoint.region == "us-east-1"
                 else {"CreateBucketConfiguration": {"LocationConstraint": endpoint.region}}
             )
-            s3.create_bucket(Bucket=BUCKET, **where)
-        there = {item["Key"] for item in s3.list_objects_v2(Bucket=BUCKET, Prefix="code/").get("Contents", [])}
+            s3.create_bucket(Bucket=bucket_name, **where)
+        there = {item["Key"] for item in s3.list_objects_v2(Bucket=bucket_name, Prefix="code/").get("Contents", [])}
         for code in artifact.code:
             self._cancelled()
             if key_of(code) not in there:
-                s3.put_object(Bucket=BUCKET, Key=key_of(code), Body=code.path.read_bytes())
+                s3.put_object(Bucket=bucket_name, Key=key_of(code), Body=code.path.read_bytes())
 
     def _plan(
         self,
@@ -162,7 +162,7 @@ class Deployer:
             name,
             parameters=parameters,
             tags={"multistack:service": self._project.service, "multistack:environment": endpoint.environment},
-            bucket=BUCKET,
+            bucket=bucket_of(endpoint.region),
             cancelled=self._cancelled,
         )
         try:
@@ -233,7 +233,12 @@ def _read_mark(endpoint: Endpoint, name: str) -> str | None:
     from botocore.exceptions import ClientError
 
     try:
-        return str(client(endpoint, "s3").get_object(Bucket=BUCKET, Key=_mark_key(name))["Body"].read().decode())
+        return str(
+            client(endpoint, "s3")
+            .get_object(Bucket=bucket_of(endpoint.region), Key=_mark_key(name))["Body"]
+            .read()
+            .decode()
+        )
     except ClientError:
         return None
 
@@ -241,9 +246,9 @@ def _read_mark(endpoint: Endpoint, name: str) -> str | None:
 def _write_mark(endpoint: Endpoint, name: str, release: str | None) -> None:
     s3 = client(endpoint, "s3")
     if release is None:
-        s3.delete_object(Bucket=BUCKET, Key=_mark_key(name))
+        s3.delete_object(Bucket=bucket_of(endpoint.region), Key=_mark_key(name))
     else:
-        s3.put_object(Bucket=BUCKET, Key=_mark_key(name), Body=release.encode())
+        s3.put_object(Bucket=bucket_of(endpoint.region), Key=_mark_key(name), Body=release.encode())
 
 
 def _translator_version() -> str:

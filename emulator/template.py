@@ -132,8 +132,8 @@ def _effective(template: Mapping[str, Any], resource: Mapping[str, Any], name: s
     return ((template.get("Globals") or {}).get(section) or {}).get(name)
 
 
-def point_at_code(template: Template, keys: Mapping[str, str], *, bucket: str) -> Template:
-    """A copy in which each logical id of *keys* takes its code from ``s3://<bucket>/<key>``."""
+def point_at_code(template: Template, keys: Mapping[str, str], *, bucket: Any) -> Template:
+    """A copy in which each logical id of *keys* takes its code from that key of *bucket*, a name or an intrinsic."""
     result = copy.deepcopy(template)
     for logical_id, key in keys.items():
         resource = result["Resources"][logical_id]

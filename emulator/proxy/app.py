@@ -43,6 +43,7 @@ class Settings:
 def create_app(settings: Settings) -> Flask:
     """The proxy. Requests to an environment never enter Flask, whose routing decodes and normalises paths."""
     app = Flask(__name__)
+    app.url_map.merge_slashes = False
     upstreams = Upstreams(timeout=settings.timeout)
     table = RouteTable(settings.routes, on_change=lambda routes: upstreams.keep_only([r.url for r in routes.values()]))
     register_pages(app, routes=lambda: table.current() or {})

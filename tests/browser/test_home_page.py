@@ -102,9 +102,9 @@ def test_home_page_lists_environments_and_leads_to_them(proxy):
         ]
         assert page.get_by_text("multistack up prod").is_visible()
         assert page.get_by_role("link", name="prod").count() == 0
+        assert failures == []
 
         page.get_by_role("link", name="staging").click()
         assert page.get_by_role("heading").inner_text() == "hello from /_aws/execute-api/00bea1dc/live/"
         assert page.url == f"{proxy}/staging/"
-        assert failures == []
         browser.close()

@@ -50,7 +50,9 @@ def client(routes_file: Path) -> FlaskClient:
 
 def test_home_page_is_html_that_needs_nothing_else(client, routes_file):
     """Environments with their release, account, region and endpoint, linked; no script, nothing loaded."""
-    publish_routes(routes_file, [make_route("test"), make_route("prod", url=None, process=None, release=None, digest=None)])
+    publish_routes(
+        routes_file, [make_route("test"), make_route("prod", url=None, process=None, release=None, digest=None)]
+    )
 
     response = client.get("/")
 
@@ -119,7 +121,12 @@ def test_health_is_json(client):
 
 @pytest.mark.parametrize(
     ("method", "path", "status"),
-    [("GET", "/_other", 404), ("GET", "/_multistack/other", 404), ("POST", "/", 405), ("GET", "/_multistack//health", 404)],
+    [
+        ("GET", "/_other", 404),
+        ("GET", "/_multistack/other", 404),
+        ("POST", "/", 405),
+        ("GET", "/_multistack//health", 404),
+    ],
 )
 def test_other_pages_are_problems(client, method, path, status):
     """What the proxy doesn't have is said in the same form as everything else."""
