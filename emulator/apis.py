@@ -4,8 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from emulator.model import Api
+from emulator.errors import ConfigError
+from emulator.model import Api, Project
 from emulator.template import Template
+
+_TYPES = ("AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api")
+
+
+def check_api(project: Project, template: Template) -> None:
+    """
+    Compare the project's ``api`` with the APIs of its plain template.
+
+    Raises:
+        ConfigError: It names none of them.
+    """
+    names = [logical_id for logical_id, resource in template["Resources"].items() if resource["Type"] in _TYPES]
+    if project.api is not None and project.api not in names:
+        raise ConfigError(
+            f'{project.file.name}: api = "{project.api}" is no API of {project.template.name}',
+            hint=f"its APIs: {', '.join(names)}" if names else "it has none; remove the key",
+        )
 
 
 def apis_of(template: Template, physical: Mapping[str, str]) -> list[Api]:

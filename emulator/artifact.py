@@ -17,7 +17,7 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from emulator.errors import ArtifactError, ConfigError
+from emulator.errors import ArtifactError, ConfigError, file_hint
 from emulator.events import Emit, Event
 from emulator.model import STATE_FOLDER, Artifact, Code, Project
 from emulator.process import write_atomically
@@ -36,7 +36,7 @@ def build(project: Project, store: ArtifactStore, *, emit: Emit) -> Artifact:
 
     Raises:
         ConfigError: The template is no template, or names code that is not there.
-        ArtifactError: Dependencies can't be installed, or the disk is full.
+        ArtifactError: Dependencies can't be installed, a file can't be read, or the disk is full.
     """
     folder = project.template.parent
     template = read_template(project.template)
@@ -52,8 +52,8 @@ def build(project: Project, store: ArtifactStore, *, emit: Emit) -> Artifact:
             )
     except OSError as error:
         raise ArtifactError(
-            f"can't build {project.service}: {error.strerror} ({error.filename or project.state})",
-            hint="free some space, then run the same command again; nothing was recorded",
+            f"can't build {project.service}: {error.strerror or error} ({error.filename or project.state})",
+            hint=f"{file_hint(error)}; nothing was recorded",
         ) from error
 
 

@@ -72,9 +72,17 @@ def _run_builder(requirements: Path, source: LocalCode, work: Path, built: Path)
             architecture=ARM64 if platform.machine() in ("arm64", "aarch64") else X86_64,
         )
     except LambdaBuilderError as error:
-        lines = [line for line in str(error).splitlines() if line.strip()]
+        lines = _reasons(str(error), alone=alone, requirements=requirements)
         raise ArtifactError(
             f"can't install {requirements} for {source.logical_id}: {lines[-1] if lines else type(error).__name__}",
             hint="check the names and versions in it; pip needs a package index the first time",
             details=lines[:-1],
         ) from error
+
+
+def _reasons(text: str, *, alone: Path, requirements: Path) -> list[str]:
+    """What pip says, with the user's own paths and without what it says about the builder that calls it."""
+    told = text.replace(str(alone), str(requirements.parent)).removeprefix("PythonPipBuilder:ResolveDependencies - ")
+    noise = ("WARNING: pip is being invoked by an old script", "Please see https://github.com/pypa/pip/issues/5599")
+    lines = (line for line in told.splitlines() if line.strip() and not line.startswith(noise))
+    return [line for line in lines if not line.startswith("To avoid this problem you can invoke Python with '-m pip'")]

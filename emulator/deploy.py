@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from emulator import stack
-from emulator.apis import apis_of
+from emulator.apis import apis_of, check_api
 from emulator.artifact import bucket_of, code_sha256, key_of
-from emulator.endpoint import client
-from emulator.errors import DeployError
+from emulator.endpoint import answering, client
+from emulator.errors import DeployError, NotReady
 from emulator.events import Emit, Event
 from emulator.history import History
 from emulator.model import Artifact, Endpoint, Environment, Outcome, Project, Release
@@ -69,8 +69,9 @@ class Deployer:
     def is_deployed(self, endpoint: Endpoint, release: Release) -> bool:
         """Whether *release*, verified, is what the environment serves right now."""
         name = self._project.stack_name(endpoint.environment)
-        found = stack.describe(endpoint, name)
-        return found is not None and found.is_stable and _read_mark(endpoint, name) == release.id
+        with answering(endpoint):
+            found = stack.describe(endpoint, name)
+            return found is not None and found.is_stable and _read_mark(endpoint, name) == release.id
 
     def deploy(
         self,
@@ -88,19 +89,22 @@ class Deployer:
         Raises:
             ConfigError: Its config doesn't fit the template; nothing was touched.
             DeployError: The emulator refused or failed it; the previous release serves on.
+            NotReady: The emulator ended meanwhile.
         """
         check_config(self._project, artifact, environment.name, release.config)
         name = self._project.stack_name(environment.name)
-        if not dry_run and self.is_deployed(endpoint, release) and self._is_current(environment.name, release):
-            return DeployResult(environment=environment.name, release=release, changes=())
         parameters = parameters_of(artifact, environment.name, release)
         template = self._expanded(artifact, parameters, environment.region)
-        self._put_code(endpoint, artifact)
-        plan = self._plan(endpoint, name, template, parameters=parameters, skip_unsupported=skip_unsupported)
-        if not dry_run:
-            self._record(endpoint, artifact, release, plan)
-        elif plan.change_set.changes:
-            stack.discard(endpoint, plan.change_set)
+        check_api(self._project, template)
+        if not dry_run and self.is_deployed(endpoint, release) and self._is_current(environment.name, release):
+            return DeployResult(environment=environment.name, release=release, changes=())
+        with answering(endpoint):
+            self._put_code(endpoint, artifact)
+            plan = self._plan(endpoint, name, template, parameters=parameters, skip_unsupported=skip_unsupported)
+            if not dry_run:
+                self._record(endpoint, artifact, release, plan)
+            elif plan.change_set.changes:
+                stack.discard(endpoint, plan.change_set)
         return DeployResult(
             environment=environment.name,
             release=release,
@@ -141,7 +145,8 @@ class Deployer:
                 else {"CreateBucketConfiguration": {"LocationConstraint": endpoint.region}}
             )
             s3.create_bucket(Bucket=bucket_name, **where)
-        there = {item["Key"] for item in s3.list_objects_v2(Bucket=bucket_name, Prefix="code/").get("Contents", [])}
+        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket_name, Prefix="code/")
+        there = {item["Key"] for page in pages for item in page.get("Contents", [])}
         for code in artifact.code:
             self._cancelled()
             if key_of(code) not in there:
@@ -175,6 +180,23 @@ class Deployer:
             raise DeployError(f"environment {endpoint.environment}: nothing is left to deploy", details=skipped)
         return _Plan(change_set=plan(smaller), template=smaller, skipped=tuple(skipped))
 
+    def _execute(
+        self, endpoint: Endpoint, artifact: Artifact, plan: _Plan, *, mark_before: str | None
+    ) -> Mapping[str, str]:
+        """Logical id to physical id of what the stack has now; after a clean rollback the old mark holds again."""
+        name = plan.change_set.stack
+        try:
+            if plan.change_set.changes:
+                stack.execute(endpoint, plan.change_set, cancelled=self._cancelled)
+            physical = stack.resources(endpoint, name)
+            verify_code(endpoint, artifact, physical)
+        except DeployError:
+            found = stack.describe(endpoint, name)
+            if found is not None and found.status == "UPDATE_ROLLBACK_COMPLETE":
+                _write_mark(endpoint, name, mark_before)
+            raise
+        return physical
+
     def _record(self, endpoint: Endpoint, artifact: Artifact, release: Release, plan: _Plan) -> None:
         """Execute and verify between the ledger's two rows, so that whatever happens is on record."""
         name, environment = plan.change_set.stack, endpoint.environment
@@ -182,23 +204,25 @@ class Deployer:
         before = _read_mark(endpoint, name)
         deployment = self._history.begin(environment, release)
         try:
-            _write_mark(endpoint, name, None)
-            if plan.change_set.changes:
-                stack.execute(endpoint, plan.change_set, cancelled=self._cancelled)
-            physical = stack.resources(endpoint, name)
-            verify_code(endpoint, artifact, physical)
+            with answering(endpoint):
+                _write_mark(endpoint, name, None)
+                physical = self._execute(endpoint, artifact, plan, mark_before=before)
+                apis = apis_of(plan.template, physical)
+                _write_mark(endpoint, name, release.id)
         except DeployError as error:
-            found = stack.describe(endpoint, name)
-            if found is not None and found.status == "UPDATE_ROLLBACK_COMPLETE":
-                _write_mark(endpoint, name, before)
             self._history.end(deployment, Outcome.FAILED, detail=error.message)
             raise
-        except BaseException:
-            self._history.end(deployment, Outcome.INTERRUPTED, detail="stopped by the user")
+        except BaseException as error:
+            self._history.end(deployment, Outcome.INTERRUPTED, detail=_cause(error))
             raise
-        _write_mark(endpoint, name, release.id)
-        self._history.end(deployment, Outcome.SUCCEEDED, apis=apis_of(plan.template, physical), skipped=plan.skipped)
+        self._history.end(deployment, Outcome.SUCCEEDED, apis=apis, skipped=plan.skipped)
         self._emit(Event(environment, "deployed", release.id, time.monotonic() - started))
+
+
+def _cause(error: BaseException) -> str:
+    if isinstance(error, KeyboardInterrupt):
+        return "stopped by the user"
+    return error.message if isinstance(error, NotReady) else repr(error)
 
 
 def verify_code(endpoint: Endpoint, artifact: Artifact, physical: Mapping[str, str]) -> None:

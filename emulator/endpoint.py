@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import http.client
 import json
 import threading
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-from emulator.errors import NotReady
+from emulator.errors import DeployError, NotReady
 from emulator.model import Endpoint
 
 HEALTH_PATH = "/_localstack/health"
@@ -50,6 +51,32 @@ def client(endpoint: Endpoint, service: str) -> Any:
             localstack_host=f"{parts.hostname}:{parts.port}",
         )
         return session.client(service, config=options)
+
+
+@contextlib.contextmanager
+def answering(endpoint: Endpoint) -> Iterator[None]:
+    """
+    For as long as the emulator must answer.
+
+    Raises:
+        NotReady: It ended, or a connection to it broke.
+        DeployError: It refused a call that should have worked.
+    """
+    from botocore import exceptions
+    from botocore.parsers import ResponseParserError
+
+    broken = (exceptions.HTTPClientError, exceptions.ConnectionError, exceptions.IncompleteReadError)
+    try:
+        yield
+    except exceptions.ClientError as error:
+        raise DeployError(
+            f"environment {endpoint.environment}: {error}", hint=f"multistack logs {endpoint.environment}"
+        ) from error
+    except (*broken, ResponseParserError) as error:
+        raise NotReady(
+            f"environment {endpoint.environment}: its emulator no longer answers ({endpoint.url})",
+            hint=f"multistack up {endpoint.environment}",
+        ) from error
 
 
 def health(endpoint: Endpoint, *, timeout: float) -> Mapping[str, str] | None:

@@ -16,8 +16,11 @@ and keeps its traceback.
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Sequence
 from typing import ClassVar
+
+_FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
 
 
 class MultistackError(Exception):
@@ -37,6 +40,13 @@ class MultistackError(Exception):
         self.message = message
         self.hint = hint
         self.details = tuple(details)
+
+
+def file_hint(error: OSError) -> str:
+    """What to do about a file that can't be read or written."""
+    if error.errno in _FULL_DISK:
+        return "free some space, then run the same command again"
+    return "check its owner and permissions, then run the same command again"
 
 
 class ConfigError(MultistackError):

@@ -65,22 +65,17 @@ class Front:
         started = time.monotonic()
         self._emit(Event(None, "starting proxy"))
         process.stop(self._folder, grace=2.0)
-        settings = self._project.proxy
         candidates = process.candidate_ports(self._folder, _PORTS)
-        with process.listen(port=settings.port, candidates=candidates, purpose="the proxy") as listener:
-            port = listener.getsockname()[1]
-            process.spawn(
-                _MODULE,
-                folder=self._folder,
-                listener=listener,
-                arguments=[
-                    f"--routes={self._routes}",
-                    f"--timeout={settings.timeout}",
-                    f"--max-body={settings.max_body}",
-                ],
-                environ=self._environ,
-            )
         try:
+            with process.listen(port=self._project.proxy.port, candidates=candidates, purpose="the proxy") as listener:
+                port = listener.getsockname()[1]
+                process.spawn(
+                    _MODULE,
+                    folder=self._folder,
+                    listener=listener,
+                    arguments=[f"--{name}={value}" for name, value in self._settings().items()],
+                    environ=self._environ,
+                )
             self._await_answer(port, cancelled=cancelled)
         except BaseException:
             process.stop(self._folder, grace=0.0)
@@ -89,13 +84,13 @@ class Front:
         return True
 
     def _is_as_wanted(self, record: process.ServerRecord) -> bool:
+        wanted = {name.replace("-", "_"): value for name, value in self._settings().items()}
+        return self._project.proxy.port in (None, record.port) and record.settings == wanted
+
+    def _settings(self) -> Mapping[str, str]:
+        """What the proxy is started with, by option."""
         settings = self._project.proxy
-        return (
-            settings.port in (None, record.port)
-            and record.settings["routes"] == str(self._routes)
-            and float(record.settings["timeout"]) == settings.timeout
-            and int(record.settings["max_body"]) == settings.max_body
-        )
+        return {"routes": str(self._routes), "timeout": str(settings.timeout), "max-body": str(settings.max_body)}
 
     def _await_answer(self, port: int, *, cancelled: Callable[[], None]) -> None:
         deadline = time.monotonic() + _TIMEOUT
@@ -127,7 +122,8 @@ class Front:
     def _route(self, environment: Environment, instance: Instance, history: History) -> Route:
         current = history.current(environment.name)
         apis = tuple(current.apis) if current else ()
-        only = apis[0].logical_id if len(apis) == 1 else None
+        names = [api.logical_id for api in apis]
+        only = names[0] if len(names) == 1 else None
         return Route(
             environment=environment.name,
             account_id=environment.account_id,
@@ -138,7 +134,8 @@ class Front:
             release=current.release.id if current else None,
             digest=current.release.digest if current else None,
             apis=apis,
-            default_api=self._project.api or only,
+            # A wrong `api` is refused when it is deployed; until then what is deployed serves on.
+            default_api=self._project.api if self._project.api in names else only,
         )
 
 

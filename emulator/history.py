@@ -50,6 +50,14 @@ BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END;
 """
 
 
+_NEW_LEDGER = "move the file away to start a new ledger"
+_HINTS = {
+    sqlite3.SQLITE_FULL: "free some space, then run the same command again",
+    sqlite3.SQLITE_NOTADB: _NEW_LEDGER,
+    sqlite3.SQLITE_CORRUPT: _NEW_LEDGER,
+}
+
+
 class History:
     """
     The ledger in one file, made when first needed. Safe to use from several threads and processes.
@@ -126,18 +134,16 @@ class History:
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=30)
         try:
-            connection.row_factory = sqlite3.Row
-            self._prepare(connection)
-            with connection:
-                yield connection
+            with contextlib.closing(sqlite3.connect(self._path, timeout=30)) as connection:
+                connection.row_factory = sqlite3.Row
+                self._prepare(connection)
+                with connection:
+                    yield connection
         except sqlite3.DatabaseError as error:
-            raise MultistackError(
-                f"the ledger {self._path} can't be used: {error}", hint="move the file away to start a new ledger"
-            ) from error
-        finally:
-            connection.close()
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary code
+            hint = _HINTS.get(code, "check the owner, the permissions and the disk of its folder")
+            raise MultistackError(f"the ledger {self._path} can't be used: {error}", hint=hint) from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         version = connection.execute("PRAGMA user_version").fetchone()[0]

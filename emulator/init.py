@@ -84,23 +84,13 @@ def _is_file(path: Path) -> bool:
 
 def _read_parameters(template: Path) -> Mapping[str, Mapping[str, object]]:
     """Return the template's parameters by name, in its order."""
-    import yaml
-    from samtranslator.yaml_helper import yaml_parse
+    from emulator.template import read_template
 
-    try:
-        content = yaml_parse(template.read_text(encoding="utf-8-sig"))
-    except OSError as error:
-        raise ConfigError(f"{template} cannot be read: {error.strerror}") from error
-    except (yaml.YAMLError, ValueError, RecursionError, TypeError) as error:
-        reason = " ".join(str(error).split())
-        raise ConfigError(f"{template} is not a CloudFormation template: {reason}") from error
-    parameters = content.get("Parameters") or {} if isinstance(content, dict) else None
-    if not isinstance(parameters, dict):
-        raise ConfigError(f"{template} is not a CloudFormation template: no table of resources and parameters")
-    for name, parameter in parameters.items():
-        if not re.fullmatch(PARAMETER_PATTERN.strip("^$"), str(name)) or not isinstance(parameter, dict):
-            raise ConfigError(f"{template}: parameter {json.dumps(str(name))} is not one that CloudFormation takes")
-    return {str(name): parameter for name, parameter in parameters.items()}
+    parameters = read_template(template).get("Parameters", {})
+    for name in parameters:
+        if not re.fullmatch(PARAMETER_PATTERN.strip("^$"), name):
+            raise ConfigError(f"{template}: parameter {json.dumps(name)} is not one that CloudFormation takes")
+    return dict(parameters)
 
 
 def _service_name(folder_name: str) -> str:
@@ -123,11 +113,11 @@ def _render(service: str, template: str, parameters: Mapping[str, Mapping[str, o
 
 
 def _render_parameter(name: str, parameter: Mapping[str, object]) -> str:
-    """Write a value to fill in when the template has no default for it, else the default as a comment."""
+    """A comment to fill in, so that a forgotten value is missed by its name and not deployed empty."""
     if "Default" in parameter:
         return f"# {name} = {_quote(str(parameter['Default']))}\n"
     kind = re.sub(r"[^A-Za-z0-9:<>]", "", str(parameter.get("Type", "String")))
-    return f'{name} = ""  # fill in: the template has no default ({kind})\n'
+    return f'# {name} = ""  # fill in: the template has no default ({kind})\n'
 
 
 def _quote(text: str) -> str:

@@ -13,7 +13,7 @@ from emulator.endpoint import wait_until_healthy
 from emulator.errors import MultistackError, NotReady
 from emulator.events import Emit, Event
 from emulator.history import History
-from emulator.model import Artifact, Endpoint, Environment, Instance, Project, Status
+from emulator.model import Artifact, Endpoint, Environment, Instance, Outcome, Status
 from emulator.parallel import Cancellation, run_parallel
 from emulator.release import make_release
 
@@ -84,27 +84,29 @@ class Lifecycle:
 
     Args:
         build: Makes the artifact for environments that never had one; called at most once.
+        wait: Returns when an emulator is healthy.
     """
 
     def __init__(
         self,
-        project: Project,
         drivers: Drivers,
         history: History,
+        deployer: Deployer,
         *,
         emit: Emit,
         cancellation: Cancellation,
         build: Callable[[], Artifact],
         open_artifact: Callable[[str], Artifact],
+        wait: Callable[..., object] = wait_until_healthy,
     ) -> None:
-        self._project = project
         self._drivers = drivers
         self._history = history
         self._emit = emit
         self._cancellation = cancellation
         self._build = build
         self._open_artifact = open_artifact
-        self._deployer = Deployer(project, history, emit=emit, cancelled=cancellation.check)
+        self._deployer = deployer
+        self._wait = wait
 
     def observe(self, environments: Sequence[Environment]) -> Mapping[str, Instance]:
         """Each environment as it is right now."""
@@ -146,6 +148,7 @@ class Lifecycle:
                 did[-1] += f" ({action.cause})"
         else:
             endpoint = self._await(environment, timeout=timeout)
+        self._cancellation.check()
         did += self._deploy_missing(environment, endpoint)
         return UpResult(environment=environment.name, did=tuple(did))
 
@@ -156,7 +159,7 @@ class Lifecycle:
             self._emit(Event(environment.name, "starting", action.cause))
         try:
             endpoint = driver.start(environment)
-            wait_until_healthy(endpoint, timeout=timeout, give_up=lambda: self._has_died(environment))
+            self._wait(endpoint, timeout=timeout, give_up=lambda: self._has_died(environment))
         except NotReady as error:
             driver.stop(environment)
             raise NotReady(
@@ -178,6 +181,7 @@ class Lifecycle:
                 raise NotReady(
                     f"environment {environment.name} is not ready: {instance.reason or instance.status.value}",
                     hint=f"multistack up {environment.name}",
+                    details=self._drivers.of(environment).logs(environment, tail=_LOG_LINES),
                 )
             self._cancellation.check()
             time.sleep(0.02)
@@ -188,17 +192,26 @@ class Lifecycle:
         return "its emulator ended while starting" if instance.status is Status.STOPPED else None
 
     def _deploy_missing(self, environment: Environment, endpoint: Endpoint) -> list[str]:
-        current = self._history.current(environment.name)
+        current, cut = self._history.current(environment.name), self._last_cut(environment.name)
         if current is None:
+            if cut:
+                self._emit(Event(environment.name, "deploying", f"again: deployment of {cut} was interrupted"))
             artifact = self._build()
             self._deployer.deploy(environment, endpoint, artifact, make_release(artifact, environment.config))
             return ["deployed"]
         if self._deployer.is_deployed(endpoint, current.release):
             return []
-        self._emit(Event(environment.name, "redeploying", f"{current.release.id}, which its emulator had lost"))
+        cause = f"deployment of {cut} was interrupted" if cut else "which its emulator had lost"
+        self._emit(Event(environment.name, "redeploying", f"{current.release.id}, {cause}"))
         artifact = self._open_artifact(current.release.digest)
         self._deployer.deploy(environment, endpoint, artifact, current.release, skip_unsupported=bool(current.skipped))
         return [f"redeployed {current.release.id}"]
+
+    def _last_cut(self, environment: str) -> str | None:
+        """The release whose deployment, the last one here, was interrupted."""
+        deployments = self._history.deployments(environment)
+        was_cut = bool(deployments) and deployments[-1].outcome is Outcome.INTERRUPTED
+        return deployments[-1].release.id if was_cut else None
 
     def down(self, environments: Sequence[Environment]) -> Mapping[str, bool | MultistackError]:
         """Stop the emulators, keeping their state; per environment whether one was running."""

@@ -27,7 +27,7 @@ def exclusive(state: Path, command: str, *, emit: Emit) -> Iterator[None]:
     """
     try:
         state.mkdir(parents=True, exist_ok=True)
-        lock = (state / "command.lock").open("a+")
+        lock = (state / "command.lock").open("ab+", buffering=0)
     except OSError as error:
         raise MultistackError(
             f"can't write {state}: {error.strerror}", hint="check its owner and permissions"
@@ -41,10 +41,10 @@ def exclusive(state: Path, command: str, *, emit: Emit) -> Iterator[None]:
             except BlockingIOError:
                 if not is_waiting:
                     lock.seek(0)
-                    emit(Event(None, "waiting", f"for another command: {lock.read().strip() or 'multistack'}"))
+                    emit(Event(None, "waiting", f"for another command: {lock.read().decode().strip() or 'multistack'}"))
                     is_waiting = True
                 time.sleep(0.05)
-        lock.truncate(0)
-        lock.write(f"multistack {command} (pid {os.getpid()})")
-        lock.flush()
+        with contextlib.suppress(OSError):  # only told to whoever waits; on a full disk `down` must work nevertheless
+            lock.truncate(0)
+            lock.write(f"multistack {command} (pid {os.getpid()})".encode())
         yield

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from collections import Counter
@@ -9,9 +10,10 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta, tzinfo
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any
 from zoneinfo import ZoneInfo
 
+from emulator import stack
 from emulator.drivers.registry import Drivers
 from emulator.endpoint import client
 from emulator.errors import ConfigError, MultistackError, NotReady
@@ -20,19 +22,19 @@ from emulator.parallel import Cancellation, run_parallel
 from emulator.process import LOG_FILE
 
 EMULATOR = "emulator"
-# Seconds between two looks while following.
-POLL = 0.3
+POLL = 0.3  # seconds between two looks while following
 # How far back, in milliseconds, each look goes behind the newest event seen: events of calls that end at the same time
 # are stored in any order.
 _OVERLAP = 2000
 # The most events that CloudWatch Logs, and MiniStack, put into one answer. Source: FilterLogEvents, ``limit``.
 _PAGE = 10_000
-# Of an emulator's own log only the last bytes are looked at.
-_MOST_BYTES = 8 * 1024 * 1024
+_MOST_BYTES = 8 * 1024 * 1024  # of an emulator's own log, from its end
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
 _STAMP = re.compile(
-    r"\[?(?P<second>\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)(?:[.,](?P<fraction>\d{1,6}))?(?: ?(?P<zone>Z|[+-]\d\d:?\d\d))?\]? "
+    r"\[?(?P<second>\d{4}-\d\d-\d\d[ T]\d\d:\d\d:\d\d)"
+    r"(?:[.,](?P<fraction>\d{1,6}))?"
+    r"(?: ?(?P<zone>Z|[+-]\d\d:?\d\d))?\]? "
 )
 
 
@@ -42,7 +44,7 @@ class LogEntry:
     One thing that was logged; the names of the attributes are the keys of ``logs --json``.
 
     Attributes:
-        at: Aware.
+        at: In UTC.
         source: Logical id of the function, or ``emulator``.
         message: Without trailing newline; may have several lines.
     """
@@ -115,14 +117,14 @@ class LogParser:
 
     def _split(self, line: str) -> tuple[datetime | None, str]:
         match = _STAMP.match(line)
-        if match is None:
-            return None, line.rstrip()
         try:
-            at = datetime.fromisoformat(match["second"] + (match["zone"] or ""))
+            at = datetime.fromisoformat(match["second"] + (match["zone"] or "")) if match else None
         except ValueError:
+            at = None
+        if match is None or at is None:
             return None, line.rstrip()
         at = at.replace(microsecond=int((match["fraction"] or "0").ljust(6, "0")), tzinfo=at.tzinfo or self._zone)
-        return at, line[match.end() :].rstrip()
+        return at.astimezone(UTC), line[match.end() :].rstrip()
 
 
 class LogFile:
@@ -137,23 +139,17 @@ class LogFile:
         """The lines completed since the last call; a file that was cut or replaced is read from its beginning."""
         try:
             with self._path.open("rb") as file:
-                status = file.seek(0, 2), self._inode_of(file.fileno())
-                start = self._start(*status)
+                status = os.fstat(file.fileno())
+                start = self._start(status.st_size, status.st_ino)
                 file.seek(start)
                 content = file.read()
         except OSError:
             return []
         complete = content.rfind(b"\n") + 1
         is_cut = self._offset is None and start > 0
-        self._offset, self._inode = start + complete, status[1]
+        self._offset, self._inode = start + complete, status.st_ino
         lines = content[:complete].decode(errors="replace").split("\n")[:-1]
         return lines[1:] if is_cut else lines
-
-    @staticmethod
-    def _inode_of(descriptor: int) -> int:
-        import os
-
-        return os.fstat(descriptor).st_ino
 
     def _start(self, size: int, inode: int) -> int:
         if self._offset is None:
@@ -161,11 +157,7 @@ class LogFile:
         return self._offset if self._offset <= size and inode == self._inode else 0
 
 
-class LogsClient(Protocol):
-    """The one call of boto3's CloudWatch Logs client that is needed."""
-
-    def filter_log_events(self, **arguments: Any) -> Mapping[str, Any]:
-        """See CloudWatch Logs, FilterLogEvents."""
+_EventKey = tuple[int, str | None, str | None, str]  # milliseconds, stream, id, message
 
 
 class LogGroup:
@@ -183,12 +175,17 @@ class LogGroup:
         self._name = name
         self._since = since
         self._newest: int | None = None
-        self._seen: Counter[tuple[object, ...]] = Counter()
+        self._seen: Counter[_EventKey] = Counter()
 
-    def new_events(self, logs: LogsClient) -> list[Mapping[str, Any]]:
-        """Events stored since the last call, oldest first; nothing is forgotten when the call fails."""
+    def new_events(self, logs: Any) -> list[Mapping[str, Any]]:
+        """
+        Events stored since the last call, oldest first; nothing is forgotten when the call fails.
+
+        Args:
+            logs: A client of CloudWatch Logs; only ``filter_log_events`` is used.
+        """
         start = self._since if self._newest is None else max(self._since or 0, self._newest - _OVERLAP)
-        counted: Counter[tuple[object, ...]] = Counter()
+        counted: Counter[_EventKey] = Counter()
         new = []
         for event in filter_events(logs, self._name, start):
             key = (event["timestamp"], event.get("logStreamName"), event.get("eventId"), event["message"])
@@ -196,14 +193,14 @@ class LogGroup:
             if counted[key] > self._seen[key]:
                 new.append(event)
         # What disappeared with an emulator's restart may come back with its state, so old keys stay for the overlap.
-        self._newest = max([event["timestamp"] for event in new] + ([self._newest] if self._newest else []), default=None)
-        oldest = (self._newest or 0) - _OVERLAP
+        newest = max([self._newest or 0, *(event["timestamp"] for event in new)])
+        self._newest = newest or None
         kept = self._seen | counted
-        self._seen = Counter({key: count for key, count in kept.items() if int(str(key[0])) >= oldest})
+        self._seen = Counter({key: count for key, count in kept.items() if key[0] >= newest - _OVERLAP})
         return new
 
 
-def filter_events(logs: LogsClient, group: str, start: int | None) -> Iterator[Mapping[str, Any]]:
+def filter_events(logs: Any, group: str, start: int | None) -> Iterator[Mapping[str, Any]]:
     """
     All events of a group from *start* on, page by page.
 
@@ -223,17 +220,17 @@ def filter_events(logs: LogsClient, group: str, start: int | None) -> Iterator[M
             arguments["nextToken"], skip = token, 0
         elif len(events) < _PAGE:
             return
-        elif events[-1]["timestamp"] == start:
-            # More in one millisecond than one answer holds: the rest can't be asked for.
-            start, skip = int(start or 0) + 1, 0
+        elif (last := int(events[-1]["timestamp"])) == start:
+            yield {"timestamp": last, "message": f"(more than {_PAGE} lines in a millisecond; the rest is left out)"}
+            start, skip = last + 1, 0
         else:
-            start = int(events[-1]["timestamp"])
-            skip = sum(event["timestamp"] == start for event in events)
+            start = last
+            skip = sum(event["timestamp"] == last for event in events)
 
 
 class EnvironmentLog:
     """
-    All that one environment logs: call :meth:`new_entries` again for what came since.
+    All that one environment logs; every call gives what came since the one before.
 
     Args:
         since: Entries before it are left out; None for everything.
@@ -248,7 +245,10 @@ class EnvironmentLog:
         self._file = LogFile(project.environment_state(environment.name) / LOG_FILE)
         self._parser = LogParser(environment.name, zone=zone)
         self._since = since
+        self._groups_since = since
+        self._has_looked = False
         self._groups: dict[str, LogGroup] = {}
+        self._group_names: dict[tuple[Endpoint, str], str] = {}
 
     def emulator_entries(self) -> list[LogEntry]:
         """What the emulator said since the last call, also when it does not run any more."""
@@ -265,51 +265,48 @@ class EnvironmentLog:
         from botocore.exceptions import BotoCoreError, ClientError
         from botocore.parsers import ResponseParserError
 
+        began = datetime.now(UTC)
         instance = self._driver.observe(self._environment)
-        if instance.status is not Status.READY or instance.endpoint is None:
-            return []
         try:
+            if instance.status is not Status.READY or instance.endpoint is None:
+                return []
             return self._read_groups(instance.endpoint)
         except (BotoCoreError, ClientError, ResponseParserError) as error:
             raise NotReady(f"environment {self._environment.name}: its logs can't be read: {error}") from error
+        finally:
+            # A group that shows up later may hold what was stored long ago, by an emulator that was down till now.
+            if not self._has_looked:
+                self._has_looked, self._groups_since = True, max(filter(None, (self._groups_since, began)))
 
     def _read_groups(self, endpoint: Endpoint) -> list[LogEntry]:
         logs = client(endpoint, "logs")
-        pages = client(endpoint, "logs").get_paginator("describe_log_groups").paginate()
+        pages = logs.get_paginator("describe_log_groups").paginate()
         there = {group["logGroupName"] for page in pages for group in page["logGroups"]}
+        since = int(self._groups_since.timestamp() * 1000) if self._groups_since else None
         entries = []
         for name, source in group_sources(self._functions(endpoint)).items():
             if name in there:
-                since = None if self._since is None else int(self._since.timestamp() * 1000)
                 group = self._groups.setdefault(name, LogGroup(name, since=since))
                 entries += [self._entry(event, source) for event in group.new_events(logs)]
         return entries
 
     def _functions(self, endpoint: Endpoint) -> Mapping[str, str]:
         """Logical id of each function of the stack to the log group it writes to."""
-        from botocore.exceptions import ClientError
-
-        try:
-            resources = client(endpoint, "cloudformation").describe_stack_resources(StackName=self._stack)
-        except ClientError as error:
-            if "does not exist" in str(error):
-                return {}
-            raise
-        names = {
-            resource["LogicalResourceId"]: resource["PhysicalResourceId"]
-            for resource in resources["StackResources"]
+        if stack.describe(endpoint, self._stack) is None:
+            return {}
+        found = client(endpoint, "cloudformation").describe_stack_resources(StackName=self._stack)["StackResources"]
+        return {
+            resource["LogicalResourceId"]: self._group_of(endpoint, resource["PhysicalResourceId"])
+            for resource in found
             if resource["ResourceType"] == "AWS::Lambda::Function" and resource.get("PhysicalResourceId")
         }
-        return {logical_id: self._group_of(endpoint, name) for logical_id, name in names.items()}
 
     def _group_of(self, endpoint: Endpoint, function: str) -> str:
-        from botocore.exceptions import ClientError
-
-        try:
+        if (endpoint, function) not in self._group_names:
             found = client(endpoint, "lambda").get_function_configuration(FunctionName=function)
-        except ClientError:
-            return f"/aws/lambda/{function}"
-        return str((found.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{function}")
+            name = (found.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{function}"
+            self._group_names[endpoint, function] = name
+        return self._group_names[endpoint, function]
 
     def _entry(self, event: Mapping[str, Any], source: str) -> LogEntry:
         return LogEntry(
@@ -338,13 +335,8 @@ def read_logs(
     """What all environments logged since the last call, unsorted, and why the functions of some can't be read now."""
     entries = [entry for log in logs.values() for entry in log.emulator_entries()]
     results = run_parallel(list(logs), lambda name: logs[name].function_entries(), cancellation)
-    errors = []
-    for result in results.values():
-        if isinstance(result, MultistackError):
-            errors.append(result)
-        else:
-            entries += result
-    return entries, errors
+    entries += [entry for result in results.values() if not isinstance(result, MultistackError) for entry in result]
+    return entries, [result for result in results.values() if isinstance(result, MultistackError)]
 
 
 def follow(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
 
-from emulator.errors import MultistackError
+from emulator.errors import MultistackError, file_hint
 
 T = TypeVar("T")
 
@@ -40,20 +40,42 @@ def run_parallel(
     Call *work* with each of *names*, at once.
 
     Returns:
-        Name to result, or to the error it raised, in the order of *names*.
+        Name to result, or to the error it raised, in the order of *names*. A file that can't be read or written is such
+        an error; a bug is raised as it is.
 
     Raises:
         KeyboardInterrupt: After every call has ended; each is told through *cancellation*.
     """
+    begin = threading.Event()
+    is_abandoned = False
+
+    def work_on(name: str) -> T:
+        # Nobody begins before all are known to the pool: an interrupted submit leaves a thread that it never joins.
+        begin.wait()
+        if is_abandoned:
+            raise KeyboardInterrupt
+        return work(name)
+
     with ThreadPoolExecutor(max_workers=max(1, len(names))) as pool:
-        futures: dict[str, Future[T]] = {name: pool.submit(work, name) for name in names}
         try:
+            futures: dict[str, Future[T]] = {name: pool.submit(work_on, name) for name in names}
+            begin.set()
             wait(futures.values())
-        except KeyboardInterrupt:
+        except BaseException:
+            is_abandoned = not begin.is_set()
             cancellation.cancel()
+            begin.set()
             raise
     results: dict[str, T | MultistackError] = {}
     for name, future in futures.items():
         error = future.exception()
+        if isinstance(error, OSError) and error.filename:
+            error = _file_error(name, error)
         results[name] = error if isinstance(error, MultistackError) else future.result()
     return results
+
+
+def _file_error(name: str, error: OSError) -> MultistackError:
+    told = MultistackError(f"environment {name}: {error.strerror}: {error.filename}", hint=file_hint(error))
+    told.__cause__ = error
+    return told

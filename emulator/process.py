@@ -5,6 +5,9 @@ A server holds an exclusive lock on its folder's ``lock`` file for as long as it
 the server inherits the open file, so there is no moment at which a server runs unlocked, and no way to start two for
 one folder: whether it runs is asked of the kernel, never read from a file. ``server.json`` in the same folder, written
 by the server itself, says which process it is and where it listens.
+
+Its environ carries the folder as a label, which everything it starts inherits. Only processes with the label are ever
+ended: a number in a file may belong to a stranger by now.
 """
 
 from __future__ import annotations
@@ -19,9 +22,10 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import IO
 
 import psutil
 
@@ -34,6 +38,9 @@ _RECORD_FILE = "server.json"
 _LOCK_FILE = "lock"
 _PORT_FILE = "port"
 _BACKLOG = 512
+_LABEL = "MULTISTACK_SERVER"
+# Kept so that the ended ones are reaped: a server outlives the command, but not always whoever uses us as a library.
+_children: list[subprocess.Popen[bytes]] = []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +89,8 @@ def is_running(folder: Path) -> bool:
     """Whether a server holds *folder*."""
     try:
         with (folder / _LOCK_FILE).open("rb") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Shared, so that two who ask at once don't take each other for the server.
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
     except FileNotFoundError:
         return False
     except BlockingIOError:
@@ -95,10 +103,17 @@ def read_record(folder: Path) -> ServerRecord | None:
     try:
         content = json.loads((folder / _RECORD_FILE).read_bytes())
         return ServerRecord(
-            process=ProcessId(**content["process"]), port=int(content["port"]), settings=dict(content["settings"])
+            process=ProcessId(pid=int(content["process"]["pid"]), started=float(content["process"]["started"])),
+            port=int(content["port"]),
+            settings=dict(content["settings"]),
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def is_record_broken(folder: Path) -> bool:
+    """Whether something is there that no server wrote: a server's own record is whole from the first moment on."""
+    return (folder / _RECORD_FILE).exists() and read_record(folder) is None
 
 
 def candidate_ports(folder: Path, ports: range) -> list[int]:
@@ -112,10 +127,10 @@ def candidate_ports(folder: Path, ports: range) -> list[int]:
 
 def record_age(folder: Path) -> float:
     """Seconds since the server of *folder* started."""
-    try:
-        return time.time() - (folder / _RECORD_FILE).stat().st_mtime
-    except FileNotFoundError:
-        return 0.0
+    for name in (_RECORD_FILE, _LOCK_FILE):
+        with contextlib.suppress(FileNotFoundError):
+            return time.time() - (folder / name).stat().st_mtime
+    return 0.0
 
 
 def write_record(folder: Path, *, port: int, settings: Mapping[str, str]) -> None:
@@ -155,16 +170,15 @@ def spawn(
     """
     folder.mkdir(parents=True, exist_ok=True)
     with (folder / _LOCK_FILE).open("ab") as lock, (folder / LOG_FILE).open("ab") as log:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            raise NotReady(f"another server already runs in {folder}") from error
+        if not _take(lock, timeout=0.5):
+            raise NotReady(f"another server already runs in {folder}")
+        os.utime(lock.fileno())
         (folder / _RECORD_FILE).unlink(missing_ok=True)
         (folder / _PORT_FILE).write_text(str(listener.getsockname()[1]))
-        return subprocess.Popen(
+        child = subprocess.Popen(
             [sys.executable, "-m", module, "--folder", str(folder), "--listen-fd", str(listener.fileno()), *arguments],
             cwd=folder,
-            env=dict(environ),
+            env={**environ, _LABEL: str(folder)},
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
@@ -172,72 +186,127 @@ def spawn(
             # Its own session: a Ctrl-C meant for the command must not reach the servers.
             start_new_session=True,
         )
+    _children.append(child)
+    return child
+
+
+def _take(lock: IO[bytes], *, timeout: float) -> bool:
+    """Take the lock, also while somebody holds it for the blink of :func:`is_running`."""
+    deadline = time.monotonic() + timeout
+    while True:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() >= deadline:
+                return False
+            time.sleep(0.005)
+        else:
+            return True
+
+
+def sweep(folder: Path) -> None:
+    """End what a dead server of *folder* left behind, e.g. functions that were busy when it was killed."""
+    if not is_running(folder):
+        _kill_all(str(folder))
 
 
 def stop(folder: Path, *, grace: float) -> bool:
     """
-    Stop the server of *folder* and everything it started; True if one was running.
+    Stop the server of *folder* and everything it started, also when the folder is gone; True if anything ran.
 
     Args:
         grace: Seconds it may take to stop in good order before it is killed.
 
     Raises:
-        NotReady: It runs but has not said which process it is, so it can't be stopped safely.
+        NotReady: Something holds the folder that can't be stopped.
     """
-    running = is_running(folder)
-    record = _await_record(folder) if running else read_record(folder)
-    if record is not None:
-        if running and is_alive(record.process):
-            _end(folder, record.process, grace=grace)
-        _kill_session(record.process)
-        (folder / _RECORD_FILE).unlink(missing_ok=True)
+    was_running = is_running(folder)
+    label = _label_of(folder)
+    found = _await_labelled(folder, label)
+    _end([process for process in found if _leads_session(process.pid)], grace=grace)
+    _kill_all(label)
+    _await(lambda: not is_running(folder), timeout=1.0)
     if is_running(folder):
-        raise NotReady(f"the server of {folder} can't be stopped: it doesn't say which process it is")
-    return running
+        raise NotReady(f"the server of {folder} can't be stopped: its process can't be told")
+    (folder / _RECORD_FILE).unlink(missing_ok=True)
+    for child in _children:
+        child.poll()
+    return was_running or bool(found)
 
 
-def _await_record(folder: Path, *, timeout: float = 5.0) -> ServerRecord | None:
-    """A server that was started a moment ago writes its record within milliseconds."""
-    deadline = time.monotonic() + timeout
-    while is_running(folder) and time.monotonic() < deadline:
-        if record := read_record(folder):
-            return record
-        time.sleep(0.01)
-    return read_record(folder)
+def labelled(*, below: Path) -> set[Path]:
+    """The folders directly below *below* for which a process runs; they need not exist any more."""
+    return {Path(label) for _, label in _labels() if Path(label).parent == below}
 
 
-def _end(folder: Path, process: ProcessId, *, grace: float) -> None:
-    for number, seconds in ((signal.SIGTERM, grace), (signal.SIGKILL, 5.0)):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(process.pid, number)
-            # A stopped (SIGSTOP) process takes no SIGTERM before it is continued.
-            os.kill(process.pid, signal.SIGCONT)
-        deadline = time.monotonic() + seconds
-        while is_alive(process) and time.monotonic() < deadline:
-            time.sleep(0.01)
-        if not is_alive(process):
-            break
-    deadline = time.monotonic() + 1.0
-    while is_running(folder) and time.monotonic() < deadline:
-        time.sleep(0.005)
+def _label_of(folder: Path) -> str:
+    """*folder*, or what it was called when its server started, for a project that was moved since."""
+    record = read_record(folder)
+    if record is not None and is_running(folder) and is_alive(record.process):
+        label = next((label for process, label in _labels() if process == record.process), None)
+        if label is not None and not is_running(Path(label)):
+            return label
+    return str(folder)
 
 
-def _kill_session(leader: ProcessId) -> None:
-    """Kill what a dead server left behind, e.g. Lambda workers busy when it was killed."""
-    if start_time(leader.pid) is not None:
-        return  # the number belongs to a live process, ours or a stranger's: its session is not ours to end
-    for pid in _session_members(leader.pid):
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
-def _session_members(session: int) -> Iterator[int]:
+def _labels() -> Iterator[tuple[ProcessId, str]]:
     for pid in psutil.pids():
         try:
-            if os.getsid(pid) == session:
-                yield pid
-        except (ProcessLookupError, PermissionError):
-            continue
+            label = psutil.Process(pid).environ().get(_LABEL)
+        except (psutil.Error, OSError):
+            continue  # gone in the meantime, or somebody else's
+        started = start_time(pid)
+        if label is not None and started is not None and pid != os.getpid():
+            yield ProcessId(pid=pid, started=started), label
+
+
+def _labelled(label: str) -> list[ProcessId]:
+    return [process for process, found in _labels() if found == label]
+
+
+def _await_labelled(folder: Path, label: str) -> list[ProcessId]:
+    """Between fork and exec, for a few milliseconds, a server holds its folder without the label."""
+    found = _labelled(label)
+    if not found and is_running(folder):
+        _await(lambda: bool(_labelled(label)) or not is_running(folder), timeout=2.0)
+        found = _labelled(label)
+    return found
+
+
+def _leads_session(pid: int) -> bool:
+    try:
+        return os.getsid(pid) == pid
+    except ProcessLookupError:
+        return False
+
+
+def _end(processes: Sequence[ProcessId], *, grace: float) -> None:
+    for process in processes:
+        # A stopped (SIGSTOP) process takes no SIGTERM before it is continued.
+        for number in (signal.SIGTERM, signal.SIGCONT):
+            _send(process, number)
+    _await(lambda: not any(map(is_alive, processes)), timeout=grace)
+
+
+def _kill_all(label: str) -> None:
+    """Until none is left: one may start another before its turn comes."""
+    deadline = time.monotonic() + 5.0
+    while (left := _labelled(label)) and time.monotonic() < deadline:
+        for process in left:
+            _send(process, signal.SIGKILL)
+        _await(lambda left=left: not any(map(is_alive, left)), timeout=1.0)  # type: ignore[misc]
+
+
+def _send(process: ProcessId, number: signal.Signals) -> None:
+    if is_alive(process):
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(process.pid, number)
+
+
+def _await(condition: Callable[[], bool], *, timeout: float) -> None:
+    deadline = time.monotonic() + timeout
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 def listen(*, port: int | None, candidates: Sequence[int], purpose: str) -> socket.socket:
@@ -274,7 +343,7 @@ def listen(*, port: int | None, candidates: Sequence[int], purpose: str) -> sock
 def _holder(port: int) -> str:
     """`` by nginx (pid 12)``, or nothing when the system doesn't say."""
     with contextlib.suppress(psutil.Error):
-        for connection in psutil.net_connections(kind="tcp4"):
+        for connection in psutil.net_connections(kind="tcp"):
             is_it = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
             if is_it and connection.pid:
                 return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"

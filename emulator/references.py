@@ -13,6 +13,11 @@ from emulator.template import Template
 
 # ${Name} and ${Name.Attribute}; ${!Literal} is text, and ${AWS::Region} is CloudFormation's own.
 _SUB = re.compile(r"\$\{([^!}][^}]*)\}")
+# Source: AWS CloudFormation, "Intrinsic function reference" and "Rules section syntax".
+_FUNCTIONS = re.compile(
+    r"Fn::(And|Base64|Cidr|Contains|EachMember(Equals|In)|Equals|FindInMap|Get(Att|AZs)|If|ImportValue|Join|Length|Not|Or|"
+    r"RefAll|Select|Split|Sub|ToJsonString|Transform|ValueOf(All)?)"
+)
 
 
 def names_in(value: Any) -> Iterator[str]:
@@ -33,11 +38,23 @@ def names_in(value: Any) -> Iterator[str]:
 
 
 def _names_in_sub(value: Any) -> Iterator[str]:
-    text, variables = (value[0], value[1]) if isinstance(value, list) and len(value) == 2 else (value, {})
+    text, variables = value if isinstance(value, list) else (value, {})
     yield from names_in(variables)
     for name in _SUB.findall(str(text)):
         if name.strip() not in variables:
             yield name.strip().split(".")[0]
+
+
+def _functions_in(value: Any) -> Iterator[tuple[str, Any]]:
+    """Every intrinsic function of *value* with its argument."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _functions_in(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key.startswith("Fn::"):
+                yield key, item
+            yield from _functions_in(item)
 
 
 def _depends_on(resource: Mapping[str, Any]) -> list[str]:
@@ -59,24 +76,50 @@ def check_references(template: Template) -> None:
     Refuse what CloudFormation refuses before it touches anything; emulators accept some of it in silence.
 
     Raises:
-        DeployError: A name that is nowhere defined, or resources that need each other in a circle.
+        DeployError: A name that is nowhere defined, an intrinsic function that isn't one or has the wrong arguments,
+            or resources that need each other in a circle.
     """
-    known = template["Resources"].keys() | (template.get("Parameters") or {}).keys()
+    known = template["Resources"].keys() | template.get("Parameters", {}).keys()
     for section in ("Resources", "Outputs"):
-        for logical_id, content in (template.get(section) or {}).items():
+        for logical_id, content in template.get(section, {}).items():
+            _check_functions(logical_id, content, template.get("Conditions", {}))
             named = {*names_in(content), *(_depends_on(content) if section == "Resources" else ())}
             unknown = sorted(name for name in named if name not in known and not name.startswith("AWS::"))
             if unknown:
                 raise DeployError(
                     f"the template's {logical_id} refers to {', '.join(unknown)}, which is neither a resource nor a "
-                    "parameter of it"
+                    "parameter of it",
+                    hint="correct the name, or define it",
                 )
     try:
         graphlib.TopologicalSorter(dependencies(template)).prepare()
     except graphlib.CycleError as error:
         raise DeployError(
-            f"the template's resources need each other in a circle: {' -> '.join(error.args[1])}"
+            f"the template's resources need each other in a circle: {' -> '.join(error.args[1])}",
+            hint="take one of these references out",
         ) from error
+
+
+def _check_functions(logical_id: str, content: Mapping[str, Any], conditions: Collection[str]) -> None:
+    needed = [content["Condition"]] if "Condition" in content else []
+    for name, argument in _functions_in(content):
+        if not _FUNCTIONS.fullmatch(name):
+            raise DeployError(f"the template's {logical_id} uses {name}, which CloudFormation does not have")
+        if name == "Fn::Sub" and not _is_sub(argument):
+            raise DeployError(
+                f"the template's {logical_id} has a wrong Fn::Sub", hint="give it a text, or [text, {Name: value}]"
+            )
+        if name == "Fn::If":
+            needed += argument[:1] if isinstance(argument, list) else [argument]
+    for condition in needed:
+        if not isinstance(condition, str) or condition not in conditions:
+            raise DeployError(f"the template's {logical_id} needs the condition {condition}, which it does not define")
+
+
+def _is_sub(argument: Any) -> bool:
+    if isinstance(argument, list):
+        return len(argument) == 2 and isinstance(argument[0], str) and isinstance(argument[1], dict)
+    return isinstance(argument, str)
 
 
 def without_types(template: Template, types: Collection[str]) -> tuple[Template, list[str]]:
@@ -95,8 +138,7 @@ def without_types(template: Template, types: Collection[str]) -> tuple[Template,
             gone[name] = f", needs {causes[0]}"
     left_out = [f"{name} ({resources[name]['Type']}{reason})" for name, reason in gone.items()]
     result["Resources"] = {name: resource for name, resource in resources.items() if name not in gone}
-    outputs = result.get("Outputs") or {}
-    result["Outputs"] = {name: output for name, output in outputs.items() if not {*names_in(output)} & gone.keys()}
-    if not result["Outputs"]:
-        del result["Outputs"]
+    outputs = result.pop("Outputs", {})
+    if kept := {name: output for name, output in outputs.items() if not {*names_in(output)} & gone.keys()}:
+        result["Outputs"] = kept
     return result, left_out

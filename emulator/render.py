@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import json
 import threading
@@ -37,7 +38,7 @@ class Progress:
         text = f"{event.step} {event.detail}".rstrip()
         took = click.style(f" ({event.seconds:.1f} s)", dim=True) if event.seconds is not None else ""
         with self._lock:
-            click.echo(f"{label}  {text}{took}".lstrip() if not name else f"{label}  {text}{took}", err=True)
+            _say(f"{label}  {text}{took}".lstrip() if not name else f"{label}  {text}{took}")
 
 
 def colours_of(names: Sequence[str]) -> Mapping[str, str]:
@@ -76,8 +77,14 @@ def _plain(value: Any) -> Any:
 
 def print_error(error: MultistackError) -> None:
     """One line that says what is wrong, details below it, and what to do next, on stderr."""
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {error.message}", err=True)
+    _say(f"{click.style('error:', fg='red', bold=True)} {error.message}")
     for line in error.details:
-        click.echo(f"  {line}", err=True)
+        _say(f"  {line}")
     if error.hint:
-        click.echo(f"{click.style('hint:', fg='cyan')} {error.hint}", err=True)
+        _say(f"{click.style('hint:', fg='cyan')} {error.hint}")
+
+
+def _say(line: str) -> None:
+    """A line on stderr; when nobody reads it any more, the work goes on and the exit code tells."""
+    with contextlib.suppress(OSError):
+        click.echo(line, err=True)

@@ -23,6 +23,9 @@ _UNRECOGNIZED = re.compile(r"Unrecognized resource types: \[([^\]]*)\]")
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 # A stack that failed to be created can only be deleted. Source: AWS, "Stack status codes".
 _UNUSABLE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
+# Still so after the time to settle: its emulator was stopped in the middle, and nobody goes on with it.
+_NEVER_CREATED = {"CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"}
+_SETTLE = 10.0
 
 
 class UnsupportedTypes(DeployError):
@@ -36,7 +39,7 @@ class UnsupportedTypes(DeployError):
     def __init__(self, types: Sequence[str], *, environment: str) -> None:
         super().__init__(
             f"environment {environment}: its emulator does not know {', '.join(types)}",
-            hint="deploy the rest with `multistack deploy --skip-unsupported`",
+            hint=f"deploy the rest with `multistack deploy {environment} --skip-unsupported`",
         )
         self.types = tuple(types)
 
@@ -122,8 +125,8 @@ def plan(
     """
     from botocore.exceptions import ClientError
 
-    existing = describe(endpoint, name)
-    if existing is not None and existing.status in _UNUSABLE:
+    existing = _settled(endpoint, name, cancelled=cancelled)
+    if existing is not None and existing.status in _UNUSABLE | _NEVER_CREATED:
         delete(endpoint, name, cancelled=cancelled)
         existing = None
     is_new = existing is None or existing.status == "REVIEW_IN_PROGRESS"
@@ -142,6 +145,18 @@ def plan(
     except ClientError as error:
         raise _deploy_error(endpoint, error) from error
     return _await_plan(endpoint, name, change_set, cancelled=cancelled)
+
+
+def _settled(endpoint: Endpoint, name: str, *, cancelled: Callable[[], None]) -> Stack | None:
+    """The stack when nothing works on it any more: an interrupted command leaves it to the emulator to finish."""
+    deadline = time.monotonic() + _SETTLE
+    while True:
+        found = describe(endpoint, name)
+        is_busy = found is not None and found.status.endswith("_IN_PROGRESS") and found.status != "REVIEW_IN_PROGRESS"
+        if not is_busy or time.monotonic() >= deadline:
+            return found
+        cancelled()
+        time.sleep(_POLL)
 
 
 def _template_argument(endpoint: Endpoint, name: str, template: Template, *, bucket: str) -> Mapping[str, str]:
@@ -207,8 +222,11 @@ def execute(endpoint: Endpoint, change_set: ChangeSet, *, cancelled: Callable[[]
         for event in _events(endpoint, change_set.stack)
         if event["EventId"] not in before and event["ResourceStatus"].endswith("_FAILED")
     ]
+    served = "the release before it is still served; " if stack.is_stable else ""
     raise DeployError(
-        f"environment {endpoint.environment}: stack {change_set.stack} ended in {stack.status}", details=failed
+        f"environment {endpoint.environment}: stack {change_set.stack} ended in {stack.status}",
+        hint=f"{served}correct the template, then run `multistack deploy {endpoint.environment}`",
+        details=failed,
     )
 
 
@@ -246,4 +264,5 @@ def _deploy_error(endpoint: Endpoint, error: Any) -> DeployError:
     message = error.response.get("Error", {}).get("Message", str(error))
     if match := _UNRECOGNIZED.search(message):
         return UnsupportedTypes(sorted(match[1].split(", ")), environment=endpoint.environment)
-    return DeployError(f"environment {endpoint.environment}: {message}")
+    hint = f"correct the template or [environments.{endpoint.environment}.config]" if "arameter" in message else None
+    return DeployError(f"environment {endpoint.environment}: {message}", hint=hint)

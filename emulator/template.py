@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import copy
-import datetime
 import json
 import logging
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
+from emulator.cfn_yaml import as_text, parse
 from emulator.errors import ConfigError, DeployError
+from emulator.shape import check_shape
 
 SAM_TRANSFORM = "AWS::Serverless-2016-10-31"
 
@@ -57,45 +58,20 @@ def read_template(path: Path) -> Template:
     Parse a YAML or JSON template with CloudFormation's short tags.
 
     Raises:
-        ConfigError: Missing, unreadable, not YAML, or without resources.
+        ConfigError: Missing, unreadable, not YAML, or badly formed.
     """
-    import yaml
-    from samtranslator.yaml_helper import yaml_parse
-
     try:
-        content = path.read_bytes().decode()
-        # Dates and the like become text, as they do when AWS's own tools send a template.
-        parsed = json.loads(json.dumps(yaml_parse(content), default=_as_text))
+        parsed = parse(path.read_bytes().decode())
     except FileNotFoundError as error:
         raise ConfigError(f"template {path} does not exist", hint="set `template` in multistack.toml") from error
     except OSError as error:
         raise ConfigError(f"template {path} can't be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise ConfigError(f"template {path} is not UTF-8 text (byte {error.start})") from error
-    except (yaml.YAMLError, ValueError, TypeError) as error:
-        raise ConfigError(f"template {path} is not YAML: {_first_line(error)}") from error
-    resources = parsed.get("Resources") if isinstance(parsed, dict) else None
-    if not isinstance(resources, dict) or not resources:
-        raise ConfigError(f"template {path} has no resources", hint="a template needs a `Resources` section")
-    for logical_id, resource in resources.items():
-        if not isinstance(resource, dict) or not isinstance(resource.get("Type"), str):
-            raise ConfigError(f"template {path}: resource {logical_id} has no Type")
-        if not isinstance(resource.get("Properties", {}), dict):
-            raise ConfigError(f"template {path}: Properties of resource {logical_id} is not a mapping")
+    except ValueError as error:
+        raise ConfigError(f"template {path} is not YAML: {error}") from error
+    check_shape(parsed, path)
     return dict(parsed)
-
-
-def _as_text(value: object) -> str:
-    if isinstance(value, datetime.date):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} has no place in a template")
-
-
-def _first_line(error: Exception) -> str:
-    """PyYAML spreads one problem over several lines; its mark says where."""
-    mark = getattr(error, "problem_mark", None)
-    problem = getattr(error, "problem", None) or str(error).splitlines()[0]
-    return f"{problem} (line {mark.line + 1}, column {mark.column + 1})" if mark else str(problem)
 
 
 def is_sam(template: Mapping[str, Any]) -> bool:
@@ -113,7 +89,7 @@ def local_code(template: Mapping[str, Any], folder: Path) -> Iterator[LocalCode]
     for logical_id, resource in template["Resources"].items():
         name = _CODE_PROPERTIES.get(resource["Type"])
         value = _effective(template, resource, name) if name else None
-        if isinstance(value, str) and "://" not in value:
+        if _is_local(value):
             yield LocalCode(
                 logical_id=logical_id,
                 type=resource["Type"],
@@ -123,13 +99,17 @@ def local_code(template: Mapping[str, Any], folder: Path) -> Iterator[LocalCode]
             )
 
 
+def _is_local(value: object) -> TypeGuard[str]:
+    return isinstance(value, str) and "://" not in value
+
+
 def _effective(template: Mapping[str, Any], resource: Mapping[str, Any], name: str) -> Any:
     """A property as SAM sees it: the resource's own, else the one in Globals."""
     own = resource.get("Properties", {}).get(name)
     section = _GLOBALS_SECTION.get(resource["Type"])
     if own is not None or section is None:
         return own
-    return ((template.get("Globals") or {}).get(section) or {}).get(name)
+    return template.get("Globals", {}).get(section, {}).get(name)
 
 
 def point_at_code(template: Template, keys: Mapping[str, str], *, bucket: Any) -> Template:
@@ -139,9 +119,9 @@ def point_at_code(template: Template, keys: Mapping[str, str], *, bucket: Any) -
         resource = result["Resources"][logical_id]
         names = ("Bucket", "Key") if resource["Type"].startswith("AWS::Serverless::") else ("S3Bucket", "S3Key")
         resource.setdefault("Properties", {})[_CODE_PROPERTIES[resource["Type"]]] = {names[0]: bucket, names[1]: key}
-    for section in (result.get("Globals") or {}).values():
-        if isinstance(section, dict):
-            section.pop("CodeUri", None)
+    for section in result.get("Globals", {}).values():
+        if _is_local(section.get("CodeUri")):  # every function that had it has a key of its own now
+            del section["CodeUri"]
     return result
 
 
@@ -152,20 +132,19 @@ def inline_definitions(template: Template, folder: Path) -> Template:
         uri, body = _DEFINITION_PROPERTIES.get(resource["Type"], (None, None))
         properties = resource.get("Properties", {})
         value = properties.get(uri)
-        if isinstance(value, str) and "://" not in value:
+        if _is_local(value):
             properties[body] = _read_definition(folder / value, logical_id)
             del properties[uri]
     return result
 
 
 def _read_definition(path: Path, logical_id: str) -> Any:
-    import yaml
-    from samtranslator.yaml_helper import yaml_parse
-
     try:
-        return json.loads(json.dumps(yaml_parse(path.read_bytes().decode()), default=_as_text))
-    except (OSError, ValueError, TypeError, yaml.YAMLError) as error:
-        raise ConfigError(f"definition {path} of {logical_id} can't be read: {_first_line(error)}") from error
+        return parse(path.read_bytes().decode())
+    except OSError as error:
+        raise ConfigError(f"definition {path} of {logical_id} can't be read: {error.strerror}") from error
+    except ValueError as error:
+        raise ConfigError(f"definition {path} of {logical_id} is not YAML: {error}") from error
 
 
 def expand_sam(template: Template, parameters: Mapping[str, str], *, region: str) -> Template:
@@ -198,12 +177,13 @@ def expand_sam(template: Template, parameters: Mapping[str, str], *, region: str
     others = [transform for transform in _transforms(template) if transform != SAM_TRANSFORM]
     if others:
         expanded["Transform"] = others
-    return dict(json.loads(json.dumps(expanded, default=_as_text)))
+    return dict(json.loads(json.dumps(expanded, default=as_text)))
 
 
 def example_path(template: Mapping[str, Any]) -> str:
     """A path that answers GET and takes no parameter, without leading slash, if a SAM function's event names one."""
-    for resource in template["Resources"].values():
+    functions = (item for item in template["Resources"].values() if item["Type"] == "AWS::Serverless::Function")
+    for resource in functions:
         for event in (resource.get("Properties", {}).get("Events") or {}).values():
             properties = event.get("Properties") or {}
             path, method = str(properties.get("Path", "")), str(properties.get("Method", ""))

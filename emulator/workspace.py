@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 
 from emulator.artifact import ArtifactStore, build
+from emulator.deploy import Deployer
 from emulator.drivers.registry import Drivers
 from emulator.errors import ConfigError, NotReady
 from emulator.events import Emit
@@ -90,9 +91,9 @@ def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit) 
     drivers = Drivers(project, path=path)
     once = _once(lambda: build(project, store, emit=emit))
     lifecycle = Lifecycle(
-        project,
         drivers,
         history,
+        Deployer(project, history, emit=emit, cancelled=cancellation.check),
         emit=emit,
         cancellation=cancellation,
         build=once,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import errno
 import sys
 from pathlib import Path
 
@@ -10,9 +9,7 @@ import click
 
 from emulator.cli import aws, environments, project, service
 from emulator.cli.context import Context
-from emulator.errors import MultistackError
-
-_FULL_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EROFS}
+from emulator.errors import MultistackError, file_hint
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
@@ -39,7 +36,11 @@ def main() -> None:
     Run the command line and exit.
 
     Exit codes: 0 done, 1 another error, 2 wrong configuration or usage, 3 not ready, 4 deployment failed,
-    5 artifact cannot be built or was changed, 6 promotion refused, 130 stopped with Ctrl-C.
+    5 artifact cannot be built or was changed, 6 promotion refused, 130 stopped with Ctrl-C (129, 143: by a closed
+    terminal, by SIGTERM).
+
+    Raises:
+        KeyboardInterrupt: It was stopped; :mod:`emulator.__main__` says so.
     """
     from emulator.render import print_error
 
@@ -51,11 +52,10 @@ def main() -> None:
     except click.ClickException as error:
         error.show()
         sys.exit(error.exit_code)
-    except (click.Abort, KeyboardInterrupt):
-        click.echo("stopped; run the same command again to go on", err=True)
-        sys.exit(130)
+    except click.Abort as error:
+        raise KeyboardInterrupt from error
     except OSError as error:
-        if error.errno not in _FULL_DISK:
+        if not error.filename:
             raise
-        print_error(MultistackError(f"{error.strerror}: {error.filename or 'the disk'}", hint="free some space"))
-        sys.exit(1)
+        print_error(MultistackError(f"{error.strerror}: {error.filename}", hint=file_hint(error)))
+        sys.exit(MultistackError.exit_code)

@@ -31,7 +31,11 @@ def endpoint(context: Context, name: str) -> None:
 )
 @click.pass_obj
 def environ(context: Context, name: str, shell_name: str | None) -> None:
-    """Print lines that point AWS tools in this shell at an environment: eval "$(multistack environ test)"."""
+    """
+    Print lines that point this shell at an environment.
+
+    Use it as eval "$(multistack environ test)".
+    """
     import sys
 
     from emulator.config import aws_environ, scrubbed_environ
@@ -53,7 +57,11 @@ def environ(context: Context, name: str, shell_name: str | None) -> None:
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED, metavar="-- COMMAND [ARGS]...")
 @click.pass_context
 def exec_(click_context: click.Context, name: str, command: Sequence[str]) -> None:
-    """Run a command that talks to an environment and to no real AWS account; its exit code is the command's."""
+    """
+    Run a command with an environment's AWS variables.
+
+    None of your own AWS settings reach it. The exit code is the command's, 127 when it is not found.
+    """
     context: Context = click_context.obj
     arguments = command[1:] if command[0] == "--" else command
     if not arguments:
@@ -65,7 +73,8 @@ def _child_environ(context: Context, name: str) -> Mapping[str, str]:
     from emulator.config import aws_environ, scrubbed_environ
     from emulator.shell import child_environ
 
-    caller = context.caller_environ()
+    # An outer `exec` may have told of another environment.
+    caller = {name: value for name, value in context.caller_environ().items() if name != "MULTISTACK_URL"}
     workspace = context.workspace()
     variables = {**aws_environ(workspace.endpoint(name)), "MULTISTACK_ENVIRONMENT": name}
     if url := workspace.front.environment_url(name):
@@ -103,7 +112,11 @@ def _replace_process(arguments: Sequence[str], environ: Mapping[str, str]) -> in
 )
 @click.pass_obj
 def aws_config(context: Context, output: Path | None) -> None:
-    """Write an AWS config file of its own with a profile multistack-ENVIRONMENT per running environment."""
+    """
+    Write AWS profiles of the running environments.
+
+    They are named multistack-ENVIRONMENT and have a file of their own: your real ~/.aws is never touched.
+    """
     import shlex
 
     from emulator.errors import NotReady

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from emulator.cli.context import Context
-from emulator.errors import ConfigError, MultistackError
+from emulator.errors import ArtifactError, ConfigError, MultistackError
 
 if TYPE_CHECKING:
     from emulator.lifecycle import UpResult
@@ -35,6 +35,7 @@ def up(context: Context, names: Sequence[str], wait: float, as_json: bool) -> No
     chosen = workspace.environments(names)
     with exclusive(workspace.project.state, "up", emit=workspace.emit):
         close_interrupted(workspace)
+        _tell_leftovers(workspace)
         try:
             results = workspace.lifecycle.up(chosen, timeout=wait)
         finally:
@@ -117,6 +118,15 @@ def close_interrupted(workspace: Workspace) -> None:
         workspace.emit(Event(deployment.environment, "found", detail))
 
 
+def _tell_leftovers(workspace: Workspace) -> None:
+    """Say which environments still run although the project file no longer has them."""
+    from emulator.events import Event
+
+    for environment in workspace.drivers.leftovers():
+        detail = f"but is no longer in {workspace.project.file.name}; `multistack down` stops it"
+        workspace.emit(Event(environment.name, "still runs", detail))
+
+
 def _report(
     workspace: Workspace,
     results: Mapping[str, UpResult | MultistackError],
@@ -130,18 +140,26 @@ def _report(
     if not has_worked:
         click.echo("nothing to do: everything is up", err=True)
     _print_status(rows, as_json=as_json)
-    ready = [row for row in rows if row.status == "ready" and row.url]
-    if ready and not as_json:
-        click.echo(f"\nTry: curl {ready[0].url}{_example_path(workspace)}")
+    if not as_json and (url := _url_to_try(workspace, rows)):
+        click.echo(f"\nTry: curl {url}")
     raise_first(results)
 
 
-def _example_path(workspace: Workspace) -> str:
-    """A path without parameters that answers GET, if the template tells one."""
+def _url_to_try(workspace: Workspace, rows: Sequence[EnvironmentStatus]) -> str | None:
+    """The first URL that an API answers, with a path without parameters that answers GET if the template tells one."""
     from emulator.template import example_path
 
-    current = workspace.history.current(workspace.project.environments[0].name)
-    return example_path(workspace.store.open(current.release.digest).template) if current else ""
+    for row in rows:
+        current = workspace.history.current(row.environment) if row.status == "ready" else None
+        if current is None or not current.apis or row.url is None:
+            continue
+        if len(current.apis) > 1:
+            return f"{row.url}_api/{current.apis[0].logical_id}/"
+        try:
+            return row.url + example_path(workspace.store.open(current.release.digest).template)
+        except ArtifactError:
+            return row.url  # what is deployed serves on; whoever needs the artifact is told
+    return None
 
 
 def _print_status(rows: Sequence[EnvironmentStatus], *, as_json: bool) -> None:

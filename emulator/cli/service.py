@@ -31,7 +31,7 @@ def init(service: str | None, template: Path | None, yes: bool) -> None:
     folder = template.parent if template else Path.cwd()
     if not yes and sys.stdin.isatty():
         click.confirm(f"Write {folder / 'multistack.toml'} with environments test, staging and prod?", abort=True)
-    click.echo(f"wrote {write_project_file(folder, service=service, template=template)}; next: multistack up")
+    click.echo(f"wrote {write_project_file(folder, service=service, template=template and template.absolute())}; next: multistack up")
 
 
 @click.command()

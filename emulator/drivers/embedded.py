@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -18,6 +19,7 @@ _PORTS = range(4600, 5000)
 _STARTING = 20.0
 _STATE = "state"
 _TEMPORARY = "tmp"
+_ERASED = "erased"
 
 
 class EmbeddedDriver:
@@ -39,18 +41,20 @@ class EmbeddedDriver:
         if not process.is_running(folder):
             gone = f"emulator (pid {record.process.pid}) is gone" if record else ""
             return Instance(environment=environment.name, status=Status.STOPPED, reason=gone)
+        starting = process.record_age(folder) < _STARTING and not process.is_record_broken(folder)
+        unready = Status.STARTING if starting else Status.UNHEALTHY
         if record is None:
-            return Instance(environment=environment.name, status=Status.STARTING, reason="emulator is starting")
+            reason = "emulator is starting" if starting else "emulator does not say where it listens"
+            return Instance(environment=environment.name, status=unready, reason=reason)
         endpoint = Endpoint(
             environment=environment.name,
             url=f"http://{process.HOST}:{record.port}",
-            account_id=record.settings["account_id"],
-            region=record.settings["region"],
+            account_id=record.settings.get("account_id", ""),
+            region=record.settings.get("region", ""),
         )
         status, reason = Status.READY, ""
         if health(endpoint, timeout=1.0) is None:
-            starting = process.record_age(folder) < _STARTING
-            status = Status.STARTING if starting else Status.UNHEALTHY
+            status = unready
             reason = f"emulator (pid {record.process.pid}) does not answer"
         return Instance(
             environment=environment.name, status=status, endpoint=endpoint, process=record.process, reason=reason
@@ -59,6 +63,9 @@ class EmbeddedDriver:
     def start(self, environment: Environment) -> Endpoint:
         """See :class:`emulator.drivers.base.Driver`."""
         folder = self._folder(environment)
+        process.sweep(folder)
+        if not process.is_running(folder):
+            _remove_rest(folder)
         try:
             (folder / _TEMPORARY).mkdir(parents=True, exist_ok=True)
         except OSError as error:
@@ -91,15 +98,17 @@ class EmbeddedDriver:
         """See :class:`emulator.drivers.base.Driver`."""
         folder = self._folder(environment)
         stopped = process.stop(folder, grace=10.0)
-        # Lambda workers unpack their code there; killed ones leave it behind.
-        shutil.rmtree(folder / _TEMPORARY, ignore_errors=True)
+        _remove_rest(folder)
         return stopped
 
     def erase(self, environment: Environment) -> None:
         """See :class:`emulator.drivers.base.Driver`."""
         folder = self._folder(environment)
-        if (folder / _STATE).exists():
-            shutil.rmtree(folder / _STATE)
+        shutil.rmtree(folder / _ERASED, ignore_errors=True)
+        # In one step, so that a command killed meanwhile leaves no half of a state behind.
+        with contextlib.suppress(FileNotFoundError):
+            (folder / _STATE).rename(folder / _ERASED)
+        shutil.rmtree(folder / _ERASED, ignore_errors=True)
 
     def logs(self, environment: Environment, *, tail: int) -> list[str]:
         """See :class:`emulator.drivers.base.Driver`."""
@@ -112,17 +121,9 @@ class EmbeddedDriver:
     def leftovers(self) -> list[Environment]:
         """See :class:`emulator.drivers.base.Driver`."""
         known = {environment.name for environment in self._project.environments}
-        folders = self._project.environment_state("").glob("*/")
-        return [
-            Environment(
-                name=folder.name,
-                driver=DriverName.EMBEDDED,
-                account_id=record.settings["account_id"],
-                region=record.settings["region"],
-            )
-            for folder in sorted(folders)
-            if folder.name not in known and process.is_running(folder) and (record := process.read_record(folder))
-        ]
+        base = self._project.environment_state("")
+        folders = {folder for folder in base.glob("*/") if process.is_running(folder)} | process.labelled(below=base)
+        return [_leftover(folder) for folder in sorted(folders) if folder.name not in known]
 
     def _folder(self, environment: Environment) -> Path:
         return self._project.environment_state(environment.name)
@@ -152,3 +153,20 @@ class EmbeddedDriver:
             "AWS_SECRET_ACCESS_KEY": "multistack",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+
+def _remove_rest(folder: Path) -> None:
+    """Remove what is of no use to the next emulator: Lambda workers unpack their code there, killed ones leave it."""
+    for name in (_TEMPORARY, _ERASED):
+        shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _leftover(folder: Path) -> Environment:
+    record = process.read_record(folder)
+    settings = record.settings if record else {}
+    return Environment(
+        name=folder.name,
+        driver=DriverName.EMBEDDED,
+        account_id=settings.get("account_id", ""),
+        region=settings.get("region", ""),
+    )

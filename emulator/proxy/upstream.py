@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import select
 import socket
 import threading
@@ -11,6 +12,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 _MAX_IDLE = 64
+_BUFFER = 64 * 1024
 
 
 @dataclass(slots=True, kw_only=True)
@@ -33,7 +35,8 @@ class Connection:
         Raises:
             OSError, http.client.HTTPException: No valid answer arrived.
         """
-        response = http.client.HTTPResponse(self.socket, method=method)
+        head = _Head(self.socket)
+        response = http.client.HTTPResponse(head, method=method)  # type: ignore[arg-type]
         try:
             response.begin()
             while 100 <= response.status < 200 and response.status != 101:
@@ -41,10 +44,34 @@ class Connection:
                 del response.headers
                 response.headers = response.msg = None  # type: ignore[assignment]
                 response.begin()
+            if not head.is_complete or response.headers.defects:
+                raise http.client.HTTPException("the headers break off, or aren't headers")
         except BaseException:
             response.close()
             raise
         return response
+
+
+class _Lines(io.BufferedReader):
+    last = b""
+
+    def readline(self, size: int | None = -1, /) -> bytes:
+        self.last = super().readline(size)
+        return self.last
+
+
+class _Head:
+    """What http.client takes for a socket; it tells whether the headers ended, which http.client doesn't look at."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._lines = _Lines(socket.SocketIO(sock, "r"), _BUFFER)
+
+    def makefile(self, _mode: str) -> _Lines:
+        return self._lines
+
+    @property
+    def is_complete(self) -> bool:
+        return self._lines.last in {b"\r\n", b"\n"}
 
 
 class Upstreams:

@@ -33,6 +33,8 @@ Resources:
     Properties: {TableName: !Sub "${AWS::StackName}-x", Other: !GetAtt A.B, List: !If [A, !Ref B, c]}
 """
 
+QUEUE = {"Q": {"Type": "AWS::SQS::Queue"}}
+
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
@@ -60,15 +62,15 @@ def test_written_file_loads_with_three_environments(folder: Path) -> None:
 def test_parameters_without_default_become_config_to_fill_in(folder: Path) -> None:
     """What CloudFormation would ask for is in the file, and only that."""
     file = write_project_file(folder, service=None, template=None)
-    assert [each.config for each in load(file).environments] == [{"ApiToken": "", "Zones": ""}] * 3
+    assert [each.config for each in load(file).environments] == [{}] * 3
     text = file.read_text()
-    assert 'ApiToken = ""  # fill in: the template has no default (String)' in text
+    assert '# ApiToken = ""  # fill in: the template has no default (String)' in text
     assert '# Discount = "0"' in text
 
 
 def test_template_without_parameters_has_no_config(folder: Path) -> None:
     """No empty tables are written."""
-    (folder / "template.yaml").write_text("Resources: {}\n")
+    (folder / "template.yaml").write_text("Resources: {Q: {Type: AWS::SQS::Queue}}\n")
     assert "config]" not in write_project_file(folder, service=None, template=None).read_text()
 
 
@@ -101,7 +103,7 @@ def test_folder_name_becomes_a_valid_service_name(tmp_path: Path, name: str, exp
     """Any folder can become a project."""
     folder = tmp_path / name
     folder.mkdir()
-    (folder / "template.json").write_text("{}")
+    (folder / "template.json").write_text(json.dumps({"Resources": QUEUE}))
     assert load(write_project_file(folder, service=None, template=None)).service == expected
 
 
@@ -109,7 +111,7 @@ def test_service_and_template_can_be_named(folder: Path, tmp_path: Path) -> None
     """A template elsewhere is written as a path relative to the project file."""
     other = tmp_path / "infra" / "app.yml"
     other.parent.mkdir()
-    other.write_text("Resources: {}")
+    other.write_text(json.dumps({"Resources": QUEUE}))
     file = write_project_file(folder, service="billing", template=other)
     assert tomllib.loads(file.read_text())["template"] == "../infra/app.yml"
     assert load(file).service == "billing"
@@ -119,10 +121,10 @@ def test_service_and_template_can_be_named(folder: Path, tmp_path: Path) -> None
 @pytest.mark.parametrize("name", ["template.yml", "template.json"])
 def test_every_template_name_is_found(tmp_path: Path, name: str) -> None:
     """SAM's other spellings are found too."""
-    (tmp_path / name).write_text(json.dumps({"Parameters": {"A": {"Type": "String"}}}))
+    (tmp_path / name).write_text(json.dumps({"Parameters": {"A": {"Type": "String"}}, "Resources": QUEUE}))
     project = load(write_project_file(tmp_path, service="s", template=None))
     assert project.template == tmp_path / name
-    assert project.environments[0].config == {"A": ""}
+    assert project.environments[0].config == {}
 
 
 def test_existing_file_is_never_overwritten(folder: Path) -> None:
@@ -188,10 +190,10 @@ PARAMETERS = st.fixed_dictionaries({"Type": st.text()}, optional={"Default": st.
 def test_any_parameters_give_a_file_that_loads(parameters: dict[str, dict[str, object]]) -> None:
     """No name, type or default of a parameter can break the file."""
     with tempfile.TemporaryDirectory() as name:
-        (Path(name) / "template.json").write_text(json.dumps({"Parameters": parameters}))
-        project = load(write_project_file(Path(name), service="s", template=None))
-    expected = {key: "" for key, parameter in parameters.items() if "Default" not in parameter}
-    assert project.environments[0].config == expected
+        (Path(name) / "template.json").write_text(json.dumps({"Parameters": parameters, "Resources": QUEUE}))
+        file = write_project_file(Path(name), service="s", template=None)
+        assert load(file).environments[0].config == {}
+        assert all(f"\n# {key} = " in file.read_text() for key in parameters)
 
 
 @given(st.binary(max_size=200))

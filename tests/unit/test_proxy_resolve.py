@@ -74,7 +74,7 @@ def refuse(request: Request, routes: dict[str, Route] | None = ROUTES, *, alive:
         pytest.param("/_api/Api/a?b", "test.localhost", (), "test", "/_api/Api", "/a?b", id="named-api-by-host"),
     ],
 )
-def test_request_means_one_environment(target, host, named, environment, mount, rest):
+def test_request_means_one_environment(*, target, host, named, environment, mount, rest):
     """Host, header or first segment name the environment; only the last leaves a prefix."""
     destination = find(make_request(target, host=host, named=named))
 

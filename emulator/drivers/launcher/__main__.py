@@ -39,9 +39,10 @@ async def _serve(listen_fd: int) -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
-    from emulator.drivers.launcher import any_method
+    from emulator.drivers.launcher import any_method, http_api_body
 
     any_method.apply()
+    http_api_body.apply()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -51,6 +52,8 @@ async def _serve(listen_fd: int) -> None:
     config.graceful_timeout = 1.0
     config.loglevel = "WARNING"
     logging.getLogger("hypercorn.error").setLevel(logging.WARNING)
+    # A line for each of its hundred state files would bury what a person looks for in the log.
+    logging.getLogger("persistence").setLevel(logging.WARNING)
     await serve(app, config, shutdown_trigger=stopping.wait)
 
 

@@ -1,0 +1,59 @@
+"""The command ``multistack``, from its first moment on; also ``python -m emulator``."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from emulator.interruption import Interruption
+
+
+def main() -> None:
+    """Run the command line and exit; see :func:`emulator.cli.main` for the exit codes."""
+    _open_standard_files()
+    interruption = Interruption()
+    try:
+        interruption.catch()
+        # Late, so that a signal during a tenth of a second of imports is not answered with a traceback.
+        from emulator.cli import main as run
+
+        run()
+    except KeyboardInterrupt:
+        _say("stopped; run the same command again to go on")
+        sys.exit(interruption.exit_code)
+    except OSError:
+        if not interruption.has_come:
+            raise
+        sys.exit(interruption.exit_code)  # its terminal is gone, and with it the place to say so
+    finally:
+        interruption.release()
+        _drop_unread()
+
+
+def _open_standard_files() -> None:
+    """Under ``>&-`` the next file opened would become stdout, e.g. the lock that a server must inherit."""
+    while (file := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(file)
+
+
+def _drop_unread() -> None:
+    """Let go of what nobody reads any more: Python would try once more at its end, and exit with 120."""
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            if stream is not None:
+                stream.flush()
+        except OSError:
+            with open(os.devnull, "wb") as nowhere:  # noqa: PTH123 (pathlib is not there yet)
+                os.dup2(nowhere.fileno(), stream.fileno())
+
+
+def _say(line: str) -> None:
+    try:
+        print(line, file=sys.stderr)  # noqa: T201 (click may not be there yet)
+    except OSError:
+        return
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,99 @@
+"""
+Gap: MiniStack 1.5.33 ignores the ``Body`` of an ``AWS::ApiGatewayV2::Api`` that CloudFormation creates.
+
+SAM writes every route of an ``AWS::Serverless::HttpApi`` that way, so such an API would answer 404 to everything.
+
+Source:
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-open-api.html
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+_TYPE = "AWS::ApiGatewayV2::Api"
+_METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
+_ANY_METHOD = "x-amazon-apigateway-any-method"
+_INTEGRATION = "x-amazon-apigateway-integration"
+
+Properties = Mapping[str, Any]
+
+
+def apply() -> None:
+    """Let creating and updating such an API bring its routes along."""
+    from ministack.services.cloudformation import provisioners
+
+    handlers = provisioners._RESOURCE_HANDLERS[_TYPE]
+    created, updated = handlers["create"], handlers["update"]
+
+    def create(logical_id: str, properties: Properties, stack_name: str) -> tuple[str, Any]:
+        known = _with_cors(properties)
+        api_id, attributes = created(logical_id, known, stack_name)
+        _add_routes(api_id, properties)
+        return api_id, attributes
+
+    def update(
+        physical_id: str, old: Properties, new: Properties, stack_name: str, logical_id: str | None = None
+    ) -> tuple[str, Any]:
+        known = _with_cors(new)
+        api_id, attributes = updated(physical_id, old, known, stack_name, logical_id)
+        _remove_routes(physical_id, old)
+        _add_routes(api_id, new)
+        return api_id, attributes
+
+    handlers.update(create=create, update=update)
+
+
+def _with_cors(properties: Properties) -> Properties:
+    """What MiniStack understands of *properties*; an authorizer left out in silence would open what it guards."""
+    body = properties.get("Body") or {}
+    if any("security" in operation for _, operation in _operations(body)) or body.get("security"):
+        raise ValueError("an authorizer in the Body of an HTTP API is not supported by the embedded emulator")
+    cors = body.get("x-amazon-apigateway-cors")
+    return {**properties, "CorsConfiguration": cors} if cors else properties
+
+
+def _operations(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    """Route key, e.g. ``GET /orders`` or ``$default``, and operation object."""
+    for path, item in (body.get("paths") or {}).items():
+        for method, operation in item.items():
+            if path == "$default":
+                yield path, operation
+            elif method == _ANY_METHOD:
+                yield f"ANY {path}", operation
+            elif method in _METHODS:
+                yield f"{method.upper()} {path}", operation
+
+
+def _add_routes(api_id: str, properties: Properties) -> None:
+    from ministack.services import apigateway
+
+    for route_key, operation in _operations(properties.get("Body") or {}):
+        wanted = operation.get(_INTEGRATION)
+        if wanted is None:
+            continue
+        _, _, answer = apigateway._create_integration(
+            api_id,
+            {
+                "integrationType": wanted["type"].upper(),
+                "integrationUri": wanted["uri"],
+                "integrationMethod": wanted.get("httpMethod", "POST"),
+                "payloadFormatVersion": wanted.get("payloadFormatVersion", "2.0"),
+                "timeoutInMillis": wanted.get("timeoutInMillis", 30000),
+            },
+        )
+        target = f"integrations/{json.loads(answer)['integrationId']}"
+        apigateway._create_route(api_id, {"routeKey": route_key, "target": target})
+
+
+def _remove_routes(api_id: str, properties: Properties) -> None:
+    """Take away what :func:`_add_routes` made; routes that are resources of their own stay."""
+    from ministack.services import apigateway
+
+    keys = {key for key, _ in _operations(properties.get("Body") or {})}
+    for route_id, route in list(apigateway._routes.get(api_id, {}).items()):
+        if route["routeKey"] in keys:
+            apigateway._integrations[api_id].pop(route["target"].removeprefix("integrations/"), None)
+            del apigateway._routes[api_id][route_id]

@@ -1,0 +1,58 @@
+"""``python -m tests.benchmarks [NAME]...``: measure, print, and after a complete run write docs/benchmarks.md."""
+
+from __future__ import annotations
+
+import argparse
+import signal
+import sys
+import time
+from collections.abc import Sequence
+
+from tests.benchmarks import commands, memory, proxying, scale, startup
+from tests.benchmarks.figures import say
+from tests.benchmarks.machine import describe_machine
+from tests.benchmarks.report import as_markdown, as_text
+from tests.conftest import REPOSITORY
+
+BENCHMARKS = {
+    "startup": startup.run,
+    "proxy": proxying.run,
+    "memory": memory.run,
+    "commands": commands.run,
+    "scale": scale.run,
+}
+PAGE = REPOSITORY / "docs" / "benchmarks.md"
+
+
+def main() -> int:
+    """Run what is named, by default everything."""
+    parser = argparse.ArgumentParser(prog="python -m tests.benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"of {', '.join(BENCHMARKS)}; default: all")
+    names = parser.parse_args().names
+    if unknown := set(names) - set(BENCHMARKS):
+        parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        _run(names)
+    except KeyboardInterrupt:
+        say("stopped; nothing was written")
+        return 130
+    return 0
+
+
+def _run(names: Sequence[str]) -> None:
+    started = time.monotonic()
+    machine = describe_machine()
+    say(", ".join(f"{name}: {value}" for name, value in machine.items()))
+    results = [run() for name, run in BENCHMARKS.items() if name in names or not names]
+    seconds = time.monotonic() - started
+    print(as_text(results))
+    if names:
+        say(f"{seconds:.0f} s; {PAGE.name} is written by a run of all benchmarks only")
+        return
+    PAGE.write_text(as_markdown(results, machine, seconds=seconds))
+    say(f"{seconds:.0f} s; wrote {PAGE.relative_to(REPOSITORY)}")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,303 @@
+"""Whatever is wrong: one clear line, the documented exit code, nothing half done, what runs keeps running."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.conftest import ProjectFolder
+from tests.functional.tiny import PROJECT, SAM, TEMPLATE, get, refused, source, tiny_project, write, write_service
+
+CONFIG, ERROR, NOT_READY, DEPLOY, ARTIFACT = 2, 1, 3, 4, 5
+_NOWHERE = {"PIP_NO_INDEX": "1", "PIP_INDEX_URL": "http://127.0.0.1:1/", "PIP_FIND_LINKS": ""}
+
+
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectFolder]:
+    """A project in which nothing may ever start."""
+    with tiny_project(tmp_path_factory.mktemp("idle")) as project:
+        yield project
+
+
+@pytest.fixture(scope="module")
+def _up(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[ProjectFolder, dict[str, Any]]]:
+    with tiny_project(tmp_path_factory.mktemp("running")) as project:
+        project.run("up", "test")
+        yield project, project.status()["test"]
+
+
+@pytest.fixture
+def running(_up: tuple[ProjectFolder, dict[str, Any]]) -> Iterator[ProjectFolder]:
+    """A project whose environment runs a release, which must be untouched by whatever is refused."""
+    project, before = _up
+    yield project
+    shutil.rmtree(project.folder / "src")
+    write_service(project)
+    assert project.status()["test"] == before
+    assert get(project).body == b"one"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        pytest.param(b"", "multistack.toml is empty", id="empty"),
+        pytest.param(b"\x00\x01\x02", "multistack.toml:1: ", id="binary"),
+        pytest.param('service = "é"'.encode("latin-1"), "not text in UTF-8", id="not UTF-8"),
+        pytest.param(b'service = "tiny"\nenvironments = "test"\n', "environments must be a table", id="wrong type"),
+        pytest.param(PROJECT.encode() + b"colour = 1\n", "unknown key environments.test.colour", id="unknown key"),
+        pytest.param(b'service = "a"\nservice = "b"\n[environments.a]', "set a second time", id="duplicate key"),
+        pytest.param(PROJECT.encode() + b"[environments.test]\n", "declared a second time", id="duplicate table"),
+        pytest.param(b'service = "a"\n[environments._x]\n', "paths under /_ are the proxy's own", id="proxy path"),
+        pytest.param(b'service = "a"\n[environments."a.b"]\n', "must be 1 to 30 of", id="no DNS label"),
+        pytest.param(b'service = "a"\n[environments.localhost]\n', "is reserved", id="reserved"),
+        pytest.param(PROJECT.encode().replace(b"111111111111", b"11111111111"), "12 digits", id="11 digits"),
+        pytest.param(
+            PROJECT.encode() + b'[environments.b]\naccount_id = "111111111111"\n', "the account of test", id="clash"
+        ),
+    ],
+)
+def test_a_wrong_project_file_is_refused_before_anything_starts(idle: ProjectFolder, content: bytes, said: str) -> None:
+    """The line names file and problem."""
+    write(idle, "multistack.toml", content)
+    assert said in refused(idle, "up", code=CONFIG)
+    assert not (idle.folder / ".multistack").exists()
+
+
+def test_a_missing_project_file_is_refused(idle: ProjectFolder) -> None:
+    """The next step is to make one."""
+    assert "hint: run `multistack init`" in refused(idle, "--file", "nowhere.toml", "up", code=CONFIG)
+
+
+@pytest.mark.parametrize("command", ["up", "down", "status", "deploy", "reset"])
+def test_a_file_in_the_way_of_the_state_folder_is_named(tmp_path: Path, command: str) -> None:
+    """State that can't be written is an error of one line, for commands that only read it too."""
+    with tiny_project(tmp_path) as project:
+        write(project, ".multistack", "in the way")
+        assert ".multistack" in refused(project, command, code=ERROR)
+        (project.folder / ".multistack").unlink()
+
+
+_FUNCTION = "{Type: AWS::Serverless::Function, Properties: {Runtime: python3.12, Handler: app.handler, CodeUri: src/}}"
+_QUEUE = "Resources:\n  A: {Type: AWS::SQS::Queue}\n"
+
+
+@pytest.mark.parametrize(
+    ("template", "code", "said"),
+    [
+        pytest.param(None, CONFIG, "does not exist", id="missing"),
+        pytest.param(b"", CONFIG, "has no resources", id="empty"),
+        pytest.param(b"[a]", CONFIG, "has no resources", id="a list"),
+        pytest.param(b"Resources:\n\tA: b", CONFIG, "is not YAML: found character", id="not YAML"),
+        pytest.param(b"\x00\x01\xff", CONFIG, "is not UTF-8", id="binary"),
+        pytest.param(b"Resources: {}", CONFIG, "has no resources", id="no resources"),
+        pytest.param(b"Resources: [a]", CONFIG, "Resources is not a mapping", id="resources of wrong shape"),
+        pytest.param(b"Resources: {A: b}", CONFIG, "resource A is not a mapping", id="resource of wrong shape"),
+        pytest.param(b"Resources: {A: {}}", CONFIG, "resource A has no Type", id="no type"),
+        pytest.param(_QUEUE.encode() * 2, CONFIG, "Resources stands twice (line 3", id="duplicate key"),
+        pytest.param(f"Parameters: [a]\n{_QUEUE}", CONFIG, "Parameters is not a mapping", id="parameters"),
+        pytest.param(f"Globals: a\n{_QUEUE}", CONFIG, "Globals is not a mapping", id="globals"),
+        pytest.param(f"Outputs: {{A: b}}\n{_QUEUE}", CONFIG, "output A is not a mapping", id="output"),
+        pytest.param(
+            "Resources:\n  Fn::ForEach::A: [N, [a], {}]", CONFIG, "Fn::ForEach, which is not supported", id="loop"
+        ),
+        pytest.param(TEMPLATE.replace("src/", "nowhere/"), CONFIG, "the code of Web is missing", id="no code"),
+        pytest.param(TEMPLATE.replace("app.handler", "app"), CONFIG, "not <module>.<function>: app", id="no function"),
+        pytest.param(
+            TEMPLATE.replace("app.handler", "nope.f"), CONFIG, "handler nope.f of Web is missing", id="module"
+        ),
+        pytest.param(TEMPLATE + "Parameters: {Size: {Type: String}}", CONFIG, "Size has no value", id="no value"),
+        pytest.param(
+            "Resources:\n  A: {Type: AWS::SQS::Queue, DependsOn: B}\n  B: {Type: AWS::SQS::Queue, DependsOn: A}\n",
+            DEPLOY,
+            "in a circle: A -> B -> A",
+            id="circle",
+        ),
+        pytest.param(
+            "Resources:\n  A: {Type: AWS::SQS::Queue, Properties: {QueueName: !Ref Nope}}\n",
+            DEPLOY,
+            "A refers to Nope",
+            id="unresolved",
+        ),
+        pytest.param(
+            "Resources:\n  A: {Type: AWS::SQS::Queue, Properties: {QueueName: !Nope a}}\n",
+            DEPLOY,
+            "A uses Fn::Nope",
+            id="unknown tag",
+        ),
+        pytest.param(
+            TEMPLATE.replace("CodeUri", "Nope: 1\n      CodeUri"), DEPLOY, "SAM refuses the template", id="SAM"
+        ),
+        pytest.param("Resources:\n  A: {Type: AWS::Foo::Bar}\n", DEPLOY, "does not know AWS::Foo::Bar", id="type"),
+    ],
+)
+def test_a_wrong_template_is_refused(
+    running: ProjectFolder, template: str | bytes | None, code: int, said: str
+) -> None:
+    """The line says what is wrong and where; the running release is not touched."""
+    if template is None:
+        (running.folder / "template.yaml").unlink()
+    else:
+        write(running, "template.yaml", template)
+    assert said in refused(running, "deploy", code=code)
+
+
+@pytest.mark.parametrize(
+    ("parameter", "config", "code", "said"),
+    [
+        pytest.param("", "Size = 'x'", CONFIG, "Size is not a parameter of template.yaml", id="no parameter"),
+        pytest.param("AllowedValues: [s, m]", "Size = 'x'", DEPLOY, "not in AllowedValues: ['s', 'm']", id="values"),
+        pytest.param("AllowedPattern: '[0-9]+'", "Size = 'x'", DEPLOY, "must match pattern [0-9]+", id="pattern"),
+    ],
+)
+def test_config_that_the_template_refuses_is_named(
+    running: ProjectFolder, parameter: str, config: str, code: int, said: str
+) -> None:
+    """Key and reason, before anything changes."""
+    write(running, "multistack.toml", f"{PROJECT}[environments.test.config]\n{config}\n")
+    if parameter:
+        write(running, "template.yaml", f"{TEMPLATE}Parameters: {{Size: {{Type: String, {parameter}}}}}")
+    assert said in refused(running, "deploy", code=code)
+
+
+@pytest.mark.parametrize(
+    ("requirements", "said"),
+    [
+        pytest.param("six==99.99.99\n", "six==99.99.99", id="no such version"),
+        pytest.param("!!!\n", "Invalid requirement: '!!!'", id="syntax"),
+        pytest.param(b"\xff\x00six", "requirements.txt", id="binary"),
+    ],
+)
+def test_requirements_that_cannot_be_installed_are_named(
+    running: ProjectFolder, requirements: str | bytes, said: str
+) -> None:
+    """Building ends with the requirement that is wrong."""
+    write(running, "src/requirements.txt", requirements)
+    text = refused(running, "deploy", code=ARTIFACT, env=_NOWHERE)
+    assert said in text
+    assert "old script wrapper" not in text
+
+
+def test_an_api_that_the_template_does_not_have_is_refused(running: ProjectFolder) -> None:
+    """The hint tells those it has."""
+    write(running, "multistack.toml", f'api = "Nope"\n{PROJECT}')
+    text = refused(running, "deploy", code=CONFIG)
+    assert 'api = "Nope" is no API of template.yaml' in text
+    assert "hint: its APIs: ServerlessRestApi" in text
+
+
+def test_an_unreachable_environment_is_refused(idle: ProjectFolder) -> None:
+    """Deploying starts nothing."""
+    write_service(idle)
+    assert "hint: multistack up test" in refused(idle, "deploy", code=NOT_READY)
+
+
+_ATTACHMENT = "  Broken: {Type: AWS::SecretsManager::SecretTargetAttachment, DependsOn: First}\n"
+_TWO_MORE = "  First: {Type: AWS::SQS::Queue}\n" + _ATTACHMENT
+
+
+def test_a_failed_deployment_leaves_the_release_before_it(tmp_path: Path) -> None:
+    """A failed first one leaves nothing, a failed update the old release; the next good one works."""
+    with tiny_project(tmp_path) as project:
+        write(project, "template.yaml", TEMPLATE + _TWO_MORE)
+        first = refused(project, "up", "test", code=DEPLOY)
+        assert "ended in ROLLBACK_COMPLETE" in first
+        assert "Broken (AWS::SecretsManager::SecretTargetAttachment): " in first
+        assert project.status()["test"]["release"] is None
+
+        write_service(project)
+        project.run("deploy")
+        before = project.status()["test"]
+        write(project, "src/app.py", source("'two'"))
+        write(project, "template.yaml", TEMPLATE + _TWO_MORE)
+        update = refused(project, "deploy", code=DEPLOY)
+        assert "ended in UPDATE_ROLLBACK_COMPLETE" in update
+        assert "the release before it is still served" in update
+        assert project.status()["test"] == before
+        assert get(project).body == b"one"
+        assert "nothing to do" in project.run("up", "test").stderr
+
+        write(project, "template.yaml", TEMPLATE)
+        project.run("deploy")
+        assert get(project).body == b"two"
+
+
+def test_unsupported_resources_can_be_left_out(tmp_path: Path) -> None:
+    """The first up ends with a hint that works; what was left out stays visible, and left out in a repair."""
+    with tiny_project(tmp_path) as project:
+        unknown = "  Foo: {Type: AWS::Foo::Bar}\n  Needs: {Type: AWS::SQS::Queue, DependsOn: Foo}\n"
+        write(project, "template.yaml", TEMPLATE + unknown)
+        text = refused(project, "up", "test", code=DEPLOY)
+        assert "AWS::Foo::Bar" in text
+        assert "`multistack deploy test --skip-unsupported`" in text
+        project.run("deploy", "test", "--skip-unsupported")
+        skipped = ["Foo (AWS::Foo::Bar)", "Needs (AWS::SQS::Queue, needs Foo)"]
+        assert project.status()["test"]["skipped"] == skipped
+        assert "test: left out Foo (AWS::Foo::Bar)" in project.run("status").stdout
+        project.run("reset", "test")
+        assert project.status()["test"]["skipped"] == skipped
+        assert get(project).body == b"one"
+
+
+def test_a_function_that_cannot_be_imported_answers_502(tmp_path: Path) -> None:
+    """Emulators see the mistake as AWS does, at the first call; the logs tell it."""
+    with tiny_project(tmp_path) as project:
+        write(project, "src/app.py", "def handler(:\n")
+        project.run("up", "test")
+        assert get(project).status == 502
+        assert "invalid syntax (app.py, line 1)" in project.run("logs", "test").stdout
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[ProjectFolder]:
+    """A project whose state is on a disk of a megabyte."""
+    with tiny_project(tmp_path) as project:
+        state = project.folder / ".multistack"
+        state.mkdir()
+        mounted = subprocess.run(
+            ["mount", "-t", "tmpfs", "-o", "size=1500k", "tmpfs", str(state)],
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        if mounted.returncode != 0:
+            pytest.skip(f"can't mount a small disk: {mounted.stderr.strip()}")
+        try:
+            yield project
+            project.run("down")
+        finally:
+            subprocess.run(["umount", "--lazy", str(state)], check=True)
+
+
+def test_a_disk_that_fills_up_while_building_is_an_error_of_one_line(small_disk: ProjectFolder) -> None:
+    """Nothing is recorded, nothing of the unfinished build stays usable."""
+    write(small_disk, "src/large.bin", os.urandom(2_000_000))
+    text = refused(small_disk, "up", "test", code=ARTIFACT)
+    assert "No space left on device" in text
+    assert "free some space" in text
+    assert small_disk.status()["test"]["release"] is None
+
+
+def test_a_full_disk_while_starting_is_an_error_of_one_line(small_disk: ProjectFolder) -> None:
+    """Nothing runs afterwards, and with space again the same command works."""
+    filler = small_disk.folder / ".multistack/filler"
+    with pytest.raises(OSError, match="No space left"):
+        filler.write_bytes(bytes(2_000_000))
+    assert "free some space" in refused(small_disk, "up", "test", code=ERROR)
+    small_disk.run("down")
+    assert small_disk.processes() == []
+    filler.unlink()
+    small_disk.run("up", "test")
+    assert get(small_disk).body == b"one"
+
+
+def test_a_template_of_sam_only_is_no_project(tmp_path: Path) -> None:
+    """A transform alone deploys nothing."""
+    with tiny_project(tmp_path) as project:
+        write(project, "template.yaml", SAM)
+        refused(project, "deploy", code=NOT_READY)

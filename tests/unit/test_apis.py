@@ -1,0 +1,78 @@
+"""Which APIs a stack has."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulator.apis import apis_of, check_api
+from emulator.errors import ConfigError
+from emulator.model import Api, Project
+
+REST, HTTP = "AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api"
+
+
+def stage(kind: str, **properties: Any) -> dict[str, Any]:
+    """A stage or a deployment."""
+    return {"Type": kind, "Properties": properties}
+
+
+def test_rest_and_http_apis_are_found_with_their_stages() -> None:
+    """An API without a stage is not served."""
+    template = {
+        "Resources": {
+            "Rest": {"Type": REST},
+            "Http": {"Type": HTTP},
+            "Unserved": {"Type": REST},
+            "Live": stage("AWS::ApiGateway::Stage", RestApiId={"Ref": "Rest"}, StageName="live"),
+            "Default": stage("AWS::ApiGatewayV2::Stage", ApiId={"Ref": "Http"}, StageName="$default"),
+        }
+    }
+    assert apis_of(template, {"Rest": "r1", "Http": "h1", "Unserved": "u1"}) == [
+        Api(logical_id="Rest", stage="live", path="/_aws/execute-api/r1/live"),
+        Api(logical_id="Http", stage="$default", path="/_aws/execute-api/h1/$default"),
+    ]
+
+
+def test_a_deployment_may_make_the_stage() -> None:
+    """A stage of its own wins."""
+    deployment = stage("AWS::ApiGateway::Deployment", RestApiId={"Ref": "Rest"}, StageName="old")
+    template = {"Resources": {"Rest": {"Type": REST}, "Deployment": deployment}}
+    assert [api.stage for api in apis_of(template, {"Rest": "r1"})] == ["old"]
+    template["Resources"]["Live"] = stage("AWS::ApiGateway::Stage", RestApiId={"Ref": "Rest"}, StageName="live")
+    assert [api.stage for api in apis_of(template, {"Rest": "r1"})] == ["live"]
+
+
+def test_a_stage_name_that_is_no_text_is_the_physical_one() -> None:
+    """``StageName: !Ref Stage`` is known only after deployment."""
+    live = stage("AWS::ApiGateway::Stage", RestApiId={"Ref": "Rest"}, StageName={"Ref": "Parameter"})
+    template = {"Resources": {"Rest": {"Type": REST}, "Live": live}}
+    assert [api.stage for api in apis_of(template, {"Rest": "r1", "Live": "v2"})] == ["v2"]
+
+
+@pytest.mark.parametrize(
+    ("resources", "hint"),
+    [
+        pytest.param({"Rest": {"Type": REST}, "Http": {"Type": HTTP}}, "its APIs: Rest, Http", id="others"),
+        pytest.param({"Queue": {"Type": "AWS::SQS::Queue"}}, "it has none; remove the key", id="none"),
+    ],
+)
+def test_a_wrong_api_is_refused(resources: dict[str, Any], hint: str) -> None:
+    """The hint names those that there are."""
+    with pytest.raises(ConfigError, match=r'api = "Nope" is no API of template\.yaml') as caught:
+        check_api(_project("Nope"), {"Resources": resources})
+    assert caught.value.hint == hint
+
+
+def test_a_right_api_or_none_passes() -> None:
+    """Most services name none."""
+    check_api(_project(None), {"Resources": {}})
+    check_api(_project("Rest"), {"Resources": {"Rest": {"Type": REST}}})
+
+
+def _project(api: str | None) -> Project:
+    return Project(
+        file=Path("multistack.toml"), service="tiny", template=Path("template.yaml"), environments=(), api=api
+    )

@@ -1,0 +1,104 @@
+"""What the proxy is told, as far as it need not run for that."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from emulator.front import Front
+from emulator.model import (
+    Api,
+    Deployment,
+    DriverName,
+    Endpoint,
+    Environment,
+    Instance,
+    Outcome,
+    ProcessId,
+    Project,
+    Release,
+    Status,
+)
+from emulator.routes import load_routes
+
+TEST = Environment(name="test", driver=DriverName.EMBEDDED, account_id="111111111111", region="eu-west-1")
+PROD = replace(TEST, name="prod", account_id="333333333333")
+RELEASE = Release(id="aaaaaaaaaaaa", digest="ab" * 32, config_hash="c" * 12, config={})
+READY = Instance(
+    environment="test",
+    status=Status.READY,
+    endpoint=Endpoint(environment="test", url="http://127.0.0.1:4600", account_id="111111111111", region="eu-west-1"),
+    process=ProcessId(pid=7, started=1.0),
+)
+STOPPED = Instance(environment="prod", status=Status.STOPPED)
+PUBLIC, ADMIN = (Api(logical_id=name, path=f"/_aws/execute-api/{name}/live", stage="live") for name in ("Api", "Admin"))
+
+
+@dataclass(frozen=True)
+class FakeHistory:
+    """One deployment per environment that has APIs here."""
+
+    apis: Mapping[str, tuple[Api, ...]] = field(default_factory=dict)
+
+    def current(self, environment: str) -> Deployment | None:
+        """The last that succeeded."""
+        if environment not in self.apis:
+            return None
+        return Deployment(
+            id=1,
+            environment=environment,
+            release=RELEASE,
+            at=datetime(2026, 1, 1, tzinfo=UTC),
+            outcome=Outcome.SUCCEEDED,
+            apis=self.apis[environment],
+        )
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Two environments."""
+    (tmp_path / ".multistack").mkdir()
+    return Project(
+        file=tmp_path / "multistack.toml", service="s", template=tmp_path / "template.yaml", environments=(TEST, PROD)
+    )
+
+
+def front_of(project: Project) -> Front:
+    """The proxy as commands see it."""
+    return Front(project, environ={}, emit=lambda _event: None)
+
+
+def test_a_proxy_that_does_not_run_has_no_address(project: Project) -> None:
+    """And stopping it is no error."""
+    assert (front_of(project).url(), front_of(project).environment_url("test")) == (None, None)
+    assert front_of(project).stop() is False
+
+
+def test_every_environment_is_published_in_promotion_order(project: Project) -> None:
+    """What runs is reached at its emulator, what is stopped is known to be so."""
+    front_of(project).publish({"prod": STOPPED, "test": READY}, FakeHistory({"test": (PUBLIC,)}))
+    test, prod = load_routes(project.state / "routes.json").values()
+    assert (test.environment, test.url, test.process) == ("test", "http://127.0.0.1:4600", READY.process)
+    assert (test.release, test.digest, test.apis, test.default_api) == (RELEASE.id, RELEASE.digest, (PUBLIC,), "Api")
+    assert (prod.environment, prod.url, prod.process, prod.release) == ("prod", None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("apis", "named", "expected"),
+    [
+        pytest.param((), None, None, id="none"),
+        pytest.param((PUBLIC,), None, "Api", id="one"),
+        pytest.param((PUBLIC, ADMIN), None, None, id="several"),
+        pytest.param((PUBLIC, ADMIN), "Admin", "Admin", id="several, one named"),
+    ],
+)
+def test_the_default_api_is_the_named_or_the_only_one(
+    project: Project, apis: tuple[Api, ...], named: str | None, expected: str | None
+) -> None:
+    """Which one ``/<environment>/`` means is never guessed."""
+    front_of(replace(project, api=named)).publish({"test": READY, "prod": STOPPED}, FakeHistory({"test": apis}))
+    assert load_routes(project.state / "routes.json")["test"].default_api == expected

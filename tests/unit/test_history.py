@@ -1,0 +1,131 @@
+"""The ledger."""
+
+from __future__ import annotations
+
+import sqlite3
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from emulator.errors import MultistackError
+from emulator.history import SCHEMA_VERSION, History
+from emulator.model import Api, Outcome, Release
+
+RELEASE = Release(id="r1", digest="d1", config_hash="c1", config={"Size": "s"})
+OTHER = Release(id="r2", digest="d2", config_hash="c2", config={})
+API = Api(logical_id="Rest", path="/rest", stage="live")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the ledger will be."""
+    return tmp_path / "state/history.sqlite"
+
+
+@pytest.fixture
+def history(path: Path) -> History:
+    """An empty ledger."""
+    return History(path)
+
+
+def test_a_new_ledger_is_empty(history: History) -> None:
+    """The file is made when first asked for."""
+    assert history.current("test") is None
+    assert history.deployments("test") == []
+
+
+def test_a_succeeded_deployment_is_current(history: History) -> None:
+    """With all that a later repair needs."""
+    history.end(history.begin("test", RELEASE), Outcome.SUCCEEDED, apis=[API], skipped=["Foo (X)"])
+    current = history.current("test")
+    assert current is not None
+    assert current.release == RELEASE
+    assert (current.outcome, current.apis, current.skipped) == (Outcome.SUCCEEDED, (API,), ("Foo (X)",))
+    assert current.at.tzinfo is not None
+    assert history.current("prod") is None
+
+
+@pytest.mark.parametrize("outcome", [None, Outcome.FAILED, Outcome.INTERRUPTED], ids=str)
+def test_only_success_replaces_the_current_release(history: History, outcome: Outcome | None) -> None:
+    """Whatever else becomes of the next one, the old release stays the recorded one."""
+    history.end(history.begin("test", RELEASE), Outcome.SUCCEEDED)
+    following = history.begin("test", OTHER, promoted_from="dev")
+    if outcome:
+        history.end(following, outcome, detail="why")
+    current = history.current("test")
+    assert current is not None
+    assert current.release == RELEASE
+    last = history.deployments("test")[-1]
+    assert (last.release, last.outcome, last.promoted_from) == (OTHER, outcome, "dev")
+
+
+@pytest.mark.parametrize("table", ["deployments", "outcomes"])
+@pytest.mark.parametrize("statement", ["DELETE FROM {}", "UPDATE {} SET at = 'never'"], ids=["delete", "update"])
+def test_the_ledger_is_append_only(history: History, path: Path, table: str, statement: str) -> None:
+    """Not even with SQL in hand is a row changed or removed."""
+    history.end(history.begin("test", RELEASE), Outcome.SUCCEEDED)
+    refused = pytest.raises(sqlite3.IntegrityError, match=f"{table} is append-only")
+    with closing(sqlite3.connect(path)) as connection, refused:
+        connection.execute(statement.format(table))
+    assert history.current("test") is not None
+
+
+def test_a_deployment_ends_once(history: History) -> None:
+    """A second outcome is refused."""
+    deployment = history.begin("test", RELEASE)
+    history.end(deployment, Outcome.FAILED)
+    with pytest.raises(MultistackError, match="can't be used: UNIQUE"):
+        history.end(deployment, Outcome.SUCCEEDED)
+
+
+def test_a_deployment_whose_process_is_gone_was_interrupted(history: History, path: Path) -> None:
+    """Found once, and given its outcome; one of a living process is left alone."""
+    history.begin("test", RELEASE)
+    assert history.close_interrupted() == []
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute(
+            "INSERT INTO deployments (environment, release, digest, config_hash, config, at, pid, process_started)"
+            " SELECT 'prod', release, digest, config_hash, config, at, pid, process_started - 9 FROM deployments"
+        )
+    assert [lost.environment for lost in history.close_interrupted()] == ["prod"]
+    assert history.close_interrupted() == []
+    assert history.deployments("prod")[0].outcome is Outcome.INTERRUPTED
+    assert history.deployments("test")[0].outcome is None
+
+
+def test_a_newer_ledger_is_refused(history: History, path: Path) -> None:
+    """An older multistack neither reads nor changes it."""
+    history.begin("test", RELEASE)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute(f"PRAGMA user_version = {SCHEMA_VERSION + 1}")
+    with pytest.raises(MultistackError, match=f"has format {SCHEMA_VERSION + 1}, newer") as caught:
+        history.current("test")
+    assert caught.value.hint == "use the multistack that wrote it"
+
+
+def test_a_file_that_is_no_ledger_is_refused(history: History, path: Path) -> None:
+    """It is left as it is."""
+    path.parent.mkdir()
+    path.write_bytes(b"not a database" * 100)
+    with pytest.raises(MultistackError, match="is not a database") as caught:
+        history.begin("test", RELEASE)
+    assert caught.value.hint == "move the file away to start a new ledger"
+    assert path.read_bytes().startswith(b"not a database")
+
+
+def test_a_folder_in_the_way_is_refused(history: History, path: Path) -> None:
+    """The hint is about the disk, not about the ledger's content."""
+    path.mkdir(parents=True)
+    with pytest.raises(MultistackError, match="unable to open database file") as caught:
+        history.current("test")
+    assert caught.value.hint == "check the owner, the permissions and the disk of its folder"
+
+
+def test_threads_may_use_a_ledger_first_at_once(path: Path) -> None:
+    """Exactly one makes it; no row is lost."""
+    with ThreadPoolExecutor(8) as pool:
+        made = list(pool.map(lambda number: History(path).begin(f"e{number}", RELEASE), range(32)))
+    assert sorted(made) == list(range(1, 33))
+    assert all(History(path).deployments(f"e{number}") for number in range(32))

@@ -1,0 +1,49 @@
+"""Signals that end a command."""
+
+from __future__ import annotations
+
+import signal
+
+import pytest
+
+from emulator.interruption import Interruption
+
+
+def test_the_first_signal_is_a_ctrl_c_and_names_the_exit_code() -> None:
+    """SIGTERM and SIGHUP end a command as a Ctrl-C does."""
+    interruption = Interruption()
+    assert (interruption.has_come, interruption.exit_code) == (False, 130)
+    with pytest.raises(KeyboardInterrupt):
+        interruption.handle(signal.SIGTERM, None)
+    assert (interruption.has_come, interruption.exit_code) == (True, 143)
+
+
+def test_an_echo_is_no_second_signal() -> None:
+    """Some programs pass on what the terminal has sent to everybody; cleaning up is not disturbed by it."""
+    now, left = [0.0], []
+    interruption = Interruption(clock=lambda: now[0], leave=left.append)
+    with pytest.raises(KeyboardInterrupt):
+        interruption.handle(signal.SIGINT, None)
+    now[0] = 0.9
+    interruption.handle(signal.SIGINT, None)
+    assert left == []
+    now[0] = 1.0
+    interruption.handle(signal.SIGINT, None)
+    assert left == [130]
+
+
+def test_what_the_caller_ignores_stays_ignored() -> None:
+    """``nohup`` and background jobs of a shell mean it; the others get their default back in the end."""
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    interruption = Interruption()
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        interruption.catch()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) == interruption.handle
+        interruption.release()
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+        assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

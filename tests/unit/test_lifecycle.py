@@ -1,0 +1,358 @@
+"""Observe, decide, act: with fakes for everything that would start, deploy or wait."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from emulator.errors import DeployError, MultistackError, NotReady
+from emulator.events import Event
+from emulator.lifecycle import Lifecycle, Step, UpResult, decide
+from emulator.model import (
+    Artifact,
+    Deployment,
+    DriverName,
+    Endpoint,
+    Environment,
+    Instance,
+    Outcome,
+    Release,
+    Status,
+)
+from emulator.parallel import Cancellation
+
+TEST = Environment(name="test", driver=DriverName.EMBEDDED, account_id="111111111111", region="eu-west-1")
+PROD = replace(TEST, name="prod", account_id="333333333333")
+ENDPOINT = Endpoint(environment="test", url="http://127.0.0.1:4600", account_id="111111111111", region="eu-west-1")
+STOPPED = Instance(environment="test", status=Status.STOPPED)
+READY = Instance(environment="test", status=Status.READY, endpoint=ENDPOINT)
+RELEASE = Release(id="aaaaaaaaaaaa", digest="ab" * 32, config_hash="c" * 12, config={})
+OTHER = replace(RELEASE, id="bbbbbbbbbbbb")
+BUILT = Artifact(digest="cd" * 32, template={}, code=())
+STORED = Artifact(digest=RELEASE.digest, template={}, code=())
+
+
+@pytest.mark.parametrize(
+    ("environment", "instance", "step", "cause"),
+    [
+        pytest.param(TEST, STOPPED, Step.START, "", id="never ran"),
+        pytest.param(TEST, replace(STOPPED, reason="emulator is gone"), Step.START, "emulator is gone", id="killed"),
+        pytest.param(TEST, READY, Step.KEEP, "", id="ready"),
+        pytest.param(
+            TEST,
+            Instance(environment="test", status=Status.STARTING, reason="emulator is starting"),
+            Step.AWAIT,
+            "emulator is starting",
+            id="starting, not known where",
+        ),
+        pytest.param(TEST, replace(READY, status=Status.STARTING), Step.AWAIT, "", id="starting"),
+        pytest.param(
+            TEST,
+            replace(READY, status=Status.UNHEALTHY, reason="it does not answer"),
+            Step.RESTART,
+            "it does not answer",
+            id="hanging",
+        ),
+        pytest.param(
+            replace(TEST, account_id="999999999999"),
+            READY,
+            Step.RESTART,
+            "account id changed from 111111111111 to 999999999999",
+            id="another account",
+        ),
+        pytest.param(
+            replace(TEST, region="us-east-1"),
+            READY,
+            Step.RESTART,
+            "region changed from eu-west-1 to us-east-1",
+            id="another region",
+        ),
+        pytest.param(replace(TEST, port=4601), READY, Step.RESTART, "port changed from 4600 to 4601", id="other port"),
+        pytest.param(replace(TEST, port=4600), READY, Step.KEEP, "", id="fixed at the port it has"),
+        pytest.param(
+            replace(TEST, region="us-east-1"),
+            replace(READY, status=Status.STARTING),
+            Step.RESTART,
+            "region changed from eu-west-1 to us-east-1",
+            id="starting with the wrong region",
+        ),
+        pytest.param(replace(TEST, protected=True), STOPPED, Step.START, "", id="protection is about data"),
+    ],
+)
+def test_decide(environment: Environment, instance: Instance, step: Step, cause: str) -> None:
+    """Each action has its cause, from what was observed and what the project says."""
+    (action,) = decide([environment], {"test": instance})
+    assert (action.environment, action.step, action.cause) == (environment, step, cause)
+
+
+def test_decide_keeps_the_order() -> None:
+    """Promotion order, one action each."""
+    observed = {"prod": replace(STOPPED, environment="prod"), "test": READY}
+    assert [(action.environment.name, action.step) for action in decide([TEST, PROD], observed)] == [
+        ("test", Step.KEEP),
+        ("prod", Step.START),
+    ]
+
+
+@dataclass
+class FakeDriver:
+    """
+    Environments that start at once.
+
+    Attributes:
+        running: By name; what is not there is stopped.
+        fails: Names whose start is refused.
+        calls: What was asked of it, as ``start test``.
+    """
+
+    running: dict[str, Instance] = field(default_factory=dict)
+    fails: set[str] = field(default_factory=set)
+    calls: list[str] = field(default_factory=list)
+
+    def of(self, _environment: Environment) -> FakeDriver:
+        """It is every environment's driver."""
+        return self
+
+    def observe(self, environment: Environment) -> Instance:
+        """Not a call worth noting."""
+        return self.running.get(environment.name, replace(STOPPED, environment=environment.name))
+
+    def start(self, environment: Environment) -> Endpoint:
+        """Ready at once."""
+        self.calls.append(f"start {environment.name}")
+        if environment.name in self.fails:
+            raise NotReady(f"environment {environment.name}: no port")
+        endpoint = replace(ENDPOINT, environment=environment.name, account_id=environment.account_id)
+        self.running[environment.name] = replace(READY, environment=environment.name, endpoint=endpoint)
+        return endpoint
+
+    def stop(self, environment: Environment) -> bool:
+        """True if it ran."""
+        self.calls.append(f"stop {environment.name}")
+        return self.running.pop(environment.name, None) is not None
+
+    def erase(self, environment: Environment) -> None:
+        """Forget."""
+        self.calls.append(f"erase {environment.name}")
+
+    def logs(self, environment: Environment, *, tail: int) -> list[str]:
+        """The last lines."""
+        return [f"{environment.name} says goodbye"][-tail:]
+
+
+@dataclass
+class FakeDeployer:
+    """Deploys nothing; *there* is what each environment serves."""
+
+    there: dict[str, str] = field(default_factory=dict)
+    error: MultistackError | None = None
+    deployed: list[tuple[str, str, str]] = field(default_factory=list)
+
+    def is_deployed(self, endpoint: Endpoint, release: Release) -> bool:
+        """As told."""
+        return self.there.get(endpoint.environment) == release.id
+
+    def deploy(
+        self, environment: Environment, endpoint: Endpoint, artifact: Artifact, release: Release, **_options: Any
+    ) -> None:
+        """Note it."""
+        if self.error:
+            raise self.error
+        self.deployed.append((environment.name, artifact.digest, release.id))
+
+
+@dataclass
+class FakeHistory:
+    """A ledger of one environment."""
+
+    entries: Sequence[tuple[Release, Outcome]] = ()
+
+    def current(self, environment: str) -> Deployment | None:
+        """The last that succeeded."""
+        return next((one for one in self.deployments(environment)[::-1] if one.outcome is Outcome.SUCCEEDED), None)
+
+    def deployments(self, environment: str) -> list[Deployment]:
+        """All of them."""
+        at = datetime(2026, 1, 1, tzinfo=UTC)
+        return [
+            Deployment(id=number, environment=environment, release=release, at=at, outcome=outcome)
+            for number, (release, outcome) in enumerate(self.entries)
+        ]
+
+
+@dataclass
+class Bench:
+    """A lifecycle on fakes."""
+
+    driver: FakeDriver = field(default_factory=FakeDriver)
+    deployer: FakeDeployer = field(default_factory=FakeDeployer)
+    history: FakeHistory = field(default_factory=FakeHistory)
+    wait: Callable[..., object] = lambda *_arguments, **_options: None
+    events: list[Event] = field(default_factory=list)
+    cancellation: Cancellation = field(default_factory=Cancellation)
+
+    def lifecycle(self) -> Lifecycle:
+        """Put together."""
+        return Lifecycle(
+            self.driver,
+            self.history,
+            self.deployer,
+            emit=self.events.append,
+            cancellation=self.cancellation,
+            build=lambda: BUILT,
+            open_artifact=lambda digest: replace(STORED, digest=digest),
+            wait=self.wait,
+        )
+
+    def up(self, *environments: Environment) -> Mapping[str, UpResult | MultistackError]:
+        """Bring them up."""
+        return self.lifecycle().up(environments or (TEST,), timeout=0.1)
+
+    def said(self, step: str) -> list[str]:
+        """Details of all events of one kind."""
+        return [event.detail for event in self.events if event.step == step]
+
+
+def test_up_starts_and_deploys_the_current_source() -> None:
+    """An environment that never had a release gets one."""
+    bench = Bench()
+    assert bench.up() == {"test": UpResult(environment="test", did=("started", "deployed"))}
+    assert bench.driver.calls == ["start test"]
+    assert [(name, digest) for name, digest, _ in bench.deployer.deployed] == [("test", BUILT.digest)]
+
+
+def test_up_leaves_alone_what_is_up() -> None:
+    """Nothing to do is nothing done."""
+    history = FakeHistory([(RELEASE, Outcome.SUCCEEDED)])
+    bench = Bench(FakeDriver({"test": READY}), FakeDeployer({"test": RELEASE.id}), history)
+    assert bench.up() == {"test": UpResult(environment="test", did=())}
+    assert (bench.driver.calls, bench.deployer.deployed, bench.events) == ([], [], [])
+
+
+def test_up_gives_back_the_recorded_release_and_not_the_current_source() -> None:
+    """An emulator that lost its state serves again what it served."""
+    bench = Bench(FakeDriver({"test": READY}), history=FakeHistory([(RELEASE, Outcome.SUCCEEDED)]))
+    assert bench.up() == {"test": UpResult(environment="test", did=(f"redeployed {RELEASE.id}",))}
+    assert bench.deployer.deployed == [("test", RELEASE.digest, RELEASE.id)]
+    assert bench.said("redeploying") == [f"{RELEASE.id}, which its emulator had lost"]
+
+
+@pytest.mark.parametrize(
+    ("entries", "step", "detail"),
+    [
+        pytest.param(
+            [(RELEASE, Outcome.SUCCEEDED), (OTHER, Outcome.INTERRUPTED)],
+            "redeploying",
+            f"{RELEASE.id}, deployment of {OTHER.id} was interrupted",
+            id="there is one to go back to",
+        ),
+        pytest.param(
+            [(OTHER, Outcome.INTERRUPTED)],
+            "deploying",
+            f"again: deployment of {OTHER.id} was interrupted",
+            id="the first",
+        ),
+    ],
+)
+def test_up_says_that_a_deployment_was_cut(entries: list[tuple[Release, Outcome]], step: str, detail: str) -> None:
+    """A repair has its cause."""
+    bench = Bench(FakeDriver({"test": READY}), history=FakeHistory(entries))
+    bench.up()
+    assert bench.said(step) == [detail]
+
+
+def test_up_restarts_what_hangs_and_says_why() -> None:
+    """Stop, start, deploy what was lost."""
+    hanging = replace(READY, status=Status.UNHEALTHY, reason="it does not answer")
+    bench = Bench(FakeDriver({"test": hanging}))
+    assert bench.up() == {"test": UpResult(environment="test", did=("restarted (it does not answer)", "deployed"))}
+    assert bench.driver.calls == ["stop test", "start test"]
+    assert bench.said("restarting") == ["it does not answer"]
+
+
+def test_a_start_that_fails_leaves_the_neighbour_up() -> None:
+    """One environment's error is its own."""
+    bench = Bench(FakeDriver(fails={"test"}))
+    results = bench.up(TEST, PROD)
+    assert isinstance(results["test"], NotReady)
+    assert results["prod"] == UpResult(environment="prod", did=("started", "deployed"))
+    assert list(bench.driver.running) == ["prod"]
+
+
+def test_who_does_not_get_healthy_is_stopped_and_shows_its_log() -> None:
+    """Nothing half-started stays behind."""
+
+    def wait(endpoint: Endpoint, **_options: object) -> None:
+        raise NotReady(f"environment {endpoint.environment} is not healthy")
+
+    bench = Bench(wait=wait)
+    error = bench.up()["test"]
+    assert isinstance(error, NotReady)
+    assert (error.message, error.details) == ("environment test is not healthy", ("test says goodbye",))
+    assert bench.driver.calls == ["start test", "stop test"]
+
+
+def test_a_wait_ends_when_the_emulator_dies() -> None:
+    """Nobody waits a minute for the dead."""
+    bench = Bench()
+
+    def wait(_endpoint: Endpoint, *, timeout: float, give_up: Callable[[], str | None]) -> None:
+        assert give_up() is None
+        bench.driver.running.clear()
+        raise NotReady(give_up() or "it lives")
+
+    bench.wait = wait
+    error = bench.up()["test"]
+    assert isinstance(error, NotReady)
+    assert error.message == "its emulator ended while starting"
+
+
+def test_ctrl_c_while_starting_stops_what_was_started() -> None:
+    """The command leaves nothing that nobody asked for any more."""
+    bench = Bench()
+
+    def wait(_endpoint: Endpoint, *, timeout: float, give_up: Callable[[], str | None]) -> None:
+        bench.cancellation.cancel()
+        give_up()
+
+    bench.wait = wait
+    with pytest.raises(KeyboardInterrupt):
+        bench.up()
+    assert bench.driver.calls == ["start test", "stop test"]
+    assert bench.deployer.deployed == []
+
+
+def test_waiting_for_one_that_never_gets_ready_ends() -> None:
+    """An emulator that an earlier command started is waited for, as long as asked, and shows its log."""
+    starting = Instance(environment="test", status=Status.STARTING, reason="emulator is starting")
+    bench = Bench(FakeDriver({"test": starting}))
+    error = bench.up()["test"]
+    assert isinstance(error, NotReady)
+    assert error.message == "environment test is not ready: emulator is starting"
+    assert error.details == ("test says goodbye",)
+
+
+def test_a_failed_deployment_leaves_the_emulator_up() -> None:
+    """There it can be looked into."""
+    bench = Bench(deployer=FakeDeployer(error=DeployError("refused")))
+    assert isinstance(bench.up()["test"], DeployError)
+    assert list(bench.driver.running) == ["test"]
+
+
+def test_down_tells_who_was_running() -> None:
+    """To stop what is stopped is no error."""
+    bench = Bench(FakeDriver({"test": READY}))
+    assert bench.lifecycle().down([TEST, PROD]) == {"test": True, "prod": False}
+    assert [(event.environment, event.step) for event in bench.events] == [("test", "stopped")]
+
+
+def test_reset_erases_what_is_stopped_and_redeploys_the_recorded_release() -> None:
+    """Data goes, the release stays."""
+    bench = Bench(FakeDriver({"test": READY}), history=FakeHistory([(RELEASE, Outcome.SUCCEEDED)]))
+    bench.lifecycle().reset([TEST], timeout=0.1)
+    assert bench.driver.calls == ["stop test", "erase test", "start test"]
+    assert bench.deployer.deployed == [("test", RELEASE.digest, RELEASE.id)]
