@@ -9,6 +9,8 @@ from emulator.model import Api, Project
 from emulator.template import Template
 
 _TYPES = ("AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api")
+# Keys of a path in an OpenAPI document that answer GET.
+_GET = {"get", "x-amazon-apigateway-any-method"}
 
 
 def check_api(project: Project, template: Template) -> None:
@@ -42,7 +44,23 @@ def apis_of(template: Template, physical: Mapping[str, str]) -> list[Api]:
         if resource["Type"] == "AWS::ApiGateway::Deployment" and isinstance(properties.get("StageName"), str):
             stages.setdefault(str((properties.get("RestApiId") or {}).get("Ref")), properties["StageName"])
     return [
-        Api(logical_id=api, stage=stages[api], path=f"/_aws/execute-api/{physical[api]}/{stages[api]}")
-        for api in resources
+        Api(
+            logical_id=api,
+            stage=stages[api],
+            path=f"/_aws/execute-api/{physical[api]}/{stages[api]}",
+            example=_example(resource.get("Properties", {}).get("Body")),
+        )
+        for api, resource in resources.items()
         if api in stages and api in physical
     ]
+
+
+def _example(body: object) -> str:
+    """A path of an OpenAPI *body* that answers GET and takes no parameter."""
+    paths = body.get("paths") if isinstance(body, dict) else None
+    candidates = [
+        path.lstrip("/")
+        for path, methods in (paths or {}).items()
+        if isinstance(methods, dict) and "{" not in path and path.startswith("/") and _GET & methods.keys()
+    ]
+    return next((path for path in candidates if path), "")

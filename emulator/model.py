@@ -194,11 +194,13 @@ class Api:
         logical_id: Its name in the template.
         path: Where the emulator serves it, e.g. ``/_aws/execute-api/00bea1dc/live``; no trailing slash.
         stage: The stage's name, e.g. ``live``.
+        example: A path that answers GET and takes no parameter, without leading slash; empty when none is known.
     """
 
     logical_id: str
     path: str
     stage: str
+    example: str = ""
 
 
 class Outcome(enum.Enum):

@@ -86,16 +86,15 @@ def _known_parameter(parameter: str, config: object) -> str:
 
 def read_flags(overrides: Mapping[str, object], names: Sequence[str]) -> tuple[list[Given], list[str]]:
     """
-    Return what flags set, general before specific, with a line for each unknown environment.
-
-    Raises:
-        TypeError: A key is no setting's; that is our bug.
+    Return what flags set, general before specific, with a line for each unknown setting or environment.
     """
     given, problems = [], []
     for dotted in sorted((key for key in overrides if overrides[key] is not None), key=lambda key: key.count(".")):
         key, value = tuple(dotted.split(".")), overrides[dotted]
         if not any(matches(setting.path, key) for setting in SETTINGS):
-            raise TypeError(f"no setting has the key {dotted!r}")
+            nearest = difflib.get_close_matches(dotted, [setting.key for setting in SETTINGS], n=1, cutoff=0)[0]
+            problems.append(f"command line: unknown setting {dotted}, did you mean {nearest}?")
+            continue
         if key[0] == "environments" and key[1] not in names:
             problems.append(f"command line: no environment {key[1]}; there are {', '.join(names) or 'none'}")
             continue

@@ -16,10 +16,15 @@ _SHORT = 12
 
 def make_release(artifact: Artifact, config: Mapping[str, str]) -> Release:
     """An artifact plus config; the same two make the same release, whenever and wherever."""
-    config_hash = _hash(json.dumps(dict(config), sort_keys=True))
+    config_hash = hash_config(config)
     return Release(
         id=_hash(artifact.digest + config_hash), digest=artifact.digest, config_hash=config_hash, config=dict(config)
     )
+
+
+def hash_config(config: Mapping[str, str]) -> str:
+    """12 hex digits, the same for the same keys and values."""
+    return _hash(json.dumps(dict(config), sort_keys=True))
 
 
 def _hash(text: str) -> str:

@@ -178,15 +178,3 @@ def expand_sam(template: Template, parameters: Mapping[str, str], *, region: str
     if others:
         expanded["Transform"] = others
     return dict(json.loads(json.dumps(expanded, default=as_text)))
-
-
-def example_path(template: Mapping[str, Any]) -> str:
-    """A path that answers GET and takes no parameter, without leading slash, if a SAM function's event names one."""
-    functions = (item for item in template["Resources"].values() if item["Type"] == "AWS::Serverless::Function")
-    for resource in functions:
-        for event in (resource.get("Properties", {}).get("Events") or {}).values():
-            properties = event.get("Properties") or {}
-            path, method = str(properties.get("Path", "")), str(properties.get("Method", ""))
-            if event.get("Type") in ("Api", "HttpApi") and method.upper() in ("GET", "ANY") and "{" not in path:
-                return path.lstrip("/")
-    return ""

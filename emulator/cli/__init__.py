@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import click
@@ -19,11 +20,22 @@ from emulator.errors import MultistackError, file_hint
     metavar="FILE",
     help="Project file; default: multistack.toml here or in the nearest parent folder.",
 )
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Set a setting for this run, e.g. proxy.port=9000; may be given several times.",
+)
 @click.version_option(package_name="multistack-emulator", prog_name="multistack")
 @click.pass_context
-def cli(context: click.Context, file: Path | None) -> None:
+def cli(context: click.Context, file: Path | None, settings: Sequence[str]) -> None:
     """Run test, staging and prod of a serverless service on this machine."""
-    context.obj = Context(file=file)
+    for setting in settings:
+        if "=" not in setting:
+            raise click.BadParameter(f"{setting!r} is not KEY=VALUE", param_hint="--set")
+    pairs = (setting.partition("=") for setting in settings)
+    context.obj = Context(file=file, overrides={key: value for key, _, value in pairs})
 
 
 for _module in (environments, service, aws, project):

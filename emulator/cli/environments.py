@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from emulator.cli.context import Context
-from emulator.errors import ArtifactError, ConfigError, MultistackError
+from emulator.errors import ConfigError, MultistackError
 
 if TYPE_CHECKING:
     from emulator.lifecycle import UpResult
@@ -48,7 +48,7 @@ def up(context: Context, names: Sequence[str], wait: float, as_json: bool) -> No
 @_names
 @click.pass_obj
 def down(context: Context, names: Sequence[str]) -> None:
-    """Stop environments, and with the last of them the proxy; their state is kept."""
+    """Stop environments, or all of them and the proxy; their state is kept."""
     from emulator.lock import exclusive
 
     workspace = context.workspace()
@@ -139,26 +139,34 @@ def _report(
     has_worked = proxy_started or any(isinstance(result, MultistackError) or result.did for result in results.values())
     if not has_worked:
         click.echo("nothing to do: everything is up", err=True)
+    _tell_changed_config(workspace, rows)
     _print_status(rows, as_json=as_json)
     if not as_json and (url := _url_to_try(workspace, rows)):
         click.echo(f"\nTry: curl {url}")
     raise_first(results)
 
 
-def _url_to_try(workspace: Workspace, rows: Sequence[EnvironmentStatus]) -> str | None:
-    """The first URL that an API answers, with a path without parameters that answers GET if the template tells one."""
-    from emulator.template import example_path
+def _tell_changed_config(workspace: Workspace, rows: Sequence[EnvironmentStatus]) -> None:
+    """``up`` keeps the recorded release; say where its config is no longer what the project file says."""
+    from emulator.release import hash_config
 
+    config = {environment.name: environment.config for environment in workspace.project.environments}
+    changed = [row.environment for row in rows if row.config_hash not in (None, hash_config(config[row.environment]))]
+    if changed:
+        names = " ".join(changed)
+        click.echo(f"the config of {', '.join(changed)} changed; `multistack deploy {names}` applies it", err=True)
+
+
+def _url_to_try(workspace: Workspace, rows: Sequence[EnvironmentStatus]) -> str | None:
+    """The URL of the first environment that serves an API, with a path that answers GET if one is known."""
     for row in rows:
         current = workspace.history.current(row.environment) if row.status == "ready" else None
         if current is None or not current.apis or row.url is None:
             continue
-        if len(current.apis) > 1:
-            return f"{row.url}_api/{current.apis[0].logical_id}/"
-        try:
-            return row.url + example_path(workspace.store.open(current.release.digest).template)
-        except ArtifactError:
-            return row.url  # what is deployed serves on; whoever needs the artifact is told
+        default = [api for api in current.apis if api.logical_id == workspace.project.api or len(current.apis) == 1]
+        if default:
+            return f"{row.url}{default[0].example}"
+        return f"{row.url}_api/{current.apis[0].logical_id}/{current.apis[0].example}"
     return None
 
 

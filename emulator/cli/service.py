@@ -31,7 +31,8 @@ def init(service: str | None, template: Path | None, yes: bool) -> None:
     folder = template.parent if template else Path.cwd()
     if not yes and sys.stdin.isatty():
         click.confirm(f"Write {folder / 'multistack.toml'} with environments test, staging and prod?", abort=True)
-    click.echo(f"wrote {write_project_file(folder, service=service, template=template and template.absolute())}; next: multistack up")
+    written = write_project_file(folder, service=service, template=template and template.absolute())
+    click.echo(f"wrote {written}; next: multistack up")
 
 
 @click.command()

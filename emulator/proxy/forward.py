@@ -6,10 +6,11 @@ import contextlib
 import http.client
 from urllib.parse import urlsplit
 
+from emulator.process import is_alive
 from emulator.proxy.answer import Answer, Body, framed_headers, is_framed
 from emulator.proxy.problems import Problem
 from emulator.proxy.request import Request
-from emulator.proxy.resolve import Destination, not_ready
+from emulator.proxy.resolve import Destination, check_alive, not_ready
 from emulator.proxy.rewrite import request_headers, response_headers
 from emulator.proxy.upstream import Connection, Upstreams
 
@@ -67,6 +68,7 @@ class Forwarder:
                 raise self._no_answer(name) from error
             except (OSError, http.client.HTTPException, ValueError) as error:
                 connection.socket.close()
+                check_alive(destination.route, is_alive)  # a killed emulator is down, not wrong
                 if not (_went_stale(connection, error) and request.body is None and request.method in _REPEATABLE):
                     raise _bad_gateway(name, _reason(error)) from error
                 connection = self._connect(destination, fresh=True)

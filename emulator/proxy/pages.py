@@ -22,20 +22,23 @@ class EnvironmentRow:
     Attributes:
         status: ``ready``, ``stopped`` or ``unhealthy``.
         path: Where the proxy serves it.
+        page: A path of it that a browser can show.
         endpoint: Its AWS API, or None when it isn't running.
+        apis: Logical id to a path that a browser can show.
         next: The command that would make it ready, or None.
     """
 
     environment: str
     status: str
     path: str
+    page: str
     endpoint: str | None
     account_id: str
     region: str
     driver: str
     release: str | None
     digest: str | None
-    apis: list[str]
+    apis: dict[str, str]
     next: str | None
 
 
@@ -46,18 +49,20 @@ def describe(route: Route) -> EnvironmentRow:
         status = Status.STOPPED
     elif route.process and not is_alive(route.process):
         status = Status.UNHEALTHY
+    default = next((api for api in route.apis if api.logical_id == route.default_api), None)
     step = "up" if status is not Status.READY else "deploy" if not route.apis else None
     return EnvironmentRow(
         environment=route.environment,
         status=status.value,
         path=f"/{route.environment}/",
+        page=f"/{route.environment}/{default.example if default else ''}",
         endpoint=route.url if status is Status.READY else None,
         account_id=route.account_id,
         region=route.region,
         driver=route.driver,
         release=route.release,
         digest=route.digest,
-        apis=[api.logical_id for api in route.apis],
+        apis={api.logical_id: f"/{route.environment}/_api/{api.logical_id}/{api.example}" for api in route.apis},
         next=f"multistack {step} {route.environment}" if step else None,
     )
 

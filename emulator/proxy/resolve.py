@@ -65,13 +65,23 @@ def resolve(
     route = _find_route(name, routes)
     if route.url is None:
         raise not_ready(route.environment, f"environment {route.environment} is stopped", kind="stopped")
-    if route.process and not is_alive(route.process):
-        detail = f"environment {route.environment} is down: its emulator (pid {route.process.pid}) is gone"
-        raise not_ready(route.environment, detail, kind="down")
+    check_alive(route, is_alive)
     if not route.apis:
         raise _nothing_deployed(route.environment)
     api, mount, target = _find_api(route, prefix, target)
     return Destination(route=route, url=route.url, api=api, prefix=prefix, mount=mount, target=target)
+
+
+def check_alive(route: Route, is_alive: Callable[[ProcessId], bool]) -> None:
+    """
+    Look whether the emulator's very process still runs, and not a stranger on its port.
+
+    Raises:
+        Problem: 503, it is gone.
+    """
+    if route.process and not is_alive(route.process):
+        detail = f"environment {route.environment} is down: its emulator (pid {route.process.pid}) is gone"
+        raise not_ready(route.environment, detail, kind="down")
 
 
 def split_segment(target: str) -> tuple[str, str]:

@@ -88,9 +88,11 @@ def up(folder: ProjectFolder, *names: str) -> Up:
     reader.start()
     try:
         answers = await_answers(urls, started=started, is_alive=lambda: process.poll() in (None, 0))
-        if process.wait(timeout=_TIMEOUT) != 0:
-            raise RuntimeError("multistack up failed:\n" + "\n".join(line for _, line in lines))
+        process.wait(timeout=_TIMEOUT)
         reader.join()
+    except RuntimeError as error:
+        told = "\n".join(line for _, line in lines)
+        raise RuntimeError(f"{error}; multistack up (exit code {process.poll()}) said:\n{told}") from error
     finally:
         stop_group(process)
     answered = max(answer.at for answer in answers)

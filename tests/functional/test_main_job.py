@@ -130,10 +130,10 @@ def test_a_killed_emulator_gets_its_recorded_release_back(project: ProjectFolder
     project.run("up")
     before = project.status()
     os.kill(emulator_pid(project, "staging"), signal.SIGKILL)
+    assert project.status()["staging"]["status"] == "stopped"
     down = http("GET", before["staging"]["url"])
     assert down.status == 503
     assert down.json()["next"] == "multistack up staging"
-    assert project.status()["staging"]["status"] == "stopped"
     assert http("GET", f"{before['test']['url']}health").status == 200
     up = project.run("up")
     assert "is gone" in up.stderr

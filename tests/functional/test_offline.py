@@ -16,8 +16,8 @@ ip link set lo up
 test "$(ip -o link | wc -l)" = 1
 {multistack} up
 for name in test staging prod; do
-  {python} -c "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).status)" \
-    "$({multistack} status --json "$name" | {python} -c 'import json, sys; print(json.load(sys.stdin)[0]["url"])')health"
+  url="$({multistack} status --json "$name" | {python} -c 'import json, sys; print(json.load(sys.stdin)[0]["url"])')"
+  {python} -c "import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1]).status)" "$url"health
 done
 {multistack} down
 """

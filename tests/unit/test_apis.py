@@ -36,6 +36,23 @@ def test_rest_and_http_apis_are_found_with_their_stages() -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("paths", "expected"),
+    [
+        pytest.param({"/orders/{id}": {"get": {}}, "/health": {"get": {}}}, "health", id="first without parameter"),
+        pytest.param({"/": {"get": {}}, "/a/b": {"x-amazon-apigateway-any-method": {}}}, "a/b", id="any method"),
+        pytest.param({"/orders": {"post": {}}}, "", id="no GET"),
+        pytest.param({"$default": {"x-amazon-apigateway-any-method": {}}}, "", id="default route"),
+        pytest.param(None, "", id="no paths"),
+    ],
+)
+def test_a_path_to_try_is_found(paths: Any, expected: str) -> None:
+    """One that answers a plain GET, or none."""
+    api = {"Type": REST, "Properties": {"Body": {"paths": paths}}}
+    live = stage("AWS::ApiGateway::Stage", RestApiId={"Ref": "Rest"}, StageName="live")
+    assert apis_of({"Resources": {"Rest": api, "Live": live}}, {"Rest": "r1"})[0].example == expected
+
+
 def test_a_deployment_may_make_the_stage() -> None:
     """A stage of its own wins."""
     deployment = stage("AWS::ApiGateway::Deployment", RestApiId={"Ref": "Rest"}, StageName="old")

@@ -288,10 +288,10 @@ class TestPrecedence:
         """Only what counts in the end is checked."""
         assert load(MINIMAL + "[proxy]\nport = 0\n", {"MULTISTACK_PROXY_PORT": "81"}).proxy.port == 81
 
-    def test_override_of_no_setting_is_a_bug(self, load: Load) -> None:
-        """A wrong key in our own code is not the user's fault."""
-        with pytest.raises(TypeError, match=r"proxy\.prot"):
-            load(MINIMAL, {}, {"proxy.prot": 1})
+    def test_override_of_no_setting_names_the_nearest(self, load: Load) -> None:
+        """A typing error on the command line is the user's to mend."""
+        (problem,) = problems_of(load, MINIMAL, {}, {"proxy.prot": "1"})
+        assert problem == "command line: unknown setting proxy.prot, did you mean proxy.port?"
 
 
 WRONG_FILES = {

@@ -10,7 +10,6 @@ import pytest
 from emulator.errors import ConfigError, DeployError
 from emulator.template import (
     SAM_TRANSFORM,
-    example_path,
     expand_sam,
     inline_definitions,
     is_sam,
@@ -130,18 +129,3 @@ def test_what_sam_refuses_is_told() -> None:
     with pytest.raises(DeployError, match=r"SAM refuses the template: Resource with id \[A\]") as caught:
         expand_sam(template, {}, region="eu-west-1")
     assert len(caught.value.details) == 1
-
-
-@pytest.mark.parametrize(
-    ("event", "expected"),
-    [
-        pytest.param({"Type": "Api", "Properties": {"Path": "/health", "Method": "get"}}, "health", id="REST"),
-        pytest.param({"Type": "HttpApi", "Properties": {"Path": "/a", "Method": "ANY"}}, "a", id="HTTP, any method"),
-        pytest.param({"Type": "Api", "Properties": {"Path": "/a/{id}", "Method": "GET"}}, "", id="parameter"),
-        pytest.param({"Type": "Api", "Properties": {"Path": "/a", "Method": "POST"}}, "", id="no GET"),
-        pytest.param({"Type": "SQS"}, "", id="queue"),
-    ],
-)
-def test_a_path_to_try_is_found(event: dict[str, Any], expected: str) -> None:
-    """One that answers a plain GET, or none."""
-    assert example_path({"Resources": {"Web": function(Events={"One": event})}}) == expected
