@@ -19,7 +19,7 @@ from pathlib import Path
 
 import psutil
 
-from emulator import process
+from emulator import ports, process
 from emulator.errors import ConfigError, NotReady
 from emulator.model import Environment, Project
 
@@ -237,7 +237,7 @@ def _check_port(name: str, folder: Path, wanted: int | None, *, purpose: str, ad
     if wanted is None:
         return Check(name=name, verdict=Verdict.OK, found="a free one when it starts")
     try:
-        process.listen(port=wanted, candidates=(), purpose=purpose).close()
+        ports.listen(port=wanted, candidates=(), purpose=purpose).close()
     except NotReady as error:
         return Check(name=name, verdict=Verdict.PROBLEM, found=error.message, advice=advice)
     return Check(name=name, verdict=Verdict.OK, found=f"{wanted}, free")

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from emulator import process
+from emulator import ports, process
 from emulator.errors import NotReady
 from emulator.events import Emit, Event
 from emulator.history import History
@@ -45,7 +45,7 @@ class Front:
     def url(self) -> str | None:
         """Where the proxy listens, or None when it does not run."""
         record = process.read_record(self._folder) if process.is_running(self._folder) else None
-        return f"http://{process.HOST}:{record.port}" if record else None
+        return f"http://{ports.HOST}:{record.port}" if record else None
 
     def environment_url(self, name: str) -> str | None:
         """Where an environment's API answers, or None when the proxy does not run."""
@@ -67,7 +67,7 @@ class Front:
         process.stop(self._folder, grace=2.0)
         candidates = process.candidate_ports(self._folder, _PORTS)
         try:
-            with process.listen(port=self._project.proxy.port, candidates=candidates, purpose="the proxy") as listener:
+            with ports.listen(port=self._project.proxy.port, candidates=candidates, purpose="the proxy") as listener:
                 port = listener.getsockname()[1]
                 process.spawn(
                     _MODULE,
@@ -80,7 +80,7 @@ class Front:
         except BaseException:
             process.stop(self._folder, grace=0.0)
             raise
-        self._emit(Event(None, "proxy ready", f"http://{process.HOST}:{port}", time.monotonic() - started))
+        self._emit(Event(None, "proxy ready", f"http://{ports.HOST}:{port}", time.monotonic() - started))
         return True
 
     def _is_as_wanted(self, record: process.ServerRecord) -> bool:
@@ -140,7 +140,7 @@ class Front:
 
 
 def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection(process.HOST, port, timeout=2.0)
+    connection = http.client.HTTPConnection(ports.HOST, port, timeout=2.0)
     try:
         connection.request("GET", _HEALTH_PATH)
         return connection.getresponse().status == 200

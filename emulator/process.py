@@ -32,12 +32,10 @@ import psutil
 from emulator.errors import NotReady
 from emulator.model import ProcessId
 
-HOST = "127.0.0.1"
 LOG_FILE = "server.log"
 _RECORD_FILE = "server.json"
 _LOCK_FILE = "lock"
 _PORT_FILE = "port"
-_BACKLOG = 512
 _LABEL = "MULTISTACK_SERVER"
 # Kept so that the ended ones are reaped: a server outlives the command, but not always whoever uses us as a library.
 _children: list[subprocess.Popen[bytes]] = []
@@ -307,44 +305,3 @@ def _await(condition: Callable[[], bool], *, timeout: float) -> None:
     deadline = time.monotonic() + timeout
     while not condition() and time.monotonic() < deadline:
         time.sleep(0.01)
-
-
-def listen(*, port: int | None, candidates: Sequence[int], purpose: str) -> socket.socket:
-    """
-    A listening socket on 127.0.0.1.
-
-    Args:
-        port: The one port to take, or None to take the first free one of *candidates*.
-        purpose: What it is for, as it stands in the error, e.g. ``environment test``.
-
-    Raises:
-        NotReady: The port is taken; the message names the holder where the system tells.
-    """
-    for candidate in candidates if port is None else (port,):
-        listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            listener.bind((HOST, candidate))
-            # At once, so that the port is ours: two bound sockets may share a port until one listens.
-            listener.listen(_BACKLOG)
-        except OSError as error:
-            listener.close()
-            if isinstance(error, PermissionError):
-                raise NotReady(
-                    f"port {candidate} for {purpose} needs privileges", hint="choose one above 1023"
-                ) from error
-            continue
-        return listener
-    if port is None:
-        raise NotReady(f"no free port for {purpose} between {candidates[0]} and {candidates[-1]}")
-    raise NotReady(f"port {port} for {purpose} is taken{_holder(port)}", hint="stop that program, or set another port")
-
-
-def _holder(port: int) -> str:
-    """`` by nginx (pid 12)``, or nothing when the system doesn't say."""
-    with contextlib.suppress(psutil.Error):
-        for connection in psutil.net_connections(kind="tcp"):
-            is_it = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
-            if is_it and connection.pid:
-                return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
-    return ""

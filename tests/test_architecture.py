@@ -36,6 +36,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "lock",
         "overrides",
         "parallel",
+        "ports",
         "process",
         "project_file",
         "references",

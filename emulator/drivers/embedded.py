@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from emulator import process
+from emulator import ports, process
 from emulator.endpoint import health
 from emulator.errors import NotReady
 from emulator.model import DriverName, Endpoint, Environment, Instance, Project, Status
@@ -48,7 +48,7 @@ class EmbeddedDriver:
             return Instance(environment=environment.name, status=unready, reason=reason)
         endpoint = Endpoint(
             environment=environment.name,
-            url=f"http://{process.HOST}:{record.port}",
+            url=f"http://{ports.HOST}:{record.port}",
             account_id=record.settings.get("account_id", ""),
             region=record.settings.get("region", ""),
         )
@@ -70,7 +70,7 @@ class EmbeddedDriver:
             (folder / _TEMPORARY).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise NotReady(f"environment {environment.name}: can't write {folder}: {error.strerror}") from error
-        with process.listen(
+        with ports.listen(
             port=environment.port,
             candidates=process.candidate_ports(folder, _PORTS),
             purpose=f"environment {environment.name}",
@@ -89,7 +89,7 @@ class EmbeddedDriver:
             )
         return Endpoint(
             environment=environment.name,
-            url=f"http://{process.HOST}:{port}",
+            url=f"http://{ports.HOST}:{port}",
             account_id=environment.account_id,
             region=environment.region,
         )
@@ -138,7 +138,7 @@ class EmbeddedDriver:
             "PYTHONUNBUFFERED": "1",
             "MINISTACK_ACCOUNT_ID": environment.account_id,
             "MINISTACK_REGION": environment.region,
-            "MINISTACK_HOST": process.HOST,
+            "MINISTACK_HOST": ports.HOST,
             "GATEWAY_PORT": str(port),
             "PERSIST_STATE": "1",
             "STATE_DIR": str(folder / _STATE),

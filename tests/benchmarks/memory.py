@@ -10,7 +10,8 @@ from pathlib import Path
 
 import psutil
 
-from emulator.process import HOST, read_record
+from emulator.ports import HOST
+from emulator.process import read_record
 from tests.benchmarks.figures import MB, Figure, Result, Table, say
 from tests.benchmarks.sample import NAMES, fresh_project, up
 from tests.conftest import ProjectFolder

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import IO
 
-from emulator.process import HOST
+from emulator.ports import HOST
 from tests.conftest import ProjectFolder, copy_sample
 
 NAMES = ("test", "staging", "prod")

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import psutil
 
-from emulator.process import HOST
+from emulator.ports import HOST
 from tests.benchmarks.figures import MB, say
 from tests.benchmarks.sample import NAMES, await_answers, free_port, stop_group
 from tests.conftest import REPOSITORY

@@ -12,9 +12,9 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from emulator import process
+from emulator import ports, process
 from emulator.model import Api, ProcessId, Route
-from emulator.process import HOST
+from emulator.ports import HOST
 from emulator.routes import ROUTES_FILE, publish_routes
 from tests.benchmarks.sample import await_answers, free_port, stop_group
 
@@ -122,7 +122,7 @@ def _proxy(folder: Path, upstream: str) -> Iterator[str]:
         default_api="Api",
     )
     publish_routes(routes, [route])
-    with process.listen(port=free_port(), candidates=(), purpose="the proxy") as listener:
+    with ports.listen(port=free_port(), candidates=(), purpose="the proxy") as listener:
         url = f"http://{HOST}:{listener.getsockname()[1]}"
         server = process.spawn(
             "emulator.proxy",

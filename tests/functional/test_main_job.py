@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
 import signal
+import socket
 import time
 
 from tests.conftest import ProjectFolder, http
@@ -89,17 +91,16 @@ def test_up_ends_with_a_curl_line_that_works(running_project: ProjectFolder) -> 
 
 
 def test_down_leaves_no_process_and_no_port(project: ProjectFolder) -> None:
-    """What up starts, down ends."""
-    project.run("up")
-    rows = project.status()
+    """What up starts, down ends; the ports are far from those that other tests' automatic ones move on to."""
+    ports = free_ports(2)
+    env = {"MULTISTACK_ENVIRONMENT_TEST_PORT": str(ports[0]), "MULTISTACK_PROXY_PORT": str(ports[1])}
+    project.run("up", "test", env=env)
+    assert http("GET", f"http://127.0.0.1:{ports[1]}/test/health").status == 200
     assert project.processes()
-    project.run("down")
+    project.run("down", env=env)
     assert project.processes() == []
     assert {row["status"] for row in project.status().values()} == {"stopped"}
-    import socket
-
-    for url in [row["endpoint"] for row in rows.values()] + [rows["test"]["url"]]:
-        port = int(re.search(r":(\d+)", url)[1])
+    for port in ports:
         with socket.socket() as probe:
             assert probe.connect_ex(("127.0.0.1", port)) != 0
 
@@ -191,3 +192,12 @@ def emulator_pid(project: ProjectFolder, environment: str) -> int:
     """The process of one environment's emulator."""
     record = project.folder / f".multistack/environments/{environment}/server.json"
     return int(json.loads(record.read_text())["process"]["pid"])
+
+
+def free_ports(count: int) -> list[int]:
+    """Ports that the system would hand out next; nothing else here asks for them."""
+    with contextlib.ExitStack() as stack:
+        sockets = [stack.enter_context(socket.socket()) for _ in range(count)]
+        for one in sockets:
+            one.bind(("127.0.0.1", 0))
+        return [one.getsockname()[1] for one in sockets]
