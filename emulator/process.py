@@ -37,6 +37,8 @@ _RECORD_FILE = "server.json"
 _LOCK_FILE = "lock"
 _PORT_FILE = "port"
 _LABEL = "MULTISTACK_SERVER"
+# Columns of tracebacks cost an emulator 1 MB for each 20 of code.
+_PYTHON = (sys.executable, "-X", "no_debug_ranges", "-m")
 # Kept so that the ended ones are reaped: a server outlives the command, but not always whoever uses us as a library.
 _children: list[subprocess.Popen[bytes]] = []
 
@@ -174,7 +176,7 @@ def spawn(
         (folder / _RECORD_FILE).unlink(missing_ok=True)
         (folder / _PORT_FILE).write_text(str(listener.getsockname()[1]))
         child = subprocess.Popen(
-            [sys.executable, "-m", module, "--folder", str(folder), "--listen-fd", str(listener.fileno()), *arguments],
+            [*_PYTHON, module, "--folder", str(folder), "--listen-fd", str(listener.fileno()), *arguments],
             cwd=folder,
             env={**environ, _LABEL: str(folder)},
             stdin=subprocess.DEVNULL,

@@ -39,10 +39,11 @@ async def _serve(listen_fd: int) -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
-    from emulator.drivers.launcher import any_method, http_api_body
+    from emulator.drivers.launcher import any_method, http_api_body, service_models
 
     any_method.apply()
     http_api_body.apply()
+    service_models.apply()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
