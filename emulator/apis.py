@@ -56,11 +56,11 @@ def apis_of(template: Template, physical: Mapping[str, str]) -> list[Api]:
 
 
 def _example(body: object) -> str:
-    """A path of an OpenAPI *body* that answers GET and takes no parameter."""
+    """A path of an OpenAPI *body* that answers GET and takes no parameter: the first by name, so always the same."""
     paths = body.get("paths") if isinstance(body, dict) else None
     candidates = [
         path.lstrip("/")
         for path, methods in (paths or {}).items()
         if isinstance(methods, dict) and "{" not in path and path.startswith("/") and _GET & methods.keys()
     ]
-    return next((path for path in candidates if path), "")
+    return min((path for path in candidates if path), default="")

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-import os
 import shutil
 import tempfile
 import zipfile
@@ -107,9 +106,14 @@ def _contents(source: LocalCode, work: Path, store: ArtifactStore, *, emit: Emit
 
 
 def _unpacked(archive: Path, work: Path) -> Mapping[str, Path]:
+    """Extracted with the executable bits of the zip, which Python drops: a binary without them is no program."""
     try:
         with zipfile.ZipFile(archive) as content:
-            content.extractall(work)
+            work.mkdir()
+            for info in content.infolist():
+                path = Path(content.extract(info, work))
+                if info.external_attr >> 16 & 0o100 and not info.is_dir():  # the high half is Unix's mode
+                    path.chmod(0o755)
     except zipfile.BadZipFile as error:
         raise ArtifactError(f"{archive} is not a zip archive") from error
     return dict(files_of(work))
@@ -124,19 +128,29 @@ def _requires_anything(requirements: Path) -> bool:
 
 
 def files_of(folder: Path) -> Iterator[tuple[str, Path]]:
-    """Every file below *folder* that belongs to the service, as (posix name, path); links are followed, loops not."""
-    seen: set[Path] = set()
-    for root, folders, files in os.walk(folder, followlinks=True):
-        real = Path(root).resolve()
-        if real in seen:
-            folders.clear()
+    """
+    Every file below *folder* that belongs to the service, as (posix name, path).
+
+    Links are followed: a folder that is there under two names is there twice. A link to a folder that it is in is not.
+
+    Raises:
+        OSError: A folder can't be read.
+    """
+    for path in _walk(folder, within=frozenset()):
+        yield path.relative_to(folder).as_posix(), path
+
+
+def _walk(folder: Path, *, within: frozenset[Path]) -> Iterator[Path]:
+    real = folder.resolve()
+    if real in within:
+        return
+    for path in sorted(folder.iterdir()):
+        if path.name in _LEFT_OUT:
             continue
-        seen.add(real)
-        folders[:] = sorted(name for name in folders if name not in _LEFT_OUT)
-        for name in sorted(files):
-            path = Path(root) / name
-            if name not in _LEFT_OUT and path.suffix != ".pyc" and path.is_file():
-                yield path.relative_to(folder).as_posix(), path
+        if path.is_dir():
+            yield from _walk(path, within=within | {real})
+        elif path.suffix != ".pyc" and path.is_file():
+            yield path
 
 
 def write_zip(archive: Path, contents: Mapping[str, Path]) -> None:

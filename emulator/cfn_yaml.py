@@ -1,4 +1,4 @@
-"""CloudFormation's YAML: short tags such as ``!Ref`` become mappings, and no key may stand twice in one mapping."""
+"""CloudFormation's YAML and JSON: short tags such as ``!Ref`` become mappings; no key stands twice in one mapping."""
 
 from __future__ import annotations
 
@@ -11,9 +11,33 @@ def parse(text: str) -> Any:
     """
     Mappings, lists and plain values; dates become text, as they do when AWS's own tools send a template.
 
+    JSON is read as such: YAML allows no tab where JSON does.
+
     Raises:
-        ValueError: It is not YAML; the message is one line that says where.
+        ValueError: It is neither; the message is one line, which says where in YAML.
     """
+    try:
+        return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_mapping, parse_constant=_refuse_constant)
+    except json.JSONDecodeError:
+        return _parse_yaml(text)
+    except RecursionError as error:
+        raise ValueError("it is nested too deeply") from error
+
+
+def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    result: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in result:
+            raise ValueError(f"{key} stands twice")
+        result[key] = value
+    return result
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} has no place in a template")
+
+
+def _parse_yaml(text: str) -> Any:
     import yaml
     from samtranslator.yaml_helper import intrinsics_multi_constructor
 

@@ -40,9 +40,8 @@ __all__ = [
 ]
 
 RESERVED_NAMES = frozenset({"all", "api", "localhost"})
-_FOREIGN_VARIABLE = re.compile(
-    r"AWS_.*|AMAZON.*|LOCALSTACK_.*|BOTO_CONFIG|USE_SSL|EDGE_PORT|(?i:https?_proxy|all_proxy)", re.DOTALL
-)
+# HTTP proxies stay: pip needs them for a requirements.txt, and clients of emulators are told to use none.
+_FOREIGN_VARIABLE = re.compile(r"AWS_.*|AMAZON.*|LOCALSTACK_.*|BOTO_CONFIG|USE_SSL|EDGE_PORT", re.DOTALL)
 _NO_REAL_ACCOUNT = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
@@ -73,7 +72,12 @@ class _Origin:
 
 
 def load_project(
-    *, file: Path | None, environ: Mapping[str, str], cwd: Path, overrides: Mapping[str, object] = {}
+    *,
+    file: Path | None,
+    environ: Mapping[str, str],
+    cwd: Path,
+    overrides: Mapping[str, object] = {},
+    needs_template: bool = True,
 ) -> Project:
     """
     Resolve the project.
@@ -83,6 +87,7 @@ def load_project(
         environ: The process's variables. An empty one counts as not set, unless it is a config value.
         cwd: Where the search for a project file starts.
         overrides: Values of flags by dotted key, e.g. ``{"proxy.port": 8081}``; None means not given.
+        needs_template: Whether a missing template is an error; whoever only stops or looks can do without.
 
     Raises:
         ConfigError: With the first problem as its message and any further ones as its details.
@@ -99,7 +104,8 @@ def load_project(
     if table is None or problems:
         raise _error(problems)
     project = _build(table, origin, cwd)
-    problems = [origin.problem(key, text) for key, text in (*_clashes(project), *_template_problems(project, cwd))]
+    further = [*_clashes(project), *(_template_problems(project, cwd) if needs_template else ())]
+    problems = [origin.problem(key, text) for key, text in further]
     if problems:
         raise _error(problems)
     return project
@@ -111,7 +117,7 @@ def process_environ() -> dict[str, str]:
 
 
 def scrubbed_environ(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return *environ* without what could lead to real AWS, another emulator or an HTTP proxy."""
+    """Return *environ* without what could lead to real AWS or to another emulator."""
     return {name: value for name, value in environ.items() if not _FOREIGN_VARIABLE.fullmatch(name)}
 
 

@@ -14,23 +14,27 @@ from emulator.errors import ArtifactError
 from emulator.events import Emit, Event
 from emulator.template import LocalCode
 
+_UNFINISHED = "tmp"
+
 
 def install(requirements: Path, source: LocalCode, cache: Path, *, emit: Emit) -> Path:
     """
     A folder with what *requirements* asks for, for the interpreter that runs the embedded emulator's functions.
 
     Args:
-        cache: Kept between builds, so that a code change needs no package index.
+        cache: Kept between builds, so that a code change needs no package index; what killed ones left is removed.
 
     Raises:
         ArtifactError: A requirement does not exist, can't be downloaded, or has no wheel and can't be built.
     """
+    for leftover in cache.glob(f"{_UNFINISHED}*"):  # of a command that was killed
+        shutil.rmtree(leftover, ignore_errors=True)
     folder = cache / _key(requirements)
     if folder.exists():
         return folder
     emit(Event(None, "installing", f"{requirements.parent.name}/requirements.txt"))
     cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=cache) as work:
+    with tempfile.TemporaryDirectory(dir=cache, prefix=_UNFINISHED) as work:
         built = Path(work) / "built"
         _run_builder(requirements, source, Path(work), built)
         (built / requirements.name).unlink(missing_ok=True)

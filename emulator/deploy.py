@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from emulator import stack
 from emulator.apis import apis_of, check_api
-from emulator.artifact import bucket_of, code_sha256, key_of
+from emulator.artifact import ArtifactStore, bucket_of, code_sha256, key_of
 from emulator.endpoint import answering, client
-from emulator.errors import DeployError, NotReady
+from emulator.errors import DeployError, MultistackError, NotReady
 from emulator.events import Emit, Event
 from emulator.history import History
 from emulator.model import Artifact, Endpoint, Environment, Outcome, Project, Release
@@ -52,19 +52,38 @@ class DeployResult:
     is_dry_run: bool = False
 
 
+class WrongCode(DeployError):
+    """The emulator says that all is deployed, but a function runs other bytes than the artifact's."""
+
+
 class Deployer:
     """
     Puts releases of one project into its environments.
 
     Args:
         cancelled: Called while waiting; raises to stop.
+        verify: Raises :class:`WrongCode` when a function runs other bytes than the artifact's.
     """
 
-    def __init__(self, project: Project, history: History, *, emit: Emit, cancelled: Cancelled) -> None:
+    def __init__(
+        self,
+        project: Project,
+        history: History,
+        *,
+        emit: Emit,
+        cancelled: Cancelled,
+        verify: Callable[[Endpoint, Artifact, Mapping[str, str]], None] | None = None,
+    ) -> None:
         self._project = project
         self._history = history
         self._emit = emit
         self._cancelled = cancelled
+        self._verify = verify or verify_code
+
+    def prepare(self, artifact: Artifact) -> None:
+        """Load what deploying *artifact* needs, while its emulators still start: SAM's translator takes its time."""
+        if is_sam(artifact.template):
+            import samtranslator.translator.translator  # noqa: F401
 
     def is_deployed(self, endpoint: Endpoint, release: Release) -> bool:
         """Whether *release*, verified, is what the environment serves right now."""
@@ -82,29 +101,45 @@ class Deployer:
         *,
         skip_unsupported: bool = False,
         dry_run: bool = False,
+        restores: bool = False,
+        restarted: bool = False,
     ) -> DeployResult:
         """
         Bring *environment* to *release*.
 
+        Args:
+            dry_run: Change nothing but, for a long template, the bucket: CloudFormation takes it only from there.
+            restores: It is the release on record: the project's ``api`` of today has no say about its template.
+            restarted: The emulator was, since anybody worked on the stack.
+
         Raises:
-            ConfigError: Its config doesn't fit the template; nothing was touched.
-            DeployError: The emulator refused or failed it; the previous release serves on.
+            ConfigError: Its config, or ``api``, doesn't fit the template; nothing was touched.
+            DeployError: The emulator refused or failed it, and the previous release serves on; or functions run other
+                code than the artifact's, and the release on record was brought back. The hint says what serves now.
             NotReady: The emulator ended meanwhile.
         """
         check_config(self._project, artifact, environment.name, release.config)
         name = self._project.stack_name(environment.name)
         parameters = parameters_of(artifact, environment.name, release)
         template = self._expanded(artifact, parameters, environment.region)
-        check_api(self._project, template)
+        if not restores:
+            check_api(self._project, template)
         if not dry_run and self.is_deployed(endpoint, release) and self._is_current(environment.name, release):
             return DeployResult(environment=environment.name, release=release, changes=())
         with answering(endpoint):
-            self._put_code(endpoint, artifact)
-            plan = self._plan(endpoint, name, template, parameters=parameters, skip_unsupported=skip_unsupported)
+            if not dry_run or stack.is_long(template):
+                _make_bucket(endpoint)
             if not dry_run:
+                self._put_code(endpoint, artifact)
+            make = functools.partial(stack.plan, parameters=parameters, dry_run=dry_run, restarted=restarted)
+            plan = self._plan(endpoint, name, template, make=make, skip_unsupported=skip_unsupported)
+        if not dry_run:
+            try:
                 self._record(endpoint, artifact, release, plan)
-            elif plan.change_set.changes:
-                stack.discard(endpoint, plan.change_set)
+            except WrongCode as error:
+                if restores:
+                    raise
+                raise self._bring_back(environment, endpoint, release, error) from error
         return DeployResult(
             environment=environment.name,
             release=release,
@@ -112,6 +147,30 @@ class Deployer:
             skipped=plan.skipped,
             is_dry_run=dry_run,
         )
+
+    def _bring_back(
+        self, environment: Environment, endpoint: Endpoint, refused: Release, error: WrongCode
+    ) -> DeployError:
+        """Deploy the release on record again; returns what to tell about *refused* and what serves now."""
+        name, before = environment.name, self._history.current(environment.name)
+        if before is None or before.release.id == refused.id:
+            hint = f"it serves that other code; `multistack reset {name}` erases its data and deploys anew"
+            return DeployError(error.message, hint=hint)
+        recorded = before.release.id
+        self._emit(Event(name, "redeploying", f"{recorded}, because functions run other code than {refused.id}"))
+        try:
+            artifact = ArtifactStore(self._project.state / "artifacts").open(before.release.digest)
+            skip_unsupported = bool(before.skipped)
+            self.deploy(
+                environment, endpoint, artifact, before.release, skip_unsupported=skip_unsupported, restores=True
+            )
+        except MultistackError as failure:
+            return DeployError(
+                error.message,
+                hint=f"it may serve that other code; bring {recorded} back with `multistack up {name}`",
+                details=[f"{recorded} could not be brought back: {failure.message}"],
+            )
+        return DeployError(error.message, hint=f"release {recorded} is served again")
 
     def _is_current(self, environment: str, release: Release) -> bool:
         current = self._history.current(environment)
@@ -137,14 +196,6 @@ class Deployer:
     def _put_code(self, endpoint: Endpoint, artifact: Artifact) -> None:
         """Upload what the environment's bucket doesn't have yet."""
         s3, bucket_name = client(endpoint, "s3"), bucket_of(endpoint.region)
-        if bucket_name not in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
-            # us-east-1 is the one region that may not be named. Source: S3 CreateBucket, LocationConstraint.
-            where = (
-                {}
-                if endpoint.region == "us-east-1"
-                else {"CreateBucketConfiguration": {"LocationConstraint": endpoint.region}}
-            )
-            s3.create_bucket(Bucket=bucket_name, **where)
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket_name, Prefix="code/")
         there = {item["Key"] for page in pages for item in page.get("Contents", [])}
         for code in artifact.code:
@@ -158,14 +209,13 @@ class Deployer:
         name: str,
         template: Template,
         *,
-        parameters: Mapping[str, str],
+        make: Callable[..., stack.ChangeSet],
         skip_unsupported: bool,
     ) -> _Plan:
         plan = functools.partial(
-            stack.plan,
+            make,
             endpoint,
             name,
-            parameters=parameters,
             tags={"multistack:service": self._project.service, "multistack:environment": endpoint.environment},
             bucket=bucket_of(endpoint.region),
             cancelled=self._cancelled,
@@ -188,13 +238,13 @@ class Deployer:
         try:
             if plan.change_set.changes:
                 stack.execute(endpoint, plan.change_set, cancelled=self._cancelled)
-            physical = stack.resources(endpoint, name)
-            verify_code(endpoint, artifact, physical)
         except DeployError:
             found = stack.describe(endpoint, name)
             if found is not None and found.status == "UPDATE_ROLLBACK_COMPLETE":
                 _write_mark(endpoint, name, mark_before)
             raise
+        physical = stack.resources(endpoint, name)
+        self._verify(endpoint, artifact, physical)
         return physical
 
     def _record(self, endpoint: Endpoint, artifact: Artifact, release: Release, plan: _Plan) -> None:
@@ -225,12 +275,23 @@ def _cause(error: BaseException) -> str:
     return error.message if isinstance(error, NotReady) else repr(error)
 
 
+def _make_bucket(endpoint: Endpoint) -> None:
+    s3, bucket_name = client(endpoint, "s3"), bucket_of(endpoint.region)
+    if bucket_name in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
+        return
+    # us-east-1 is the one region that may not be named. Source: S3 CreateBucket, LocationConstraint.
+    where = (
+        {} if endpoint.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": endpoint.region}}
+    )
+    s3.create_bucket(Bucket=bucket_name, **where)
+
+
 def verify_code(endpoint: Endpoint, artifact: Artifact, physical: Mapping[str, str]) -> None:
     """
     Compare what each function runs with the artifact.
 
     Raises:
-        DeployError: A function runs other bytes.
+        WrongCode: A function runs other bytes.
     """
     wanted = {function: code_sha256(code.sha256) for code in artifact.code for function in code.functions}
     for logical_id, name in physical.items():
@@ -238,7 +299,7 @@ def verify_code(endpoint: Endpoint, artifact: Artifact, physical: Mapping[str, s
             continue
         found = client(endpoint, "lambda").get_function_configuration(FunctionName=name)["CodeSha256"]
         if found != wanted[logical_id]:
-            raise DeployError(
+            raise WrongCode(
                 f"environment {endpoint.environment}: function {logical_id} runs other code than the artifact "
                 f"(CodeSha256 {found}, wanted {wanted[logical_id]})"
             )

@@ -20,6 +20,7 @@ from pathlib import Path
 import psutil
 
 from emulator import ports, process
+from emulator.config import scrubbed_environ
 from emulator.errors import ConfigError, NotReady
 from emulator.model import Environment, Project
 
@@ -329,7 +330,7 @@ def _version_of(command: Sequence[str], environ: Mapping[str, str]) -> str | Non
     try:
         done = subprocess.run(
             list(command),
-            env=dict(environ),
+            env=scrubbed_environ(environ),
             cwd=os.sep,
             stdin=subprocess.DEVNULL,
             capture_output=True,

@@ -125,6 +125,14 @@ class History:
             ).fetchone()
         return _deployment(row) if row else None
 
+    def last(self, environment: str) -> Deployment | None:
+        """The last deployment into *environment*, however it ended."""
+        with self._connected() as connection:
+            row = connection.execute(
+                _SELECT + " WHERE d.environment = ? ORDER BY d.id DESC LIMIT 1", (environment,)
+            ).fetchone()
+        return _deployment(row) if row else None
+
     def deployments(self, environment: str) -> list[Deployment]:
         """All deployments into *environment*, oldest first."""
         with self._connected() as connection:
@@ -146,7 +154,7 @@ class History:
             raise MultistackError(f"the ledger {self._path} can't be used: {error}", hint=hint) from error
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
-        version = connection.execute("PRAGMA user_version").fetchone()[0]
+        version = _version(connection)
         if version == SCHEMA_VERSION:
             return
         if version > SCHEMA_VERSION:
@@ -160,10 +168,16 @@ class History:
             for table in ("deployments", "outcomes")
             for verb in ("UPDATE", "DELETE")
         )
-        with contextlib.suppress(sqlite3.OperationalError):  # another thread or process made it first
+        try:
             connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}{freeze}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
-        if connection.in_transaction:
+        except sqlite3.OperationalError:
             connection.rollback()
+            if _version(connection) != SCHEMA_VERSION:  # else another thread or process made it first
+                raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 _SELECT = """

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import time
 from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 
 from emulator.deploy import Deployer
@@ -18,6 +19,7 @@ from emulator.parallel import Cancellation, run_parallel
 from emulator.release import make_release
 
 _LOG_LINES = 10
+_BUILD = ""  # no environment's name
 
 
 class Step(enum.Enum):
@@ -131,17 +133,43 @@ class Lifecycle:
             Per environment what was done, or why it is not ready; the others are up nevertheless.
         """
         actions = {action.environment.name: action for action in decide(environments, self.observe(environments))}
-        return run_parallel(
-            list(actions), lambda name: self._up_one(actions[name], timeout=timeout), self._cancellation
+        if all(self._history.current(name) for name in actions):
+            return run_parallel(
+                list(actions),
+                lambda name: self._up_one(actions[name], timeout=timeout, build=self._build),
+                self._cancellation,
+            )
+        # Somebody will need it: it is made while the emulators start.
+        built: Future[Artifact] = Future()
+        results = run_parallel(
+            [_BUILD, *actions],
+            lambda name: (
+                self._build_into(built)
+                if name == _BUILD
+                else self._up_one(actions[name], timeout=timeout, build=built.result)
+            ),
+            self._cancellation,
         )
+        return {name: result for name, result in results.items() if name != _BUILD and result is not None}
 
-    def _up_one(self, action: Action, *, timeout: float) -> UpResult:
+    def _build_into(self, built: Future[Artifact]) -> None:
+        """Whatever is wrong is raised where the artifact is asked for, in each environment that does."""
+        try:
+            artifact = self._build()
+        except BaseException as error:
+            built.set_exception(error)
+        else:
+            built.set_result(artifact)
+            self._deployer.prepare(artifact)
+
+    def _up_one(self, action: Action, *, timeout: float, build: Callable[[], Artifact]) -> UpResult:
         environment = action.environment
         did: list[str] = []
         if action.step is Step.RESTART:
             self._emit(Event(environment.name, "restarting", action.cause))
             self._drivers.of(environment).stop(environment)
-        if action.step in (Step.START, Step.RESTART):
+        is_new = action.step in (Step.START, Step.RESTART)
+        if is_new:
             endpoint = self._start(environment, action, timeout=timeout)
             did.append("restarted" if action.step is Step.RESTART else "started")
             if action.cause:
@@ -149,7 +177,7 @@ class Lifecycle:
         else:
             endpoint = self._await(environment, timeout=timeout)
         self._cancellation.check()
-        did += self._deploy_missing(environment, endpoint)
+        did += self._deploy_missing(environment, endpoint, restarted=is_new, build=build)
         return UpResult(environment=environment.name, did=tuple(did))
 
     def _start(self, environment: Environment, action: Action, *, timeout: float) -> Endpoint:
@@ -157,14 +185,15 @@ class Lifecycle:
         started = time.monotonic()
         if action.step is Step.START:
             self._emit(Event(environment.name, "starting", action.cause))
+        endpoint = None
         try:
             endpoint = driver.start(environment)
             self._wait(endpoint, timeout=timeout, give_up=lambda: self._has_died(environment))
         except NotReady as error:
             driver.stop(environment)
-            raise NotReady(
-                error.message, hint=error.hint, details=error.details or driver.logs(environment, tail=_LOG_LINES)
-            ) from error
+            # Of an emulator that was never started there are only lines of an earlier one.
+            details = error.details or (driver.logs(environment, tail=_LOG_LINES) if endpoint else ())
+            raise NotReady(error.message, hint=error.hint, details=details) from error
         except KeyboardInterrupt:
             driver.stop(environment)
             raise
@@ -191,27 +220,37 @@ class Lifecycle:
         instance = self._drivers.of(environment).observe(environment)
         return "its emulator ended while starting" if instance.status is Status.STOPPED else None
 
-    def _deploy_missing(self, environment: Environment, endpoint: Endpoint) -> list[str]:
+    def _deploy_missing(
+        self, environment: Environment, endpoint: Endpoint, *, restarted: bool, build: Callable[[], Artifact]
+    ) -> list[str]:
         current, cut = self._history.current(environment.name), self._last_cut(environment.name)
         if current is None:
             if cut:
                 self._emit(Event(environment.name, "deploying", f"again: deployment of {cut} was interrupted"))
-            artifact = self._build()
-            self._deployer.deploy(environment, endpoint, artifact, make_release(artifact, environment.config))
+            artifact = build()
+            release = make_release(artifact, environment.config)
+            self._deployer.deploy(environment, endpoint, artifact, release, restarted=restarted)
             return ["deployed"]
         if self._deployer.is_deployed(endpoint, current.release):
             return []
         cause = f"deployment of {cut} was interrupted" if cut else "which its emulator had lost"
         self._emit(Event(environment.name, "redeploying", f"{current.release.id}, {cause}"))
         artifact = self._open_artifact(current.release.digest)
-        self._deployer.deploy(environment, endpoint, artifact, current.release, skip_unsupported=bool(current.skipped))
+        self._deployer.deploy(
+            environment,
+            endpoint,
+            artifact,
+            current.release,
+            skip_unsupported=bool(current.skipped),
+            restores=True,
+            restarted=restarted,
+        )
         return [f"redeployed {current.release.id}"]
 
     def _last_cut(self, environment: str) -> str | None:
         """The release whose deployment, the last one here, was interrupted."""
-        deployments = self._history.deployments(environment)
-        was_cut = bool(deployments) and deployments[-1].outcome is Outcome.INTERRUPTED
-        return deployments[-1].release.id if was_cut else None
+        last = self._history.last(environment)
+        return last.release.id if last is not None and last.outcome is Outcome.INTERRUPTED else None
 
     def down(self, environments: Sequence[Environment]) -> Mapping[str, bool | MultistackError]:
         """Stop the emulators, keeping their state; per environment whether one was running."""
@@ -226,16 +265,26 @@ class Lifecycle:
         return stopped
 
     def reset(self, environments: Sequence[Environment], *, timeout: float) -> Mapping[str, UpResult | MultistackError]:
-        """Forget every order, message and file: each environment is as freshly deployed with its recorded release."""
+        """
+        Forget every order, message and file: each environment is as freshly deployed with its recorded release.
+
+        Nothing is stopped or erased where that release can't be read, or, without one, the source can't be built.
+        """
         by_name = {environment.name: environment for environment in environments}
 
         def reset_one(name: str) -> UpResult:
             environment = by_name[name]
             driver = self._drivers.of(environment)
+            current = self._history.current(name)
+            if current is None:
+                self._build()
+            else:
+                self._open_artifact(current.release.digest)
             self._emit(Event(name, "resetting"))
             driver.stop(environment)
             driver.erase(environment)
-            return self._up_one(Action(environment=environment, step=Step.START, cause=""), timeout=timeout)
+            action = Action(environment=environment, step=Step.START, cause="")
+            return self._up_one(action, timeout=timeout, build=self._build)
 
         return run_parallel(list(by_name), reset_one, self._cancellation)
 

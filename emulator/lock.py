@@ -11,6 +11,7 @@ from pathlib import Path
 
 from emulator.errors import MultistackError
 from emulator.events import Emit, Event
+from emulator.state import make_state_folder
 
 
 @contextlib.contextmanager
@@ -26,7 +27,7 @@ def exclusive(state: Path, command: str, *, emit: Emit) -> Iterator[None]:
         MultistackError: The state folder can't be written.
     """
     try:
-        state.mkdir(parents=True, exist_ok=True)
+        make_state_folder(state)
         lock = (state / "command.lock").open("ab+", buffering=0)
     except OSError as error:
         raise MultistackError(

@@ -33,6 +33,8 @@ from emulator.errors import NotReady
 from emulator.model import ProcessId
 
 LOG_FILE = "server.log"
+# A larger log is put aside when the next server starts: at most two of them are kept.
+MOST_LOG_BYTES = 10 * 1024 * 1024
 _RECORD_FILE = "server.json"
 _LOCK_FILE = "lock"
 _PORT_FILE = "port"
@@ -144,10 +146,21 @@ def write_record(folder: Path, *, port: int, settings: Mapping[str, str]) -> Non
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Replace *path* in one step, so that a reader sees the old bytes or the new ones."""
+    """
+    Replace *path* in one step, so that a reader sees the old bytes or the new ones.
+
+    Raises:
+        OSError: Its ``filename`` is *path*; nothing stays behind.
+    """
     aside = path.with_name(f".{path.name}.{os.getpid()}.{threading.get_ident()}")
-    aside.write_bytes(content)
-    aside.replace(path)
+    try:
+        aside.write_bytes(content)
+        aside.replace(path)
+    except OSError as error:
+        with contextlib.suppress(OSError):
+            aside.unlink()
+        error.filename, error.filename2 = str(path), None  # a full disk names no file at all
+        raise
 
 
 def spawn(
@@ -169,25 +182,35 @@ def spawn(
         NotReady: Another server holds *folder*.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    with (folder / _LOCK_FILE).open("ab") as lock, (folder / LOG_FILE).open("ab") as log:
+    with (folder / _LOCK_FILE).open("ab") as lock:
         if not _take(lock, timeout=0.5):
             raise NotReady(f"another server already runs in {folder}")
         os.utime(lock.fileno())
         (folder / _RECORD_FILE).unlink(missing_ok=True)
-        (folder / _PORT_FILE).write_text(str(listener.getsockname()[1]))
-        child = subprocess.Popen(
-            [*_PYTHON, module, "--folder", str(folder), "--listen-fd", str(listener.fileno()), *arguments],
-            cwd=folder,
-            env={**environ, _LABEL: str(folder)},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            pass_fds=(lock.fileno(), listener.fileno()),
-            # Its own session: a Ctrl-C meant for the command must not reach the servers.
-            start_new_session=True,
-        )
+        write_atomically(folder / _PORT_FILE, str(listener.getsockname()[1]).encode())
+        with _open_log(folder) as log:
+            child = subprocess.Popen(
+                [*_PYTHON, module, "--folder", str(folder), "--listen-fd", str(listener.fileno()), *arguments],
+                cwd=folder,
+                env={**environ, _LABEL: str(folder)},
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                pass_fds=(lock.fileno(), listener.fileno()),
+                # Its own session: a Ctrl-C meant for the command must not reach the servers.
+                start_new_session=True,
+            )
     _children.append(child)
     return child
+
+
+def _open_log(folder: Path) -> IO[bytes]:
+    """The log of the next server; a large one is put aside first, which only whoever holds *folder* may do."""
+    log = folder / LOG_FILE
+    with contextlib.suppress(FileNotFoundError):
+        if log.stat().st_size > MOST_LOG_BYTES:
+            log.replace(folder / f"{LOG_FILE}.1")
+    return log.open("ab")
 
 
 def _take(lock: IO[bytes], *, timeout: float) -> bool:

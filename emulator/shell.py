@@ -132,7 +132,7 @@ def shell_variables(
     Returns:
         Variables to set, and names to unset: known misleading ones, and any other that the caller has.
     """
-    foreign = {name for name in caller if name not in scrubbed and not _PROXY_VARIABLE.fullmatch(name)}
+    foreign = caller.keys() - scrubbed.keys()
     unset = [*_MISLEADING, *sorted(foreign.difference(_MISLEADING))]
     return {**variables, **_bypass(caller)}, [name for name in unset if _is_name(name) and name not in variables]
 
@@ -142,19 +142,16 @@ def _is_name(name: str) -> bool:
     return re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name) is not None
 
 
-def child_environ(
-    caller: Mapping[str, str], *, scrubbed: Mapping[str, str], variables: Mapping[str, str]
-) -> dict[str, str]:
+def child_environ(scrubbed: Mapping[str, str], *, variables: Mapping[str, str]) -> dict[str, str]:
     """
     All variables of a command run for the environment of *variables*.
 
     HTTP proxies stay, because the command may need the network for other things, but never for this machine.
 
     Args:
-        scrubbed: *caller* without what could lead to real AWS.
+        scrubbed: The caller's, without what could lead to real AWS.
     """
-    kept = {name: value for name, value in caller.items() if name in scrubbed or _PROXY_VARIABLE.fullmatch(name)}
-    return {**kept, **_bypass(kept), **variables}
+    return {**scrubbed, **_bypass(scrubbed), **variables}
 
 
 def _bypass(caller: Mapping[str, str]) -> Mapping[str, str]:

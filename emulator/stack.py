@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.endpoint import client
+from emulator.endpoint import Clock, client
 from emulator.errors import DeployError
 from emulator.model import Endpoint
 from emulator.template import Template
@@ -23,9 +23,10 @@ _UNRECOGNIZED = re.compile(r"Unrecognized resource types: \[([^\]]*)\]")
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 # A stack that failed to be created can only be deleted. Source: AWS, "Stack status codes".
 _UNUSABLE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
-# Still so after the time to settle: its emulator was stopped in the middle, and nobody goes on with it.
+# Still so in an emulator that was restarted: nobody goes on with it.
 _NEVER_CREATED = {"CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"}
-_SETTLE = 10.0
+# Seconds; the longest that a resource of MiniStack usually waits, e.g. for a signal that somebody must send.
+_SETTLE = 300.0
 
 
 class UnsupportedTypes(DeployError):
@@ -98,7 +99,9 @@ def describe(endpoint: Endpoint, name: str) -> Stack | None:
 
 def resources(endpoint: Endpoint, name: str) -> Mapping[str, str]:
     """Logical id to physical id of a stack's resources."""
-    found = client(endpoint, "cloudformation").describe_stack_resources(StackName=name)["StackResources"]
+    # describe_stack_resources ends at 100.
+    pages = client(endpoint, "cloudformation").get_paginator("list_stack_resources").paginate(StackName=name)
+    found = [resource for page in pages for resource in page["StackResourceSummaries"]]
     return {resource["LogicalResourceId"]: resource.get("PhysicalResourceId", "") for resource in found}
 
 
@@ -111,22 +114,32 @@ def plan(
     tags: Mapping[str, str],
     bucket: str,
     cancelled: Callable[[], None],
+    dry_run: bool = False,
+    restarted: bool = False,
+    clock: Clock = time,
 ) -> ChangeSet:
     """
     Make a change set that brings the stack to *template*.
 
+    A stack that can't be updated, because its creation failed, is deleted first.
+
     Args:
         bucket: Where a template longer than CloudFormation's limit goes.
         cancelled: Called between polls; raises to stop waiting.
+        dry_run: Leave everything as it is: the change set is discarded again. A stack that would have to be deleted
+            first isn't asked: every resource counts as added, and what the emulator would refuse stays unknown.
+        restarted: The emulator was, since anybody worked on the stack: what is in progress never ends.
 
     Raises:
         UnsupportedTypes: The emulator does not know a resource type.
-        DeployError: It refuses the template.
+        DeployError: It refuses the template, or doesn't come to an end with what it does to the stack.
     """
     from botocore.exceptions import ClientError
 
-    existing = _settled(endpoint, name, cancelled=cancelled)
+    existing = describe(endpoint, name) if restarted else _settled(endpoint, name, cancelled=cancelled, clock=clock)
     if existing is not None and existing.status in _UNUSABLE | _NEVER_CREATED:
+        if dry_run:
+            return _all_new(name, template)
         delete(endpoint, name, cancelled=cancelled)
         existing = None
     is_new = existing is None or existing.status == "REVIEW_IN_PROGRESS"
@@ -144,27 +157,53 @@ def plan(
         )
     except ClientError as error:
         raise _deploy_error(endpoint, error) from error
-    return _await_plan(endpoint, name, change_set, cancelled=cancelled)
+    planned = _await_plan(endpoint, name, change_set, cancelled=cancelled)
+    if dry_run and planned.changes:
+        discard(endpoint, planned)
+    return planned
 
 
-def _settled(endpoint: Endpoint, name: str, *, cancelled: Callable[[], None]) -> Stack | None:
+def _all_new(name: str, template: Template) -> ChangeSet:
+    resources = template["Resources"].items()
+    added = (
+        Change(action="Add", logical_id=logical_id, type=resource["Type"], replacement=False)
+        for logical_id, resource in resources
+    )
+    return ChangeSet(stack=name, name="", changes=tuple(added))
+
+
+def _settled(endpoint: Endpoint, name: str, *, cancelled: Callable[[], None], clock: Clock) -> Stack | None:
     """The stack when nothing works on it any more: an interrupted command leaves it to the emulator to finish."""
-    deadline = time.monotonic() + _SETTLE
+    deadline = clock.monotonic() + _SETTLE
     while True:
         found = describe(endpoint, name)
-        is_busy = found is not None and found.status.endswith("_IN_PROGRESS") and found.status != "REVIEW_IN_PROGRESS"
-        if not is_busy or time.monotonic() >= deadline:
+        if found is None or not found.status.endswith("_IN_PROGRESS") or found.status == "REVIEW_IN_PROGRESS":
             return found
+        if clock.monotonic() >= deadline:
+            again = f"`multistack down {endpoint.environment}`, then `multistack up {endpoint.environment}`"
+            raise DeployError(
+                f"environment {endpoint.environment}: stack {name} is still {found.status} after {_SETTLE:g} s",
+                hint=f"wait, or end what its emulator does: {again}",
+            )
         cancelled()
-        time.sleep(_POLL)
+        clock.sleep(_POLL)
+
+
+def is_long(template: Template) -> bool:
+    """Whether CloudFormation takes *template* only from a bucket."""
+    return len(_body(template)) > _BODY_LIMIT
+
+
+def _body(template: Template) -> bytes:
+    return json.dumps(template, separators=(",", ":")).encode()
 
 
 def _template_argument(endpoint: Endpoint, name: str, template: Template, *, bucket: str) -> Mapping[str, str]:
-    body = json.dumps(template, separators=(",", ":"))
-    if len(body.encode()) <= _BODY_LIMIT:
-        return {"TemplateBody": body}
+    body = _body(template)
+    if not is_long(template):
+        return {"TemplateBody": body.decode()}
     key = f"templates/{name}.json"
-    client(endpoint, "s3").put_object(Bucket=bucket, Key=key, Body=body.encode())
+    client(endpoint, "s3").put_object(Bucket=bucket, Key=key, Body=body)
     return {"TemplateURL": f"{endpoint.url}/{bucket}/{key}"}
 
 

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 
@@ -12,10 +13,11 @@ from emulator.artifact import ArtifactStore, build
 from emulator.deploy import Deployer
 from emulator.drivers.registry import Drivers
 from emulator.errors import ConfigError, NotReady
-from emulator.events import Emit
+from emulator.events import Emit, Event
 from emulator.front import Front
 from emulator.history import History
 from emulator.lifecycle import Lifecycle
+from emulator.lock import exclusive
 from emulator.model import Artifact, Endpoint, Environment, Project, Status
 from emulator.parallel import Cancellation
 from emulator.status import EnvironmentStatus, status_of
@@ -75,6 +77,30 @@ class Workspace:
     def publish(self) -> None:
         """Tell the proxy what runs where now."""
         self.front.publish(self.lifecycle.observe(self.project.environments), self.history)
+
+    @contextlib.contextmanager
+    def changing(self, command: str) -> Iterator[None]:
+        """
+        Change the project: alone, with what a killed command left open put on record, and the proxy told at the end.
+
+        Args:
+            command: What runs, for whoever waits meanwhile.
+        """
+        with exclusive(self.project.state, command, emit=self.emit):
+            for deployment in self.history.close_interrupted():
+                detail = f"deployment of {deployment.release.id} had been interrupted"
+                self.emit(Event(deployment.environment, "found", detail))
+            try:
+                yield
+            finally:
+                self.publish()
+
+    def start_proxy(self) -> bool | NotReady:
+        """Start the proxy unless it runs as it should: whether it did, or the error, which must hide no other."""
+        try:
+            return self.front.ensure_running(cancelled=self.cancellation.check)
+        except NotReady as error:
+            return error
 
 
 def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit) -> Workspace:

@@ -45,6 +45,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "settings",
         "shape",
         "shell",
+        "state",
         "template",
     ),
     ("drivers", "stack"),

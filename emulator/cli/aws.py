@@ -79,7 +79,7 @@ def _child_environ(context: Context, name: str) -> Mapping[str, str]:
     variables = {**aws_environ(workspace.endpoint(name)), "MULTISTACK_ENVIRONMENT": name}
     if url := workspace.front.environment_url(name):
         variables["MULTISTACK_URL"] = url
-    return child_environ(caller, scrubbed=scrubbed_environ(caller), variables=variables)
+    return child_environ(scrubbed_environ(caller), variables=variables)
 
 
 def _replace_process(arguments: Sequence[str], environ: Mapping[str, str]) -> int:

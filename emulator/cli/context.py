@@ -24,9 +24,12 @@ class Context:
     file: Path | None
     overrides: dict[str, Any] = field(default_factory=dict)
 
-    def workspace(self) -> Workspace:
+    def workspace(self, *, needs_template: bool = False) -> Workspace:
         """
         The project of this folder with everything that acts on it.
+
+        Args:
+            needs_template: Whether the command may build; the others work without a template.
 
         Raises:
             ConfigError: There is no project file, or it is wrong.
@@ -36,7 +39,13 @@ class Context:
         from emulator.workspace import open_workspace
 
         environ = isolate_process()
-        project = load_project(file=self.file, environ=environ, cwd=Path.cwd(), overrides=self.overrides)
+        project = load_project(
+            file=self.file,
+            environ=environ,
+            cwd=Path.cwd(),
+            overrides=self.overrides,
+            needs_template=needs_template,
+        )
         emit = Progress([environment.name for environment in project.environments])
         return open_workspace(project, environ=scrubbed_environ(environ), emit=emit)
 

@@ -11,6 +11,7 @@ from emulator.cli.context import Context
 from emulator.errors import ConfigError, MultistackError
 
 if TYPE_CHECKING:
+    from emulator.errors import NotReady
     from emulator.lifecycle import UpResult
     from emulator.status import EnvironmentStatus
     from emulator.workspace import Workspace
@@ -29,19 +30,13 @@ _wait = click.option(
 @click.pass_obj
 def up(context: Context, names: Sequence[str], wait: float, as_json: bool) -> None:
     """Start environments, deploy what they miss, start the proxy."""
-    from emulator.lock import exclusive
-
-    workspace = context.workspace()
+    workspace = context.workspace(needs_template=True)
     chosen = workspace.environments(names)
-    with exclusive(workspace.project.state, "up", emit=workspace.emit):
-        close_interrupted(workspace)
+    with workspace.changing("up"):
         _tell_leftovers(workspace)
-        try:
-            results = workspace.lifecycle.up(chosen, timeout=wait)
-        finally:
-            workspace.publish()
-        proxy_started = workspace.front.ensure_running(cancelled=workspace.cancellation.check)
-    _report(workspace, results, proxy_started=proxy_started, as_json=as_json)
+        results = workspace.lifecycle.up(chosen, timeout=wait)
+        proxy = workspace.start_proxy()
+    _report(workspace, results, proxy, as_json=as_json)
 
 
 @click.command()
@@ -49,21 +44,16 @@ def up(context: Context, names: Sequence[str], wait: float, as_json: bool) -> No
 @click.pass_obj
 def down(context: Context, names: Sequence[str]) -> None:
     """Stop environments, or all of them and the proxy; their state is kept."""
-    from emulator.lock import exclusive
-
     workspace = context.workspace()
     chosen = workspace.environments(names)
-    with exclusive(workspace.project.state, "down", emit=workspace.emit):
+    proxy_stopped = False
+    with workspace.changing("down"):
         if not names:
             chosen += workspace.drivers.leftovers()
             # First, so that nobody is told that an environment is down while all of them go.
             proxy_stopped = workspace.front.stop()
         results = workspace.lifecycle.down(chosen)
-        if not names:
-            click.echo(_stopped_line(results, proxy_stopped=proxy_stopped))
-        else:
-            workspace.publish()
-            click.echo(_stopped_line(results, proxy_stopped=False))
+    click.echo(_stopped_line(results, proxy_stopped=proxy_stopped))
     raise_first(results)
 
 
@@ -90,8 +80,6 @@ def status(context: Context, names: Sequence[str], as_json: bool) -> None:
 @click.pass_obj
 def reset(context: Context, names: Sequence[str], wait: float, yes: bool, as_json: bool) -> None:
     """Forget all data of environments: each is as freshly deployed, with its recorded release."""
-    from emulator.lock import exclusive
-
     workspace = context.workspace()
     chosen = workspace.environments(names)
     protected = [environment.name for environment in chosen if environment.protected]
@@ -99,23 +87,10 @@ def reset(context: Context, names: Sequence[str], wait: float, yes: bool, as_jso
         raise ConfigError(
             f"{', '.join(protected)} is protected: its data would be lost", hint="add --yes, or name the others"
         )
-    with exclusive(workspace.project.state, "reset", emit=workspace.emit):
-        close_interrupted(workspace)
-        try:
-            results = workspace.lifecycle.reset(chosen, timeout=wait)
-        finally:
-            workspace.publish()
-        proxy_started = workspace.front.ensure_running(cancelled=workspace.cancellation.check)
-    _report(workspace, results, proxy_started=proxy_started, as_json=as_json)
-
-
-def close_interrupted(workspace: Workspace) -> None:
-    """Record, and say, which deployments a killed command left open."""
-    from emulator.events import Event
-
-    for deployment in workspace.history.close_interrupted():
-        detail = f"deployment of {deployment.release.id} had been interrupted"
-        workspace.emit(Event(deployment.environment, "found", detail))
+    with workspace.changing("reset"):
+        results = workspace.lifecycle.reset(chosen, timeout=wait)
+        proxy = workspace.start_proxy()
+    _report(workspace, results, proxy, as_json=as_json)
 
 
 def _tell_leftovers(workspace: Workspace) -> None:
@@ -130,20 +105,19 @@ def _tell_leftovers(workspace: Workspace) -> None:
 def _report(
     workspace: Workspace,
     results: Mapping[str, UpResult | MultistackError],
+    proxy: bool | NotReady,
     *,
-    proxy_started: bool,
     as_json: bool,
 ) -> None:
     """The table of all that was asked for, then the errors; one environment's error hides no other's success."""
     rows = workspace.status(workspace.environments(list(results)))
-    has_worked = proxy_started or any(isinstance(result, MultistackError) or result.did for result in results.values())
-    if not has_worked:
+    if not proxy and not any(isinstance(result, MultistackError) or result.did for result in results.values()):
         click.echo("nothing to do: everything is up", err=True)
     _tell_changed_config(workspace, rows)
     _print_status(rows, as_json=as_json)
     if not as_json and (url := _url_to_try(workspace, rows)):
         click.echo(f"\nTry: curl {url}")
-    raise_first(results)
+    raise_first({**results, "the proxy": proxy})
 
 
 def _tell_changed_config(workspace: Workspace, rows: Sequence[EnvironmentStatus]) -> None:
@@ -189,7 +163,7 @@ def _print_status(rows: Sequence[EnvironmentStatus], *, as_json: bool) -> None:
 
 
 def raise_first(results: Mapping[str, Any]) -> None:
-    """Print all errors but the last, and raise that one, so that each is told once."""
+    """Raise the first error, the others printed, so that each is told once and the first decides the exit code."""
     from emulator.render import print_error
 
     errors = [result for result in results.values() if isinstance(result, MultistackError)]

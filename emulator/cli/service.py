@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from emulator.cli.context import Context
-from emulator.cli.environments import close_interrupted, raise_first
+from emulator.cli.environments import raise_first
 from emulator.errors import MultistackError
 
 if TYPE_CHECKING:
@@ -43,16 +43,10 @@ def init(service: str | None, template: Path | None, yes: bool) -> None:
 @click.pass_obj
 def deploy(context: Context, names: Sequence[str], dry_run: bool, skip_unsupported: bool, as_json: bool) -> None:
     """Build the service once and deploy it into environments."""
-    from emulator.lock import exclusive
-
-    workspace = context.workspace()
+    workspace = context.workspace(needs_template=True)
     chosen = workspace.environments(names)
-    with exclusive(workspace.project.state, "deploy", emit=workspace.emit):
-        close_interrupted(workspace)
-        try:
-            results = _deploy_all(workspace, chosen, dry_run=dry_run, skip_unsupported=skip_unsupported)
-        finally:
-            workspace.publish()
+    with workspace.changing("deploy"):
+        results = _deploy_all(workspace, chosen, dry_run=dry_run, skip_unsupported=skip_unsupported)
     _print(results, as_json=as_json)
     raise_first(results)
 

@@ -11,6 +11,7 @@ from emulator import ports, process
 from emulator.endpoint import health
 from emulator.errors import NotReady
 from emulator.model import DriverName, Endpoint, Environment, Instance, Project, Status
+from emulator.state import make_state_folder
 
 _MODULE = "emulator.drivers.launcher"
 # Clear of LocalStack's 4566 and 4510-4559, so that both can run.
@@ -19,6 +20,8 @@ _PORTS = range(4600, 5000)
 _STARTING = 20.0
 _STATE = "state"
 _TEMPORARY = "tmp"
+# Of the emulator, and so of its functions: empty at each start, and away from the saved state.
+_HOME = f"{_TEMPORARY}/home"
 _ERASED = "erased"
 
 
@@ -67,7 +70,8 @@ class EmbeddedDriver:
         if not process.is_running(folder):
             _remove_rest(folder)
         try:
-            (folder / _TEMPORARY).mkdir(parents=True, exist_ok=True)
+            make_state_folder(self._project.state)
+            (folder / _HOME).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise NotReady(f"environment {environment.name}: can't write {folder}: {error.strerror}") from error
         with ports.listen(
@@ -132,7 +136,7 @@ class EmbeddedDriver:
         """All that the emulator, and so the functions in it, see of this machine."""
         return {
             "PATH": self._path,
-            "HOME": str(folder),
+            "HOME": str(folder / _HOME),
             "TMPDIR": str(folder / _TEMPORARY),
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",

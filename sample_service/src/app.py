@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import contextlib
 import functools
 import hmac
 import json
@@ -81,7 +82,13 @@ def create_order(shop: Shop, event: Mapping[str, Any]) -> Answer:
         total=total(draft, shop.discount().factor),
     )
     shop.orders.add(order, receipt=sign(order, shop.receipt_key()))
-    shop.announce(order.id)
+    try:
+        shop.announce(order.id)
+    except Exception:
+        # Else a retry would get 409, and the order would wait for ever. A worker told all the same finds it deleted.
+        with contextlib.suppress(RequestError):  # deleted by somebody meanwhile
+            shop.orders.delete(order.id)
+        raise
     return Answer(201, order, {"Location": f"/orders/{quote(order.id)}"})
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import ProjectFolder
+from tests.conftest import REPOSITORY, ProjectFolder
 from tests.functional.tiny import PROJECT, SAM, TEMPLATE, get, refused, source, tiny_project, write, write_service
 
 CONFIG, ERROR, NOT_READY, DEPLOY, ARTIFACT = 2, 1, 3, 4, 5
@@ -266,7 +267,7 @@ def small_disk(tmp_path: Path) -> Iterator[ProjectFolder]:
             check=False,
         )
         if mounted.returncode != 0:
-            pytest.skip(f"can't mount a small disk: {mounted.stderr.strip()}")
+            pytest.skip(f"mounting a small disk needs CAP_SYS_ADMIN: {mounted.stderr.strip()}")
         try:
             yield project
             project.run("down")
@@ -294,6 +295,39 @@ def test_a_full_disk_while_starting_is_an_error_of_one_line(small_disk: ProjectF
     filler.unlink()
     small_disk.run("up", "test")
     assert get(small_disk).body == b"one"
+
+
+_OWN_MOUNTS = ["unshare", "--user", "--map-root-user", "--mount"]
+
+
+def _works(command: list[str]) -> bool:
+    return bool(shutil.which(command[0])) and subprocess.run(command, capture_output=True, check=False).returncode == 0
+
+
+@pytest.mark.skipif(_works(["unshare", "--mount", "true"]), reason="the small disks above could be mounted as they are")
+@pytest.mark.skipif(not _works([*_OWN_MOUNTS, "true"]), reason="needs CAP_SYS_ADMIN or user namespaces")
+def test_small_disks_in_a_namespace_of_our_own(tmp_path: Path) -> None:
+    """Who may not mount may do so as root of a user namespace: the tests of small disks run there once more."""
+    tests = [
+        sys.executable,
+        "-m",
+        "pytest",
+        __file__,
+        "-k",
+        "a_disk_that or a_full_disk",
+        "--basetemp",
+        str(tmp_path / "t"),
+    ]
+    done = subprocess.run(
+        [*_OWN_MOUNTS, *tests, "-p", "no:cacheprovider", "-n0"],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        timeout=300,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "2 passed" in done.stdout
 
 
 def test_a_template_of_sam_only_is_no_project(tmp_path: Path) -> None:

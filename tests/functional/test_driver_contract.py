@@ -8,6 +8,7 @@ import socket
 import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -154,6 +155,10 @@ class TestDriver:
         assert not [name for name, value in seen.items() if "real" in value.lower()]
         assert not {"AWS_PROFILE", "GITHUB_TOKEN", "HTTPS_PROXY"} & seen.keys()
         assert seen["AWS_REGION"] == environment.region
+        # Neither the caller's home nor the folder that holds the saved state, with its lock.
+        home = Path(seen["HOME"])
+        assert home.parent.name == "tmp"
+        assert (list(home.iterdir()), home == Path.home()) == ([], False)
 
 
 def driver_of(project: Project) -> Driver:

@@ -214,3 +214,25 @@ def test_names_are_those_that_lambda_uses() -> None:
     """A bucket per region, hashes in base64."""
     assert bucket_of("eu-west-1") == "multistack-artifacts-eu-west-1"
     assert code_sha256("00" * 32) == "A" * 43 + "="
+
+
+def test_a_folder_with_two_names_is_packed_twice(tmp_path: Path) -> None:
+    """A link beside its target is no loop; one to a folder that it is in is."""
+    (tmp_path / "a/deep").mkdir(parents=True)
+    (tmp_path / "a/deep/lib.py").write_text("")
+    (tmp_path / "a/deep/up").symlink_to(tmp_path / "a")
+    (tmp_path / "b").symlink_to(tmp_path / "a")
+    assert [name for name, _ in files_of(tmp_path)] == ["a/deep/lib.py", "b/deep/lib.py"]
+
+
+def test_a_program_in_a_ready_zip_stays_executable(project: Project, store: ArtifactStore) -> None:
+    """A custom runtime's bootstrap must run."""
+    with zipfile.ZipFile(project.root / "app.zip", "w") as output:
+        for name, mode in (("app.py", 0o100644), ("bin/bootstrap", 0o100755)):
+            info = zipfile.ZipInfo(name)
+            info.external_attr = mode << 16
+            output.writestr(info, "x")
+    project.template.write_text(TEMPLATE.replace("src/", "app.zip"))
+    with zipfile.ZipFile(make(project, store).code[0].path) as packed:
+        modes = {info.filename: oct(info.external_attr >> 16) for info in packed.infolist()}
+    assert modes == {"app.py": "0o100644", "bin/bootstrap": "0o100755"}

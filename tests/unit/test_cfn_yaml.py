@@ -19,6 +19,9 @@ from emulator.cfn_yaml import as_text, parse
         pytest.param("a: b\r\nc: d\r\n", {"a": "b", "c": "d"}, id="windows line endings"),
         pytest.param("\ufeffa: b", {"a": "b"}, id="byte order mark"),
         pytest.param('{"a": [1, null]}', {"a": [1, None]}, id="JSON"),
+        pytest.param('{\n\t"a": {\n\t\t"b": 1e3\n\t}\n}', {"a": {"b": 1000.0}}, id="JSON with tabs"),
+        pytest.param('\ufeff{\t"a": 1}', {"a": 1}, id="JSON with tab and byte order mark"),
+        pytest.param("{a: b}", {"a": "b"}, id="YAML in braces"),
         pytest.param("x: &x {a: 1}\ny: {<<: *x, a: 2}", {"x": {"a": 1}, "y": {"a": 2}}, id="merge"),
         pytest.param("", None, id="empty"),
     ],
@@ -33,6 +36,8 @@ def test_parses(text: str, parsed: Any) -> None:
     [
         pytest.param("a: b\na: c", r"a stands twice \(line 2, column 1\)", id="duplicate key"),
         pytest.param("r: !If\n  a: 1\n  a: 2", "a stands twice", id="duplicate key below a tag"),
+        pytest.param('{\t"a": 1, "a": 2}', "a stands twice", id="duplicate key in JSON"),
+        pytest.param('{"a": NaN}', "NaN has no place", id="no number"),
         pytest.param("a:\n\tb: c", r"\(line 2, column 1\)", id="tab"),
         pytest.param("a: [", "expected", id="unfinished"),
         pytest.param("? [a]\n: b", "unhashable", id="list as key"),

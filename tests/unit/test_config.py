@@ -733,9 +733,8 @@ class TestEnviron:
             "USE_SSL",
             "EDGE_PORT",
         ]
-        proxies = ["http_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "HTTP_PROXY", "https_proxy"]
-        kept = {"PATH": "/bin", "HOME": "/root", "MY_AWS_KEY": "x", "USE_SSL2": "y"}
-        assert scrubbed_environ({**dict.fromkeys(foreign + proxies, "x"), **kept}) == kept
+        kept = {"PATH": "/bin", "HOME": "/root", "MY_AWS_KEY": "x", "USE_SSL2": "y", "HTTPS_PROXY": "http://proxy"}
+        assert scrubbed_environ({**dict.fromkeys(foreign, "x"), **kept}) == kept
 
     def test_aws_environ_is_complete(self) -> None:
         """Any AWS tool reaches the environment, as its account, without a config file."""
@@ -764,7 +763,8 @@ class TestEnviron:
         live = {"AWS_SECRET_ACCESS_KEY": "live", "https_proxy": "http://proxy", "AWS_CONFIG_FILE": "/real"}
         before, after = json.loads(run_python(code, live))
         assert {name: before[name] for name in live} == live
-        assert after.keys().isdisjoint(["AWS_SECRET_ACCESS_KEY", "https_proxy"])
+        assert "AWS_SECRET_ACCESS_KEY" not in after
+        assert after["https_proxy"] == "http://proxy"  # pip may need it
         assert after["AWS_CONFIG_FILE"] == after["AWS_SHARED_CREDENTIALS_FILE"] == os.devnull
         assert after["AWS_EC2_METADATA_DISABLED"] == "true"
 

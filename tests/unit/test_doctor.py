@@ -210,3 +210,13 @@ def test_this_machine_can_be_examined_without_programs_on_the_path(tmp_path: Pat
     assert {"python", "packages", "project file", "memory", "disk", "proxy port", "port of test", "node"} <= set(names)
     assert next(check for check in checks if check.name == "node").found == "not found"
     assert all(check.advice for check in checks if check.verdict in (Verdict.WARNING, Verdict.PROBLEM))
+
+
+def test_programs_that_are_asked_see_no_real_account(tmp_path: Path) -> None:
+    """They come from the user's ``PATH``, and need no credentials to tell their version."""
+    node = tmp_path / "node"
+    node.write_text('#!/bin/sh\necho "v1 ${AWS_SECRET_ACCESS_KEY-unset} ${MINE-unset}"\n')
+    node.chmod(0o755)
+    environ = {"PATH": str(tmp_path), "AWS_SECRET_ACCESS_KEY": "real-secret", "MINE": "kept"}
+    checks = doctor.examine(None, None, environ=environ, searched=tmp_path)
+    assert [check.found for check in checks if check.name == "node"] == ["v1 unset kept"]

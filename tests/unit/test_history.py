@@ -129,3 +129,23 @@ def test_threads_may_use_a_ledger_first_at_once(path: Path) -> None:
         made = list(pool.map(lambda number: History(path).begin(f"e{number}", RELEASE), range(32)))
     assert sorted(made) == list(range(1, 33))
     assert all(History(path).deployments(f"e{number}") for number in range(32))
+
+
+def test_a_ledger_that_can_not_be_made_is_told(path: Path) -> None:
+    """Only that somebody else made it meanwhile is no error."""
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("CREATE TABLE deployments (id INTEGER)")
+    with pytest.raises(MultistackError, match="table deployments already exists"):
+        History(path).current("test")
+
+
+def test_the_last_deployment_is_found_however_it_ended(history: History) -> None:
+    """It need not be the current one."""
+    assert history.last("test") is None
+    history.end(history.begin("test", RELEASE), Outcome.SUCCEEDED)
+    history.end(history.begin("test", OTHER), Outcome.INTERRUPTED)
+    history.begin("prod", RELEASE)
+    last = history.last("test")
+    assert last is not None
+    assert (last.release, last.outcome) == (OTHER, Outcome.INTERRUPTED)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from emulator.errors import DeployError, MultistackError, NotReady
+from emulator.errors import ArtifactError, DeployError, MultistackError, NotReady
 from emulator.events import Event
 from emulator.lifecycle import Lifecycle, Step, UpResult, decide
 from emulator.model import (
@@ -151,18 +152,25 @@ class FakeDeployer:
     there: dict[str, str] = field(default_factory=dict)
     error: MultistackError | None = None
     deployed: list[tuple[str, str, str]] = field(default_factory=list)
+    options: list[dict[str, Any]] = field(default_factory=list)
+    prepared: list[str] = field(default_factory=list)
 
     def is_deployed(self, endpoint: Endpoint, release: Release) -> bool:
         """As told."""
         return self.there.get(endpoint.environment) == release.id
 
     def deploy(
-        self, environment: Environment, endpoint: Endpoint, artifact: Artifact, release: Release, **_options: Any
+        self, environment: Environment, endpoint: Endpoint, artifact: Artifact, release: Release, **options: Any
     ) -> None:
         """Note it."""
         if self.error:
             raise self.error
         self.deployed.append((environment.name, artifact.digest, release.id))
+        self.options.append(options)
+
+    def prepare(self, artifact: Artifact) -> None:
+        """Note it."""
+        self.prepared.append(artifact.digest)
 
 
 @dataclass
@@ -174,6 +182,10 @@ class FakeHistory:
     def current(self, environment: str) -> Deployment | None:
         """The last that succeeded."""
         return next((one for one in self.deployments(environment)[::-1] if one.outcome is Outcome.SUCCEEDED), None)
+
+    def last(self, environment: str) -> Deployment | None:
+        """Whatever became of it."""
+        return next(iter(self.deployments(environment)[::-1]), None)
 
     def deployments(self, environment: str) -> list[Deployment]:
         """All of them."""
@@ -194,6 +206,8 @@ class Bench:
     wait: Callable[..., object] = lambda *_arguments, **_options: None
     events: list[Event] = field(default_factory=list)
     cancellation: Cancellation = field(default_factory=Cancellation)
+    build: Callable[[], Artifact] = lambda: BUILT
+    open_artifact: Callable[[str], Artifact] = lambda digest: replace(STORED, digest=digest)
 
     def lifecycle(self) -> Lifecycle:
         """Put together."""
@@ -203,8 +217,8 @@ class Bench:
             self.deployer,
             emit=self.events.append,
             cancellation=self.cancellation,
-            build=lambda: BUILT,
-            open_artifact=lambda digest: replace(STORED, digest=digest),
+            build=self.build,
+            open_artifact=self.open_artifact,
             wait=self.wait,
         )
 
@@ -356,3 +370,74 @@ def test_reset_erases_what_is_stopped_and_redeploys_the_recorded_release() -> No
     bench.lifecycle().reset([TEST], timeout=0.1)
     assert bench.driver.calls == ["stop test", "erase test", "start test"]
     assert bench.deployer.deployed == [("test", RELEASE.digest, RELEASE.id)]
+
+
+def _refuse(*_arguments: str) -> Artifact:
+    raise ArtifactError("refused")
+
+
+@pytest.mark.parametrize(
+    "bench",
+    [
+        pytest.param(
+            Bench(history=FakeHistory([(RELEASE, Outcome.SUCCEEDED)]), open_artifact=_refuse), id="changed artifact"
+        ),
+        pytest.param(Bench(build=_refuse), id="source that can't be built"),
+    ],
+)
+def test_reset_erases_nothing_that_it_can_not_deploy_again(bench: Bench) -> None:
+    """Data is not given for a release that does not come back."""
+    assert isinstance(bench.lifecycle().reset([TEST], timeout=0.1)["test"], ArtifactError)
+    assert bench.driver.calls == []
+
+
+def test_one_that_could_not_be_started_shows_no_log() -> None:
+    """There are only lines of an earlier emulator."""
+    error = Bench(FakeDriver(fails={"test"})).up()["test"]
+    assert isinstance(error, NotReady)
+    assert error.details == ()
+
+
+def test_the_source_is_built_while_emulators_start() -> None:
+    """Neither waits for the other."""
+    is_built = threading.Event()
+
+    def build() -> Artifact:
+        is_built.set()
+        return BUILT
+
+    def wait(_endpoint: Endpoint, **_options: object) -> None:
+        assert is_built.wait(timeout=10)
+
+    bench = Bench(build=build, wait=wait)
+    assert bench.up() == {"test": UpResult(environment="test", did=("started", "deployed"))}
+    assert bench.deployer.prepared == [BUILT.digest]
+
+
+def test_a_source_that_can_not_be_built_is_told_once_by_each_environment() -> None:
+    """It is built once, whoever asks."""
+    tries: list[str] = []
+
+    def build() -> Artifact:
+        tries.append("build")
+        return _refuse()
+
+    bench = Bench(build=build)
+    results = bench.up(TEST, PROD)
+    assert {name: str(result) for name, result in results.items()} == {"test": "refused", "prod": "refused"}
+    assert tries == ["build"]
+    assert sorted(bench.driver.running) == ["prod", "test"]
+
+
+def test_nothing_is_built_for_recorded_releases() -> None:
+    """They are opened."""
+    bench = Bench(history=FakeHistory([(RELEASE, Outcome.SUCCEEDED)]), build=_refuse)
+    assert bench.up() == {"test": UpResult(environment="test", did=("started", f"redeployed {RELEASE.id}"))}
+    assert bench.deployer.options == [{"skip_unsupported": False, "restores": True, "restarted": True}]
+
+
+def test_a_running_emulator_may_still_work_on_the_stack() -> None:
+    """Only one that was just started certainly does not."""
+    bench = Bench(FakeDriver({"test": READY}))
+    bench.up()
+    assert bench.deployer.options == [{"restarted": False}]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import socket
 import subprocess
 import sys
 import threading
@@ -15,6 +16,7 @@ from pathlib import Path
 import pytest
 
 from emulator import process
+from emulator.logs import LogFile
 from emulator.model import ProcessId
 
 SLEEP = "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); input()"
@@ -229,3 +231,53 @@ def test_a_file_is_replaced_in_one_step(tmp_path: Path) -> None:
         process.write_atomically(tmp_path / "file", content)
         assert (tmp_path / "file").read_bytes() == content
     assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_failed_replacement_names_its_file(tmp_path: Path) -> None:
+    """The caller reads which file could not be written, and nothing stays aside."""
+    (tmp_path / "file").mkdir()
+    with pytest.raises(OSError, match="file") as raised:
+        process.write_atomically(tmp_path / "file", b"new")
+    assert (raised.value.filename, raised.value.filename2) == (str(tmp_path / "file"), None)
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
+
+
+def test_a_full_disk_names_its_file(tmp_path: Path) -> None:
+    """The kernel tells no name when a write fails; a limit of file size stands in for the disk."""
+    program = f"""
+import pathlib, resource, signal
+from emulator.process import write_atomically
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (1, 1))
+try:
+    write_atomically(pathlib.Path({str(tmp_path)!r}) / "file", bytes(10))
+except OSError as error:
+    print(error.filename)
+"""
+    done = subprocess.run([sys.executable, "-B", "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == f"{tmp_path / 'file'}\n"
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("size", "expected"),
+    [
+        pytest.param(process.MOST_LOG_BYTES, {"server.log"}, id="kept"),
+        pytest.param(process.MOST_LOG_BYTES + 1, {"server.log", "server.log.1"}, id="put aside"),
+    ],
+)
+def test_a_large_log_is_put_aside_when_a_server_starts(tmp_path: Path, size: int, expected: set[str]) -> None:
+    """Logs are bounded by two files, and whoever follows one sees the new server's lines."""
+    log = tmp_path / process.LOG_FILE
+    with log.open("wb") as before:
+        before.truncate(size)
+    (tmp_path / f"{process.LOG_FILE}.1").write_bytes(b"older") if len(expected) > 1 else None
+    follower = LogFile(log)
+    follower.new_lines()
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        server = process.spawn("platform", folder=tmp_path, listener=listener, arguments=[], environ={})
+    assert server.wait(timeout=30) == 0
+    assert {path.name for path in tmp_path.glob("server.log*")} == expected
+    assert sum(path.stat().st_size for path in tmp_path.glob("server.log.1")) == (size if len(expected) > 1 else 0)
+    assert len(follower.new_lines()) == 1
+    assert process.candidate_ports(tmp_path, range(1, 3)) == [1, 2]

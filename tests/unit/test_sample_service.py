@@ -198,6 +198,32 @@ def test_create_announces_after_it_stored(service):
     assert stored == [True]
 
 
+def test_an_order_that_could_not_be_announced_can_be_sent_again(service):
+    """A failed creation leaves nothing, so that the same request works once the queue does."""
+
+    def fail(order_id):
+        raise ConnectionError("the queue does not answer")
+
+    working = service.shop
+    service.shop = replace(working, announce=fail)
+    assert service.post(id="a-1")[0] == 502
+    assert service.dynamodb.items == {}
+    service.shop = working
+    assert service.post(id="a-1")[0] == 201
+    assert service.announced == ["a-1"]
+
+
+def test_a_failed_announcement_of_a_deleted_order_is_no_404(service):
+    """The caller learns that the service failed, whoever deleted the order meanwhile."""
+
+    def delete_and_fail(order_id):
+        service.shop.orders.delete(order_id)
+        raise ConnectionError("the queue does not answer")
+
+    service.shop = replace(service.shop, announce=delete_and_fail)
+    assert service.post(id="a-1")[0] == 502
+
+
 def test_receipt_is_kept_but_not_answered(service):
     """The table can show that a row was edited by hand; callers see nothing derived from the secret."""
     _, body, _ = service.post(id="a-1")

@@ -157,7 +157,7 @@ def test_names_that_no_shell_can_say_are_not_unset() -> None:
 
 def test_child_gets_the_environment_and_nothing_real() -> None:
     """Every AWS variable of the caller is gone, its others stay."""
-    environ = child_environ(REAL, scrubbed=scrubbed_environ(REAL), variables=OURS)
+    environ = child_environ(scrubbed_environ(REAL), variables=OURS)
     assert environ == {"PATH": "/bin", **OURS}
 
 
@@ -173,7 +173,7 @@ def test_child_gets_the_environment_and_nothing_real() -> None:
 )
 def test_http_proxy_stays_but_not_for_this_machine(caller: dict[str, str], expected: str) -> None:
     """The command may need the network; the emulator must be reached directly, in both spellings of the variable."""
-    environ = child_environ(caller, scrubbed=scrubbed_environ(caller), variables=OURS)
+    environ = child_environ(scrubbed_environ(caller), variables=OURS)
     assert caller.items() - {"NO_PROXY": "", "no_proxy": ""}.items() <= {**environ, **caller}.items()
     assert environ["NO_PROXY"] == environ["no_proxy"] == expected
     assert {name for name in caller if "no_proxy" not in name.lower()} <= environ.keys()
@@ -182,7 +182,7 @@ def test_http_proxy_stays_but_not_for_this_machine(caller: dict[str, str], expec
 
 def test_without_http_proxy_nothing_is_said_about_one() -> None:
     """No needless variables."""
-    assert "NO_PROXY" not in child_environ({"PATH": "x"}, scrubbed={"PATH": "x"}, variables=OURS)
+    assert "NO_PROXY" not in child_environ({"PATH": "x"}, variables=OURS)
 
 
 def test_profiles_have_all_that_a_tool_needs() -> None:

@@ -39,11 +39,12 @@ async def _serve(listen_fd: int) -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
-    from emulator.drivers.launcher import any_method, http_api_body, service_models
+    from emulator.drivers.launcher import any_method, http_api_body, log_wait, loopback_guard, service_models
 
     any_method.apply()
     http_api_body.apply()
     service_models.apply()
+    log_wait.apply()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
@@ -55,7 +56,7 @@ async def _serve(listen_fd: int) -> None:
     logging.getLogger("hypercorn.error").setLevel(logging.WARNING)
     # A line for each of its hundred state files would bury what a person looks for in the log.
     logging.getLogger("persistence").setLevel(logging.WARNING)
-    await serve(app, config, shutdown_trigger=stopping.wait)
+    await serve(loopback_guard.guard(app), config, shutdown_trigger=stopping.wait)
 
 
 if __name__ == "__main__":

@@ -1,0 +1,28 @@
+"""The folder that holds all state of a project: deployed secrets and data, so for its owner only, and never in git."""
+
+from __future__ import annotations
+
+import contextlib
+from pathlib import Path
+
+from emulator.process import write_atomically
+
+_OTHERS = 0o077
+
+
+def make_state_folder(state: Path) -> None:
+    """
+    Make *state*, or close to others one that was made before they were kept out.
+
+    Raises:
+        OSError: It can't be made, or can't be closed.
+    """
+    state.mkdir(mode=0o700, parents=True, exist_ok=True)
+    mode = state.stat().st_mode
+    if mode & _OTHERS:
+        with contextlib.suppress(PermissionError):  # somebody else's folder, which is theirs to close
+            state.chmod(mode & 0o7700)
+    ignore = state / ".gitignore"
+    if not ignore.exists():
+        with contextlib.suppress(OSError):  # on a full disk `down` must work nevertheless
+            write_atomically(ignore, b"*\n")
