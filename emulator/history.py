@@ -19,6 +19,7 @@ from pathlib import Path
 from emulator.errors import MultistackError
 from emulator.model import Api, Deployment, Outcome, ProcessId, Release
 from emulator.process import is_alive, start_time
+from emulator.state import make_state_folder
 
 SCHEMA_VERSION = 1
 _SCHEMA = """
@@ -141,7 +142,7 @@ class History:
 
     @contextlib.contextmanager
     def _connected(self) -> Iterator[sqlite3.Connection]:
-        self._path.parent.mkdir(parents=True, exist_ok=True)
+        make_state_folder(self._path.parent)
         try:
             with contextlib.closing(sqlite3.connect(self._path, timeout=30)) as connection:
                 connection.row_factory = sqlite3.Row

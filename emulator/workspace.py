@@ -97,6 +97,7 @@ class Workspace:
 
     def start_proxy(self) -> bool | NotReady:
         """Start the proxy unless it runs as it should: whether it did, or the error, which must hide no other."""
+        self.publish()  # it reads the table when it starts
         try:
             return self.front.ensure_running(cancelled=self.cancellation.check)
         except NotReady as error:

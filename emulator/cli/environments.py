@@ -44,15 +44,20 @@ def up(context: Context, names: Sequence[str], wait: float, as_json: bool) -> No
 @click.pass_obj
 def down(context: Context, names: Sequence[str]) -> None:
     """Stop environments, or all of them and the proxy; their state is kept."""
+    from emulator.lock import exclusive
+
     workspace = context.workspace()
     chosen = workspace.environments(names)
     proxy_stopped = False
-    with workspace.changing("down"):
+    # Not `changing`, which needs the ledger: what runs must be stoppable on a full disk as well.
+    with exclusive(workspace.project.state, "down", emit=workspace.emit):
         if not names:
             chosen += workspace.drivers.leftovers()
             # First, so that nobody is told that an environment is down while all of them go.
             proxy_stopped = workspace.front.stop()
         results = workspace.lifecycle.down(chosen)
+        if names:
+            workspace.publish()
     click.echo(_stopped_line(results, proxy_stopped=proxy_stopped))
     raise_first(results)
 

@@ -6,12 +6,22 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from emulator.artifact import ArtifactStore, bucket_of, build
+from emulator.config import load_project
+from emulator.deploy import Deployer, WrongCode, verify_code
+from emulator.endpoint import client
+from emulator.errors import DeployError
+from emulator.history import History
+from emulator.model import Artifact, Endpoint, Outcome
+from emulator.process import read_record
+from emulator.release import make_release
+from emulator.stack import describe
 from tests.conftest import REPOSITORY, ProjectFolder
 from tests.functional.tiny import PROJECT, SAM, TEMPLATE, get, refused, source, tiny_project, write, write_service
 
@@ -328,6 +338,86 @@ def test_small_disks_in_a_namespace_of_our_own(tmp_path: Path) -> None:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 passed" in done.stdout
+
+
+def _endpoint(project: ProjectFolder) -> Endpoint:
+    record = read_record(project.folder / ".multistack/environments/test")
+    assert record is not None
+    settings = record.settings
+    return Endpoint(
+        environment="test",
+        url=f"http://127.0.0.1:{record.port}",
+        account_id=settings["account_id"],
+        region=settings["region"],
+    )
+
+
+def test_functions_with_other_code_bring_the_release_on_record_back(tmp_path: Path) -> None:
+    """The ledger says failed, then what serves."""
+    with tiny_project(tmp_path) as folder:
+        folder.run("up", "test")
+        project = load_project(file=None, environ={}, cwd=folder.folder)
+        history = History(project.state / "history.sqlite")
+        before = history.current("test")
+        assert before is not None
+        write(folder, "src/app.py", source("'two'"))
+        artifact = build(project, ArtifactStore(project.state / "artifacts"), emit=lambda _event: None)
+
+        def verify(endpoint: Endpoint, verified: Artifact, physical: Mapping[str, str]) -> None:
+            verify_code(endpoint, verified, physical)
+            if verified == artifact:
+                assert get(folder).body == b"two"
+                raise WrongCode("function Web runs other code")
+
+        deployer = Deployer(project, history, emit=lambda _event: None, cancelled=lambda: None, verify=verify)
+        (environment,) = project.environments
+        endpoint, release = _endpoint(folder), make_release(artifact, {})
+        with pytest.raises(DeployError, match="function Web runs other code") as caught:
+            deployer.deploy(environment, endpoint, artifact, release)
+        assert caught.value.hint == f"release {before.release.id} is served again"
+        assert get(folder).body == b"one"
+        assert [(one.release.id, one.outcome) for one in history.deployments("test")[1:]] == [
+            (release.id, Outcome.FAILED),
+            (before.release.id, Outcome.SUCCEEDED),
+        ]
+        assert deployer.is_deployed(endpoint, before.release)
+
+
+def test_a_dry_run_changes_nothing_in_the_environment(tmp_path: Path) -> None:
+    """Not the stack, whatever became of it, and no code goes into the bucket."""
+    with tiny_project(tmp_path) as project:
+        write(project, "template.yaml", TEMPLATE + _TWO_MORE)
+        refused(project, "up", "test", code=DEPLOY)
+        endpoint = _endpoint(project)
+        s3, bucket = client(endpoint, "s3"), bucket_of(endpoint.region)
+        before = [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]]
+        write_service(project)
+        write(project, "src/app.py", source("'two'"))
+        planned = project.run("deploy", "--dry-run").stdout
+        assert "Add     Web" in planned
+        stack = describe(endpoint, "tiny-test")
+        assert stack is not None
+        assert stack.status == "ROLLBACK_COMPLETE"
+        assert [item["Key"] for item in s3.list_objects_v2(Bucket=bucket)["Contents"]] == before
+
+
+def test_a_renamed_api_stops_no_repair(tmp_path: Path) -> None:
+    """The release on record has the template that it was deployed with; only a new deployment is checked."""
+    with tiny_project(tmp_path) as project:
+        project.run("up", "test")
+        write(project, "multistack.toml", f'api = "Renamed"\n{PROJECT}')
+        assert "deployed" in project.run("reset", "test").stderr
+        assert 'api = "Renamed" is no API' in refused(project, "deploy", code=CONFIG)
+
+
+def test_a_changed_artifact_loses_no_data(tmp_path: Path) -> None:
+    """Reset looks at the release first that it would deploy again."""
+    with tiny_project(tmp_path) as project:
+        project.run("up", "test")
+        (archive,) = (project.folder / ".multistack/artifacts").glob("*/code/*.zip")
+        archive.write_bytes(b"other")
+        refused(project, "reset", "test", code=ARTIFACT)
+        assert get(project).body == b"one"
 
 
 def test_a_template_of_sam_only_is_no_project(tmp_path: Path) -> None:

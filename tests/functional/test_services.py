@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.conftest import ProjectFolder
 from tests.functional.tiny import PROJECT, SAM, TEMPLATE, get, source, tiny_project, write, write_service
@@ -161,7 +163,9 @@ def test_a_long_template_goes_through_the_bucket(project: ProjectFolder) -> None
         f"  Topic{number}: {{Type: AWS::SNS::Topic, Properties: {{DisplayName: {'x' * 90}}}}}\n"
         for number in range(400)
     ]
-    deploy(project, TEMPLATE + "".join(topics))
+    write(project, "template.yaml", TEMPLATE + "".join(topics))
+    assert "Topic399" in project.run("deploy", "--dry-run").stdout
+    project.run("deploy")
     assert get(project).body == b"one"
 
 
@@ -218,3 +222,9 @@ def test_the_same_source_has_the_same_digest_anywhere(tmp_path: Path) -> None:
     assert digests[0] == digests[1]
     write(folder, "src/part3.py", "NAME = 'other'\n")
     assert _digest(folder.folder, umask="022", environ={}) != digests[0]
+
+
+def test_a_template_in_json_may_be_indented_with_tabs(project: ProjectFolder) -> None:
+    """YAML allows none there, JSON does."""
+    deploy(project, json.dumps(yaml.safe_load(TEMPLATE), indent="\t"))
+    assert get(project).body == b"one"
