@@ -35,7 +35,7 @@ envs-status: $(READY) ## Show what runs and where.
 envs-logs: $(READY) ## Show the logs of all environments.
 	@$(MULTISTACK) logs $(ENVIRONMENTS)
 
-envs-reset: $(READY) ## Forget all data: every environment as freshly deployed.
+envs-reset: $(READY) ## Forget all data, that of prod too: every environment as freshly deployed.
 	@$(MULTISTACK) reset --yes $(ENVIRONMENTS)
 
 test: $(READY) ## Run all tests.

@@ -166,7 +166,7 @@ class Lifecycle:
         environment = action.environment
         did: list[str] = []
         if action.step is Step.RESTART:
-            self._emit(Event(environment.name, "restarting", action.cause))
+            self._emit(Event(environment.name, "restarting", f"because {action.cause}"))
             self._drivers.of(environment).stop(environment)
         is_new = action.step in (Step.START, Step.RESTART)
         if is_new:
@@ -184,7 +184,7 @@ class Lifecycle:
         driver = self._drivers.of(environment)
         started = time.monotonic()
         if action.step is Step.START:
-            self._emit(Event(environment.name, "starting", action.cause))
+            self._emit(Event(environment.name, "starting", f"because {action.cause}" if action.cause else ""))
         endpoint = None
         try:
             endpoint = driver.start(environment)
@@ -233,7 +233,7 @@ class Lifecycle:
             return ["deployed"]
         if self._deployer.is_deployed(endpoint, current.release):
             return []
-        cause = f"deployment of {cut} was interrupted" if cut else "which its emulator had lost"
+        cause = f"deployment of {cut} was interrupted" if cut else "which its emulator does not have"
         self._emit(Event(environment.name, "redeploying", f"{current.release.id}, {cause}"))
         artifact = self._open_artifact(current.release.digest)
         self._deployer.deploy(

@@ -123,6 +123,8 @@ def _raise_syntax_error(text: str, shown: str, error: tomllib.TOMLDecodeError) -
         reason = f"table {show_value(line)} is declared a second time"
     elif re.match(r"account_id\s*=\s*\d", line):
         reason = f"{reason}; put the account id in quotes"
+    else:
+        reason = f"not valid TOML: {reason} in {show_value(line)}"
     raise ConfigError(f"{shown}:{number}: {reason}") from error
 
 

@@ -164,6 +164,22 @@ def _bypass(caller: Mapping[str, str]) -> Mapping[str, str]:
     return dict.fromkeys(_BYPASS_VARIABLES, value)
 
 
+def pin_endpoint(arguments: Sequence[str], url: str) -> Sequence[str]:
+    """
+    A command line of the AWS command line interface, with the endpoint as an option too.
+
+    For SQS in most regions and a few other services version 1 goes to AWS, whatever ``AWS_ENDPOINT_URL`` says, unless
+    the option is there. Other commands are left alone.
+
+    Source:
+        ``awscli/customizations/overridesslcommonname.py`` of awscli 1.46.
+    """
+    is_pinned = any(argument.startswith("--endpoint-url") for argument in arguments)
+    if PurePath(arguments[0]).name != "aws" or is_pinned:
+        return arguments
+    return [arguments[0], "--endpoint-url", url, *arguments[1:]]
+
+
 def profile_name(environment: str) -> str:
     """The AWS profile of an environment."""
     return f"{_PROFILE_PREFIX}{environment}"

@@ -66,7 +66,10 @@ def exec_(click_context: click.Context, name: str, command: Sequence[str]) -> No
     arguments = command[1:] if command[0] == "--" else command
     if not arguments:
         raise click.UsageError("Missing argument '-- COMMAND'.")
-    click_context.exit(_replace_process(arguments, _child_environ(context, name)))
+    from emulator.shell import pin_endpoint
+
+    environ = _child_environ(context, name)
+    click_context.exit(_replace_process(pin_endpoint(arguments, environ["AWS_ENDPOINT_URL"]), environ))
 
 
 def _child_environ(context: Context, name: str) -> Mapping[str, str]:

@@ -117,7 +117,7 @@ def _report(
     """The table of all that was asked for, then the errors; one environment's error hides no other's success."""
     rows = workspace.status(workspace.environments(list(results)))
     if not proxy and not any(isinstance(result, MultistackError) or result.did for result in results.values()):
-        click.echo("nothing to do: everything is up", err=True)
+        click.echo("nothing to do: everything is up (`multistack deploy` deploys changed source)", err=True)
     _tell_changed_config(workspace, rows)
     _print_status(rows, as_json=as_json)
     if not as_json and (url := _url_to_try(workspace, rows)):

@@ -63,6 +63,13 @@ def test_aws_through_exec_sees_the_environments_account(running_project: Project
     assert running_project.run("exec", name, "--", *IDENTITY, env=REAL).stdout.strip() == ACCOUNTS[name]
 
 
+@needs_aws
+def test_aws_reaches_the_environments_queues(running_project: ProjectFolder) -> None:
+    """Version 1 of the client would ask AWS itself for them, whatever the endpoint variable says."""
+    done = running_project.run("exec", "test", "--", "aws", "sqs", "list-queues", "--output", "text")
+    assert "http://127.0.0.1:" in done.stdout
+
+
 def test_exec_lets_nothing_real_through(running_project: ProjectFolder) -> None:
     """Every AWS variable of the caller is replaced or gone; its HTTP proxy stays, but not for this machine."""
     seen = variables_of(running_project, "staging", REAL)

@@ -252,7 +252,7 @@ def test_up_gives_back_the_recorded_release_and_not_the_current_source() -> None
     bench = Bench(FakeDriver({"test": READY}), history=FakeHistory([(RELEASE, Outcome.SUCCEEDED)]))
     assert bench.up() == {"test": UpResult(environment="test", did=(f"redeployed {RELEASE.id}",))}
     assert bench.deployer.deployed == [("test", RELEASE.digest, RELEASE.id)]
-    assert bench.said("redeploying") == [f"{RELEASE.id}, which its emulator had lost"]
+    assert bench.said("redeploying") == [f"{RELEASE.id}, which its emulator does not have"]
 
 
 @pytest.mark.parametrize(
@@ -285,7 +285,7 @@ def test_up_restarts_what_hangs_and_says_why() -> None:
     bench = Bench(FakeDriver({"test": hanging}))
     assert bench.up() == {"test": UpResult(environment="test", did=("restarted (it does not answer)", "deployed"))}
     assert bench.driver.calls == ["stop test", "start test"]
-    assert bench.said("restarting") == ["it does not answer"]
+    assert bench.said("restarting") == ["because it does not answer"]
 
 
 def test_a_start_that_fails_leaves_the_neighbour_up() -> None:

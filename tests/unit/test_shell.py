@@ -20,6 +20,7 @@ from emulator.shell import (
     child_environ,
     export_lines,
     how_to_use,
+    pin_endpoint,
     profile_name,
     profiles_text,
     shell_of,
@@ -183,6 +184,21 @@ def test_http_proxy_stays_but_not_for_this_machine(caller: dict[str, str], expec
 def test_without_http_proxy_nothing_is_said_about_one() -> None:
     """No needless variables."""
     assert "NO_PROXY" not in child_environ({"PATH": "x"}, variables=OURS)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "expected"),
+    [
+        (["aws", "sqs", "list-queues"], ["aws", "--endpoint-url", "URL", "sqs", "list-queues"]),
+        (["/usr/bin/aws", "s3", "ls"], ["/usr/bin/aws", "--endpoint-url", "URL", "s3", "ls"]),
+        (["aws", "--endpoint-url=X", "s3", "ls"], ["aws", "--endpoint-url=X", "s3", "ls"]),
+        (["terraform", "aws"], ["terraform", "aws"]),
+    ],
+    ids=["name", "path", "given", "other"],
+)
+def test_the_aws_command_gets_its_endpoint_as_an_option(arguments: list[str], expected: list[str]) -> None:
+    """Version 1 of it ignores the variable for some services."""
+    assert pin_endpoint(arguments, "URL") == expected
 
 
 def test_profiles_have_all_that_a_tool_needs() -> None:

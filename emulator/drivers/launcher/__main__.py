@@ -54,8 +54,9 @@ async def _serve(listen_fd: int) -> None:
     config.graceful_timeout = 1.0
     config.loglevel = "WARNING"
     logging.getLogger("hypercorn.error").setLevel(logging.WARNING)
-    # A line for each of its hundred state files would bury what a person looks for in the log.
+    # A line for each of its hundred state files and a banner would bury what a person looks for in the log.
     logging.getLogger("persistence").setLevel(logging.WARNING)
+    logging.getLogger("ministack").addFilter(lambda record: "Local AWS Service Emulator" not in str(record.msg))
     await serve(loopback_guard.guard(app), config, shutdown_trigger=stopping.wait)
 
 
