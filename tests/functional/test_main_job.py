@@ -145,13 +145,14 @@ def test_a_killed_emulator_gets_its_recorded_release_back(project: ProjectFolder
     assert after["test"] == before["test"]
 
 
-def test_a_killed_proxy_comes_back_at_its_address(project: ProjectFolder) -> None:
-    """The proxy is part of what up keeps running."""
-    project.run("up", "test")
+def test_a_killed_proxy_comes_back(project: ProjectFolder) -> None:
+    """The proxy is part of what up keeps running; its port is one that no other test takes meanwhile."""
+    env = {"MULTISTACK_PROXY_PORT": str(free_ports(1)[0])}
+    project.run("up", "test", env=env)
     url = project.status()["test"]["url"]
     record = json.loads((project.folder / ".multistack/proxy/server.json").read_text())
     os.kill(record["process"]["pid"], signal.SIGKILL)
-    project.run("up", "test")
+    project.run("up", "test", env=env)
     assert project.status()["test"]["url"] == url
     assert http("GET", url + "health").status == 200
 
