@@ -10,6 +10,8 @@ from typing import TypeVar
 from emulator.errors import MultistackError, file_hint
 
 T = TypeVar("T")
+# Seconds after which a Ctrl-C is noticed at the latest.
+_SIGNAL_LATENCY = 0.2
 
 
 class Cancellation:
@@ -60,7 +62,10 @@ def run_parallel(
         try:
             futures: dict[str, Future[T]] = {name: pool.submit(work_on, name) for name in names}
             begin.set()
-            wait(futures.values())
+            pending = set(futures.values())
+            while pending:
+                # In steps: a signal that comes just before the main thread blocks would wake it only at the end.
+                pending = wait(pending, timeout=_SIGNAL_LATENCY).not_done
         except BaseException:
             is_abandoned = not begin.is_set()
             cancellation.cancel()
