@@ -1,11 +1,11 @@
-"""The gap that ``emulator.drivers.launcher.any_method`` fills."""
+"""The gap that ``emulator.drivers.launcher.gaps.any_method`` fills."""
 
 from __future__ import annotations
 
 import pytest
 from ministack.services import apigateway_v1
 
-from emulator.drivers.launcher import any_method
+from emulator.drivers.launcher.gaps import any_method
 
 _SPEC = {
     "info": {"title": "orders", "version": "1.0"},

@@ -1,4 +1,4 @@
-"""The gap that ``emulator.drivers.launcher.http_api_body`` fills."""
+"""The gap that ``emulator.drivers.launcher.gaps.http_api_body`` fills."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 from ministack.services import apigateway
 from ministack.services.cloudformation import provisioners
 
-from emulator.drivers.launcher import http_api_body
+from emulator.drivers.launcher.gaps import http_api_body
 
 _HANDLERS = provisioners._RESOURCE_HANDLERS["AWS::ApiGatewayV2::Api"]
 

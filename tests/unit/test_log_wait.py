@@ -1,4 +1,4 @@
-"""The gap that ``emulator.drivers.launcher.log_wait`` fills."""
+"""The gap that ``emulator.drivers.launcher.gaps.log_wait`` fills."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import queue
 import pytest
 from ministack.core import lambda_runtime
 
-from emulator.drivers.launcher.log_wait import MARK, _lines_to_mark
+from emulator.drivers.launcher.gaps.log_wait import MARK, _lines_to_mark
 
 
 def test_ministack_still_waits_for_log_lines() -> None:

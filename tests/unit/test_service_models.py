@@ -1,4 +1,4 @@
-"""The gap that ``emulator.drivers.launcher.service_models`` fills."""
+"""The gap that ``emulator.drivers.launcher.gaps.service_models`` fills."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import botocore.session
 import pytest
 from ministack.core import responses
 
-from emulator.drivers.launcher import service_models
+from emulator.drivers.launcher.gaps import service_models
 
 SESSION = botocore.session.get_session()
 
@@ -33,7 +33,7 @@ def test_an_unknown_service_has_none() -> None:
 def test_ministack_still_imports_botocore_for_a_content_type(apply: str, expected: str) -> None:
     """When the first fails, MiniStack no longer does: delete service_models.py and this file."""
     code = (
-        "import sys; from ministack.core import responses; from emulator.drivers.launcher import service_models;"
+        "import sys; from ministack.core import responses; from emulator.drivers.launcher.gaps import service_models;"
         f"{apply}"
         "print(responses.expected_error_content_type('states', 'application/json'), 'botocore' in sys.modules)"
     )

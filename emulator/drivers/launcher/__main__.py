@@ -39,12 +39,9 @@ async def _serve(listen_fd: int) -> None:
     from hypercorn.config import Config
     from ministack.app import app
 
-    from emulator.drivers.launcher import any_method, http_api_body, log_wait, loopback_guard, service_models
+    from emulator.drivers.launcher import gaps, loopback_guard
 
-    any_method.apply()
-    http_api_body.apply()
-    service_models.apply()
-    log_wait.apply()
+    gaps.apply()
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
