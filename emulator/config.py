@@ -190,6 +190,8 @@ def _build(table: ProjectTable, origin: _Origin, cwd: Path) -> Project:
             port=None if own.port == "auto" else own.port,
             config=dict(own.config),
             protected=own.protected,
+            enforce_iam=own.enforce_iam,
+            lambda_concurrency=None if own.lambda_concurrency == "auto" else own.lambda_concurrency,
         )
         for name, own in table.environments.items()
     )

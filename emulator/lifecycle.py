@@ -50,13 +50,16 @@ def _decide_one(environment: Environment, instance: Instance) -> Action:
         return Action(environment=environment, step=Step.START, cause=instance.reason)
     if instance.status is Status.UNHEALTHY:
         return Action(environment=environment, step=Step.RESTART, cause=instance.reason)
-    if instance.endpoint is not None and (cause := _difference(environment, instance.endpoint)):
+    if cause := _difference(environment, instance):
         return Action(environment=environment, step=Step.RESTART, cause=cause)
     step = Step.KEEP if instance.status is Status.READY else Step.AWAIT
     return Action(environment=environment, step=step, cause=instance.reason)
 
 
-def _difference(environment: Environment, endpoint: Endpoint) -> str:
+def _difference(environment: Environment, instance: Instance) -> str:
+    endpoint = instance.endpoint
+    if endpoint is None:
+        return ""
     if environment.account_id != endpoint.account_id:
         return f"account id changed from {endpoint.account_id} to {environment.account_id}"
     if environment.region != endpoint.region:
@@ -64,6 +67,9 @@ def _difference(environment: Environment, endpoint: Endpoint) -> str:
     port = endpoint.url.rpartition(":")[2]
     if environment.port is not None and str(environment.port) != port:
         return f"port changed from {port} to {environment.port}"
+    for name, wanted in environment.limits.items():
+        if instance.limits.get(name, wanted) != wanted:
+            return f"{name} changed from {instance.limits[name]} to {wanted}"
     return ""
 
 

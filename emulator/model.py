@@ -36,6 +36,9 @@ class Environment:
         account_id: 12 digits.
         config: Template parameter name to value; all the differences between environments.
         protected: Destructive commands need ``--yes``.
+        enforce_iam: Calls need the permissions that AWS would ask for.
+        lambda_concurrency: How many function calls may run at once, the account's pool; None for what the machine's
+            memory carries, 1,000 at most.
     """
 
     name: str
@@ -45,6 +48,16 @@ class Environment:
     port: int | None = None
     config: Mapping[str, str] = field(default_factory=dict)
     protected: bool = False
+    enforce_iam: bool = False
+    lambda_concurrency: int | None = None
+
+    @property
+    def limits(self) -> Mapping[str, str]:
+        """What the emulated account enforces, as its emulator must be told at its start: name to value."""
+        return {
+            "IAM enforcement": "on" if self.enforce_iam else "off",
+            "Lambda concurrency": str(self.lambda_concurrency or "auto"),
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +142,7 @@ class Instance:
     Attributes:
         endpoint: None when stopped.
         process: The emulator's process, for drivers that have one.
+        limits: What it was started with, see :attr:`Environment.limits`; empty when stopped.
         reason: Why it is not ready, e.g. ``emulator (pid 4711) is gone``.
     """
 
@@ -136,6 +150,7 @@ class Instance:
     status: Status
     endpoint: Endpoint | None = None
     process: ProcessId | None = None
+    limits: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
 
 

@@ -110,11 +110,11 @@ def _typed(key: Key, value: object) -> object:
     """Read text as the type its setting has; text that cannot be read is left for the schema to refuse."""
     if not isinstance(value, str) or len(key) == 4:
         return value
-    if key[-1] in {"port", "max_body"} and re.fullmatch(r"[0-9]{1,18}", value):
+    if key[-1] in {"port", "max_body", "lambda_concurrency"} and re.fullmatch(r"[0-9]{1,18}", value):
         return int(value)
     if key[-1] == "timeout" and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
         return float(value)
-    if key[-1] == "protected":
+    if key[-1] in {"protected", "enforce_iam"}:
         return {"true": True, "1": True, "false": False, "0": False}.get(value.lower(), value)
     return value
 

@@ -150,6 +150,20 @@ SETTINGS: tuple[Setting, ...] = (
         description="Whether destructive commands need --yes.",
     ),
     Setting(
+        key="environments.<name>.enforce_iam",
+        variable="MULTISTACK_ENVIRONMENT_<NAME>_ENFORCE_IAM",
+        default="false",
+        allowed="true or false",
+        description="Whether functions and callers need the permissions that AWS would ask for.",
+    ),
+    Setting(
+        key="environments.<name>.lambda_concurrency",
+        variable="MULTISTACK_ENVIRONMENT_<NAME>_LAMBDA_CONCURRENCY",
+        default="auto",
+        allowed='a number of calls from 1 to 1000 or "auto"',
+        description="How many function calls may run at once in the account; auto is what memory carries, up to 1000.",
+    ),
+    Setting(
         key="environments.<name>.config.<Parameter>",
         variable="MULTISTACK_CONFIG_<NAME>_<KEY>",
         default="the template's default",
@@ -202,6 +216,8 @@ class EnvironmentTable(_Table):
     region: _Region | None = None
     port: _Port = "auto"
     protected: bool = False
+    enforce_iam: bool = False
+    lambda_concurrency: Annotated[int, Field(ge=1, le=1000)] | Literal["auto"] = "auto"
     config: dict[_Parameter, _ConfigValue] = Field(default_factory=dict)
 
 

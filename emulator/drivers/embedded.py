@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 from collections.abc import Mapping
 from pathlib import Path
@@ -60,7 +61,12 @@ class EmbeddedDriver:
             status = unready
             reason = f"emulator (pid {record.process.pid}) does not answer"
         return Instance(
-            environment=environment.name, status=status, endpoint=endpoint, process=record.process, reason=reason
+            environment=environment.name,
+            status=status,
+            endpoint=endpoint,
+            process=record.process,
+            limits={name: record.settings[name] for name in environment.limits if name in record.settings},
+            reason=reason,
         )
 
     def start(self, environment: Environment) -> Endpoint:
@@ -84,11 +90,7 @@ class EmbeddedDriver:
                 _MODULE,
                 folder=folder,
                 listener=listener,
-                arguments=[
-                    f"--port={port}",
-                    f"--account-id={environment.account_id}",
-                    f"--region={environment.region}",
-                ],
+                arguments=[f"--port={port}", f"--settings={json.dumps(_settings(environment))}"],
                 environ=self._environ(environment, folder=folder, port=port),
             )
         return Endpoint(
@@ -134,7 +136,10 @@ class EmbeddedDriver:
 
     def _environ(self, environment: Environment, *, folder: Path, port: int) -> Mapping[str, str]:
         """All that the emulator, and so the functions in it, see of this machine."""
+        concurrency = environment.lambda_concurrency
         return {
+            **({} if concurrency is None else {"LAMBDA_ACCOUNT_CONCURRENCY": str(concurrency)}),
+            "AUTH": "true" if environment.enforce_iam else "false",
             "PATH": self._path,
             "HOME": str(folder / _HOME),
             "TMPDIR": str(folder / _TEMPORARY),
@@ -163,6 +168,11 @@ def _remove_rest(folder: Path) -> None:
     """Remove what is of no use to the next emulator: Lambda workers unpack their code there, killed ones leave it."""
     for name in (_TEMPORARY, _ERASED):
         shutil.rmtree(folder / name, ignore_errors=True)
+
+
+def _settings(environment: Environment) -> Mapping[str, str]:
+    """What its emulator says of itself as long as it runs."""
+    return {"account_id": environment.account_id, "region": environment.region, **environment.limits}
 
 
 def _leftover(folder: Path) -> Environment:

@@ -51,6 +51,8 @@ driver = "embedded"
 region = "us-west-2"
 port = "auto"
 protected = true
+enforce_iam = true
+lambda_concurrency = 5
 """
 
 Load = Callable[..., Project]
@@ -89,6 +91,8 @@ def test_every_key_of_the_file_reaches_the_project(load: Load, tmp_path: Path) -
     assert (project.proxy.port, project.proxy.timeout, project.proxy.max_body) == (9000, 2.5, 1024)
     assert (test.account_id, test.region, test.port, test.protected) == ("111111111111", "eu-west-1", 4601, False)
     assert (prod.region, prod.port, prod.protected, prod.driver) == ("us-west-2", None, True, DriverName.EMBEDDED)
+    assert (test.enforce_iam, test.lambda_concurrency) == (False, None)
+    assert (prod.enforce_iam, prod.lambda_concurrency) == (True, 5)
 
 
 def test_config_values_become_the_strings_cloudformation_takes(load: Load) -> None:
@@ -219,12 +223,15 @@ class TestPrecedence:
             "MULTISTACK_ENVIRONMENT_TEST_PORT": "4700",
             "MULTISTACK_ENVIRONMENT_TEST_ACCOUNT_ID": "222222222222",
             "MULTISTACK_ENVIRONMENT_PROD_PROTECTED": "false",
+            "MULTISTACK_ENVIRONMENT_PROD_ENFORCE_IAM": "false",
+            "MULTISTACK_ENVIRONMENT_PROD_LAMBDA_CONCURRENCY": "7",
         }
         project = load(FULL, environ)
         test, prod = project.environments
         assert (project.service, project.api) == ("billing", "Other")
         assert (project.proxy.port, project.proxy.timeout, project.proxy.max_body) == (None, 1.5, 7)
         assert (test.port, test.account_id, prod.protected) == (4700, "222222222222", False)
+        assert (prod.enforce_iam, prod.lambda_concurrency) == (False, 7)
 
     def test_flag_beats_variable(self, load: Load) -> None:
         """What is typed last counts most."""
@@ -393,6 +400,7 @@ WRONG_ENVIRONMENT = {
     ),
     "unknown key": ("acount_id = 1", "unknown key environments.test.acount_id, did you mean account_id?"),
     "protected as text": ('protected = "yes"', 'environments.test.protected must be true or false, not "yes"'),
+    "concurrency": ("lambda_concurrency = 0", "environments.test.lambda_concurrency must be a number of calls"),
     "region": ('region = "eu-west"', "environments.test.region must be"),
     "driver": ('driver = "localstack"', 'environments.test.driver must be "embedded", not "localstack"'),
     "port": ("port = 70000", "environments.test.port must be"),

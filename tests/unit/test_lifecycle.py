@@ -72,6 +72,13 @@ STORED = Artifact(digest=RELEASE.digest, template={}, code=())
             "region changed from eu-west-1 to us-east-1",
             id="another region",
         ),
+        pytest.param(
+            replace(TEST, enforce_iam=True),
+            replace(READY, limits=TEST.limits),
+            Step.RESTART,
+            "IAM enforcement changed from off to on",
+            id="other limits",
+        ),
         pytest.param(replace(TEST, port=4601), READY, Step.RESTART, "port changed from 4600 to 4601", id="other port"),
         pytest.param(replace(TEST, port=4600), READY, Step.KEEP, "", id="fixed at the port it has"),
         pytest.param(

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import json
 import logging
 import signal
 from pathlib import Path
@@ -22,15 +23,10 @@ def main() -> None:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--listen-fd", type=int, required=True)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--account-id", required=True)
-    parser.add_argument("--region", required=True)
+    parser.add_argument("--settings", type=json.loads, required=True)
     arguments = parser.parse_args()
     # Before the slow imports: whoever looks must be able to tell which process holds the folder.
-    process.write_record(
-        arguments.folder,
-        port=arguments.port,
-        settings={"account_id": arguments.account_id, "region": arguments.region},
-    )
+    process.write_record(arguments.folder, port=arguments.port, settings=arguments.settings)
     asyncio.run(_serve(arguments.listen_fd))
 
 
