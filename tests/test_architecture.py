@@ -26,6 +26,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "apis",
         "artifact",
         "cfn_yaml",
+        "checkpoint",
         "config",
         "dependencies",
         "endpoint",

@@ -6,11 +6,14 @@ import contextlib
 import json
 import shutil
 from collections.abc import Mapping
+from datetime import UTC, datetime
+from importlib import metadata
 from pathlib import Path
 
-from emulator import ports, process
+from emulator import checkpoint, ports, process
+from emulator.drivers import control, saved_state
 from emulator.endpoint import health
-from emulator.errors import NotReady
+from emulator.errors import MultistackError, NotReady, file_hint
 from emulator.model import DriverName, Endpoint, Environment, Instance, Project, Status
 from emulator.state import make_state_folder
 
@@ -19,11 +22,15 @@ _MODULE = "emulator.drivers.launcher"
 _PORTS = range(4600, 5000)
 # Seconds in which a process that doesn't answer yet counts as starting.
 _STARTING = 20.0
-_STATE = "state"
+_STATE = saved_state.STATE
 _TEMPORARY = "tmp"
 # Of the emulator, and so of its functions: empty at each start, and away from the saved state.
 _HOME = f"{_TEMPORARY}/home"
 _ERASED = "erased"
+# A state that ``load`` completed, before it took the place of the other one.
+_LOADED = "loaded"
+# Seconds for a copy of all state: of one with gigabytes of objects too.
+_SAVING = 120.0
 
 
 class EmbeddedDriver:
@@ -37,6 +44,11 @@ class EmbeddedDriver:
     def __init__(self, project: Project, *, path: str) -> None:
         self._project = project
         self._path = path
+
+    @property
+    def version(self) -> str:
+        """See :class:`emulator.drivers.base.Driver`."""
+        return f"ministack {metadata.version('ministack')}"
 
     def observe(self, environment: Environment) -> Instance:
         """See :class:`emulator.drivers.base.Driver`."""
@@ -75,6 +87,7 @@ class EmbeddedDriver:
         process.sweep(folder)
         if not process.is_running(folder):
             _remove_rest(folder)
+            _finish_load(folder)
         try:
             make_state_folder(self._project.state)
             (folder / _HOME).mkdir(parents=True, exist_ok=True)
@@ -110,11 +123,70 @@ class EmbeddedDriver:
     def erase(self, environment: Environment) -> None:
         """See :class:`emulator.drivers.base.Driver`."""
         folder = self._folder(environment)
-        shutil.rmtree(folder / _ERASED, ignore_errors=True)
-        # In one step, so that a command killed meanwhile leaves no half of a state behind.
-        with contextlib.suppress(FileNotFoundError):
-            (folder / _STATE).rename(folder / _ERASED)
-        shutil.rmtree(folder / _ERASED, ignore_errors=True)
+        _finish_load(folder)
+        _erase(folder)
+
+    def save(self, environment: Environment, folder: Path) -> None:
+        """See :class:`emulator.drivers.base.Driver`."""
+        own = self._folder(environment)
+        if process.is_running(own):
+            endpoint = self.observe(environment).endpoint
+            if endpoint is None:
+                raise NotReady(f"environment {environment.name}: its emulator does not say where it listens")
+            control.ask(endpoint, own, "snapshot", {"folder": str(folder.absolute())}, timeout=_SAVING)
+            return
+        _finish_load(own)
+        found = saved_state.newest(own / _STATE)
+        if found.payload is None:
+            reason = "; ".join(found.broken) or "it never ran"
+            raise MultistackError(
+                f"environment {environment.name} has no state to save: {reason}",
+                hint=f"multistack up {environment.name}",
+            )
+        header = found.header or checkpoint.Header(
+            emulator=self.version,
+            at=datetime.now(UTC),
+            account_id=environment.account_id,
+            region=environment.region,
+        )
+        payload = found.payload
+        saved_state.write_copy(folder, lambda aside: saved_state.fill_copy(aside, own / _STATE, header, payload))
+
+    def load(self, environment: Environment, folder: Path) -> None:
+        """See :class:`emulator.drivers.base.Driver`."""
+        own = self._folder(environment)
+        if process.is_running(own):
+            raise NotReady(
+                f"environment {environment.name} is running: its state can't be replaced",
+                hint=f"multistack down {environment.name}",
+            )
+        self._check(environment, folder)
+        _finish_load(own)
+        part = own / f"{_LOADED}.part"
+        shutil.rmtree(part, ignore_errors=True)
+        try:
+            make_state_folder(self._project.state)
+            own.mkdir(parents=True, exist_ok=True)
+            saved_state.as_state(folder, part)
+            part.rename(own / _LOADED)  # from here on it will be the state, whoever is killed
+            _finish_load(own)
+        except OSError as error:
+            shutil.rmtree(part, ignore_errors=True)
+            raise NotReady(
+                f"environment {environment.name}: can't write {own}: {error.strerror or error}", hint=file_hint(error)
+            ) from error
+
+    def _check(self, environment: Environment, folder: Path) -> None:
+        header, _ = saved_state.read_copy(folder)
+        for what, saved, own in (
+            ("emulator", header.emulator.split()[0], self.version.split()[0]),
+            ("account", header.account_id, environment.account_id),
+            ("region", header.region, environment.region),
+        ):
+            if saved != own:
+                raise MultistackError(
+                    f"environment {environment.name} can't take the state in {folder}: its {what} is {saved}, not {own}"
+                )
 
     def logs(self, environment: Environment, *, tail: int) -> list[str]:
         """See :class:`emulator.drivers.base.Driver`."""
@@ -173,6 +245,22 @@ def _remove_rest(folder: Path) -> None:
 def _settings(environment: Environment) -> Mapping[str, str]:
     """What its emulator says of itself as long as it runs."""
     return {"account_id": environment.account_id, "region": environment.region, **environment.limits}
+
+
+def _erase(folder: Path) -> None:
+    """In one step, so that a command killed meanwhile leaves no half of a state behind."""
+    shutil.rmtree(folder / _ERASED, ignore_errors=True)
+    with contextlib.suppress(FileNotFoundError):
+        (folder / _STATE).rename(folder / _ERASED)
+    shutil.rmtree(folder / _ERASED, ignore_errors=True)
+
+
+def _finish_load(folder: Path) -> None:
+    """Let a loaded state take the place of the other one, also when the command that loaded it was killed."""
+    if (folder / _LOADED).exists():
+        _erase(folder)
+        (folder / _LOADED).rename(folder / _STATE)
+    shutil.rmtree(folder / f"{_LOADED}.part", ignore_errors=True)
 
 
 def _leftover(folder: Path) -> Environment:

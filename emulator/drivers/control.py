@@ -1,0 +1,75 @@
+"""
+What a command asks of a running emulator of ours, and the token without which it does nothing.
+
+The token lies in the environment's folder, readable by its owner only: who can read it could as well change the state
+by hand. The emulator makes a new one at each start.
+"""
+
+from __future__ import annotations
+
+import http.client
+import json
+import os
+import secrets
+from collections.abc import Mapping
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from emulator.errors import MultistackError, NotReady
+from emulator.model import Endpoint
+
+PREFIX = "/_multistack/"
+HEADER = "X-Multistack-Token"
+TOKEN_FILE = "token"  # noqa: S105 (the name of the file)
+_OK = 200
+
+
+def new_token(folder: Path) -> str:
+    """
+    Write a new token into *folder*.
+
+    Raises:
+        OSError: It can't be written.
+    """
+    path = folder / TOKEN_FILE
+    aside = folder / f".{TOKEN_FILE}"
+    aside.unlink(missing_ok=True)
+    token = secrets.token_urlsafe(32)
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(token)
+    aside.replace(path)
+    return token
+
+
+def ask(endpoint: Endpoint, folder: Path, action: str, content: Mapping[str, str], *, timeout: float) -> None:
+    """
+    Let the emulator at *endpoint*, whose folder is *folder*, do *action*, and wait until it is done.
+
+    Raises:
+        NotReady: It doesn't answer, or its token can't be read.
+        MultistackError: It says why it can't.
+    """
+    where = f"environment {endpoint.environment}"
+    parts = urlsplit(endpoint.url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
+    try:
+        headers = {HEADER: (folder / TOKEN_FILE).read_text(), "Content-Type": "application/json"}
+        connection.request("POST", f"{PREFIX}{action}", body=json.dumps(content), headers=headers)
+        response = connection.getresponse()
+        body = response.read()
+    except (OSError, http.client.HTTPException) as error:
+        reason = getattr(error, "strerror", None) or error
+        raise NotReady(
+            f"{where}: its emulator can't be asked to {action}: {reason}", hint=f"multistack up {endpoint.environment}"
+        ) from error
+    finally:
+        connection.close()
+    if response.status != _OK:
+        raise MultistackError(f"{where}: {_message(body)}")
+
+
+def _message(body: bytes) -> str:
+    try:
+        return str(json.loads(body)["message"])
+    except (ValueError, KeyError, TypeError):
+        return "its emulator refused without a reason"

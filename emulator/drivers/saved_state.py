@@ -1,0 +1,146 @@
+"""
+The files that hold the state of an embedded environment, and copies of them.
+
+In ``state``: ``checkpoints/<number>.checkpoint``, the newest two kept, and beside them what MiniStack keeps as files
+(objects, code of functions, keys). A copy is a folder of ``checkpoint`` and ``files/``; see
+:class:`emulator.drivers.base.Driver`.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import json
+import os
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulator import checkpoint
+from emulator.errors import MultistackError, file_hint
+
+STATE = "state"
+FOLDER = "checkpoints"
+SUFFIX = ".checkpoint"
+KEPT = 2
+_CHECKPOINT = "checkpoint"
+_FILES = "files"
+_OLD_MARK = "__ministack_format__"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Found:
+    """
+    The newest state that can be read.
+
+    Attributes:
+        header: None for state of the multistack before checkpoints.
+        payload: See :class:`emulator.drivers.base.Driver`; None when no state can be read.
+        broken: What stands in the way of newer state, a line for each file.
+    """
+
+    header: checkpoint.Header | None = None
+    payload: bytes | None = None
+    broken: tuple[str, ...] = ()
+
+
+def numbered(state: Path) -> list[tuple[int, Path]]:
+    """The checkpoints in *state*, newest first."""
+    found = [(path.stem, path) for path in (state / FOLDER).glob(f"*{SUFFIX}")]
+    return sorted(((int(stem), path) for stem, path in found if stem.isdecimal()), reverse=True)
+
+
+def newest(state: Path) -> Found:
+    """
+    The newest good checkpoint of *state*, or what the multistack before checkpoints left there.
+
+    Raises:
+        NewerCheckpoint: A later multistack wrote one: nothing older may take its place.
+    """
+    broken: list[str] = []
+    for _, path in numbered(state):
+        try:
+            header, payload = checkpoint.read(path)
+        except checkpoint.BrokenCheckpoint as error:
+            broken.append(error.message)
+        else:
+            return Found(header=header, payload=payload, broken=tuple(broken))
+    return Found(payload=None if broken else _before_checkpoints(state), broken=tuple(broken))
+
+
+def _before_checkpoints(state: Path) -> bytes | None:
+    """MiniStack's own files, one for each service, as one payload."""
+    services: dict[str, bytes] = {}
+    for path in sorted(state.glob("*.json")):
+        content = path.read_bytes()
+        with contextlib.suppress(ValueError):  # MiniStack, too, goes on without one that was cut
+            if _OLD_MARK in json.loads(content):
+                services[path.stem] = content
+    return join(services) if services else None
+
+
+def join(services: dict[str, bytes]) -> bytes:
+    """A payload of the states of services, which are JSON already."""
+    return b"{" + b",\n".join(json.dumps(name).encode() + b":" + state for name, state in services.items()) + b"}"
+
+
+def write_copy(folder: Path, fill: Callable[[Path], None]) -> None:
+    """
+    Let *fill* fill a new folder, which then becomes *folder* in one step.
+
+    Raises:
+        MultistackError: It exists, or can't be written; nothing stays behind.
+    """
+    aside = folder.with_name(f".{folder.name}.part")
+    shutil.rmtree(aside, ignore_errors=True)
+    try:
+        if folder.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(folder))
+        folder.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        aside.mkdir(mode=0o700)
+        fill(aside)
+        aside.rename(folder)
+    except OSError as error:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise MultistackError(f"can't write {folder}: {error.strerror or error}", hint=file_hint(error)) from error
+    except BaseException:
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+
+
+def fill_copy(aside: Path, state: Path, header: checkpoint.Header, payload: bytes) -> None:
+    """What a copy consists of."""
+    checkpoint.write(aside / _CHECKPOINT, header, payload)
+    copy_files(state, aside / _FILES)
+
+
+def copy_files(state: Path, target: Path) -> None:
+    """What MiniStack keeps in *state* beside its checkpoints; a file that vanishes meanwhile is left out."""
+    target.mkdir(mode=0o700)
+    for path in sorted(state.glob("*")):
+        if path.is_dir() and path.name != FOLDER:
+            shutil.copytree(path, target / path.name, copy_function=_copy_file, symlinks=True)
+        elif path.is_file() and path.suffix not in (".json", ".tmp"):
+            _copy_file(path, target / path.name)
+
+
+def _copy_file(source: str | Path, target: str | Path) -> None:
+    with contextlib.suppress(FileNotFoundError):
+        shutil.copyfile(source, target, follow_symlinks=False)
+
+
+def read_copy(folder: Path) -> tuple[checkpoint.Header, bytes]:
+    """The checkpoint of a copy; raises as :func:`emulator.checkpoint.read`."""
+    return checkpoint.read(folder / _CHECKPOINT)
+
+
+def as_state(folder: Path, state: Path) -> None:
+    """Make the new folder *state* from the copy *folder*; raises OSError."""
+    files = folder / _FILES
+    if files.is_dir():
+        shutil.copytree(files, state)
+    else:
+        state.mkdir()
+    (state / FOLDER).mkdir()
+    shutil.copyfile(folder / _CHECKPOINT, state / FOLDER / f"1{SUFFIX}")
