@@ -21,7 +21,7 @@ from emulator.model import Api, Deployment, Outcome, ProcessId, Release
 from emulator.process import is_alive, start_time
 from emulator.state import make_state_folder
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _SCHEMA = """
 CREATE TABLE deployments (
     id INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -33,7 +33,8 @@ CREATE TABLE deployments (
     promoted_from TEXT,
     at TEXT NOT NULL,
     pid INTEGER NOT NULL,
-    process_started REAL NOT NULL
+    process_started REAL NOT NULL,
+    source TEXT
 );
 CREATE INDEX deployments_environment ON deployments (environment, id);
 CREATE TABLE outcomes (
@@ -45,6 +46,8 @@ CREATE TABLE outcomes (
     skipped TEXT NOT NULL
 );
 """
+# What brings a ledger from the format before to each format. Columns are added at the end, so both ways make the same.
+_MIGRATIONS = {2: "ALTER TABLE deployments ADD COLUMN source TEXT;"}
 _FREEZE = """
 CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}
 BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END;
@@ -70,13 +73,20 @@ class History:
     def __init__(self, path: Path) -> None:
         self._path = path
 
-    def begin(self, environment: str, release: Release, *, promoted_from: str | None = None) -> int:
-        """Record that a deployment starts; returns its id."""
+    def begin(
+        self, environment: str, release: Release, *, promoted_from: str | None = None, source: str | None = None
+    ) -> int:
+        """
+        Record that a deployment starts; returns its id.
+
+        Args:
+            source: Where the release comes from when not from the artifact store, e.g. ``snapshot before``.
+        """
         pid = os.getpid()
         with self._connected() as connection:
             cursor = connection.execute(
                 "INSERT INTO deployments (environment, release, digest, config_hash, config, promoted_from, at, pid,"
-                " process_started) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+                " process_started, source) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
                 (
                     environment,
                     release.id,
@@ -87,6 +97,7 @@ class History:
                     _now(),
                     pid,
                     start_time(pid),
+                    source,
                 ),
             )
             return int(cursor.lastrowid or 0)
@@ -164,17 +175,23 @@ class History:
                 hint="use the multistack that wrote it",
             )
         connection.execute("PRAGMA journal_mode = WAL")
-        freeze = "".join(
-            _FREEZE.format(table=table, verb=verb)
-            for table in ("deployments", "outcomes")
-            for verb in ("UPDATE", "DELETE")
-        )
         try:
-            connection.executescript(f"BEGIN IMMEDIATE;{_SCHEMA}{freeze}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+            connection.executescript(
+                f"BEGIN IMMEDIATE;{_changes_from(version)}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
+            )
         except sqlite3.OperationalError:
             connection.rollback()
             if _version(connection) != SCHEMA_VERSION:  # else another thread or process made it first
                 raise
+
+
+def _changes_from(version: int) -> str:
+    """The statements that make a ledger of today's format out of an empty file, or of one of an older format."""
+    if version:
+        return "".join(_MIGRATIONS[number] for number in range(version + 1, SCHEMA_VERSION + 1))
+    return _SCHEMA + "".join(
+        _FREEZE.format(table=table, verb=verb) for table in ("deployments", "outcomes") for verb in ("UPDATE", "DELETE")
+    )
 
 
 def _version(connection: sqlite3.Connection) -> int:
@@ -199,6 +216,7 @@ def _deployment(row: sqlite3.Row) -> Deployment:
         at=datetime.fromisoformat(row["at"]),
         outcome=Outcome(row["outcome"]) if row["outcome"] else None,
         promoted_from=row["promoted_from"],
+        source=row["source"],
         apis=tuple(Api(**api) for api in json.loads(row["apis"] or "[]")),
         skipped=tuple(json.loads(row["skipped"] or "[]")),
     )

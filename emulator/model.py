@@ -234,6 +234,7 @@ class Deployment:
     Attributes:
         outcome: None while it runs, or when its process was killed.
         promoted_from: The environment whose verified digest this is, if it was promoted.
+        source: Where the release came from when not from the artifact store, e.g. ``snapshot before``.
         skipped: Resources left out on request, as ``LogicalId (Type)``.
     """
 
@@ -243,6 +244,7 @@ class Deployment:
     at: datetime
     outcome: Outcome | None = None
     promoted_from: str | None = None
+    source: str | None = None
     apis: Sequence[Api] = ()
     skipped: Sequence[str] = ()
 

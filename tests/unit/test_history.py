@@ -95,6 +95,44 @@ def test_a_deployment_whose_process_is_gone_was_interrupted(history: History, pa
     assert history.deployments("test")[0].outcome is None
 
 
+def test_the_source_of_a_release_is_on_record(history: History) -> None:
+    """A release that came back with a snapshot says so."""
+    history.end(history.begin("test", RELEASE, source="snapshot before"), Outcome.SUCCEEDED)
+    history.begin("test", OTHER)
+    assert [deployment.source for deployment in history.deployments("test")] == ["snapshot before", None]
+
+
+# As multistack wrote it before releases could come from a snapshot.
+FORMAT_1 = """
+CREATE TABLE deployments (
+    id INTEGER PRIMARY KEY AUTOINCREMENT, environment TEXT NOT NULL, release TEXT NOT NULL, digest TEXT NOT NULL,
+    config_hash TEXT NOT NULL, config TEXT NOT NULL, promoted_from TEXT, at TEXT NOT NULL, pid INTEGER NOT NULL,
+    process_started REAL NOT NULL
+);
+CREATE TABLE outcomes (
+    deployment INTEGER PRIMARY KEY REFERENCES deployments (id), outcome TEXT NOT NULL, at TEXT NOT NULL,
+    detail TEXT NOT NULL, apis TEXT NOT NULL, skipped TEXT NOT NULL
+);
+CREATE TRIGGER deployments_no_UPDATE BEFORE UPDATE ON deployments
+BEGIN SELECT RAISE(ABORT, 'deployments is append-only'); END;
+INSERT INTO deployments VALUES (1, 'test', 'r1', 'd1', 'c1', '{"Size": "s"}', NULL, '2026-01-01T00:00:00+00:00', 1, 1);
+INSERT INTO outcomes VALUES (1, 'succeeded', '2026-01-01T00:00:01+00:00', '', '[]', '[]');
+PRAGMA user_version = 1;
+"""
+
+
+def test_a_ledger_of_format_1_is_brought_forward(history: History, path: Path) -> None:
+    """Its deployments are all there; threads that meet it at once bring it forward once."""
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(FORMAT_1)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: History(path).current("test"), range(16)))
+    assert all(one is not None and one.release == RELEASE and one.source is None for one in found)
+    history.end(history.begin("test", OTHER, source="snapshot s"), Outcome.SUCCEEDED)
+    assert [deployment.release for deployment in history.deployments("test")] == [RELEASE, OTHER]
+
+
 def test_a_newer_ledger_is_refused(history: History, path: Path) -> None:
     """An older multistack neither reads nor changes it."""
     history.begin("test", RELEASE)
