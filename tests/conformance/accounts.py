@@ -1,0 +1,96 @@
+"""Where the accounts of a run come from: emulators started for it, or one that somebody else runs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+from emulator.drivers.embedded import EmbeddedDriver
+from emulator.endpoint import wait_until_healthy
+from emulator.model import DriverName, Endpoint, Environment, Project
+
+ACCOUNT_ID = "121212121212"
+REGION = "eu-west-1"
+# So small that a handful of calls at once fills it.
+CONCURRENCY = 4
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What an account must enforce."""
+
+    iam: bool = False
+    concurrency: int | None = None
+
+
+@contextlib.contextmanager
+def embedded(folder: Path, wanted: Wanted) -> Iterator[Endpoint]:
+    """An environment of the embedded driver."""
+    environment = Environment(
+        name="conformance",
+        driver=DriverName.EMBEDDED,
+        account_id=ACCOUNT_ID,
+        region=REGION,
+        enforce_iam=wanted.iam,
+        lambda_concurrency=wanted.concurrency,
+    )
+    project = Project(
+        file=folder / "multistack.toml", service="s", template=folder / "template.yaml", environments=(environment,)
+    )
+    driver = EmbeddedDriver(project, path=os.environ["PATH"])
+    endpoint = driver.start(environment)
+    try:
+        wait_until_healthy(endpoint, timeout=60)
+        yield endpoint
+    finally:
+        driver.stop(environment)
+
+
+@contextlib.contextmanager
+def plain_ministack(folder: Path, wanted: Wanted) -> Iterator[Endpoint]:
+    """MiniStack as it comes, without anything of ours."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = taken.getsockname()[1]
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "TMPDIR": str(folder),
+        "GATEWAY_PORT": str(port),
+        "BIND_HOST": "127.0.0.1",
+        "MINISTACK_HOST": "127.0.0.1",
+        "MINISTACK_ACCOUNT_ID": ACCOUNT_ID,
+        "MINISTACK_REGION": REGION,
+        "IOT_MTLS_ENABLED": "0",
+        "SFTP_ENABLED": "0",
+        "AWS_EC2_METADATA_DISABLED": "true",
+        "AUTH": "true" if wanted.iam else "false",
+        **({} if wanted.concurrency is None else {"LAMBDA_ACCOUNT_CONCURRENCY": str(wanted.concurrency)}),
+    }
+    with (folder / "ministack.log").open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "ministack.app"], env=environ, stdout=log, stderr=log, cwd=folder
+        )
+    endpoint = Endpoint(environment="ministack", url=f"http://127.0.0.1:{port}", account_id=ACCOUNT_ID, region=REGION)
+    try:
+        wait_until_healthy(endpoint, timeout=60)
+        yield endpoint
+    finally:
+        process.terminate()
+        process.wait(timeout=30)
+
+
+STARTED = {"embedded": embedded, "ministack": plain_ministack}
+
+
+def emulator_version(driver: str) -> str:
+    """What a recorded run says it was made with."""
+    ministack = f"MiniStack {version('ministack')}"
+    return {"embedded": f"{ministack} with multistack's additions", "ministack": ministack}.get(driver, driver)
