@@ -8,7 +8,7 @@ MULTISTACK = $(BIN)/multistack --file sample_service/multistack.toml
 ENVIRONMENTS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup envs-up envs-down envs-status envs-logs envs-reset test check bench format
+.PHONY: help setup envs-up envs-down envs-status envs-logs envs-reset test check bench conformance format
 
 help: ## Print these targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | \
@@ -48,6 +48,9 @@ check: $(READY) ## Check format, lint and types.
 
 bench: $(READY) ## Measure, and write docs/benchmarks.md.
 	$(BIN)/python -m tests.benchmarks
+
+conformance: $(READY) ## Hold every driver against AWS's rules; record it for `multistack capabilities`.
+	$(BIN)/python -m pytest tests/conformance --numprocesses 2 --dist worksteal --record
 
 format: $(READY) ## Format the code and mend what ruff can mend.
 	$(BIN)/ruff format .

@@ -45,9 +45,7 @@ class Case:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """
-    A case's outcome; *reason* says why it is unsupported or was not run.
-    """
+    """A case's outcome; *reason* says why it is unsupported or was not run."""
 
     outcome: Outcome
     reason: str = ""
@@ -69,9 +67,10 @@ class Run:
     at: str
     results: Mapping[str, Result]
 
-    def count(self, outcome: Outcome) -> int:
-        """How many cases ended so."""
-        return sum(result.outcome is outcome for result in self.results.values())
+    def outcome(self, case: Case) -> Outcome:
+        """How *case* ended; one made since was not run."""
+        result = self.results.get(case.id)
+        return result.outcome if result else Outcome.NOT_RUN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

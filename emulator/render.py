@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import enum
 import json
 import threading
 from collections.abc import Mapping, Sequence
@@ -70,6 +71,8 @@ def print_json(value: Any) -> None:
 def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
+    if isinstance(value, enum.Enum):
+        return value.value
     if isinstance(value, (set, frozenset)):
         return sorted(value)
     return str(value)

@@ -20,6 +20,7 @@ from emulator.capabilities import (
     write_capabilities,
 )
 from tests.conformance.accounts import emulator_version
+from tests.conformance.page import write_page
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -70,6 +71,7 @@ class _Recorder:
             runs[driver] = Run(driver=driver, emulator=emulator_version(driver), at=today, results=results)
         cases = sorted(self._cases.values(), key=lambda case: case.id)
         write_capabilities(Capabilities(cases=cases, runs=list(runs.values())), self._path)
+        write_page()
 
 
 def _result(report: pytest.TestReport) -> Result:
