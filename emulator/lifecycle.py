@@ -221,6 +221,18 @@ class Lifecycle:
             self._cancellation.check()
             time.sleep(0.02)
 
+    def revive(
+        self, environment: Environment, *, timeout: float, build: Callable[[], Artifact] | None = None
+    ) -> UpResult:
+        """
+        Start a stopped environment whose state was replaced; it serves its recorded release.
+
+        Args:
+            build: Makes the artifact if there is none on record; by default that of the current source.
+        """
+        action = Action(environment=environment, step=Step.START, cause="")
+        return self._up_one(action, timeout=timeout, build=build or self._build)
+
     def _has_died(self, environment: Environment) -> str | None:
         self._cancellation.check()
         instance = self._drivers.of(environment).observe(environment)
@@ -289,8 +301,7 @@ class Lifecycle:
             self._emit(Event(name, "resetting"))
             driver.stop(environment)
             driver.erase(environment)
-            action = Action(environment=environment, step=Step.START, cause="")
-            return self._up_one(action, timeout=timeout, build=self._build)
+            return self.revive(environment, timeout=timeout)
 
         return run_parallel(list(by_name), reset_one, self._cancellation)
 

@@ -20,6 +20,8 @@ from emulator.lifecycle import Lifecycle
 from emulator.lock import exclusive
 from emulator.model import Artifact, Endpoint, Environment, Project, Status
 from emulator.parallel import Cancellation
+from emulator.snapshots import Snapshots
+from emulator.state_transfer import StateTransfer
 from emulator.status import EnvironmentStatus, status_of
 
 
@@ -33,6 +35,8 @@ class Workspace:
     store: ArtifactStore
     front: Front
     lifecycle: Lifecycle
+    snapshots: Snapshots
+    transfer: StateTransfer
     build: Callable[[], Artifact]
     emit: Emit
     cancellation: Cancellation
@@ -87,9 +91,11 @@ class Workspace:
             command: What runs, for whoever waits meanwhile.
         """
         with exclusive(self.project.state, command, emit=self.emit):
+            self.snapshots.sweep()
             for deployment in self.history.close_interrupted():
                 detail = f"deployment of {deployment.release.id} had been interrupted"
                 self.emit(Event(deployment.environment, "found", detail))
+                self.transfer.finish(deployment)
             try:
                 yield
             finally:
@@ -126,6 +132,17 @@ def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit) 
         build=once,
         open_artifact=store.open,
     )
+    snapshots = Snapshots(project.state / "snapshots")
+    transfer = StateTransfer(
+        project,
+        drivers,
+        history,
+        lifecycle,
+        snapshots,
+        emit=emit,
+        cancellation=cancellation,
+        open_artifact=store.open,
+    )
     front = Front(project, environ={"PATH": path, "LANG": "C.UTF-8", "HOME": str(project.state)}, emit=emit)
     return Workspace(
         project=project,
@@ -134,6 +151,8 @@ def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit) 
         store=store,
         front=front,
         lifecycle=lifecycle,
+        snapshots=snapshots,
+        transfer=transfer,
         build=once,
         emit=emit,
         cancellation=cancellation,

@@ -44,13 +44,15 @@ def section(document: str, heading: str) -> str:
 
 
 def options_of(command: click.Command) -> list[str]:
-    """Every option of a command as it is typed, but for ``--help``, which all have."""
-    return [
+    """Every option of a command, and of its own commands, as it is typed, but for ``--help``, which all have."""
+    own = [
         name
         for parameter in command.params
         if isinstance(parameter, click.Option)
         for name in (*parameter.opts, *parameter.secondary_opts)
     ]
+    below = command.commands.values() if isinstance(command, click.Group) and command is not cli else ()
+    return own + [name for one in below for name in options_of(one)]
 
 
 def markdown_files() -> list[Path]:
@@ -64,6 +66,22 @@ def test_every_command_has_its_section(name: str) -> None:
     found = section(text_of(COMMANDS), f"`{name}`")
     assert found.strip(), f"docs/commands.md has no section `{name}`"
     assert [option for option in options_of(cli.commands[name]) if f"`{option}" not in found] == []
+
+
+@pytest.mark.parametrize(
+    ("group", "name"),
+    [
+        (one.name, name)
+        for one in cli.commands.values()
+        if isinstance(one, click.Group)
+        for name in sorted(one.commands)
+    ],
+)
+def test_every_command_of_a_group_is_documented(group: str, name: str) -> None:
+    """The section of a group shows how each of its commands is typed, and says what it does."""
+    found = section(text_of(COMMANDS), f"`{group}`")
+    assert re.search(rf"^multistack {group} {name}\b", found, re.MULTILINE)
+    assert re.search(rf"^\| `{name}\b", found, re.MULTILINE)
 
 
 def test_no_section_for_a_command_that_is_gone() -> None:

@@ -74,7 +74,7 @@ def _stopped_line(results: Mapping[str, bool | MultistackError], *, proxy_stoppe
 def status(context: Context, names: Sequence[str], as_json: bool) -> None:
     """Show what runs, which release it serves, and where."""
     workspace = context.workspace()
-    _print_status(workspace.status(workspace.environments(names)), as_json=as_json)
+    print_status(workspace.status(workspace.environments(names)), as_json=as_json)
 
 
 @click.command()
@@ -119,7 +119,7 @@ def _report(
     if not proxy and not any(isinstance(result, MultistackError) or result.did for result in results.values()):
         click.echo("nothing to do: everything is up (`multistack deploy` deploys changed source)", err=True)
     _tell_changed_config(workspace, rows)
-    _print_status(rows, as_json=as_json)
+    print_status(rows, as_json=as_json)
     if not as_json and (url := _url_to_try(workspace, rows)):
         click.echo(f"\nTry: curl {url}")
     raise_first({**results, "the proxy": proxy})
@@ -149,7 +149,8 @@ def _url_to_try(workspace: Workspace, rows: Sequence[EnvironmentStatus]) -> str 
     return None
 
 
-def _print_status(rows: Sequence[EnvironmentStatus], *, as_json: bool) -> None:
+def print_status(rows: Sequence[EnvironmentStatus], *, as_json: bool) -> None:
+    """One row per environment; below them what a person should know about some."""
     from emulator.render import print_json, status_cell, table
 
     if as_json:
