@@ -87,22 +87,36 @@ def read(path: Path) -> tuple[Header, bytes]:
         BrokenCheckpoint: It can't be read, or is not what was written.
         NewerCheckpoint: Its format is newer than :data:`FORMAT`.
     """
+    described, body = _read(path, size=-1)
+    if len(body) != described.get("length") or _digest(described, body) != described.get("sha256"):
+        raise BrokenCheckpoint(f"checkpoint {path} is broken: it is not as it was written")
+    return _header(described), zlib.decompress(body) if described["packing"] == "zlib" else body
+
+
+def read_header(path: Path) -> Header:
+    """The header of *path*, unchecked: a later :func:`read` may find it broken; raises as that does."""
+    described, _ = _read(path, size=0)
+    try:
+        return _header(described)
+    except (KeyError, TypeError, ValueError) as error:
+        raise BrokenCheckpoint(f"checkpoint {path} is broken: its first line lacks something") from error
+
+
+def _read(path: Path, *, size: int) -> tuple[dict[str, Any], bytes]:
     try:
         with path.open("rb") as file:
-            described = _parse(path, file.readline(_MOST_HEADER_BYTES))
-            body = file.read()
+            return _parse(path, file.readline(_MOST_HEADER_BYTES)), file.read(size)
     except OSError as error:
         raise BrokenCheckpoint(f"checkpoint {path} can't be read: {error.strerror}") from error
-    digest = described.pop("sha256", None)
-    if len(body) != described.get("length") or _digest(described, body) != digest:
-        raise BrokenCheckpoint(f"checkpoint {path} is broken: it is not as it was written")
-    header = Header(
+
+
+def _header(described: Mapping[str, Any]) -> Header:
+    return Header(
         emulator=described["emulator"],
         at=datetime.fromisoformat(described["at"]),
         account_id=described["account_id"],
         region=described["region"],
     )
-    return header, zlib.decompress(body) if described["packing"] == "zlib" else body
 
 
 def _parse(path: Path, first: bytes) -> dict[str, Any]:
@@ -140,7 +154,8 @@ def _describe(header: Header, packing: str, body: bytes) -> dict[str, Any]:
 
 
 def _digest(described: Mapping[str, Any], body: bytes) -> str:
-    digest = hashlib.sha256(json.dumps(described, sort_keys=True).encode())
+    signed = {key: value for key, value in described.items() if key != "sha256"}
+    digest = hashlib.sha256(json.dumps(signed, sort_keys=True).encode())
     digest.update(body)
     return digest.hexdigest()
 

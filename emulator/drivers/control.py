@@ -19,6 +19,7 @@ from emulator.errors import MultistackError, NotReady
 from emulator.model import Endpoint
 
 PREFIX = "/_multistack/"
+CONDITION = f"{PREFIX}state"
 HEADER = "X-Multistack-Token"
 TOKEN_FILE = "token"  # noqa: S105 (the name of the file)
 _OK = 200
@@ -66,6 +67,19 @@ def ask(endpoint: Endpoint, folder: Path, action: str, content: Mapping[str, str
         connection.close()
     if response.status != _OK:
         raise MultistackError(f"{where}: {_message(body)}")
+
+
+def problem(endpoint: Endpoint, *, timeout: float) -> str:
+    """What is wrong with the state of a healthy emulator, in one line: lost at its start, or not saved now."""
+    parts = urlsplit(endpoint.url)
+    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
+    try:
+        connection.request("GET", CONDITION)
+        return str(json.loads(connection.getresponse().read())["problem"])
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        return ""  # one of an earlier multistack
+    finally:
+        connection.close()
 
 
 def _message(body: bytes) -> str:

@@ -72,6 +72,8 @@ class EmbeddedDriver:
         if health(endpoint, timeout=1.0) is None:
             status = unready
             reason = f"emulator (pid {record.process.pid}) does not answer"
+        else:
+            reason = control.problem(endpoint, timeout=1.0)
         return Instance(
             environment=environment.name,
             status=status,
@@ -88,6 +90,7 @@ class EmbeddedDriver:
         if not process.is_running(folder):
             _remove_rest(folder)
             _finish_load(folder)
+            saved_state.refuse_newer(folder / _STATE)
         try:
             make_state_folder(self._project.state)
             (folder / _HOME).mkdir(parents=True, exist_ok=True)

@@ -69,6 +69,18 @@ def newest(state: Path) -> Found:
     return Found(payload=None if broken else _before_checkpoints(state), broken=tuple(broken))
 
 
+def refuse_newer(state: Path) -> None:
+    """
+    Look at the first lines of the checkpoints in *state*.
+
+    Raises:
+        NewerCheckpoint: A later multistack wrote one.
+    """
+    for _, path in numbered(state):
+        with contextlib.suppress(checkpoint.BrokenCheckpoint):
+            checkpoint.read_header(path)
+
+
 def _before_checkpoints(state: Path) -> bytes | None:
     """MiniStack's own files, one for each service, as one payload."""
     services: dict[str, bytes] = {}

@@ -1,5 +1,5 @@
 """
-Serve MiniStack on an inherited socket until SIGTERM, then let it save its state.
+Serve MiniStack, made durable, on an inherited socket until SIGTERM.
 
 MiniStack keeps its state in modules, so one process is one account. It is configured by the environ that
 ``emulator.drivers.embedded`` gives to this process.
@@ -27,30 +27,23 @@ def main() -> None:
     arguments = parser.parse_args()
     # Before the slow imports: whoever looks must be able to tell which process holds the folder.
     process.write_record(arguments.folder, port=arguments.port, settings=arguments.settings)
-    asyncio.run(_serve(arguments.listen_fd))
+    asyncio.run(_serve(arguments))
 
 
-async def _serve(listen_fd: int) -> None:
-    from hypercorn.asyncio import serve
-    from hypercorn.config import Config
+async def _serve(arguments: argparse.Namespace) -> None:
     from ministack.app import app
 
-    from emulator.drivers.launcher import gaps, loopback_guard
+    from emulator.drivers.launcher import durable, gaps, loopback_guard, server
 
     gaps.apply()
+    application = durable.make_durable(app, arguments.folder, arguments.settings)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
-    config = Config()
-    config.bind = [f"fd://{listen_fd}"]
-    config.keep_alive_timeout = 75
-    config.graceful_timeout = 1.0
-    config.loglevel = "WARNING"
-    logging.getLogger("hypercorn.error").setLevel(logging.WARNING)
     # A line for each of its hundred state files and a banner would bury what a person looks for in the log.
     logging.getLogger("persistence").setLevel(logging.WARNING)
     logging.getLogger("ministack").addFilter(lambda record: "Local AWS Service Emulator" not in str(record.msg))
-    await serve(loopback_guard.guard(app), config, shutdown_trigger=stopping.wait)
+    await server.serve(loopback_guard.guard(application), listen_fd=arguments.listen_fd, stopping=stopping)
 
 
 if __name__ == "__main__":

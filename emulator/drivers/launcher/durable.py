@@ -1,0 +1,99 @@
+"""MiniStack's application with a state that outlives its process, and the routes by which commands ask for it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+from emulator import checkpoint
+from emulator.drivers import control, saved_state
+from emulator.drivers.launcher import activity, checkpoints, control_routes, persistence, unannounced
+from emulator.drivers.launcher.loopback_guard import Application
+from emulator.errors import MultistackError
+
+_log = logging.getLogger("multistack.state")
+
+
+def make_durable(application: Application, folder: Path, settings: Mapping[str, str]) -> Application:
+    """
+    *application*, whose state lies in *folder* from now on; restored when it starts, saved while it runs.
+
+    Args:
+        folder: Of the environment; its ``token`` is written before this returns.
+        settings: What the emulator says of itself; ``account_id`` and ``region`` are there.
+    """
+    emulator = f"ministack {metadata.version('ministack')}"
+
+    def header() -> checkpoint.Header:
+        return checkpoint.Header(
+            emulator=emulator, at=datetime.now(UTC), account_id=settings["account_id"], region=settings["region"]
+        )
+
+    state, services, gate = folder / saved_state.STATE, persistence.ServiceStates(), activity.Gate()
+    checkpointer = checkpoints.Checkpointer(state, services, header)
+    lost: list[str] = []
+
+    def load() -> None:
+        try:
+            lost.append(checkpoints.restore(state, services))
+        except MultistackError as error:
+            # Going on would put an empty state in the place of one that is only unknown here.
+            _log.error("%s", error.message)
+            os._exit(error.exit_code)
+        if lost[-1]:
+            _log.warning("%s", lost[-1])
+        unannounced.watch(checkpointer.mark)
+        checkpointer.start()
+
+    def condition() -> Mapping[str, str]:
+        return {"problem": "; ".join(filter(None, [checkpointer.problem, *lost]))}
+
+    persistence.replace(load=load, save=checkpointer.end)
+    return control_routes.guard(
+        activity.watch(application, mark=checkpointer.mark, gate=gate),
+        token=_token(folder),
+        actions=_actions(checkpointer, gate),
+        condition=condition,
+    )
+
+
+def _actions(checkpointer: checkpoints.Checkpointer, gate: activity.Gate) -> Mapping[str, control_routes.Action]:
+    # MiniStack's own threads may all be busy with functions that wait at the gate.
+    thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="multistack-control")
+
+    async def do(job: Callable[[], None]) -> None:
+        async with gate.closed():
+            await asyncio.get_running_loop().run_in_executor(thread, job)
+
+    async def save(_content: Mapping[str, Any]) -> None:
+        await do(checkpointer.save)
+        if checkpointer.problem:
+            raise MultistackError(checkpointer.problem)
+
+    async def snapshot(content: Mapping[str, Any]) -> None:
+        folder = content.get("folder")
+        if not isinstance(folder, str) or not Path(folder).is_absolute():
+            raise MultistackError("a snapshot needs the absolute path of its folder")
+        await do(lambda: checkpointer.copy(Path(folder)))
+
+    async def reset(_content: Mapping[str, Any]) -> None:
+        await do(persistence.forget)
+        await do(checkpointer.save)
+
+    return {"checkpoint": save, "snapshot": snapshot, "reset": reset}
+
+
+def _token(folder: Path) -> str:
+    try:
+        return control.new_token(folder)
+    except OSError as error:
+        _log.error("can't write the token: %s: nothing can be asked of this emulator", error)
+        return secrets.token_urlsafe(32)

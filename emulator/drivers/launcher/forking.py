@@ -1,0 +1,89 @@
+"""
+Do a job in a forked copy of this process: it sees all memory as it was at one moment, and may take its time.
+
+The copy has only the thread that forked. A lock that another thread held at that moment is held there for ever, so a
+copy that does not answer in time is killed, and the caller does the job by other means. What the copy changes in memory
+is gone with it.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import json
+import os
+import select
+import signal
+import time
+from collections.abc import Callable, Mapping
+from typing import Any
+
+# Politer than whoever answers requests: the copy must not take their processor on a small machine.
+_NICE = 5
+_FIRST_FILE = 3
+
+
+class Abandoned(Exception):
+    """The copy could not be made, died, or was killed because it did not answer in time."""
+
+
+def run(job: Callable[[], Mapping[str, Any]], *, timeout: float) -> dict[str, Any]:
+    """
+    What *job* answers when it runs in a copy of this process; plain JSON values.
+
+    Raises:
+        Abandoned: There is no answer within *timeout* seconds.
+    """
+    reading, writing = os.pipe()
+    try:
+        pid = os.fork()
+    except OSError as error:
+        os.close(reading)
+        os.close(writing)
+        raise Abandoned(str(error)) from error
+    if pid == 0:
+        _be_the_copy(job, writing)
+    os.close(writing)
+    try:
+        answer = _read(reading, deadline=time.monotonic() + timeout)
+    finally:
+        os.close(reading)
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)  # no harm to one that has answered: it has nothing left to do
+        with contextlib.suppress(ChildProcessError):
+            os.waitpid(pid, 0)
+    try:
+        return dict(json.loads(answer))
+    except ValueError:
+        raise Abandoned(f"no answer within {timeout:g} s") from None
+
+
+def _read(reading: int, *, deadline: float) -> bytes:
+    """Everything up to the end of the pipe, or nothing once the deadline has passed."""
+    answer = b""
+    while (left := deadline - time.monotonic()) > 0:
+        if select.select([reading], [], [], left)[0]:
+            part = os.read(reading, 65536)
+            if not part:
+                return answer
+            answer += part
+    return b""
+
+
+def _be_the_copy(job: Callable[[], Mapping[str, Any]], writing: int) -> None:
+    """
+    Do the job, answer, and end without any clean-up that belongs to the original.
+
+    Connections and the listening socket are closed at once: a client whose connection the original closes must see its
+    end, and the port and the folder's lock must be free when the original is killed.
+    """
+    try:
+        signal.set_wakeup_fd(-1)  # the thread that forked is the copy's main thread
+        gc.disable()  # a collection would touch, and so copy, every page
+        os.closerange(_FIRST_FILE, writing)
+        os.closerange(writing + 1, os.sysconf("SC_OPEN_MAX"))
+        os.nice(_NICE)
+        with os.fdopen(writing, "wb") as pipe:
+            pipe.write(json.dumps(job()).encode())
+    finally:
+        os._exit(0)  # a failed job has not answered, which is what the original looks at
