@@ -17,6 +17,7 @@ class Figure:
 
     Attributes:
         passed: None when it could not be measured; *measured* then says why.
+        is_aim: It is wished for, not required.
         how: How it was measured, in one sentence.
     """
 
@@ -25,11 +26,12 @@ class Figure:
     measured: str
     passed: bool | None
     how: str
+    is_aim: bool = False
 
     @property
     def verdict(self) -> str:
         """One word for the table."""
-        return {True: "pass", False: "FAIL", None: "not measured"}[self.passed]
+        return {True: "pass", False: "aim missed" if self.is_aim else "FAIL", None: "not measured"}[self.passed]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -10,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -94,14 +95,35 @@ def find_comparison() -> str:
     return "" if done.returncode == 0 else f"npm install failed: {last}"
 
 
-def start_three() -> Started:
-    """Start one process per stage, side by side, wait until all have answered, stop them."""
+@contextlib.contextmanager
+def running(handler: str = _HANDLER) -> Iterator[str]:
+    """One process that serves *handler*, warm; its URL."""
+    with _folder(handler) as folder:
+        port = free_port()
+        url = f"http://{HOST}:{port}/health"
+        started = time.monotonic()
+        process = _start(folder, NAMES[0], port)
+        try:
+            await_answers([url], started=started, is_alive=lambda: process.poll() is None)
+            yield url
+        finally:
+            stop_group(process)
+
+
+@contextlib.contextmanager
+def _folder(handler: str) -> Iterator[Path]:
     with tempfile.TemporaryDirectory(prefix="multistack-bench-sls-") as name:
         folder = Path(name)
         _HOME.mkdir(exist_ok=True)
         (folder / "serverless.yml").write_text(_SERVICE)
-        (folder / "handler.py").write_text(_HANDLER)
+        (folder / "handler.py").write_text(handler)
         (folder / "node_modules").symlink_to(MODULES)
+        yield folder
+
+
+def start_three() -> Started:
+    """Start one process per stage, side by side, wait until all have answered, stop them."""
+    with _folder(_HANDLER) as folder:
         ports = [free_port() for _ in NAMES]
         processes: list[subprocess.Popen[str]] = []
         started = time.monotonic()

@@ -101,8 +101,8 @@ class Account:
         return str(arn)
 
     def function(self, code: str, *, role: str | None = None, timeout: int = 10, **more: Any) -> Function:
-        """A Python function ``index.handler`` that is ready to be called."""
-        name = unique("function")
+        """A Python function ``index.handler`` that is ready to be called; *more* is given to CreateFunction."""
+        name = str(more.get("FunctionName") or unique("function"))
         made = self.client("lambda").create_function(
             **{
                 "FunctionName": name,
@@ -204,8 +204,11 @@ class Account:
         headers: Mapping[str, str] | None = None,
     ) -> Answer:
         """Call a deployed API."""
-        url = f"{self.endpoint.url}/_aws/execute-api/{api.id}/{stage}{path}"
-        return http(method, url, body, headers=headers)
+        return http(method, self.url(api, stage, path), body, headers=headers)
+
+    def url(self, api: Api, stage: str, path: str = "/x") -> str:
+        """Where a deployed API answers."""
+        return f"{self.endpoint.url}/_aws/execute-api/{api.id}/{stage}{path}"
 
     def log_lines(self, group: str) -> list[str]:
         """All messages of a log group, oldest first; none when the group does not exist."""
