@@ -38,7 +38,7 @@ MOST_LOG_BYTES = 10 * 1024 * 1024
 _RECORD_FILE = "server.json"
 _LOCK_FILE = "lock"
 _PORT_FILE = "port"
-_LABEL = "MULTISTACK_SERVER"
+LABEL = "MULTISTACK_SERVER"
 # Columns of tracebacks cost an emulator 1 MB for each 20 of code.
 _PYTHON = (sys.executable, "-X", "no_debug_ranges", "-m")
 # Kept so that the ended ones are reaped: a server outlives the command, but not always whoever uses us as a library.
@@ -192,7 +192,7 @@ def spawn(
             child = subprocess.Popen(
                 [*_PYTHON, module, "--folder", str(folder), "--listen-fd", str(listener.fileno()), *arguments],
                 cwd=folder,
-                env={**environ, _LABEL: str(folder)},
+                env={**environ, LABEL: str(folder)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
@@ -275,7 +275,7 @@ def _label_of(folder: Path) -> str:
 def _labels() -> Iterator[tuple[ProcessId, str]]:
     for pid in psutil.pids():
         try:
-            label = psutil.Process(pid).environ().get(_LABEL)
+            label = psutil.Process(pid).environ().get(LABEL)
         except (psutil.Error, OSError):
             continue  # gone in the meantime, or somebody else's
         started = start_time(pid)

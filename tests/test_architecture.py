@@ -60,6 +60,9 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 )
 LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}
 
+# Runs inside the process of a Lambda function, whose environ is what it is about.
+FUNCTION_SIDE = "drivers.launcher.functions.multistack_runtime"
+
 # What gives access to the environ of the process.
 ENVIRON_NAMES = {"environ", "environb", "getenv", "getenvb", "putenv", "unsetenv"}
 
@@ -169,7 +172,10 @@ def test_imports_have_no_cycle() -> None:
 def test_only_config_reads_the_environ() -> None:
     """All variables are resolved in one place, so that none of the caller's AWS settings slips past it."""
     readers = [
-        f"{module}:{line}" for module in MODULES if module != "config" for line in lines_with_environ(parse(module))
+        f"{module}:{line}"
+        for module in MODULES
+        if module != "config" and not module.startswith(FUNCTION_SIDE)
+        for line in lines_with_environ(parse(module))
     ]
     assert readers == []
 

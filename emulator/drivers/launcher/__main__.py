@@ -11,10 +11,13 @@ import argparse
 import asyncio
 import json
 import logging
+import os
 import signal
+import tempfile
 from pathlib import Path
 
-from emulator import process
+from emulator import ports, process
+from emulator.drivers.launcher.functions.variables import Surroundings
 
 
 def main() -> None:
@@ -24,6 +27,7 @@ def main() -> None:
     parser.add_argument("--listen-fd", type=int, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--interpreters", nargs="*", default=[], metavar="FOLDER")
     arguments = parser.parse_args()
     # Before the slow imports: whoever looks must be able to tell which process holds the folder.
     process.write_record(arguments.folder, port=arguments.port, settings=arguments.settings)
@@ -33,9 +37,10 @@ def main() -> None:
 async def _serve(arguments: argparse.Namespace) -> None:
     from ministack.app import app
 
-    from emulator.drivers.launcher import durable, gaps, loopback_guard, server
+    from emulator.drivers.launcher import durable, functions, gaps, loopback_guard, server
 
     gaps.apply()
+    functions.install(_surroundings(arguments), arguments.interpreters)
     application = durable.make_durable(app, arguments.folder, arguments.settings)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -44,6 +49,17 @@ async def _serve(arguments: argparse.Namespace) -> None:
     logging.getLogger("persistence").setLevel(logging.WARNING)
     logging.getLogger("ministack").addFilter(lambda record: "Local AWS Service Emulator" not in str(record.msg))
     await server.serve(loopback_guard.guard(application), listen_fd=arguments.listen_fd, stopping=stopping)
+
+
+def _surroundings(arguments: argparse.Namespace) -> Surroundings:
+    """What functions are told of this process; its own environ holds no more of the machine than this."""
+    return Surroundings(
+        endpoint=f"http://{ports.HOST}:{arguments.port}",
+        label=str(arguments.folder),
+        path=os.pathsep.join(os.get_exec_path()),
+        home=Path.home(),
+        temporary=Path(tempfile.gettempdir()),
+    )
 
 
 if __name__ == "__main__":

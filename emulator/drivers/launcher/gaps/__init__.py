@@ -6,12 +6,11 @@ Each module is one gap: its first line names it, ``apply()`` fills it in the run
 
 from __future__ import annotations
 
-from emulator.drivers.launcher.gaps import any_method, http_api_body, log_wait, service_models
+from emulator.drivers.launcher.gaps import any_method, http_api_body, service_models
 
 GAPS = (
     any_method,
     http_api_body,
-    log_wait,
     service_models,
 )
 

@@ -1,0 +1,96 @@
+"""
+Gap: MiniStack 1.5.33 answers ``Runtime.HandlerError`` and a bare message for whatever a function raises.
+
+AWS's answer is the function's own: ``errorMessage``, the exception's class as ``errorType``, ``stackTrace`` as a list.
+A function that raised stays as it is, warm; and ``ClientContext`` of the caller reaches it.
+
+Source:
+    https://docs.aws.amazon.com/lambda/latest/api/API_Invoke.html and
+    https://docs.aws.amazon.com/lambda/latest/dg/python-exceptions.html
+"""
+
+from __future__ import annotations
+
+import base64
+import contextvars
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any
+
+from emulator.drivers.launcher.functions.results import Result
+from emulator.drivers.launcher.functions.worker import Call, FunctionWorker
+
+_Execute = Callable[[dict[str, Any], Any, str], dict[str, Any]]
+_Invoke = Callable[..., Awaitable[Any]]
+
+_client_context: contextvars.ContextVar[Any] = contextvars.ContextVar("multistack_client_context", default=None)
+_HEADER = "x-amz-client-context"
+
+
+def apply() -> None:
+    """Let MiniStack call functions through here."""
+    from ministack.services import lambda_svc
+
+    lambda_svc._execute_function_warm = executing(lambda_svc._execute_function_warm)
+    lambda_svc._invoke = with_client_context(lambda_svc._invoke)
+
+
+def with_client_context(invoke: _Invoke) -> _Invoke:
+    """*invoke*, which remembers what the caller's SDK said of itself for the call that it starts."""
+
+    async def remembering(name: str, event: Any, headers: Mapping[str, str], *args: Any, **kwargs: Any) -> Any:
+        token = _client_context.set(read_client_context(headers.get(_HEADER, "")))
+        try:
+            return await invoke(name, event, headers, *args, **kwargs)
+        finally:
+            _client_context.reset(token)
+
+    return remembering
+
+
+def read_client_context(header: str) -> Any:
+    """What ``X-Amz-Client-Context`` says: JSON in base64; None when it says nothing that can be read."""
+    try:
+        return json.loads(base64.b64decode(header, validate=True)) if header else None
+    except ValueError:
+        return None
+
+
+def executing(otherwise: _Execute) -> _Execute:
+    """Runs a function's call on a worker of ours, and on MiniStack's own way when it has none."""
+
+    def execute(function: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
+        from ministack.core import lambda_runtime
+        from ministack.services import lambda_svc
+
+        config, code_zip = function.get("config") or function, function.get("code_zip")
+        if not code_zip:
+            return otherwise(function, event, request_id)
+        worker, _ = lambda_runtime.acquire_worker(
+            config.get("FunctionName", ""), config, code_zip, qualifier=config.get("Version", "$LATEST")
+        )
+        try:
+            if not isinstance(worker, FunctionWorker):
+                return otherwise(function, event, request_id)
+            call = Call(
+                event=event,
+                request_id=request_id,
+                arn=config.get("FunctionArn", ""),
+                seconds=worker.timeout,
+                trace_id=lambda_svc._xray_trace_id_for_invocation(config),
+                depth=lambda_svc._invoke_depth.get(),
+                durable=lambda_svc._durable_env_overlay(),
+                client_context=_client_context.get(),
+            )
+            return answer(worker.call(call))
+        finally:
+            lambda_runtime.release_worker(worker)
+
+    return execute
+
+
+def answer(result: Result) -> dict[str, Any]:
+    """*result* as MiniStack's services expect it."""
+    if result.error is None:
+        return {"body": result.value, "log": result.log}
+    return {"body": dict(result.error), "error": True, "function_error": "Unhandled", "log": result.log}
