@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.benchmarks import calls, commands, memory, proxying, scale, startup
+from tests.benchmarks import calls, cold, commands, memory, proxying, scale, startup
 from tests.benchmarks.figures import say
 from tests.benchmarks.machine import describe_machine
 from tests.benchmarks.report import as_markdown, as_text
@@ -17,6 +17,7 @@ from tests.conftest import REPOSITORY
 BENCHMARKS = {
     "startup": startup.run,
     "calls": calls.run,
+    "cold": cold.run,
     "proxy": proxying.run,
     "memory": memory.run,
     "commands": commands.run,

@@ -68,7 +68,7 @@ def _measure(urls: Mapping[str, str]) -> Mapping[str, Loads]:
 @contextlib.contextmanager
 def _emulator(driver: str) -> Iterator[str]:
     """An emulator that serves the handler, warm at eight connections; the URL of its API."""
-    with _account(driver) as account:
+    with account_of(driver) as account:
         function = account.function(_HANDLER.replace("health", "handler"))
         account.allow_apis(function)
         api = account.rest_api(function.uri())
@@ -79,7 +79,8 @@ def _emulator(driver: str) -> Iterator[str]:
 
 
 @contextlib.contextmanager
-def _account(driver: str) -> Iterator[Account]:
+def account_of(driver: str) -> Iterator[Account]:
+    """An account of *driver* in a folder of its own."""
     with tempfile.TemporaryDirectory(prefix="multistack-bench-") as name, STARTED[driver](Path(name), Wanted()) as at:
         yield Account(at)
 
@@ -199,7 +200,7 @@ def _alone() -> float:
 
 
 def _mocked() -> float:
-    with _account("embedded") as account:
+    with account_of("embedded") as account:
         gateway = account.client("apigateway")
         made = gateway.create_rest_api(name="mocked")
         where = {"restApiId": made["id"], "resourceId": made["rootResourceId"], "httpMethod": "GET"}
