@@ -6,12 +6,22 @@ Each module is one gap: its first line names it, ``apply()`` fills it in the run
 
 from __future__ import annotations
 
-from emulator.drivers.launcher.gaps import any_method, http_api_body, service_models
-
-GAPS = (
+from emulator.drivers.launcher.gaps import (
+    alias_rules,
+    alias_weights,
     any_method,
     http_api_body,
     service_models,
+    version_rules,
+)
+
+GAPS = (
+    alias_rules,
+    alias_weights,
+    any_method,
+    http_api_body,
+    service_models,
+    version_rules,
 )
 
 
