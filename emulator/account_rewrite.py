@@ -13,9 +13,10 @@ Source:
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,15 @@ _DATA: Mapping[str, frozenset[str]] = {
 _VERSIONS = ".versions"
 _MARKS = "deployed"
 _BYTES = "__bytes__"
+# Resources that hold what applications put in.
+_HOLDERS = {
+    "AWS::DynamoDB::Table",
+    "AWS::Kinesis::Stream",
+    "AWS::S3::Bucket",
+    "AWS::SQS::Queue",
+    "AWS::SecretsManager::Secret",
+}
+_SUFFIX = 13
 
 _Edit = Callable[[str], str]
 
@@ -55,11 +65,14 @@ class Place:
     authority: str
 
 
-def move(folder: Path, old: Place, new: Place) -> None:
+def move(folder: Path, old: Place, new: Place) -> Mapping[str, str]:
     """
     Rewrite the saved state in *folder*, which was taken in *old*, so that it can be loaded in *new*.
 
     What the old place's emulator remembered as verified and deployed is left out: nothing was in the new one.
+
+    Returns:
+        Logical to physical id of the resources of the stack that hold data, as they are called now.
 
     Raises:
         MultistackError: The state is broken, or a later multistack wrote it.
@@ -67,17 +80,23 @@ def move(folder: Path, old: Place, new: Place) -> None:
     """
     path = folder / "checkpoint"
     header, payload = checkpoint.read(path)
-    names, data = _edits(old, new)
+    before = json.loads(payload)
+    names, data = _edits(old, new, before)
     state = {
-        service: _walk(content, names, data, _DATA.get(service, frozenset()))
-        for service, content in json.loads(payload).items()
+        service: _walk(content, names, data, _DATA.get(service, frozenset())) for service, content in before.items()
     }
     header = dataclasses.replace(header, account_id=new.account_id, region=new.region)
     checkpoint.write(path, header, json.dumps(state).encode())
     _move_objects(folder / "files" / "s3", old, new, names)
+    return {
+        logical_id: resource["PhysicalResourceId"]
+        for stack in _stacks(state)
+        for logical_id, resource in stack["_resources"].items()
+        if stack["StackName"] == new.stack and resource.get("ResourceType") in _HOLDERS
+    }
 
 
-def _edits(old: Place, new: Place) -> tuple[_Edit, _Edit]:
+def _edits(old: Place, new: Place, state: Mapping[str, Any]) -> tuple[_Edit, _Edit]:
     """What is done to a name, and to data."""
     words = {
         old.account_id: new.account_id,
@@ -85,12 +104,10 @@ def _edits(old: Place, new: Place) -> tuple[_Edit, _Edit]:
         old.region: new.region,
         old.authority: new.authority,
     }
-    # All in one pass, so that nothing is rewritten twice. A zone is a region with a letter: eu-west-1a.
-    pattern = "|".join(
-        re.escape(word) + (r"(?=[a-f]?(?![A-Za-z0-9]))" if word == old.region else "(?![A-Za-z0-9])")
-        for word in sorted(words, key=len, reverse=True)
-    )
-    word = re.compile(f"(?<![A-Za-z0-9])(?:{pattern})")
+    # From outer stacks to nested ones, whose names hold a suffix themselves.
+    for stack in sorted(_stacks(state), key=lambda stack: len(stack["StackName"])):
+        words |= dict(_suffixes(stack, _whole_words(words, old)(stack["StackName"])))
+    edit_word = _whole_words(words, old)
     # A queue made while the emulator had another port has that port in its URL.
     queue = re.compile(rf"(https?://)127\.0\.0\.1:\d+(?=/{old.account_id}/)")
     whole = re.compile(
@@ -99,9 +116,43 @@ def _edits(old: Place, new: Place) -> tuple[_Edit, _Edit]:
     )
 
     def edit_name(text: str) -> str:
-        return word.sub(lambda found: words[found[0]], queue.sub(rf"\g<1>{new.authority}", text))
+        return edit_word(queue.sub(rf"\g<1>{new.authority}", text))
 
     return edit_name, lambda text: whole.sub(lambda found: edit_name(found[0]), text)
+
+
+def _whole_words(words: Mapping[str, str], old: Place) -> _Edit:
+    """Replaces all in one pass, so that nothing is rewritten twice. A zone is a region with a letter: eu-west-1a."""
+    pattern = "|".join(
+        re.escape(word) + (r"(?=[a-f]?(?![A-Za-z0-9]))" if word == old.region else "(?![A-Za-z0-9])")
+        for word in sorted(words, key=len, reverse=True)
+    )
+    compiled = re.compile(f"(?<![A-Za-z0-9])(?:{pattern})")
+    return lambda text: compiled.sub(lambda found: words[found[0]], text)
+
+
+def _stacks(state: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The CloudFormation stacks that still are or were in a state."""
+    service = state.get("cloudformation", {})
+    stacks = service.get("payload", {}).get("stacks", {}).get("data", {})
+    return [stack for stack in stacks.values() if "StackName" in stack and isinstance(stack.get("_resources"), dict)]
+
+
+def _suffixes(stack: Mapping[str, Any], name: str) -> Iterator[tuple[str, str]]:
+    """
+    The suffixes of generated names in *stack*, and what they will be when it is called *name*.
+
+    MiniStack derives a suffix from stack and logical id, and asks again at every update: with another suffix than it
+    then expects, a table counts as replaced by a new, empty one.
+    """
+    for logical_id, resource in stack["_resources"].items():
+        for seed in {"", str(resource.get("_name_seed") or "")}:
+            before, after = (
+                hashlib.sha256(":".join(filter(None, (one, logical_id, seed))).encode()).hexdigest()[:_SUFFIX]
+                for one in (stack["StackName"], name)
+            )
+            yield before, after
+            yield before.upper(), after.upper()
 
 
 def _walk(value: Any, edit: _Edit, data: _Edit, data_keys: frozenset[str]) -> Any:

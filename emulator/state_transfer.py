@@ -15,6 +15,7 @@ from pathlib import Path
 
 from emulator import account_rewrite, checkpoint
 from emulator.drivers.registry import Drivers
+from emulator.endpoint import answering
 from emulator.errors import ArtifactError, ConfigError, MultistackError, NotReady, file_hint
 from emulator.events import Emit, Event
 from emulator.history import History
@@ -22,6 +23,7 @@ from emulator.lifecycle import Lifecycle, UpResult
 from emulator.model import Artifact, Deployment, Environment, Outcome, Project
 from emulator.parallel import Cancellation, run_parallel
 from emulator.snapshots import Snapshot, Snapshots, describe
+from emulator.stack import resources
 
 _SOURCE = "snapshot "
 _Results = Mapping[str, UpResult | MultistackError]
@@ -196,15 +198,34 @@ class StateTransfer:
         with _written(f"the state for {target.name}"), self._snapshots.aside() as folder:
             state = folder / "state"
             self._drivers.of(source).save(source, state)
-            account_rewrite.move(state, self._place(source), self._place(target))
+            moved = account_rewrite.move(state, self._place(source), self._place(target))
             self._cancellation.check()
             driver.stop(target)
             driver.load(target, state)
-        return run_parallel(
+        results = run_parallel(
             [target.name],
             lambda _: self._lifecycle.revive(target, timeout=timeout, build=lambda: artifact),
             self._cancellation,
         )
+        if not isinstance(results[target.name], MultistackError):
+            self._tell_replaced(target, moved)
+        return results
+
+    def _tell_replaced(self, target: Environment, moved: Mapping[str, str]) -> None:
+        """Say which data did not survive the deployment, because its resource is called otherwise there."""
+        endpoint = self._drivers.of(target).observe(target).endpoint
+        if endpoint is None:
+            return
+        with answering(endpoint):
+            now = resources(endpoint, self._project.stack_name(target.name))
+        for logical_id, name in moved.items():
+            if logical_id not in now:
+                detail = f"release has no {logical_id}: its data is not there"
+            elif now[logical_id] != name:
+                detail = f"{logical_id} is called {now[logical_id]}, so it has none of the data of {name}"
+            else:
+                continue
+            self._emit(Event(target.name, "note:", detail))
 
     def check_copy(self, source: Environment, target: Environment) -> Artifact:
         """What :meth:`copy` will deploy into *target*; raises what it raises before anything is touched."""
