@@ -139,6 +139,8 @@ def _known(name: str, held: Sequence[str], known: Sequence[str], file: str) -> l
             f"snapshot {name} holds no environment that {file} has",
             hint=f"it holds: {', '.join(held) or 'nothing'}; the project has: {', '.join(known)}",
         )
+    if others := [environment for environment in held if environment not in known]:
+        click.echo(f"snapshot {name} also holds {', '.join(others)}, which {file} does not have", err=True)
     return both
 
 

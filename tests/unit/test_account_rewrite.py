@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime
 from pathlib import Path
@@ -185,3 +186,59 @@ def test_places_that_differ_in_nothing_but_the_account(tmp_path: Path) -> None:
     content = json.loads(checkpoint.read(tmp_path / "state/checkpoint")[1])
     url = "http://127.0.0.1:4600/333333333333/orders-prod-Placed-1A"
     assert content == {"sqs": {"url": url, "region": "eu-west-1"}}
+
+
+def suffix(*words: str) -> str:
+    """What MiniStack ends a generated name with."""
+    return hashlib.sha256(":".join(words).encode()).hexdigest()[:13].upper()
+
+
+def a_stack(name: str, resources: dict[str, Any]) -> dict[str, Any]:
+    """The state of CloudFormation with one stack."""
+    stacks = {f"111111111111\0eu-west-1\0'{name}'": {"StackName": name, "_resources": resources}}
+    return {"payload": {"stacks": {"__account_region_scoped__": True, "data": stacks}}}
+
+
+def test_generated_names_are_those_that_the_next_update_expects(tmp_path: Path) -> None:
+    """The suffix is derived from the stack's name: with the old one a table is replaced by an empty one."""
+    table = f"orders-test-Orders-{suffix('orders-test', 'Orders')}"
+    bucket = f"orders-test-files-{suffix('orders-test', 'Files', 'seed').lower()}"
+    role = f"orders-test-Role-{suffix('orders-test', 'Role')}"
+    stack = a_stack(
+        "orders-test",
+        {
+            "Orders": {"PhysicalResourceId": table, "ResourceType": "AWS::DynamoDB::Table"},
+            "Files": {"PhysicalResourceId": bucket, "ResourceType": "AWS::S3::Bucket", "_name_seed": "seed"},
+            "Role": {"PhysicalResourceId": role, "ResourceType": "AWS::IAM::Role"},
+        },
+    )
+    write(tmp_path / "state", {"cloudformation": stack, "iam": {"x": role}, "dynamodb": {"tables": [table]}})
+    (tmp_path / f"state/files/s3/111111111111/{bucket}").mkdir(parents=True)
+    holders = move(tmp_path / "state", TEST, PROD)
+    new_bucket = f"orders-prod-files-{suffix('orders-prod', 'Files', 'seed').lower()}"
+    assert holders == {"Orders": f"orders-prod-Orders-{suffix('orders-prod', 'Orders')}", "Files": new_bucket}
+    content = json.loads(checkpoint.read(tmp_path / "state/checkpoint")[1])
+    assert content["dynamodb"] == {"tables": [holders["Orders"]]}
+    assert content["iam"] == {"x": f"orders-prod-Role-{suffix('orders-prod', 'Role')}"}
+    assert (tmp_path / f"state/files/s3/333333333333/{new_bucket}").is_dir()
+
+
+def test_nested_stacks_are_renamed_from_the_outside(tmp_path: Path) -> None:
+    """The name of a nested stack holds a suffix, and its own resources are named after that."""
+    nested = f"orders-test-Inner-{suffix('orders-test', 'Inner')}"
+    table = f"{nested}-Deep-{suffix(nested, 'Deep')}"
+    outer = a_stack("orders-test", {"Inner": {"PhysicalResourceId": nested}})
+    inner = a_stack(nested, {"Deep": {"PhysicalResourceId": table, "ResourceType": "AWS::DynamoDB::Table"}})
+    outer["payload"]["stacks"]["data"] |= inner["payload"]["stacks"]["data"]
+    write(tmp_path / "state", {"cloudformation": outer, "dynamodb": [table]})
+    move(tmp_path / "state", TEST, PROD)
+    new_nested = f"orders-prod-Inner-{suffix('orders-prod', 'Inner')}"
+    content = json.loads(checkpoint.read(tmp_path / "state/checkpoint")[1])
+    assert content["dynamodb"] == [f"{new_nested}-Deep-{suffix(new_nested, 'Deep')}"]
+
+
+def test_the_suffix_is_what_ministack_makes_it() -> None:
+    """The day that MiniStack names resources in another way, this module must know."""
+    from ministack.services.cloudformation.provisioners import _physical_name
+
+    assert _physical_name("orders-test", "Orders") == f"orders-test-Orders-{suffix('orders-test', 'Orders')}"
