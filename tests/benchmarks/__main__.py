@@ -8,7 +8,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.benchmarks import calls, cold, commands, memory, proxying, scale, startup
+from tests.benchmarks import calls, cold, commands, durability, memory, proxying, scale, startup
 from tests.benchmarks.figures import say
 from tests.benchmarks.machine import describe_machine
 from tests.benchmarks.report import as_markdown, as_text
@@ -18,6 +18,7 @@ BENCHMARKS = {
     "startup": startup.run,
     "calls": calls.run,
     "cold": cold.run,
+    "state": durability.run,
     "proxy": proxying.run,
     "memory": memory.run,
     "commands": commands.run,
