@@ -84,7 +84,10 @@ class Checkpointer:
             try:
                 done = self._take(self._write)
             except OSError as error:
-                self._fail(error)
+                self._fail(f"{error.filename or self._state}: {error.strerror}")
+                return
+            except RuntimeError as error:  # of a store that others kept changing while it was read
+                self._fail(str(error))
                 return
             self._took = time.monotonic() - began
             changed = done["digest"] != self._digest
@@ -158,8 +161,8 @@ class Checkpointer:
             _log.warning("state is saved again")
             self.problem = ""
 
-    def _fail(self, error: OSError) -> None:
-        problem = f"its state can't be saved: {error.filename or self._state}: {error.strerror}"
+    def _fail(self, reason: str) -> None:
+        problem = f"its state can't be saved: {reason}"
         if problem != self.problem:
             _log.error("%s; a stop now loses what is new", problem)
         self.problem = problem

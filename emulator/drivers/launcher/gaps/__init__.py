@@ -12,6 +12,8 @@ from emulator.drivers.launcher.gaps import (
     any_method,
     http_api_body,
     service_models,
+    unbounded_logs,
+    unbounded_metrics,
     version_rules,
 )
 
@@ -21,6 +23,8 @@ GAPS = (
     any_method,
     http_api_body,
     service_models,
+    unbounded_logs,
+    unbounded_metrics,
     version_rules,
 )
 
