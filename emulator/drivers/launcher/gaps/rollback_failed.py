@@ -1,0 +1,57 @@
+"""
+Gap: MiniStack 1.5.33 can hardly end in UPDATE_ROLLBACK_FAILED.
+
+A resource that somebody deleted by hand is made again when its stack is updated or rolled back, and one whose own
+update failed half-way stays half-way. On AWS the update fails, the failed resource is sent back too, and where it is
+no more the rollback fails: the stack is then stuck until somebody continues the rollback.
+
+Source:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-continueupdaterollback.html
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+_NOT_FOUND = "Resource of type '{kind}' with identifier '{physical_id}' was not found. (HandlerErrorCode: NotFound)"
+
+Properties = Mapping[str, Any]
+
+
+def apply() -> None:
+    """Require what is updated in place to be there, and send back what failed half-way."""
+    from ministack.services.cloudformation import provisioners, stacks
+
+    updated, sent_back = stacks._update_resource, stacks._sends_back_failed_update
+
+    def update(kind: str, physical_id: str, old: Properties, new: Properties, *more: Any) -> Any:
+        if old != new and not _is_replaced(kind, old, new) and not _is_there(kind, physical_id, old):
+            raise ValueError(_NOT_FOUND.format(kind=kind, physical_id=physical_id))
+        return updated(kind, physical_id, old, new, *more)
+
+    def sends_back(kind: str) -> bool:
+        # Without an update of its own a type is created again, which a resource that is there refuses.
+        return bool(sent_back(kind)) or "update" in provisioners._RESOURCE_HANDLERS.get(kind, {})
+
+    stacks._update_resource = update
+    stacks._sends_back_failed_update = sends_back
+
+
+def _is_replaced(kind: str, old: Properties, new: Properties) -> bool:
+    """Whether a new resource is made: what then becomes of the old one doesn't matter."""
+    from ministack.services.cloudformation import provisioners
+
+    named = provisioners._CUSTOM_NAME_REPLACEMENT.get(kind, {}).get("name")
+    renamed = isinstance(named, str) and old.get(named) != new.get(named)
+    return renamed or bool(provisioners._requires_replacement(kind, old, new))
+
+
+def _is_there(kind: str, physical_id: str, properties: Properties) -> bool:
+    """Ask the reader that drift detection uses; a type without one counts as there."""
+    from ministack.services.cloudformation import drift
+
+    if kind not in drift._DRIFT_READERS:
+        return True
+    read, _ = drift._DRIFT_READERS[kind]
+    return read(physical_id, properties) is not None

@@ -1,0 +1,262 @@
+"""Stacks that fail: what is refused before anything happens, what is rolled back, and what then is stuck."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.conformance.account import Account, eventually, unique, zipped
+from tests.conformance.cases import case
+from tests.conformance.stack_templates import (
+    API,
+    GUIDE,
+    calls,
+    events,
+    failing,
+    function,
+    parameter,
+    refused,
+    resource,
+    status,
+    template,
+)
+
+_STATES = f"{GUIDE}/view-stack-events.html"
+_CONTINUE = f"{GUIDE}/using-cfn-updating-stacks-continueupdaterollback.html"
+_TROUBLE = f"{GUIDE}/troubleshooting.html"
+
+
+@case(source=f"{API}/API_CreateStack.html")
+def test_an_unknown_resource_type_is_refused(account: Account) -> None:
+    """A template with a resource type that doesn't exist is refused before anything is made."""
+    with refused(account, says="AWS::No::Such"):
+        account.create_stack(template({"Strange": resource("No::Such"), "Parameter": parameter("one")}))
+
+
+@case(source=_TROUBLE, gap="template_references")
+def test_a_circle_of_dependencies_is_refused(account: Account) -> None:
+    """Resources that need each other are refused before anything is made: no stack is left behind."""
+    name = unique("stack")
+    circle = template({"A": parameter("a", DependsOn="B"), "B": parameter("b", DependsOn="A"), "C": parameter("c")})
+    with refused(account, says="Circular dependency between resources"):
+        account.client("cloudformation").create_stack(StackName=name, TemplateBody=_text(circle))
+    with refused(account, says="does not exist"):
+        account.client("cloudformation").describe_stacks(StackName=name)
+
+
+@case(source=_TROUBLE, gap="template_references")
+def test_a_reference_to_nothing_is_refused(account: Account) -> None:
+    """`Ref` of a name that is neither resource nor parameter is refused, at creation and at an update."""
+    wrong = template({"Parameter": parameter("x", DependsOn=[])})
+    wrong["Resources"]["Parameter"]["Properties"]["Value"] = {"Fn::Join": ["", [{"Ref": "Nowhere"}]]}
+    with refused(account, says="Nowhere"):
+        account.create_stack(wrong)
+    stack = account.create_stack(template({"Parameter": parameter("one")}))
+    with refused(account, says="Nowhere"):
+        account.update_stack(stack, wrong)
+    assert status(account, stack) == "CREATE_COMPLETE"
+
+
+def _text(body: dict[str, Any]) -> str:
+    return json.dumps(body)
+
+
+@case(source=_STATES)
+def test_a_failed_creation_is_rolled_back(account: Account) -> None:
+    """A creation that fails ends in ROLLBACK_COMPLETE with nothing left, and the events say what failed."""
+    name = unique("parameter")
+    named = parameter("one")
+    named["Properties"]["Name"] = name
+    stack = account.create_stack(template({"Made": named, "Wrong": {**failing(), "DependsOn": "Made"}}))
+    assert status(account, stack) == "ROLLBACK_COMPLETE"
+    assert account.client("ssm").get_parameters(Names=[name])["InvalidParameters"] == [name]
+    seen = [(event["LogicalResourceId"], event["ResourceStatus"]) for event in events(account, stack)]
+    order = [("Made", "CREATE_COMPLETE"), ("Wrong", "CREATE_FAILED"), (stack, "ROLLBACK_IN_PROGRESS")]
+    order += [("Made", "DELETE_COMPLETE"), (stack, "ROLLBACK_COMPLETE")]
+    assert [entry for entry in seen if entry in order] == order
+    failed = next(event for event in events(account, stack) if event["ResourceStatus"] == "CREATE_FAILED")
+    assert failed["ResourceStatusReason"]
+
+
+@case(source=_STATES)
+def test_a_stack_whose_creation_failed_can_not_be_updated(account: Account) -> None:
+    """A stack in ROLLBACK_COMPLETE refuses updates and can be deleted."""
+    stack = account.create_stack(template({"Wrong": failing()}))
+    with refused(account, says="ROLLBACK_COMPLETE"):
+        account.update_stack(stack, template({"Parameter": parameter("one")}))
+    account.client("cloudformation").delete_stack(StackName=stack)
+    _gone(account, stack)
+
+
+@case(source=_STATES, gap="unusable_stacks")
+def test_a_stack_whose_creation_failed_keeps_its_name(account: Account) -> None:
+    """A stack in ROLLBACK_COMPLETE must be deleted before its name can be used: no creation, no change set."""
+    stack = account.create_stack(template({"Wrong": failing()}))
+    aws, body = account.client("cloudformation"), _text(template({"Parameter": parameter("one")}))
+    with pytest.raises(aws.exceptions.AlreadyExistsException):
+        aws.create_stack(StackName=stack, TemplateBody=body)
+    for kind in ("CREATE", "UPDATE"):
+        with refused(account):
+            aws.create_change_set(StackName=stack, ChangeSetName="c", ChangeSetType=kind, TemplateBody=body)
+    aws.delete_stack(StackName=stack)
+    _gone(account, stack)
+    aws.create_stack(StackName=stack, TemplateBody=body)
+    assert status(account, stack) == "CREATE_COMPLETE"
+
+
+def _gone(account: Account, stack: str) -> None:
+    def names() -> list[str]:
+        return [found["StackName"] for found in account.client("cloudformation").describe_stacks()["Stacks"]]
+
+    assert stack not in eventually(names, lambda found: stack not in found)
+
+
+@case(source=_STATES)
+def test_a_failed_update_serves_the_old_release(account: Account) -> None:
+    """After UPDATE_ROLLBACK_COMPLETE the old code and configuration answer again and what was added is gone."""
+    before = {"Function": function(account, "one", Environment={"Variables": {"WHO": "before"}})}
+    stack = account.create_stack(template(before))
+    added = unique("parameter")
+    named = parameter("one")
+    named["Properties"]["Name"] = added
+    after = {
+        "Function": function(account, "two", Environment={"Variables": {"WHO": "after"}}),
+        "Added": named,
+        "Wrong": {**failing(), "DependsOn": ["Function", "Added"]},
+    }
+    account.update_stack(stack, template(after))
+    assert status(account, stack) == "UPDATE_ROLLBACK_COMPLETE"
+    assert calls(account, stack, "Function") == ["one", "before"]
+    assert account.client("ssm").get_parameters(Names=[added])["InvalidParameters"] == [added]
+    found = account.client("cloudformation").get_template(StackName=stack)["TemplateBody"]
+    assert list(found["Resources"]) == ["Function"]
+
+
+@case(source=_STATES, gap="rollback_failed")
+def test_a_half_done_update_of_a_resource_is_undone(account: Account) -> None:
+    """An update that fails after it changed a function's code puts the old code back."""
+    stack = account.create_stack(template({"Function": function(account, "one")}))
+    region, layer = account.endpoint.region, unique("layer")
+    layers = [f"arn:aws:lambda:{region}:{account.endpoint.account_id}:layer:{layer}:1"]
+    account.update_stack(stack, template({"Function": function(account, "two", Layers=layers)}))
+    assert status(account, stack) == "UPDATE_ROLLBACK_COMPLETE"
+    assert calls(account, stack, "Function") == ["one", None]
+
+
+def _stuck(account: Account) -> str:
+    """A stack in UPDATE_ROLLBACK_FAILED: somebody deleted its function by hand before an update."""
+    stack = account.create_stack(
+        template({"First": parameter("one"), "Function": function(account, "one", Description="one")})
+    )
+    account.client("lambda").delete_function(FunctionName=account.physical_id(stack, "Function"))
+    account.update_stack(
+        stack, template({"First": parameter("two"), "Function": function(account, "two", Description="two")})
+    )
+    return stack
+
+
+@case(source=_CONTINUE, gap="rollback_failed")
+def test_a_rollback_that_fails_blocks_the_stack(account: Account) -> None:
+    """A rollback to a function that somebody deleted ends in UPDATE_ROLLBACK_FAILED, where updates are refused."""
+    stack = _stuck(account)
+    found = account.stack_settled(stack)
+    assert found["StackStatus"] == "UPDATE_ROLLBACK_FAILED"
+    assert "Function" in found["StackStatusReason"]
+    hotfix = template({"First": parameter("three")})
+    with refused(account, says="UPDATE_ROLLBACK_FAILED"):
+        account.update_stack(stack, hotfix)
+    assert account.client("ssm").get_parameter(Name=account.physical_id(stack, "First"))["Parameter"]["Value"] == "one"
+
+
+@case(source=f"{API}/API_ContinueUpdateRollback.html", gap="rollback_failed")
+def test_a_rollback_is_continued_without_what_is_lost(account: Account) -> None:
+    """ContinueUpdateRollback fails again until the lost function is skipped; then the stack can be updated."""
+    stack = _stuck(account)
+    aws = account.client("cloudformation")
+    aws.continue_update_rollback(StackName=stack)
+    assert status(account, stack) == "UPDATE_ROLLBACK_FAILED"
+    aws.continue_update_rollback(StackName=stack, ResourcesToSkip=["Function"])
+    assert status(account, stack) == "UPDATE_ROLLBACK_COMPLETE"
+    account.update_stack(stack, template({"First": parameter("three")}))
+    assert status(account, stack) == "UPDATE_COMPLETE"
+    with refused(account):
+        aws.continue_update_rollback(StackName=stack)
+
+
+@case(source=_CONTINUE, gap="rollback_failed")
+def test_a_rollback_is_continued_once_its_cause_is_gone(account: Account) -> None:
+    """ContinueUpdateRollback succeeds when somebody made the lost function again, which then is the old one."""
+    name, aws = unique("function"), account.client("lambda")
+    old = function(account, "one", FunctionName=name)
+    stack = account.create_stack(template({"Function": old}))
+    aws.delete_function(FunctionName=name)
+    account.update_stack(stack, template({"Function": function(account, "two", FunctionName=name)}))
+    assert status(account, stack) == "UPDATE_ROLLBACK_FAILED"
+    by_hand = zipped("def handler(event, context):\n    return 'by hand'\n")
+    role = old["Properties"]["Role"]
+    aws.create_function(
+        FunctionName=name, Runtime="python3.12", Handler="index.handler", Role=role, Code={"ZipFile": by_hand}
+    )
+    account.client("cloudformation").continue_update_rollback(StackName=stack)
+    assert status(account, stack) == "UPDATE_ROLLBACK_COMPLETE"
+    account.settle(name)
+    assert calls(account, stack, "Function") == ["one", None]
+
+
+@case(source=_TROUBLE, gap="full_buckets")
+def test_a_full_bucket_can_not_be_deleted(account: Account) -> None:
+    """Deleting a stack whose bucket has objects ends in DELETE_FAILED and keeps them; emptied, it goes."""
+    stack = account.create_stack(template({"Bucket": resource("S3::Bucket"), "Parameter": parameter("one")}))
+    s3, bucket = account.client("s3"), account.physical_id(stack, "Bucket")
+    s3.put_object(Bucket=bucket, Key="kept", Body=b"data")
+    account.client("cloudformation").delete_stack(StackName=stack)
+    found = eventually(lambda: _describe(account, stack), lambda now: now != "CREATE_COMPLETE")
+    assert found in ("DELETE_IN_PROGRESS", "DELETE_FAILED")
+    assert status(account, stack) == "DELETE_FAILED"
+    assert s3.get_object(Bucket=bucket, Key="kept")["Body"].read() == b"data"
+    s3.delete_object(Bucket=bucket, Key="kept")
+    account.client("cloudformation").delete_stack(StackName=stack)
+    _gone(account, stack)
+
+
+def _describe(account: Account, stack: str) -> str | None:
+    found = account.client("cloudformation").describe_stacks()["Stacks"]
+    return next((entry["StackStatus"] for entry in found if entry["StackName"] == stack), None)
+
+
+@case(source=_TROUBLE, gap="taken_names")
+def test_a_taken_name_fails_the_stack(account: Account) -> None:
+    """A stack can't take over a resource that exists already: it fails, and the other stack's goes on."""
+    made = {name: _named(account, name, unique(name)) for name in ("function", "table", "queue", "group", "role")}
+    first = account.create_stack(template({name.title(): entry for name, entry in made.items()}))
+    assert status(account, first) == "CREATE_COMPLETE"
+    for entry in made.values():
+        second = account.create_stack(template({"Named": entry}))
+        assert status(account, second) == "ROLLBACK_COMPLETE", entry
+        assert any("exist" in event.get("ResourceStatusReason", "") for event in events(account, second))
+    aws = account.client("cloudformation")
+    for name in made:
+        drift = aws.detect_stack_resource_drift(StackName=first, LogicalResourceId=name.title())
+        assert drift["StackResourceDrift"]["StackResourceDriftStatus"] == "IN_SYNC"
+
+
+def _named(account: Account, kind: str, name: str) -> dict[str, Any]:
+    trust = {"Version": "2012-10-17", "Statement": []}
+    key = {"AttributeName": "id"}
+    return {
+        "function": lambda: function(account, "one", FunctionName=name),
+        "table": lambda: resource(
+            "DynamoDB::Table",
+            {
+                "TableName": name,
+                "BillingMode": "PAY_PER_REQUEST",
+                "AttributeDefinitions": [{**key, "AttributeType": "S"}],
+                "KeySchema": [{**key, "KeyType": "HASH"}],
+            },
+        ),
+        "queue": lambda: resource("SQS::Queue", {"QueueName": name}),
+        "group": lambda: resource("Logs::LogGroup", {"LogGroupName": name}),
+        "role": lambda: resource("IAM::Role", {"RoleName": name, "AssumeRolePolicyDocument": trust}),
+    }[kind]()

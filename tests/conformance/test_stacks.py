@@ -1,0 +1,387 @@
+"""Stacks: what a template becomes, and what an update does to it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from tests.conformance.account import Account, eventually, unique, zipped
+from tests.conformance.cases import case
+from tests.conformance.stack_templates import (
+    API,
+    GUIDE,
+    TEMPLATES,
+    calls,
+    events,
+    failing,
+    function,
+    outputs,
+    parameter,
+    refused,
+    resource,
+    status,
+    template,
+)
+
+
+@case(source=f"{TEMPLATES}/intrinsic-function-reference-ref.html")
+def test_ref_gives_what_the_type_says(account: Account) -> None:
+    """`Ref` gives a name, a URL or an ARN, as each resource type's page says."""
+    resources = {
+        "Function": function(account, "one"),
+        "Version": resource("Lambda::Version", {"FunctionName": {"Ref": "Function"}}),
+        "Alias": resource(
+            "Lambda::Alias",
+            {
+                "FunctionName": {"Ref": "Function"},
+                "FunctionVersion": {"Fn::GetAtt": ["Version", "Version"]},
+                "Name": "live",
+            },
+        ),
+        "Mapping": resource(
+            "Lambda::EventSourceMapping",
+            {"FunctionName": {"Ref": "Function"}, "EventSourceArn": {"Fn::GetAtt": ["Queue", "Arn"]}},
+        ),
+        "Queue": resource("SQS::Queue"),
+        "Topic": resource("SNS::Topic"),
+        "Bucket": resource("S3::Bucket"),
+        "Parameter": parameter("one"),
+        "LogGroup": resource("Logs::LogGroup"),
+        "Table": resource(
+            "DynamoDB::Table",
+            {
+                "BillingMode": "PAY_PER_REQUEST",
+                "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],
+                "KeySchema": [{"AttributeName": "id", "KeyType": "HASH"}],
+            },
+        ),
+    }
+    stack = account.create_stack(template(resources, Outputs={name: {"Value": {"Ref": name}} for name in resources}))
+    found = outputs(account, stack)
+    arn = account.client("lambda").get_function(FunctionName=found["Function"])["Configuration"]["FunctionArn"]
+    assert found["Version"] == f"{arn}:1"
+    assert found["Alias"] == f"{arn}:live"
+    assert account.client("lambda").get_event_source_mapping(UUID=found["Mapping"])["FunctionArn"] == arn
+    assert account.client("sqs").get_queue_attributes(QueueUrl=found["Queue"])
+    assert account.client("sns").get_topic_attributes(TopicArn=found["Topic"])
+    assert account.client("s3").head_bucket(Bucket=found["Bucket"])
+    assert account.client("ssm").get_parameter(Name=found["Parameter"])["Parameter"]["Value"] == "one"
+    groups = account.client("logs").describe_log_groups(logGroupNamePrefix=found["LogGroup"])["logGroups"]
+    assert [group["logGroupName"] for group in groups] == [found["LogGroup"]]
+    assert account.client("dynamodb").describe_table(TableName=found["Table"])["Table"]["TableName"] == found["Table"]
+
+
+@case(source=f"{TEMPLATES}/aws-resource-secretsmanager-secret.html", gap="secret_ref")
+def test_ref_of_a_secret_is_its_arn(account: Account) -> None:
+    """`Ref` of a secret is its ARN, which reads its value, also after an update."""
+    secret = {"Secret": resource("SecretsManager::Secret", {"SecretString": "one"})}
+    shown = {"Outputs": {"Secret": {"Value": {"Ref": "Secret"}}}}
+    stack = account.create_stack(template(secret, **shown))
+    arn = outputs(account, stack)["Secret"]
+    assert arn.startswith("arn:aws:secretsmanager:")
+    secret["Secret"]["Properties"]["SecretString"] = "two"
+    account.update_stack(stack, template(secret, **shown))
+    assert outputs(account, stack)["Secret"] == arn
+    assert account.client("secretsmanager").get_secret_value(SecretId=arn)["SecretString"] == "two"
+    account.client("cloudformation").delete_stack(StackName=stack)
+    listed = account.client("secretsmanager").list_secrets
+    gone = eventually(lambda: [s["ARN"] for s in listed()["SecretList"]], lambda arns: arn not in arns, timeout=5)
+    assert arn not in gone
+
+
+@case(source=f"{GUIDE}/using-cfn-stack-exports.html", gap="stack_exports")
+def test_an_export_name_is_unique(account: Account) -> None:
+    """A stack whose export has the name of another stack's export fails, and the first one keeps it."""
+    name = unique("export")
+    first = account.create_stack(_exporting(name, "one"))
+    second = account.create_stack(_exporting(name, "two"))
+    assert (status(account, first), status(account, second)) == ("CREATE_COMPLETE", "ROLLBACK_COMPLETE")
+    importing = template({"Copy": parameter("")}, Outputs={"Value": {"Value": {"Fn::ImportValue": name}}})
+    assert outputs(account, account.create_stack(importing))["Value"] == "one"
+
+
+@case(source=f"{GUIDE}/using-cfn-stack-exports.html", gap="stack_exports")
+def test_an_export_in_use_can_not_change(account: Account) -> None:
+    """Changing or removing an exported value that another stack imports fails the update, or the deletion."""
+    name = unique("export")
+    exporter = account.create_stack(_exporting(name, "one"))
+    importing = template({"Copy": parameter("x")}, Outputs={"Value": {"Value": {"Fn::ImportValue": name}}})
+    account.create_stack(importing)
+    for changed in (_exporting(name, "two"), template({"Parameter": parameter("two")})):
+        account.update_stack(exporter, changed)
+        assert status(account, exporter) == "UPDATE_ROLLBACK_COMPLETE"
+    with refused(account):
+        account.client("cloudformation").delete_stack(StackName=exporter)
+
+
+def _exporting(name: str, value: str) -> dict[str, Any]:
+    return template({"Parameter": parameter(value)}, Outputs={"Value": {"Value": value, "Export": {"Name": name}}})
+
+
+@case(source=f"{TEMPLATES}/aws-resource-lambda-function.html")
+def test_a_function_is_updated_in_place(account: Account) -> None:
+    """Changing a function's code and configuration keeps its name and serves the new ones."""
+    stack = account.create_stack(template({"Function": function(account, "one")}))
+    name = account.physical_id(stack, "Function")
+    assert calls(account, stack, "Function") == ["one", None]
+    changed = function(account, "two", Environment={"Variables": {"WHO": "me"}})
+    account.update_stack(stack, template({"Function": changed}))
+    assert account.physical_id(stack, "Function") == name
+    assert calls(account, stack, "Function") == ["two", "me"]
+
+
+@case(rule=6, source=f"{TEMPLATES}/aws-resource-lambda-function.html", gap="function_properties")
+def test_a_template_reserves_concurrency(account: Account) -> None:
+    """`ReservedConcurrentExecutions` of a template is in force: with 0 no call gets through."""
+    made = function(account, "one", ReservedConcurrentExecutions=0)
+    stack = account.create_stack(template({"Function": made}))
+    aws, name = account.client("lambda"), account.physical_id(stack, "Function")
+    try:
+        aws.invoke(FunctionName=name)
+        throttled = False
+    except aws.exceptions.TooManyRequestsException:
+        throttled = True
+    assert throttled
+    del made["Properties"]["ReservedConcurrentExecutions"]
+    account.update_stack(stack, template({"Function": made}))
+    assert calls(account, stack, "Function") == ["one", None]
+
+
+@case(source=f"{TEMPLATES}/aws-properties-lambda-function-deadletterconfig.html", gap="function_properties")
+def test_a_template_sets_a_dead_letter_queue(account: Account) -> None:
+    """`DeadLetterConfig` of a template is the function's."""
+    dead = function(account, "one", DeadLetterConfig={"TargetArn": {"Fn::GetAtt": ["Queue", "Arn"]}})
+    stack = account.create_stack(template({"Function": dead, "Queue": resource("SQS::Queue")}))
+    found = account.client("lambda").get_function_configuration(FunctionName=account.physical_id(stack, "Function"))
+    assert found["DeadLetterConfig"]["TargetArn"].startswith("arn:aws:sqs:")
+
+
+@case(source=f"{GUIDE}/using-cfn-updating-stacks-update-behaviors.html")
+def test_a_changed_key_replaces_a_table(account: Account) -> None:
+    """Changing a table's key makes a new, empty table and deletes the old one."""
+    stack = account.create_stack(template({"Table": _table("id")}))
+    dynamodb, first = account.client("dynamodb"), account.physical_id(stack, "Table")
+    dynamodb.put_item(TableName=first, Item={"id": {"S": "1"}})
+    account.update_stack(stack, template({"Table": _table("sku")}))
+    assert status(account, stack) == "UPDATE_COMPLETE"
+    second = account.physical_id(stack, "Table")
+    assert dynamodb.describe_table(TableName=second)["Table"]["KeySchema"][0]["AttributeName"] == "sku"
+    assert dynamodb.scan(TableName=second)["Items"] == []
+
+
+@case(source=f"{GUIDE}/using-cfn-updating-stacks-update-behaviors.html", gap="table_replacement")
+def test_a_failed_update_keeps_the_table_it_would_replace(account: Account) -> None:
+    """A replaced table is deleted only once the update succeeded: after a rollback its items are there."""
+    stack = account.create_stack(template({"Table": _table("id")}))
+    dynamodb, name = account.client("dynamodb"), account.physical_id(stack, "Table")
+    dynamodb.put_item(TableName=name, Item={"id": {"S": "1"}})
+    account.update_stack(stack, template({"Table": _table("sku"), "Wrong": {**failing(), "DependsOn": "Table"}}))
+    assert status(account, stack) == "UPDATE_ROLLBACK_COMPLETE"
+    assert account.physical_id(stack, "Table") == name
+    assert dynamodb.get_item(TableName=name, Key={"id": {"S": "1"}})["Item"] == {"id": {"S": "1"}}
+
+
+@case(source=f"{TEMPLATES}/aws-properties-name.html")
+def test_a_named_table_can_not_be_replaced(account: Account) -> None:
+    """An update that would replace a resource with a name of its own fails, and the old one goes on."""
+    name = unique("table")
+    stack = account.create_stack(template({"Table": _table("id", TableName=name)}))
+    account.update_stack(stack, template({"Table": _table("sku", TableName=name)}))
+    assert status(account, stack) == "UPDATE_ROLLBACK_COMPLETE"
+    reasons = [event.get("ResourceStatusReason", "") for event in events(account, stack)]
+    assert any("cannot update a stack when a custom-named resource requires replacing" in reason for reason in reasons)
+    found = account.client("dynamodb").describe_table(TableName=name)["Table"]
+    assert found["KeySchema"][0]["AttributeName"] == "id"
+
+
+def _table(key: str, **properties: Any) -> dict[str, Any]:
+    return resource(
+        "DynamoDB::Table",
+        {
+            "BillingMode": "PAY_PER_REQUEST",
+            "AttributeDefinitions": [{"AttributeName": key, "AttributeType": "S"}],
+            "KeySchema": [{"AttributeName": key, "KeyType": "HASH"}],
+            **properties,
+        },
+    )
+
+
+@case(source=f"{TEMPLATES}/aws-resource-lambda-version.html", rule=1)
+def test_a_new_version_resource_publishes(account: Account) -> None:
+    """A Version resource with a new logical id publishes; the alias moves; a retained one still runs."""
+    stack = account.create_stack(_versioned(account, "one", "VersionOne"))
+    aws, name = account.client("lambda"), account.physical_id(stack, "Function")
+    assert _says(account, name, "live") == "one"
+    account.update_stack(stack, _versioned(account, "two", "VersionTwo"))
+    assert _says(account, name, "live") == "two"
+    assert _says(account, name, "1") == "one"
+    versions = aws.list_versions_by_function(FunctionName=name)["Versions"]
+    assert [version["Version"] for version in versions] == ["$LATEST", "1", "2"]
+
+
+@case(source=f"{TEMPLATES}/aws-resource-lambda-version.html", rule=1)
+def test_a_version_resource_left_alone_does_not_publish(account: Account) -> None:
+    """New code under an old Version resource changes `$LATEST` only: the alias goes on serving the old code."""
+    stack = account.create_stack(_versioned(account, "one", "Version"))
+    account.update_stack(stack, _versioned(account, "two", "Version"))
+    name = account.physical_id(stack, "Function")
+    assert _says(account, name, "live") == "one"
+    assert _says(account, name, "$LATEST") == "two"
+
+
+def _versioned(account: Account, says: str, version: str, **properties: Any) -> dict[str, Any]:
+    alias = {
+        "FunctionName": {"Ref": "Function"},
+        "FunctionVersion": {"Fn::GetAtt": [version, "Version"]},
+        "Name": "live",
+    }
+    return template(
+        {
+            "Function": function(account, says, **properties),
+            version: resource("Lambda::Version", {"FunctionName": {"Ref": "Function"}}, DeletionPolicy="Retain"),
+            "Alias": resource("Lambda::Alias", alias),
+        }
+    )
+
+
+def _says(account: Account, name: str, qualifier: str) -> str:
+    answer = account.client("lambda").invoke(FunctionName=name, Qualifier=qualifier)
+    return str(json.loads(answer["Payload"].read())[0])
+
+
+@case(source=f"{TEMPLATES}/aws-resource-lambda-alias.html", rule=3)
+def test_an_alias_resource_routes_by_weight(account: Account) -> None:
+    """`RoutingConfig` of an Alias resource is the alias's, and goes when the template drops it."""
+    made = _versioned(account, "one", "VersionOne")
+    role = made["Resources"]["Function"]["Properties"]["Role"]
+    stack = account.create_stack(made)
+    alias = {"Name": "live", "FunctionName": account.physical_id(stack, "Function")}
+    made = _versioned(account, "two", "VersionTwo", Role=role)
+    weights = [{"FunctionVersion": "1", "FunctionWeight": 0.3}]
+    made["Resources"]["Alias"]["Properties"]["RoutingConfig"] = {"AdditionalVersionWeights": weights}
+    account.update_stack(stack, made)
+    found = account.client("lambda").get_alias(**alias)
+    assert found["FunctionVersion"] == "2"
+    assert found["RoutingConfig"] == {"AdditionalVersionWeights": {"1": 0.3}}
+    del made["Resources"]["Alias"]["Properties"]["RoutingConfig"]
+    account.update_stack(stack, made)
+    assert not account.client("lambda").get_alias(**alias).get("RoutingConfig")
+
+
+@case(source=f"{TEMPLATES}/aws-attribute-deletionpolicy.html")
+def test_a_retained_resource_outlives_its_stack(account: Account) -> None:
+    """A resource with `DeletionPolicy: Retain` stays when its stack is deleted; the others go."""
+    stack = account.create_stack(
+        template({"Kept": parameter("kept", DeletionPolicy="Retain"), "Gone": parameter("gone")})
+    )
+    kept, gone = account.physical_id(stack, "Kept"), account.physical_id(stack, "Gone")
+    account.client("cloudformation").delete_stack(StackName=stack)
+    ssm = account.client("ssm")
+    left = eventually(lambda: ssm.get_parameters(Names=[kept, gone]), lambda found: gone in found["InvalidParameters"])
+    assert [found["Name"] for found in left["Parameters"]] == [kept]
+
+
+@case(source=f"{TEMPLATES}/aws-attribute-dependson.html")
+def test_depends_on_orders_creation_and_deletion(account: Account) -> None:
+    """A resource is created after what it `DependsOn`, and deleted before it."""
+    made = {"A": parameter("a", DependsOn="B"), "B": parameter("b", DependsOn=["C"]), "C": parameter("c")}
+    stack = account.create_stack(template(made))
+    arn = account.stack_settled(stack)["StackId"]
+    account.client("cloudformation").delete_stack(StackName=stack)
+    assert eventually(lambda: status(account, arn), lambda now: now == "DELETE_COMPLETE") == "DELETE_COMPLETE"
+    seen = [
+        (e["LogicalResourceId"], e["ResourceStatus"])
+        for e in events(account, arn)
+        if e["LogicalResourceId"] in made and e["ResourceStatus"].endswith("_COMPLETE")
+    ]
+    assert [name for name, state in seen if state == "CREATE_COMPLETE"] == ["C", "B", "A"]
+    assert [name for name, state in seen if state == "DELETE_COMPLETE"] == ["A", "B", "C"]
+
+
+@case(source=f"{TEMPLATES}/conditions-section-structure.html")
+def test_a_condition_decides_what_is_made(account: Account) -> None:
+    """A resource whose condition is false isn't made, and an update that makes it true adds it."""
+    body = template(
+        {"Always": parameter("a"), "Sometimes": parameter("b", Condition="IsProd")},
+        Parameters={"Stage": {"Type": "String", "AllowedValues": ["test", "prod"]}},
+        Conditions={"IsProd": {"Fn::Equals": [{"Ref": "Stage"}, "prod"]}},
+    )
+    stack = account.create_stack(body, Parameters=[{"ParameterKey": "Stage", "ParameterValue": "test"}])
+    assert _logical_ids(account, stack) == ["Always"]
+    account.update_stack(stack, body, Parameters=[{"ParameterKey": "Stage", "ParameterValue": "prod"}])
+    assert _logical_ids(account, stack) == ["Always", "Sometimes"]
+    with refused(account):
+        account.update_stack(stack, body, Parameters=[{"ParameterKey": "Stage", "ParameterValue": "dev"}])
+
+
+def _logical_ids(account: Account, stack: str) -> list[str]:
+    found = account.client("cloudformation").describe_stack_resources(StackName=stack)["StackResources"]
+    return sorted(resource["LogicalResourceId"] for resource in found)
+
+
+@case(source=f"{TEMPLATES}/parameters-section-structure.html")
+def test_a_parameter_without_echo_is_masked(account: Account) -> None:
+    """The value of a `NoEcho` parameter reaches the resource, but no description of the stack."""
+    body = template({"Copy": parameter("")}, Parameters={"Password": {"Type": "String", "NoEcho": True}})
+    body["Resources"]["Copy"]["Properties"]["Value"] = {"Ref": "Password"}
+    stack = account.create_stack(body, Parameters=[{"ParameterKey": "Password", "ParameterValue": "hush"}])
+    assert account.stack_settled(stack)["Parameters"][0]["ParameterValue"] == "****"
+    found = account.client("ssm").get_parameter(Name=account.physical_id(stack, "Copy"))
+    assert found["Parameter"]["Value"] == "hush"
+
+
+@case(source=f"{TEMPLATES}/cloudformation-supplied-parameter-types.html", gap="parameter_values")
+def test_a_parameter_is_read_from_the_parameter_store(account: Account) -> None:
+    """A parameter of an SSM type takes the stored value, again at each update, and the stack shows name and value."""
+    ssm, name = account.client("ssm"), unique("/conformance/delay")
+    ssm.put_parameter(Name=name, Value="one", Type="String")
+    body = template(
+        {"Copy": parameter("")}, Parameters={"Value": {"Type": "AWS::SSM::Parameter::Value<String>", "Default": name}}
+    )
+    body["Resources"]["Copy"]["Properties"]["Value"] = {"Ref": "Value"}
+    stack = account.create_stack(body)
+    ssm.put_parameter(Name=name, Value="two", Type="String", Overwrite=True)
+    account.update_stack(stack, body, Parameters=[{"ParameterKey": "Value", "UsePreviousValue": True}])
+    assert ssm.get_parameter(Name=account.physical_id(stack, "Copy"))["Parameter"]["Value"] == "two"
+    shown = account.stack_settled(stack)["Parameters"]
+    assert shown == [{"ParameterKey": "Value", "ParameterValue": name, "ResolvedValue": "two"}]
+
+
+@case(source=f"{GUIDE}/using-cfn-protect-stacks.html")
+def test_a_protected_stack_can_not_be_deleted(account: Account) -> None:
+    """With termination protection a deletion is refused and everything stays; without it goes."""
+    stack = account.create_stack(template({"Parameter": parameter("one")}), EnableTerminationProtection=True)
+    aws, name = account.client("cloudformation"), account.physical_id(stack, "Parameter")
+    with refused(account):
+        aws.delete_stack(StackName=stack)
+    assert account.client("ssm").get_parameter(Name=name)
+    aws.update_termination_protection(StackName=stack, EnableTerminationProtection=False)
+    aws.delete_stack(StackName=stack)
+    found = eventually(lambda: account.client("ssm").get_parameters(Names=[name]), lambda got: not got["Parameters"])
+    assert found["InvalidParameters"] == [name]
+
+
+@case(source=f"{API}/API_UpdateStack.html")
+def test_an_update_without_changes_is_refused(account: Account) -> None:
+    """Updating a stack to what it is already is refused."""
+    body = template({"Parameter": parameter("one")})
+    stack = account.create_stack(body)
+    with refused(account, says="No updates are to be performed"):
+        account.update_stack(stack, body)
+
+
+@case(source="https://docs.aws.amazon.com/lambda/latest/api/API_FunctionCode.html", gap="missing_code")
+def test_code_that_is_not_there_fails_the_stack(account: Account) -> None:
+    """A function whose code object isn't in the bucket fails the stack, at its creation and at an update."""
+    bucket = unique("code")
+    region = account.endpoint.region
+    account.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})
+    account.client("s3").put_object(Bucket=bucket, Key="one.zip", Body=zipped("def handler(e, c): return ['one', 1]"))
+    missing = function(account, "", Code={"S3Bucket": bucket, "S3Key": "missing.zip"})
+    stack = account.create_stack(template({"Function": missing}))
+    assert status(account, stack) == "ROLLBACK_COMPLETE"
+    good = function(account, "", Code={"S3Bucket": bucket, "S3Key": "one.zip"})
+    stack = account.create_stack(template({"Function": good}))
+    account.update_stack(stack, template({"Function": missing}))
+    assert status(account, stack) == "UPDATE_ROLLBACK_COMPLETE"
+    assert calls(account, stack, "Function") == ["one", 1]
