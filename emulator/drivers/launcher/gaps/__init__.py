@@ -14,13 +14,18 @@ from emulator.drivers.launcher.gaps import (
     drift_properties,
     full_buckets,
     function_properties,
+    gateway_errors,
     http_api_body,
+    invoke_permission,
     missing_code,
     parameter_values,
     rollback_failed,
     secret_ref,
     service_models,
     stack_exports,
+    stage_canary,
+    stage_snapshot,
+    stage_variables,
     table_properties,
     table_replacement,
     taken_names,
@@ -54,6 +59,12 @@ GAPS = (
     unbounded_metrics,
     unusable_stacks,
     version_rules,
+    # Each of these wraps what the ones before it wrapped: a request meets the last one first.
+    gateway_errors,
+    invoke_permission,
+    stage_snapshot,
+    stage_variables,
+    stage_canary,
 )
 
 
