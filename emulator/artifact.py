@@ -13,11 +13,13 @@ import json
 import shutil
 import tempfile
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from emulator.errors import ArtifactError, ConfigError, file_hint
 from emulator.events import Emit, Event
+from emulator.interpreters import Interpreter, choose
 from emulator.model import STATE_FOLDER, Artifact, Code, Project
 from emulator.process import write_atomically
 from emulator.template import LocalCode, inline_definitions, local_code, point_at_code, read_template
@@ -29,9 +31,14 @@ _LEFT_OUT = {STATE_FOLDER, "__pycache__", ".git", ".venv", ".aws-sam", ".pytest_
 _MANIFEST = "artifact.json"
 
 
-def build(project: Project, store: ArtifactStore, *, emit: Emit) -> Artifact:
+def build(
+    project: Project, store: ArtifactStore, *, emit: Emit, python_of: Callable[[str], Interpreter] = choose
+) -> Artifact:
     """
     Build the service of *project* and store it.
+
+    Args:
+        python_of: The interpreter that will run a ``Runtime``, for which its dependencies are installed.
 
     Raises:
         ConfigError: The template is no template, or names code that is not there.
@@ -44,7 +51,8 @@ def build(project: Project, store: ArtifactStore, *, emit: Emit) -> Artifact:
         check_source(source, project.template)
     try:
         with tempfile.TemporaryDirectory(dir=store.work_folder()) as work:
-            archives = _archives(sources, Path(work), store, emit=emit)
+            requirements = _Requirements(cache=store.dependencies_folder(), python_of=python_of, emit=emit)
+            archives = _archives(sources, Path(work), requirements, emit=emit)
             keys = {logical_id: _key(sha256) for logical_id, (_, sha256) in archives.items()}
             return store.add(
                 point_at_code(inline_definitions(template, folder), keys, bucket={"Fn::Sub": _BUCKET}), archives
@@ -78,19 +86,36 @@ def check_source(source: LocalCode, template: Path) -> None:
             )
 
 
-def _archives(sources: list[LocalCode], work: Path, store: ArtifactStore, *, emit: Emit) -> dict[str, tuple[Path, str]]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Requirements:
+    """How the dependencies of functions are installed."""
+
+    cache: Path
+    python_of: Callable[[str], Interpreter]
+    emit: Emit
+
+    def install(self, requirements: Path, source: LocalCode) -> Path:
+        """The folder with them."""
+        from emulator.dependencies import install
+
+        return install(requirements, source, self.cache, python=self.python_of(source.runtime or ""), emit=self.emit)
+
+
+def _archives(
+    sources: list[LocalCode], work: Path, requirements: _Requirements, *, emit: Emit
+) -> dict[str, tuple[Path, str]]:
     """Logical id to (zip, its SHA-256); functions that share a folder share one zip."""
     by_path: dict[Path, tuple[Path, str]] = {}
     for number, source in enumerate(sources):
         if source.path not in by_path:
             emit(Event(None, "building", source.path.name))
             archive = work / f"{number}.zip"
-            write_zip(archive, _contents(source, work / str(number), store, emit=emit))
+            write_zip(archive, _contents(source, work / str(number), requirements))
             by_path[source.path] = (archive, sha256_of(archive))
     return {source.logical_id: by_path[source.path] for source in sources}
 
 
-def _contents(source: LocalCode, work: Path, store: ArtifactStore, *, emit: Emit) -> Mapping[str, Path]:
+def _contents(source: LocalCode, work: Path, installer: _Requirements) -> Mapping[str, Path]:
     """Archive name to file: the source's own files win over its dependencies'."""
     if source.path.is_file():
         if source.path.suffix == ".zip":
@@ -100,9 +125,7 @@ def _contents(source: LocalCode, work: Path, store: ArtifactStore, *, emit: Emit
     requirements = source.path / "requirements.txt"
     if not _requires_anything(requirements):
         return own
-    from emulator.dependencies import install
-
-    return {**dict(files_of(install(requirements, source, store.dependencies_folder(), emit=emit))), **own}
+    return {**dict(files_of(installer.install(requirements, source))), **own}
 
 
 def _unpacked(archive: Path, work: Path) -> Mapping[str, Path]:

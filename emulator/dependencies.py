@@ -12,14 +12,15 @@ from pathlib import Path
 
 from emulator.errors import ArtifactError
 from emulator.events import Emit, Event
+from emulator.interpreters import Interpreter
 from emulator.template import LocalCode
 
 _UNFINISHED = "tmp"
 
 
-def install(requirements: Path, source: LocalCode, cache: Path, *, emit: Emit) -> Path:
+def install(requirements: Path, source: LocalCode, cache: Path, *, python: Interpreter, emit: Emit) -> Path:
     """
-    A folder with what *requirements* asks for, for the interpreter that runs the embedded emulator's functions.
+    A folder with what *requirements* asks for, for the interpreter that runs the function in the embedded emulator.
 
     Args:
         cache: Kept between builds, so that a code change needs no package index; what killed ones left is removed.
@@ -29,14 +30,14 @@ def install(requirements: Path, source: LocalCode, cache: Path, *, emit: Emit) -
     """
     for leftover in cache.glob(f"{_UNFINISHED}*"):  # of a command that was killed
         shutil.rmtree(leftover, ignore_errors=True)
-    folder = cache / _key(requirements)
+    folder = cache / _key(requirements, python)
     if folder.exists():
         return folder
     emit(Event(None, "installing", f"{requirements.parent.name}/requirements.txt"))
     cache.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=cache, prefix=_UNFINISHED) as work:
         built = Path(work) / "built"
-        _run_builder(requirements, source, Path(work), built)
+        _run_builder(requirements, source, Path(work), built, python)
         (built / requirements.name).unlink(missing_ok=True)
         try:
             built.rename(folder)
@@ -46,14 +47,14 @@ def install(requirements: Path, source: LocalCode, cache: Path, *, emit: Emit) -
     return folder
 
 
-def _key(requirements: Path) -> str:
+def _key(requirements: Path, python: Interpreter) -> str:
     """Changes with what would be installed: the requirement files, the interpreter, the platform."""
-    parts = [sys.implementation.cache_tag or "", sys.platform, platform.machine()]
+    parts = [python.name, sys.platform, platform.machine()]
     parts += [hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(requirements.parent.glob("*.txt"))]
     return hashlib.sha256(" ".join(parts).encode()).hexdigest()[:32]
 
 
-def _run_builder(requirements: Path, source: LocalCode, work: Path, built: Path) -> None:
+def _run_builder(requirements: Path, source: LocalCode, work: Path, built: Path, python: Interpreter) -> None:
     from aws_lambda_builders.architecture import ARM64, X86_64
     from aws_lambda_builders.builder import LambdaBuilder
     from aws_lambda_builders.exceptions import LambdaBuilderError
@@ -71,15 +72,15 @@ def _run_builder(requirements: Path, source: LocalCode, work: Path, built: Path)
             str(built),
             str(work / "scratch"),
             str(alone / requirements.name),
-            runtime=f"python3.{sys.version_info.minor}",
-            executable_search_paths=[str(Path(sys.executable).parent)],
+            runtime=python.name,
+            executable_search_paths=[str(python.program.parent)],
             architecture=ARM64 if platform.machine() in ("arm64", "aarch64") else X86_64,
         )
     except LambdaBuilderError as error:
         lines = _reasons(str(error), alone=alone, requirements=requirements)
         raise ArtifactError(
             f"can't install {requirements} for {source.logical_id}: {lines[-1] if lines else type(error).__name__}",
-            hint="check the names and versions in it; pip needs a package index the first time",
+            hint=f"check the names and versions in it; pip of {python.program} needs a package index the first time",
             details=lines[:-1],
         ) from error
 

@@ -63,6 +63,7 @@ class Deployer:
     Args:
         cancelled: Called while waiting; raises to stop.
         verify: Raises :class:`WrongCode` when a function runs other bytes than the artifact's.
+        check: Raises when the plain template of an environment can't run here.
     """
 
     def __init__(
@@ -73,12 +74,14 @@ class Deployer:
         emit: Emit,
         cancelled: Cancelled,
         verify: Callable[[Endpoint, Artifact, Mapping[str, str]], None] | None = None,
+        check: Callable[[str, Template], None] = lambda _environment, _template: None,
     ) -> None:
         self._project = project
         self._history = history
         self._emit = emit
         self._cancelled = cancelled
         self._verify = verify or verify_code
+        self._check = check
 
     def prepare(self, artifact: Artifact) -> None:
         """Load what deploying *artifact* needs, while its emulators still start: SAM's translator takes its time."""
@@ -126,6 +129,7 @@ class Deployer:
             check_api(self._project, template)
         if not dry_run and self.is_deployed(endpoint, release) and self._is_current(environment.name, release):
             return DeployResult(environment=environment.name, release=release, changes=())
+        self._check(environment.name, template)
         with answering(endpoint):
             if not dry_run or stack.is_long(template):
                 _make_bucket(endpoint)

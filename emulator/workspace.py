@@ -8,7 +8,9 @@ import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
+from pathlib import Path
 
+from emulator import interpreters
 from emulator.artifact import ArtifactStore, build
 from emulator.deploy import Deployer
 from emulator.drivers.registry import Drivers
@@ -20,6 +22,7 @@ from emulator.lifecycle import Lifecycle
 from emulator.lock import exclusive
 from emulator.model import Artifact, Endpoint, Environment, Project, Status
 from emulator.parallel import Cancellation
+from emulator.runtimes import RuntimeCheck, machine
 from emulator.snapshots import Snapshots
 from emulator.state_transfer import StateTransfer
 from emulator.status import EnvironmentStatus, status_of
@@ -34,6 +37,7 @@ class Workspace:
     history: History
     store: ArtifactStore
     front: Front
+    deployer: Deployer
     lifecycle: Lifecycle
     snapshots: Snapshots
     transfer: StateTransfer
@@ -121,12 +125,26 @@ def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit) 
     history = History(project.state / "history.sqlite")
     store = ArtifactStore(project.state / "artifacts")
     path = environ.get("PATH", "")
-    drivers = Drivers(project, path=path)
-    once = _once(lambda: build(project, store, emit=emit))
+    folders = interpreters.search_path(
+        path, home=Path(environ.get("HOME", "")), pyenv_root=environ.get("PYENV_ROOT", "")
+    )
+    drivers = Drivers(project, path=path, interpreters=folders)
+
+    def python_of(runtime: str) -> interpreters.Interpreter:
+        return interpreters.choose(runtime, interpreters.find(folders))
+
+    once = _once(lambda: build(project, store, emit=emit, python_of=python_of))
+    deployer = Deployer(
+        project,
+        history,
+        emit=emit,
+        cancelled=cancellation.check,
+        check=RuntimeCheck(lambda: machine(folders, path=path), emit=emit),
+    )
     lifecycle = Lifecycle(
         drivers,
         history,
-        Deployer(project, history, emit=emit, cancelled=cancellation.check),
+        deployer,
         emit=emit,
         cancellation=cancellation,
         build=once,
@@ -150,6 +168,7 @@ def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit) 
         history=history,
         store=store,
         front=front,
+        deployer=deployer,
         lifecycle=lifecycle,
         snapshots=snapshots,
         transfer=transfer,

@@ -55,7 +55,6 @@ def _deploy_all(
     workspace: Workspace, chosen: Sequence[Environment], *, dry_run: bool, skip_unsupported: bool
 ) -> Mapping[str, DeployResult | MultistackError]:
     """Everything that can be wrong before a deployment is found before the first one starts."""
-    from emulator.deploy import Deployer
     from emulator.parallel import run_parallel
     from emulator.release import check_config, make_release
 
@@ -64,12 +63,9 @@ def _deploy_all(
     artifact = workspace.build()
     for environment in chosen:
         check_config(workspace.project, artifact, environment.name, environment.config)
-    deployer = Deployer(
-        workspace.project, workspace.history, emit=workspace.emit, cancelled=workspace.cancellation.check
-    )
     return run_parallel(
         list(by_name),
-        lambda name: deployer.deploy(
+        lambda name: workspace.deployer.deploy(
             by_name[name],
             endpoints[name],
             artifact,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
@@ -39,11 +39,13 @@ class EmbeddedDriver:
 
     Args:
         path: The ``PATH`` that emulators get; where they find a Node for Node functions.
+        interpreters: Folders with Pythons for functions that declare another one than runs multistack.
     """
 
-    def __init__(self, project: Project, *, path: str) -> None:
+    def __init__(self, project: Project, *, path: str, interpreters: Sequence[str] = ()) -> None:
         self._project = project
         self._path = path
+        self._interpreters = interpreters
 
     @property
     def version(self) -> str:
@@ -106,7 +108,12 @@ class EmbeddedDriver:
                 _MODULE,
                 folder=folder,
                 listener=listener,
-                arguments=[f"--port={port}", f"--settings={json.dumps(_settings(environment))}"],
+                arguments=[
+                    f"--port={port}",
+                    f"--settings={json.dumps(_settings(environment))}",
+                    "--interpreters",
+                    *self._interpreters,
+                ],
                 environ=self._environ(environment, folder=folder, port=port),
             )
         return Endpoint(

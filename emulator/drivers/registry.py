@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from emulator.drivers.base import Driver
 from emulator.drivers.embedded import EmbeddedDriver
 from emulator.model import DriverName, Environment, Project
@@ -12,11 +14,13 @@ class Drivers:
     The drivers of one project, made when first needed.
 
     Args:
-        path: See :class:`emulator.drivers.embedded.EmbeddedDriver`.
+        path, interpreters: See :class:`emulator.drivers.embedded.EmbeddedDriver`.
     """
 
-    def __init__(self, project: Project, *, path: str) -> None:
-        self._drivers: dict[DriverName, Driver] = {DriverName.EMBEDDED: EmbeddedDriver(project, path=path)}
+    def __init__(self, project: Project, *, path: str, interpreters: Sequence[str] = ()) -> None:
+        self._drivers: dict[DriverName, Driver] = {
+            DriverName.EMBEDDED: EmbeddedDriver(project, path=path, interpreters=interpreters)
+        }
 
     def of(self, environment: Environment) -> Driver:
         """The driver that *environment* asks for."""

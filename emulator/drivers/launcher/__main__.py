@@ -37,10 +37,11 @@ def main() -> None:
 async def _serve(arguments: argparse.Namespace) -> None:
     from ministack.app import app
 
-    from emulator.drivers.launcher import durable, functions, gaps, loopback_guard, server
+    from emulator.drivers.launcher import durable, gaps, loopback_guard, server
+    from emulator.drivers.launcher.functions import install
 
     gaps.apply()
-    functions.install(_surroundings(arguments), arguments.interpreters)
+    install.install(_surroundings(arguments), arguments.interpreters)
     application = durable.make_durable(app, arguments.folder, arguments.settings)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):

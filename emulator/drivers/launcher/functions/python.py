@@ -7,7 +7,7 @@ import os
 import secrets
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,6 @@ from ministack.core import lambda_runtime
 
 from emulator.drivers.launcher.functions import layers, nursery, variables
 from emulator.drivers.launcher.functions.conversation import Conversation
-from emulator.drivers.launcher.functions.interpreters import Interpreter
 from emulator.drivers.launcher.functions.multistack_runtime import frames
 from emulator.drivers.launcher.functions.nursery import Nursery
 from emulator.drivers.launcher.functions.packages import Package, Packages
@@ -24,6 +23,7 @@ from emulator.drivers.launcher.functions.processes import FunctionProcess, Start
 from emulator.drivers.launcher.functions.results import Result
 from emulator.drivers.launcher.functions.variables import Installation, Surroundings
 from emulator.drivers.launcher.functions.worker import Call, ExecutionEnvironment
+from emulator.interpreters import Interpreter
 
 # Seconds a cold start waits for a zygote that is just being started: it does what the function would do by itself.
 _ZYGOTE_SECONDS = 2.0
@@ -49,7 +49,13 @@ class Python:
     """
 
     def __init__(
-        self, *, surroundings: Surroundings, packages: Packages, sdk: Path, nursery: Nursery, choose: Any
+        self,
+        *,
+        surroundings: Surroundings,
+        packages: Packages,
+        sdk: Path,
+        nursery: Nursery,
+        choose: Callable[[str], Interpreter],
     ) -> None:
         self._surroundings, self._sdk, self._nursery, self._choose = surroundings, sdk, nursery, choose
         self._packages = packages
@@ -84,6 +90,12 @@ class Python:
             requests=talk, answers=talk, log=log, fate=process.fate, mark=mark.encode(), extract=_extract
         )
         return ExecutionEnvironment(process, conversation, taken)
+
+    def warm(self, runtime: str) -> None:
+        """Begin with what the first call of a function with *runtime* will wait for."""
+        if runtime.startswith("python"):
+            interpreter = self._choose(runtime)
+            self._nursery.warm(interpreter.program, interpreter.version)
 
     def request(self, call: Call) -> bytes:
         """See :class:`emulator.drivers.launcher.functions.worker.Language`."""

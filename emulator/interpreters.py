@@ -46,11 +46,14 @@ def search_path(path: str, *, home: Path, pyenv_root: str = "") -> tuple[str, ..
         path: A ``PATH``.
         pyenv_root: The variable ``PYENV_ROOT``; may be empty.
     """
-    pyenv = Path(pyenv_root) if pyenv_root else home / ".pyenv"
-    installed = [*_newest_first(pyenv / "versions"), *_newest_first(home / ".local/share/uv/python")]
+    named = [Path(folder) for folder in path.split(":") if folder]
     # pyenv's shims are scripts that look at the current folder and refuse versions that aren't chosen there.
-    named = [folder for folder in path.split(":") if folder and Path(folder) != pyenv / "shims"]
-    return tuple(dict.fromkeys([*named, *(str(folder / "bin") for folder in installed), _SYSTEM]))
+    shims = [folder for folder in named if folder.name == "shims" and (folder.parent / "versions").is_dir()]
+    pyenvs = [*([Path(pyenv_root)] if pyenv_root else []), *(folder.parent for folder in shims), home / ".pyenv"]
+    managed = [*(pyenv / "versions" for pyenv in pyenvs), home / ".local/share/uv/python"]
+    installed = [version / "bin" for folder in managed for version in _newest_first(folder)]
+    found = [*(folder for folder in named if folder not in shims), *installed, Path(_SYSTEM)]
+    return tuple(dict.fromkeys(map(str, found)))
 
 
 def _newest_first(folder: Path) -> list[Path]:
@@ -81,12 +84,12 @@ def _programs(folder: Path) -> Iterator[Interpreter]:
                 yield Interpreter(version, program)
 
 
-def choose(runtime: str, interpreters: Sequence[Interpreter]) -> Interpreter:
+def choose(runtime: str, interpreters: Sequence[Interpreter] = ()) -> Interpreter:
     """The interpreter of *runtime*'s version, else the nearest; the newer one of two that are equally near."""
     wanted = version_of(runtime)
     if wanted is None:
         return own()
-    return min(interpreters, key=lambda one: (abs(one.version[1] - wanted[1]), -one.version[1]))
+    return min(interpreters or [own()], key=lambda one: (abs(one.version[1] - wanted[1]), -one.version[1]))
 
 
 def version_of(runtime: str) -> Version | None:

@@ -1,0 +1,91 @@
+"""Puts the processes of this package in the place of MiniStack's; its pool, its bookkeeping and its API stay."""
+
+from __future__ import annotations
+
+import functools
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from emulator import interpreters
+from emulator.drivers.launcher.functions import calls, idle, reentrant, sdk_folder
+from emulator.drivers.launcher.functions.nursery import Nursery
+from emulator.drivers.launcher.functions.packages import Packages
+from emulator.drivers.launcher.functions.python import Python
+from emulator.drivers.launcher.functions.variables import Surroundings
+from emulator.drivers.launcher.functions.worker import FunctionWorker, Language
+from emulator.interpreters import Interpreter
+from emulator.process import LABEL
+
+_log = logging.getLogger("multistack.functions")
+
+
+def install(surroundings: Surroundings, folders: Sequence[str]) -> None:
+    """
+    Run functions as this package does; once per process, before the first request.
+
+    Args:
+        folders: Where interpreters are searched.
+    """
+    from ministack.core import lambda_runtime
+
+    from emulator.drivers.launcher.functions.node import Node
+
+    work = surroundings.temporary / "functions"
+    packages = Packages(work)
+    sdk = sdk_folder.make(work / "runtime")
+    environ = {"PATH": surroundings.path, "LANG": "C.UTF-8", "HOME": str(surroundings.home), LABEL: surroundings.label}
+    nursery = Nursery(sdk=sdk, environ=environ, folder=work)
+    choose = _chooser(interpreters.find(folders))
+    python = Python(surroundings=surroundings, packages=packages, sdk=sdk, nursery=nursery, choose=choose)
+    languages: Mapping[str, Language] = {
+        "python": python,
+        "nodejs": Node(surroundings=surroundings, packages=packages, folder=work),
+    }
+    otherwise = lambda_runtime._worker_class_for
+
+    def worker_class_for(config: Mapping[str, Any]) -> Callable[..., Any]:
+        runtime = str(config.get("Runtime", ""))
+        for prefix, language in languages.items():
+            if runtime.startswith(prefix):
+                return functools.partial(FunctionWorker, language=language)
+        found: Callable[..., Any] = otherwise(config)
+        return found
+
+    lambda_runtime._worker_class_for = worker_class_for
+    _warm_when_created(python.warm)
+    reentrant.apply()
+    calls.apply()
+    idle.apply(nursery.end_idle)
+
+
+def _warm_when_created(warm: Callable[[str], None]) -> None:
+    """While a deployment goes on there is time for what its first request would wait for."""
+    from ministack.services import lambda_svc
+    from ministack.services.cloudformation import provisioners
+
+    create, provision = lambda_svc._create_function, provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]["create"]
+
+    def creating(data: dict[str, Any]) -> Any:
+        warm(str(data.get("Runtime", "")))
+        return create(data)
+
+    def provisioning(logical_id: str, properties: dict[str, Any], *args: Any, **kwargs: Any) -> Any:
+        warm(str(properties.get("Runtime", "")))
+        return provision(logical_id, properties, *args, **kwargs)
+
+    lambda_svc._create_function = creating
+    provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]["create"] = provisioning
+
+
+def _chooser(found: Sequence[Interpreter]) -> Callable[[str], Interpreter]:
+    """Chooses the interpreter for a runtime, and warns of each that isn't there, once."""
+
+    @functools.cache
+    def choose(runtime: str) -> Interpreter:
+        chosen = interpreters.choose(runtime, found)
+        if said := interpreters.warning(runtime, chosen):
+            _log.warning("%s", said)
+        return chosen
+
+    return choose

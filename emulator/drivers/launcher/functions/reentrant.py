@@ -1,0 +1,128 @@
+"""
+Gap: MiniStack 1.5.33 starts a thread for every call of a function, which costs more than the call.
+
+Its reason stands: a call may come back to the emulator and must find a thread there, so their number has no bound.
+Here a thread that is done waits for the next call, for a while, instead of ending.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import contextvars
+import queue
+import sys
+import threading
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+# Seconds after which a thread without a job ends.
+_IDLE = 30.0
+
+_Job = Callable[[], None]
+
+
+class Threads:
+    """As many threads as there are jobs at once; the one that was busy last is the next to be."""
+
+    def __init__(self, *, idle: float = _IDLE) -> None:
+        self._idle = idle
+        self._lock = threading.Lock()
+        self._waiting: list[queue.SimpleQueue[_Job]] = []
+
+    def run(self, job: _Job) -> None:
+        """
+        Run *job*, which must not raise, at once.
+
+        Raises:
+            RuntimeError: The machine has no more threads.
+        """
+        with self._lock:
+            inbox = self._waiting.pop() if self._waiting else None
+        if inbox is None:
+            inbox = queue.SimpleQueue()
+            threading.Thread(target=self._work, args=(inbox,), daemon=True, name="multistack-call").start()
+        inbox.put(job)
+
+    def _work(self, inbox: queue.SimpleQueue[_Job]) -> None:
+        while True:
+            try:
+                job = inbox.get(timeout=self._idle)
+            except queue.Empty:
+                with self._lock:
+                    if inbox not in self._waiting:
+                        continue  # taken this very moment: its job is on the way
+                    self._waiting.remove(inbox)
+                return
+            job()
+            del job  # what it holds must not live until the next one
+            with self._lock:
+                self._waiting.append(inbox)
+
+
+def apply() -> None:
+    """Replace it everywhere: modules of MiniStack have taken it by name."""
+    from ministack.core import concurrency
+
+    original = concurrency.run_reentrant
+    replacement = running_on(Threads(), concurrency._bump)
+    for name, module in list(sys.modules.items()):
+        if name.startswith("ministack.") and getattr(module, "run_reentrant", None) is original:
+            module.run_reentrant = replacement  # type: ignore[attr-defined]
+
+
+def running_on(threads: Threads, count: Callable[[str, int], None]) -> Callable[..., Awaitable[Any]]:
+    """
+    MiniStack's ``run_reentrant``, on *threads*.
+
+    Args:
+        count: Told ``"reentrant"`` and 1 when a job begins, -1 when it ends.
+    """
+
+    async def run_reentrant(function: Callable[..., Any], *args: Any, thread_name: str = "") -> Any:
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[Any] = loop.create_future()
+        context = contextvars.copy_context()
+
+        def job() -> None:
+            value, error = None, None
+            try:
+                value = context.run(function, *args)
+            except BaseException as raised:  # all of it is the caller's
+                error = raised
+            count("reentrant", -1)
+            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+                loop.call_soon_threadsafe(_settle, future, value, error)
+
+        threads.run(job)
+        count("reentrant", 1)
+        return await _finished(future)
+
+    return run_reentrant
+
+
+def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
+    if error is None:
+        future.set_result(value)
+    else:
+        future.set_exception(error)
+
+
+async def _finished(future: asyncio.Future[Any]) -> Any:
+    """
+    Its result; a caller that is cancelled learns so only when the job is done.
+
+    Until then it still changes what the caller would let go of.
+    """
+    cancelled: asyncio.CancelledError | None = None
+    while not future.done():
+        try:
+            await asyncio.shield(future)
+        except asyncio.CancelledError as error:
+            cancelled = error
+        except BaseException:  # the job's own, raised below by result()
+            break
+    if cancelled is None:
+        return future.result()
+    future.exception()  # seen
+    raise cancelled
