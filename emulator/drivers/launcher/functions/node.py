@@ -57,12 +57,12 @@ class Node:
         """See :class:`emulator.drivers.launcher.functions.worker.Language`."""
         return self._packages
 
-    def start(self, config: Mapping[str, Any], code_zip: bytes) -> ExecutionEnvironment:
+    def start(self, config: Mapping[str, Any], code_zip: bytes, *, stream: str) -> ExecutionEnvironment:
         """See :class:`emulator.drivers.launcher.functions.worker.Language`."""
         taken = layers.take(self._packages, config, code_zip)
         mark = f"\x1e{secrets.token_hex(8)}\x1e\n"
         try:
-            child = self._child(config, taken, mark)
+            child = self._child(self._variables(config, taken, stream), taken[0].folder, mark)
         except BaseException:
             for package in taken:
                 self._packages.release(package)
@@ -100,23 +100,23 @@ class Node:
         done = failed(name[1] if name else _kind(message), message, log + "\n".join([*(trace or [message]), ""]))
         return Result(None, done.log, {**(done.error or {}), "trace": trace})
 
-    def _child(self, config: Mapping[str, Any], taken: Sequence[Package], mark: str) -> subprocess.Popen[bytes]:
+    def _child(self, environ: Mapping[str, str], folder: Path, mark: str) -> subprocess.Popen[bytes]:
         program = shutil.which("node", path=self._surroundings.path)
         if program is None:
-            raise FileNotFoundError(f"{config.get('Runtime')} needs node, which is not on the path")
+            raise FileNotFoundError("there is no node on the PATH")
         if not self._script.exists():
             self._script.write_text(_PRELUDE + lambda_runtime._NODEJS_WORKER_SCRIPT)
         return subprocess.Popen(
             [program, str(self._script), mark],
-            env=self._variables(config, taken),
-            cwd=taken[0].folder,
+            env=dict(environ),
+            cwd=folder,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             process_group=0,
         )
 
-    def _variables(self, config: Mapping[str, Any], taken: Sequence[Package]) -> dict[str, str]:
+    def _variables(self, config: Mapping[str, Any], taken: Sequence[Package], stream: str) -> dict[str, str]:
         task_root, opt = taken[0].folder, taken[1].folder if len(taken) > 1 else None
         _, region = lambda_runtime._account_region_from_function_config(config)
         found = variables.of_function(
@@ -125,7 +125,7 @@ class Node:
             Installation(task_root=task_root, opt=opt, runtime_dir=self._script.parent),
             credentials=lambda_runtime.execution_credentials(config),
             region=region,
-            stream=variables.new_stream(str(config.get("Version", "$LATEST"))),
+            stream=stream,
         )
         if opt is not None and "NODE_PATH" not in found:
             found["NODE_PATH"] = f"{opt / 'nodejs/node_modules'}:{opt / 'nodejs'}"

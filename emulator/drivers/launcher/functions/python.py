@@ -65,7 +65,7 @@ class Python:
         """See :class:`emulator.drivers.launcher.functions.worker.Language`."""
         return self._packages
 
-    def start(self, config: Mapping[str, Any], code_zip: bytes) -> ExecutionEnvironment:
+    def start(self, config: Mapping[str, Any], code_zip: bytes, *, stream: str) -> ExecutionEnvironment:
         """See :class:`emulator.drivers.launcher.functions.worker.Language`."""
         taken = layers.take(self._packages, config, code_zip)
         control, theirs = socket.socketpair()
@@ -73,7 +73,7 @@ class Python:
         mark = f"\x1e{secrets.token_hex(8)}\x1e\n"
         try:
             interpreter = self._choose(str(config.get("Runtime", "")))
-            start = self._prepare(config, taken, interpreter, mark)
+            start = self._prepare(config, taken, interpreter, mark=mark, stream=stream)
             process = self._process(interpreter, start, control=theirs.fileno(), log=log_end)
         except BaseException:
             control.close()
@@ -107,10 +107,9 @@ class Python:
         return Result(content, log) if answer[:1] == b"R" else Result(None, log, content)
 
     def _prepare(
-        self, config: Mapping[str, Any], taken: Sequence[Package], interpreter: Interpreter, mark: str
+        self, config: Mapping[str, Any], taken: Sequence[Package], interpreter: Interpreter, *, mark: str, stream: str
     ) -> _Start:
         task_root, opt = taken[0].folder, taken[1].folder if len(taken) > 1 else None
-        stream = variables.new_stream(str(config.get("Version", "$LATEST")))
         _, region = lambda_runtime._account_region_from_function_config(config)
         found = variables.of_function(
             config,

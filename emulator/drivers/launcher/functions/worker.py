@@ -20,6 +20,7 @@ from emulator.drivers.launcher.functions.conversation import Conversation, Endin
 from emulator.drivers.launcher.functions.packages import Package, Packages
 from emulator.drivers.launcher.functions.processes import FunctionProcess
 from emulator.drivers.launcher.functions.results import Result
+from emulator.drivers.launcher.functions.variables import new_stream
 
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html: 10 seconds for the Init phase; what
 # takes longer has the function's own Timeout besides.
@@ -52,8 +53,8 @@ class Call:
 class Language(Protocol):
     """How the processes of one language are started and spoken to."""
 
-    def start(self, config: Mapping[str, Any], code_zip: bytes) -> ExecutionEnvironment:
-        """A process that has been told what it is and will say when it is ready."""
+    def start(self, config: Mapping[str, Any], code_zip: bytes, *, stream: str) -> ExecutionEnvironment:
+        """A process that has been told what it is, and to which log stream it writes; it will say when it is ready."""
 
     def request(self, call: Call) -> bytes:
         """What *call* looks like to it."""
@@ -82,6 +83,8 @@ class FunctionWorker(lambda_runtime.Worker):  # type: ignore[misc] # untyped bas
         self._is_discarded = False
         self._init_log = ""
         self._language = language
+        # Under this name also read by what writes the stream.
+        self.log_stream = new_stream(str(config.get("Version", "$LATEST")))
         super().__init__(func_name, config, code_zip)
         self._lock = threading.Lock()
 
@@ -141,7 +144,7 @@ class FunctionWorker(lambda_runtime.Worker):  # type: ignore[misc] # untyped bas
             if self._environment.process.poll() is None:
                 return
             self._let_go()
-        self._environment = environment = self._language.start(self.config, self.code_zip)
+        self._environment = environment = self._language.start(self.config, self.code_zip, stream=self.log_stream)
         reply = environment.conversation.exchange(b"", deadline=time.monotonic() + _INIT_SECONDS + self.timeout)
         done = self._outcome(reply, request_id, self.timeout)
         if done.error is not None:
