@@ -154,6 +154,25 @@ def test_a_changed_billing_mode_is_drift(account: Account) -> None:
     assert _differences(account, stack, "Table") == expected
 
 
+@case(source=_LIST, gap="drift_properties")
+def test_a_changed_role_is_drift(account: Account) -> None:
+    """A role's policy that was narrowed by hand is drift."""
+    allowed = {"Effect": "Allow", "Action": "dynamodb:PutItem", "Resource": "*"}
+    document = {"Version": "2012-10-17", "Statement": [allowed]}
+    trust = {"Version": "2012-10-17", "Statement": []}
+    policies = [{"PolicyName": "data", "PolicyDocument": document}]
+    role = resource("IAM::Role", {"AssumeRolePolicyDocument": trust, "Policies": policies})
+    stack = account.create_stack(template({"Role": role}))
+    assert _differences(account, stack, "Role") == {}
+    narrowed = {**document, "Statement": [{**allowed, "Action": "dynamodb:GetItem"}]}
+    account.client("iam").put_role_policy(
+        RoleName=account.physical_id(stack, "Role"), PolicyName="data", PolicyDocument=json.dumps(narrowed)
+    )
+    ((path, difference),) = _differences(account, stack, "Role").items()
+    assert path.startswith("/Policies/0/PolicyDocument/Statement/0")
+    assert ("dynamodb:PutItem" in difference[1], "dynamodb:GetItem" in difference[2]) == (True, True)
+
+
 @case(source=f"{API}/API_PropertyDifference.html")
 def test_a_changed_queue_is_drift(account: Account) -> None:
     """A queue's attributes changed by hand are drift, also one inside the redrive policy."""

@@ -221,6 +221,38 @@ def test_a_full_bucket_can_not_be_deleted(account: Account) -> None:
     _gone(account, stack)
 
 
+@case(source=f"{API}/API_DeleteStack.html", gap="full_buckets")
+def test_a_stack_is_deleted_without_what_it_can_not_delete(account: Account) -> None:
+    """`RetainResources` lets a stack in DELETE_FAILED go and keeps the bucket that couldn't be deleted."""
+    stack = account.create_stack(template({"Bucket": resource("S3::Bucket")}))
+    aws, bucket = account.client("cloudformation"), account.physical_id(stack, "Bucket")
+    account.client("s3").put_object(Bucket=bucket, Key="kept", Body=b"data")
+    aws.delete_stack(StackName=stack)
+    ended = eventually(lambda: _describe(account, stack), lambda now: now in (None, "DELETE_FAILED"))
+    assert ended == "DELETE_FAILED"
+    aws.delete_stack(StackName=stack, RetainResources=["Bucket"])
+    _gone(account, stack)
+    assert account.client("s3").get_object(Bucket=bucket, Key="kept")["Body"].read() == b"data"
+
+
+@case(rule=3, source=_CONTINUE, gap="rollback_failed")
+def test_an_alias_that_is_gone_is_not_made_again(account: Account) -> None:
+    """An update that would move an alias which somebody deleted fails: the stack is stuck, not silently repaired."""
+    made = {
+        "Function": function(account, "one"),
+        "Version": resource("Lambda::Version", {"FunctionName": {"Ref": "Function"}}),
+        "Alias": resource("Lambda::Alias", {"FunctionName": {"Ref": "Function"}, "Name": "live"}),
+    }
+    made["Alias"]["Properties"]["FunctionVersion"] = {"Fn::GetAtt": ["Version", "Version"]}
+    stack = account.create_stack(template(made))
+    name = account.physical_id(stack, "Function")
+    account.client("lambda").delete_alias(FunctionName=name, Name="live")
+    made["Alias"]["Properties"]["Description"] = "changed"
+    account.update_stack(stack, template(made))
+    assert status(account, stack) == "UPDATE_ROLLBACK_FAILED"
+    assert account.client("lambda").list_aliases(FunctionName=name)["Aliases"] == []
+
+
 def _describe(account: Account, stack: str) -> str | None:
     found = account.client("cloudformation").describe_stacks()["Stacks"]
     return next((entry["StackStatus"] for entry in found if entry["StackName"] == stack), None)

@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from typing import Any
 
 _NOT_FOUND = "Resource of type '{kind}' with identifier '{physical_id}' was not found. (HandlerErrorCode: NotFound)"
+_ALIAS, _MAPPING = "AWS::Lambda::Alias", "AWS::Lambda::EventSourceMapping"
 
 Properties = Mapping[str, Any]
 
@@ -32,7 +33,8 @@ def apply() -> None:
 
     def sends_back(kind: str) -> bool:
         # Without an update of its own a type is created again, which a resource that is there refuses.
-        return bool(sent_back(kind)) or "update" in provisioners._RESOURCE_HANDLERS.get(kind, {})
+        has_update = "update" in provisioners._RESOURCE_HANDLERS.get(kind, {})
+        return bool(sent_back(kind)) or (has_update and _is_known(kind))
 
     stacks._update_resource = update
     stacks._sends_back_failed_update = sends_back
@@ -47,10 +49,23 @@ def _is_replaced(kind: str, old: Properties, new: Properties) -> bool:
     return renamed or bool(provisioners._requires_replacement(kind, old, new))
 
 
-def _is_there(kind: str, physical_id: str, properties: Properties) -> bool:
-    """Ask the reader that drift detection uses; a type without one counts as there."""
+def _is_known(kind: str) -> bool:
+    """Whether :func:`_is_there` knows; a type it doesn't know may refuse to go back what it refused to do."""
     from ministack.services.cloudformation import drift
 
+    return kind in drift._DRIFT_READERS or kind in (_ALIAS, _MAPPING)
+
+
+def _is_there(kind: str, physical_id: str, properties: Properties) -> bool:
+    """Ask the reader that drift detection uses; a type without one counts as there."""
+    from ministack.services import lambda_svc
+    from ministack.services.cloudformation import drift, provisioners
+
+    if kind == _ALIAS:
+        function = provisioners._lambda_function_for_cfn_ref(properties.get("FunctionName", ""))[0]
+        return function is not None and properties.get("Name") in function["aliases"]
+    if kind == _MAPPING:
+        return physical_id in lambda_svc._esms
     if kind not in drift._DRIFT_READERS:
         return True
     read, _ = drift._DRIFT_READERS[kind]
