@@ -50,7 +50,8 @@ def test_the_embedded_driver_obeys_every_rule() -> None:
 
 def test_a_case_names_only_gaps_that_are_filled() -> None:
     """The column of additions leads to a module."""
-    filled = {gap.__name__.rpartition(".")[2] for gap in GAPS}
+    # ``functions`` is no module of gaps: it replaces MiniStack's workers as a whole.
+    filled = {"functions", *(gap.__name__.rpartition(".")[2] for gap in GAPS)}
     assert {case.gap for case in read_capabilities().cases if case.gap} <= filled
 
 

@@ -72,7 +72,6 @@ def _choose_for_invoke() -> None:
 
     invoke = lambda_svc._invoke
     execute = lambda_svc._execute_function_with_config_scope
-    execute_later = lambda_svc.invoke_async_with_retry
 
     @functools.wraps(invoke)
     async def invoke_weighted(
@@ -94,15 +93,10 @@ def _choose_for_invoke() -> None:
 
     @functools.wraps(execute)
     def execute_as_called(record: Record, event: Any) -> Any:
-        return execute(_as_called(record), event)
-
-    @functools.wraps(execute_later)
-    def execute_later_as_called(record: Record, event: Any) -> None:
-        execute_later(_as_called(record), event)
+        return execute(as_called(record), event)
 
     lambda_svc._invoke = invoke_weighted
     lambda_svc._execute_function_with_config_scope = execute_as_called
-    lambda_svc.invoke_async_with_retry = execute_later_as_called
 
 
 def _alias(name: str, qualifier: str | None) -> Mapping[str, Any] | None:
@@ -113,8 +107,12 @@ def _alias(name: str, qualifier: str | None) -> Mapping[str, Any] | None:
     return found
 
 
-def _as_called(record: Record) -> Record:
-    """*record* under the alias's ARN, once: what the function itself causes is not called by that alias."""
+def as_called(record: Record) -> Record:
+    """
+    *record* under the ARN of the weighted alias that the Invoke request under way names.
+
+    Once for each request: what the function itself causes is not called by that alias.
+    """
     arn = _called_as.get()
     if arn is None:
         return record
