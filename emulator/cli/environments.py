@@ -163,7 +163,9 @@ def print_status(rows: Sequence[EnvironmentStatus], *, as_json: bool) -> None:
     click.echo(table(["environment", "status", "driver", "release", "url", "aws endpoint"], cells))
     for row in rows:
         if row.reason:
-            click.echo(f"{row.environment}: {row.reason}; run `multistack up {row.environment}`")
+            # One that is ready with a reason serves: a later `up` would find nothing to do.
+            next_step = "" if row.status == "ready" else f"; run `multistack up {row.environment}`"
+            click.echo(f"{row.environment}: {row.reason}{next_step}")
         for resource in row.skipped:
             click.echo(f"{row.environment}: left out {resource}")
 

@@ -55,7 +55,11 @@ class Routes:
 
         headers = [(b"x-multistack-token", token.encode()) for token in tokens]
         scope = {"type": "http", "method": method, "path": path, "headers": headers}
-        asyncio.run(guarded(scope, receive, send))
+
+        async def exchange() -> None:
+            await guarded(scope, receive, send)
+
+        asyncio.run(exchange())
         return sent[0]["status"], json.loads(sent[1]["body"])
 
 

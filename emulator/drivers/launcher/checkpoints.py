@@ -207,6 +207,6 @@ def restore(state: Path, services: persistence.ServiceStates) -> str:
         with contextlib.suppress(OSError):
             path.rename(path.with_suffix(".broken"))  # not one of those that are kept
     if found.header is None:
-        return f"it starts empty: {'; '.join(found.broken)}"
+        return f"it started empty: {'; '.join(found.broken)}"
     at = found.header.at.astimezone().isoformat(sep=" ", timespec="seconds")
-    return f"it starts from its checkpoint of {at}: {'; '.join(found.broken)}"
+    return f"it started from its checkpoint of {at}: {'; '.join(found.broken)}"
