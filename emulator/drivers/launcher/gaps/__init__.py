@@ -7,7 +7,6 @@ Each module is one gap: its first line names it, ``apply()`` fills it in the run
 from __future__ import annotations
 
 from emulator.drivers.launcher.gaps import (
-    # Each of these wraps what the ones before it wrapped: a request meets the last one first.,
     alias_rules,
     alias_weights,
     any_method,
@@ -46,13 +45,18 @@ GAPS = (
     alias_rules,
     alias_weights,
     any_method,
+    async_invocations,
+    batch_window,
     change_set_names,
     drift_properties,
     full_buckets,
     function_properties,
     http_api_body,
+    log_streams,
     missing_code,
     parameter_values,
+    payload_limits,
+    reserved_concurrency,
     rollback_failed,
     secret_ref,
     service_models,
@@ -65,17 +69,12 @@ GAPS = (
     unbounded_metrics,
     unusable_stacks,
     version_rules,
-    # Each of these wraps what the ones before it wrapped: a request meets the last one first.,
+    # Each of these wraps what the ones before it wrapped: a request meets the last one first.
     gateway_errors,
     invoke_permission,
     stage_snapshot,
     stage_variables,
     stage_canary,
-    async_invocations,
-    batch_window,
-    log_streams,
-    payload_limits,
-    reserved_concurrency,
 )
 
 
