@@ -174,14 +174,13 @@ class Lifecycle:
         if action.step is Step.RESTART:
             self._emit(Event(environment.name, "restarting", f"because {action.cause}"))
             self._drivers.of(environment).stop(environment)
-        is_new = action.step in (Step.START, Step.RESTART)
-        if is_new:
+        endpoint = None if action.step in (Step.START, Step.RESTART) else self._await(environment, timeout=timeout)
+        is_new = endpoint is None
+        if endpoint is None:
             endpoint = self._start(environment, action, timeout=timeout)
             did.append("restarted" if action.step is Step.RESTART else "started")
             if action.cause:
                 did[-1] += f" ({action.cause})"
-        else:
-            endpoint = self._await(environment, timeout=timeout)
         self._cancellation.check()
         did += self._deploy_missing(environment, endpoint, restarted=is_new, build=build)
         return UpResult(environment=environment.name, did=tuple(did))
@@ -189,7 +188,7 @@ class Lifecycle:
     def _start(self, environment: Environment, action: Action, *, timeout: float) -> Endpoint:
         driver = self._drivers.of(environment)
         started = time.monotonic()
-        if action.step is Step.START:
+        if action.step is not Step.RESTART:
             self._emit(Event(environment.name, "starting", f"because {action.cause}" if action.cause else ""))
         endpoint = None
         try:
@@ -208,13 +207,16 @@ class Lifecycle:
             self._emit(Event(environment.name, "warning:", reason))
         return endpoint
 
-    def _await(self, environment: Environment, *, timeout: float) -> Endpoint:
+    def _await(self, environment: Environment, *, timeout: float) -> Endpoint | None:
+        """Wait for an emulator that somebody else started; None if it ended: a killed command had stopped it."""
         deadline = time.monotonic() + timeout
         while True:
             instance = self._drivers.of(environment).observe(environment)
             if instance.status is Status.READY and instance.endpoint is not None:
                 return instance.endpoint
-            if instance.status is Status.STOPPED or time.monotonic() >= deadline:
+            if instance.status is Status.STOPPED:
+                return None
+            if time.monotonic() >= deadline:
                 raise NotReady(
                     f"environment {environment.name} is not ready: {instance.reason or instance.status.value}",
                     hint=f"multistack up {environment.name}",

@@ -357,6 +357,28 @@ def test_waiting_for_one_that_never_gets_ready_ends() -> None:
     assert error.details == ("test says goodbye",)
 
 
+@dataclass
+class LeavingDriver(FakeDriver):
+    """What runs is gone when it is looked at a second time."""
+
+    def observe(self, environment: Environment) -> Instance:
+        """As it is now."""
+        found = super().observe(environment)
+        if found.status is Status.STARTING:
+            self.running.pop(environment.name)
+        return found
+
+
+def test_one_that_ends_while_it_is_waited_for_is_started() -> None:
+    """A killed command had asked it to stop: that it went is nothing that the user has to repair."""
+    starting = Instance(environment="test", status=Status.STARTING, reason="emulator does not answer")
+    bench = Bench(LeavingDriver({"test": starting}))
+    did = ("started (emulator does not answer)", "deployed")
+    assert bench.up() == {"test": UpResult(environment="test", did=did)}
+    assert bench.driver.calls == ["start test"]
+    assert bench.said("starting") == ["because emulator does not answer"]
+
+
 def test_a_failed_deployment_leaves_the_emulator_up() -> None:
     """There it can be looked into."""
     bench = Bench(deployer=FakeDeployer(error=DeployError("refused")))
