@@ -17,6 +17,8 @@ from typing import Any
 
 import uvicorn
 
+from emulator.drivers.launcher import header_names
+
 # Seconds. The proxy keeps connections open for a minute.
 _KEEP_ALIVE = 75
 _GRACE = 1
@@ -43,7 +45,7 @@ async def serve(application: Any, *, listen_fd: int, stopping: asyncio.Event) ->
     server = _Server(
         uvicorn.Config(
             application,
-            http="httptools",
+            http=header_names.Protocol,
             # Comes with MiniStack's own server.
             ws="wsproto",
             lifespan="on",

@@ -30,12 +30,13 @@ def apply() -> None:
     """Put the values in before an integration is called."""
     from ministack.services import apigateway as v2
     from ministack.services import apigateway_v1 as v1
+    from ministack.services import lambda_svc
 
     for name in ("_invoke_lambda_proxy_v1", "_invoke_lambda_custom_v1", "_invoke_sqs_v1"):
         setattr(v1, name, _of_rest_api(getattr(v1, name)))
     _of_http_api(v2)
     _of_urls(v1, v2)
-    _into_events(v2)
+    _into_events(lambda_svc)
 
 
 def filled(text: str, variables: Properties) -> str:
@@ -92,17 +93,17 @@ def _of_urls(v1: Any, v2: Any) -> None:
     v1._execute_in_scope, v2._handle_execute_in_scope = execute_rest, execute_http
 
 
-def _into_events(v2: Any) -> None:
-    run = v2.run_reentrant
+def _into_events(lambda_svc: Any) -> None:
+    execute = lambda_svc._execute_function_with_config_scope
 
-    @functools.wraps(run)
-    def with_variables(call: Any, record: Any, event: Any, **more: Any) -> Any:
+    @functools.wraps(execute)
+    def with_variables(function: Any, event: Any) -> Any:
         variables = _variables.get()
         if variables and "rawPath" in event:
             event["stageVariables"] = variables
-        return run(call, record, event, **more)
+        return execute(function, event)
 
-    v2.run_reentrant = with_variables
+    lambda_svc._execute_function_with_config_scope = with_variables
 
 
 async def _knowing(variables: Properties | None, answer: Awaitable[Any]) -> Any:
