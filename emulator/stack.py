@@ -23,6 +23,9 @@ _UNRECOGNIZED = re.compile(r"Unrecognized resource types: \[([^\]]*)\]")
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 # A stack that failed to be created can only be deleted. Source: AWS, "Stack status codes".
 _UNUSABLE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FAILED"}
+# The update failed and going back as well: no update until somebody continues the rollback. Source: AWS, "Continue
+# rolling back an update".
+_STUCK = "UPDATE_ROLLBACK_FAILED"
 # Still so in an emulator that was restarted: nobody goes on with it.
 _NEVER_CREATED = {"CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"}
 # Seconds; the longest that a resource of MiniStack usually waits, e.g. for a signal that somebody must send.
@@ -142,6 +145,9 @@ def plan(
             return _all_new(name, template)
         delete(endpoint, name, cancelled=cancelled)
         existing = None
+    if existing is not None and existing.status == _STUCK:
+        problem = f"environment {endpoint.environment}: stack {name} is in {_STUCK} and can't be updated"
+        raise DeployError(problem, hint=_way_out(endpoint, existing))
     is_new = existing is None or existing.status == "REVIEW_IN_PROGRESS"
     cloudformation = client(endpoint, "cloudformation")
     change_set = f"multistack-{uuid.uuid4().hex[:12]}"
@@ -262,10 +268,20 @@ def execute(endpoint: Endpoint, change_set: ChangeSet, *, cancelled: Callable[[]
         if event["EventId"] not in before and event["ResourceStatus"].endswith("_FAILED")
     ]
     served = "the release before it is still served; " if stack.is_stable else ""
+    again = f"{served}correct the template, then run `multistack deploy {endpoint.environment}`"
     raise DeployError(
         f"environment {endpoint.environment}: stack {change_set.stack} ended in {stack.status}",
-        hint=f"{served}correct the template, then run `multistack deploy {endpoint.environment}`",
+        hint=_way_out(endpoint, stack) if stack.status == _STUCK else again,
         details=failed,
+    )
+
+
+def _way_out(endpoint: Endpoint, stack: Stack) -> str:
+    """What to do about a stack that could not even be rolled back."""
+    called = f"aws cloudformation continue-update-rollback --stack-name {stack.name}"
+    return (
+        f"put back what is missing, then run `multistack exec {endpoint.environment} -- {called}`; "
+        "--resources-to-skip goes on without it"
     )
 
 

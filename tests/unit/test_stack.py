@@ -165,6 +165,15 @@ def test_a_dry_run_deletes_nothing(fake: FakeCloudFormation, status: str) -> Non
     assert set(fake.asked) == {"DescribeStacks"}
 
 
+def test_a_stuck_stack_is_not_planned(fake: FakeCloudFormation) -> None:
+    """A stack whose rollback failed can't be updated: the error says how to continue the rollback."""
+    fake.has_stack("UPDATE_ROLLBACK_FAILED")
+    with pytest.raises(DeployError, match="stack s is in UPDATE_ROLLBACK_FAILED") as caught:
+        _plan(fake)
+    assert "exec test -- aws cloudformation continue-update-rollback --stack-name s`" in str(caught.value.hint)
+    assert set(fake.asked) == {"DescribeStacks"}
+
+
 @pytest.mark.parametrize("status", ["CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"])
 def test_a_stack_that_is_still_worked_on_is_not_deleted(fake: FakeCloudFormation, status: str) -> None:
     """After minutes it is an error, with a way out that loses nothing."""
