@@ -97,12 +97,12 @@ class StateTransfer:
         The states of *environments* in snapshot *name*, all of them whole and fit to be restored.
 
         Raises:
-            ConfigError: It doesn't have one of them, or that one is of another driver, account or region.
+            ConfigError: It doesn't have one of them, or that one is of another driver, service, account or region.
             MultistackError: One is broken, or a later multistack wrote it.
         """
         found = [self._snapshots.find(name, environment.name) for environment in environments]
         for snapshot, environment in zip(found, environments, strict=True):
-            _check_fits(snapshot, environment)
+            _check_fits(snapshot, environment, service=self._project.service)
             checkpoint.read(self._snapshots.state(name, environment.name) / "checkpoint")
         return found
 
@@ -130,7 +130,7 @@ class StateTransfer:
         was_running = driver.stop(environment)
         try:
             self._replace_state(environment, snapshot)
-        except MultistackError:
+        except (MultistackError, OSError):
             if was_running:
                 self._revive(environment, timeout=timeout)
             raise
@@ -265,10 +265,11 @@ def _written(what: str) -> Iterator[None]:
         raise MultistackError(f"can't write {what}: {error.strerror or error}", hint=file_hint(error)) from error
 
 
-def _check_fits(snapshot: Snapshot, environment: Environment) -> None:
+def _check_fits(snapshot: Snapshot, environment: Environment, *, service: str) -> None:
     place = f"snapshot {snapshot.name} of {environment.name}"
     for what, taken, now in (
         ("driver", snapshot.driver, environment.driver.value),
+        ("service", snapshot.service, service),  # it is in the stack's name
         ("account", snapshot.account_id, environment.account_id),
         ("region", snapshot.region, environment.region),
     ):

@@ -255,11 +255,16 @@ def test_a_snapshot_fits_its_own_environment_only(bench: Bench, now: Environment
         bench.transfer.find("before", [now])
 
 
-def test_a_snapshot_of_another_driver_is_refused(bench: Bench) -> None:
-    """Another emulator can't read it."""
+@pytest.mark.parametrize(
+    ("what", "taken", "now"),
+    [("driver", "localstack", "embedded"), ("service", "shop", "o")],
+    ids=["driver", "service"],
+)
+def test_a_snapshot_of_something_else_is_refused(bench: Bench, what: str, taken: str, now: str) -> None:
+    """Another emulator can't read it; of another service it has another stack."""
     about = bench.snapshots.state("before", "test").parent / "snapshot.json"
-    about.write_text(about.read_text().replace('"embedded"', '"localstack"'))
-    with pytest.raises(ConfigError, match="taken with driver localstack, and the project file says embedded"):
+    about.write_text(about.read_text().replace(f'"{what}": "{now}"', f'"{what}": "{taken}"'))
+    with pytest.raises(ConfigError, match=f"taken with {what} {taken}, and the project file says {now}"):
         bench.transfer.find("before", [TEST])
 
 
