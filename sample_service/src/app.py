@@ -205,9 +205,9 @@ def _encode(value: object) -> object:
     raise TypeError(f"cannot send a {type(value).__name__}")
 
 
-@functools.cache
-def _app() -> App:
-    settings = Settings.read(os.environ)
+def make_app(environ: Mapping[str, str]) -> App:
+    """The handler for what the template passed; raises KeyError for a variable that it did not."""
+    settings = Settings.read(environ)
     identity = settings.identity
     shop = Shop(
         settings=settings,
@@ -220,6 +220,11 @@ def _app() -> App:
         new_id=lambda: os.urandom(8).hex(),
     )
     return App(shop, Log(settings.log_level, environment=identity.environment, release=identity.release))
+
+
+@functools.cache
+def _app() -> App:
+    return make_app(os.environ)
 
 
 def handler(event: Mapping[str, Any], context: Any) -> dict[str, Any]:

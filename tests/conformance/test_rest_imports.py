@@ -72,7 +72,7 @@ def test_new_routes_wait_for_a_deployment(account: Account, function: Function) 
     assert [account.call(api, "live", path).status for path in ("/x", "/y")] == [200, 403]
 
 
-@case(rule=8, source=_REST_API, gap="rest_api_id")
+@case(rule=8, source=_REST_API)
 def test_a_failed_update_serves_the_old_routes(account: Account, function: Function) -> None:
     """A stack update that fails after the stage has moved to new routes brings the old ones back."""
     stack = account.create_stack(_template({"/x": {"get": _proxied(function)}}))
