@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import contextvars
+import functools
 import queue
 import sys
 import threading
@@ -19,7 +20,8 @@ from typing import Any
 # Seconds after which a thread without a job ends.
 _IDLE = 30.0
 
-_Job = Callable[[], None]
+# Returns what tells the caller, which neither takes long nor raises.
+_Job = Callable[[], Callable[[], object]]
 
 
 class Threads:
@@ -54,10 +56,12 @@ class Threads:
                         continue  # taken this very moment: its job is on the way
                     self._waiting.remove(inbox)
                 return
-            job()
-            del job  # what it holds must not live until the next one
+            tell = job()
+            # First, so that a caller who goes on with the next job finds this thread again.
             with self._lock:
                 self._waiting.append(inbox)
+            tell()
+            del job, tell  # what they hold must not live until the next one
 
 
 def apply() -> None:
@@ -84,21 +88,27 @@ def running_on(threads: Threads, count: Callable[[str, int], None]) -> Callable[
         future: asyncio.Future[Any] = loop.create_future()
         context = contextvars.copy_context()
 
-        def job() -> None:
+        def job() -> Callable[[], None]:
             value, error = None, None
             try:
                 value = context.run(function, *args)
             except BaseException as raised:  # all of it is the caller's
                 error = raised
             count("reentrant", -1)
-            with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
-                loop.call_soon_threadsafe(_settle, future, value, error)
+            return functools.partial(_tell, loop, future, value, error)
 
         threads.run(job)
         count("reentrant", 1)
         return await _finished(future)
 
     return run_reentrant
+
+
+def _tell(
+    loop: asyncio.AbstractEventLoop, future: asyncio.Future[Any], value: Any, error: BaseException | None
+) -> None:
+    with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        loop.call_soon_threadsafe(_settle, future, value, error)
 
 
 def _settle(future: asyncio.Future[Any], value: Any, error: BaseException | None) -> None:
