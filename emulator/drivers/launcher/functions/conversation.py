@@ -1,5 +1,5 @@
 """
-One request to a function's process, and its answer, on the thread that asks: no thread per call, none per process.
+One request to a function's process, and its answer, waited for by whoever asks: no thread of its own per process.
 
 Three things happen at once, or a function that logs more than a pipe holds while it is sent a long request would wait
 for ever: the request is written as far as it goes, the answer and the log are read as they come, and the process is
@@ -17,11 +17,13 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from emulator.drivers.launcher.functions.waiting import readable
+
 # What a pipe holds, and little enough to be taken from a free list.
 _CHUNK = 64 * 1024
 # The log of a call this short is read after its answer: it fits into the pipe or waits in the function that long, and
 # the mark, which always comes just before the answer, wakes nobody.
-_QUICK_MILLISECONDS = 2
+_QUICK_SECONDS = 0.002
 # Kept of one call's log; more would fill the memory of an emulator that shares a laptop with others.
 MOST_LOG_BYTES = 16 * 1024 * 1024
 
@@ -65,14 +67,14 @@ class Conversation:
         self._dropped = 0
         self._has_log = True
         self._is_blocked = False
-        self._poll = select.poll()
-        self._quick_poll = select.poll()
+        self._poll = select.epoll()
+        self._quick_poll = select.epoll()
         for fd in {requests, answers, log}:
             os.set_blocking(fd, False)
         for fd in (answers, log, fate):
-            self._poll.register(fd, select.POLLIN)
+            self._poll.register(fd, select.EPOLLIN)
         for fd in (answers, fate):
-            self._quick_poll.register(fd, select.POLLIN)
+            self._quick_poll.register(fd, select.EPOLLIN)
 
     def exchange(self, request: bytes, *, deadline: float) -> Reply:
         """
@@ -82,13 +84,13 @@ class Conversation:
             deadline: On the monotonic clock.
         """
         unsent = self._send(memoryview(request))
-        events = {} if unsent else dict(self._quick_poll.poll(_QUICK_MILLISECONDS))
+        events = {} if unsent else readable(self._quick_poll, _QUICK_SECONDS)
         while True:
             if not events:
                 left = deadline - time.monotonic()
-                events = dict(self._poll.poll(left * 1000)) if left > 0 else {}
-            if not events:
-                return Reply(Ending.TIMED_OUT, b"", self._take_log())
+                if left <= 0:
+                    return Reply(Ending.TIMED_OUT, b"", self._take_log())
+                events = readable(self._poll, left)
             reply = self._reply(events)
             if reply is not None:
                 return reply
@@ -112,6 +114,8 @@ class Conversation:
         """Hang up."""
         for fd in {self._requests, self._answers, self._log}:
             os.close(fd)
+        self._poll.close()
+        self._quick_poll.close()
 
     def _send(self, unsent: memoryview) -> memoryview:
         if not unsent:
@@ -130,9 +134,9 @@ class Conversation:
         return unsent
 
     def _watch_for_room(self) -> None:
-        room = select.POLLOUT if self._is_blocked else 0
+        room = select.EPOLLOUT if self._is_blocked else 0
         if self._requests == self._answers:
-            self._poll.register(self._requests, select.POLLIN | room)
+            self._poll.modify(self._requests, select.EPOLLIN | room)
         elif room:
             self._poll.register(self._requests, room)
         else:

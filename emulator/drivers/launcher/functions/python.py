@@ -8,7 +8,7 @@ import secrets
 import socket
 import subprocess
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -99,7 +99,7 @@ class Python:
 
     def request(self, call: Call) -> bytes:
         """See :class:`emulator.drivers.launcher.functions.worker.Language`."""
-        return frames.encode(json.dumps(asdict(call)).encode())
+        return frames.encode(json.dumps(call.fields()).encode())
 
     def result(self, answer: bytes, log: str) -> Result:
         """See :class:`emulator.drivers.launcher.functions.worker.Language`."""

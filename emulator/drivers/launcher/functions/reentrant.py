@@ -2,7 +2,8 @@
 Gap: MiniStack 1.5.33 starts a thread for every call of a function, which costs more than the call.
 
 Its reason stands: a call may come back to the emulator and must find a thread there, so their number has no bound.
-Here a thread that is done waits for the next call, for a while, instead of ending.
+Here a thread that is done waits for the next call, for a while, instead of ending; and a call for which a process of
+the function waits needs none (see ``waiting``).
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable
 from typing import Any
+
+from emulator.drivers.launcher.functions.waiting import on_this_thread
+from emulator.drivers.launcher.functions.worker import FunctionWorker
 
 # Seconds after which a thread without a job ends.
 _IDLE = 30.0
@@ -69,21 +73,41 @@ def apply() -> None:
     from ministack.core import concurrency
 
     original = concurrency.run_reentrant
-    replacement = running_on(Threads(), concurrency._bump)
+    replacement = running_on(Threads(), concurrency._bump, is_brief=is_warm_call)
     for name, module in list(sys.modules.items()):
         if name.startswith("ministack.") and getattr(module, "run_reentrant", None) is original:
             module.run_reentrant = replacement  # type: ignore[attr-defined]
 
 
-def running_on(threads: Threads, count: Callable[[str, int], None]) -> Callable[..., Awaitable[Any]]:
+def is_warm_call(function: Callable[..., Any], *args: Any) -> bool:
+    """Whether it is the call of a function that has an idle process."""
+    from ministack.core import lambda_runtime
+    from ministack.services import lambda_svc
+
+    if function is not lambda_svc._execute_function_with_config_scope:
+        return False
+    config = args[0].get("config") or args[0]
+    key = lambda_runtime._worker_key(config.get("FunctionName", ""), config, config.get("Version", "$LATEST"))
+    return any(isinstance(worker, FunctionWorker) and worker.is_idle for worker in lambda_runtime._workers.get(key, ()))
+
+
+def running_on(
+    threads: Threads,
+    count: Callable[[str, int], None],
+    *,
+    is_brief: Callable[..., bool] = lambda *_: False,
+) -> Callable[..., Awaitable[Any]]:
     """
     MiniStack's ``run_reentrant``, on *threads*.
 
     Args:
         count: Told ``"reentrant"`` and 1 when a job begins, -1 when it ends.
+        is_brief: Whether a job waits for nothing but functions that run already, and so needs no thread.
     """
 
     async def run_reentrant(function: Callable[..., Any], *args: Any, thread_name: str = "") -> Any:
+        if is_brief(function, *args):
+            return await on_this_thread(function, *args)
         loop = asyncio.get_running_loop()
         future: asyncio.Future[Any] = loop.create_future()
         context = contextvars.copy_context()

@@ -49,6 +49,10 @@ class Call:
     durable: Mapping[str, str]
     client_context: Any = None
 
+    def fields(self) -> dict[str, Any]:
+        """Name to value; ``dataclasses.asdict`` would copy the whole event, a sixth of what a call costs."""
+        return {name: getattr(self, name) for name in self.__slots__}
+
 
 class Language(Protocol):
     """How the processes of one language are started and spoken to."""
@@ -102,6 +106,12 @@ class FunctionWorker(lambda_runtime.Worker):  # type: ignore[misc] # untyped bas
     def timeout(self) -> float:
         """Seconds that one call may take."""
         return float(self.config.get("Timeout", 3))
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether it waits for a call, and can take one at once."""
+        environment = self._environment
+        return not self.in_use and environment is not None and environment.process.poll() is None
 
     def call(self, call: Call) -> Result:
         """Run one call; its process is started first when there is none."""
