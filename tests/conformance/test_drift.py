@@ -204,6 +204,69 @@ def test_a_changed_parameter_is_drift(account: Account) -> None:
     assert _drifts(account, stack)["Two"]["StackResourceDriftStatus"] == "IN_SYNC"
 
 
+@case(rule=1, source=_LIST, gap="drift_types")
+def test_a_moved_alias_is_drift(account: Account) -> None:
+    """An alias that was pointed elsewhere or given weights by hand is drift."""
+    alias = {
+        "FunctionName": {"Ref": "Function"},
+        "FunctionVersion": {"Fn::GetAtt": ["Version", "Version"]},
+        "Name": "live",
+        "RoutingConfig": {"AdditionalVersionWeights": []},
+    }
+    made = {
+        "Function": function(account, "one"),
+        "Version": resource("Lambda::Version", {"FunctionName": {"Ref": "Function"}}),
+        "Alias": resource("Lambda::Alias", alias),
+    }
+    stack = account.create_stack(template(made))
+    assert _differences(account, stack, "Alias") == {}
+    aws, name = account.client("lambda"), account.physical_id(stack, "Function")
+    aws.update_function_configuration(FunctionName=name, Description="two")
+    account.settle(name)
+    version = aws.publish_version(FunctionName=name)["Version"]
+    routing = {"AdditionalVersionWeights": {"1": 0.5}}
+    aws.update_alias(FunctionName=name, Name="live", FunctionVersion=version, RoutingConfig=routing)
+    found = _differences(account, stack, "Alias")
+    assert found["/FunctionVersion"] == ("NOT_EQUAL", "1", "2")
+    assert found["/RoutingConfig/AdditionalVersionWeights/0"][0] == "ADD"
+
+
+@case(rule=8, source=_LIST, gap="shared_properties")
+def test_an_edited_stage_variable_is_drift(account: Account) -> None:
+    """A stage variable that was edited by hand is drift, which names the variable."""
+    api = account.rest_api(account.function("def handler(event, context):\n    return {}\n").uri())
+    deployment = account.deploy(api, "first")
+    stage = {"RestApiId": api.id, "StageName": "live", "DeploymentId": deployment, "Variables": {"alias": "test"}}
+    stack = account.create_stack(template({"Stage": resource("ApiGateway::Stage", stage)}))
+    assert _differences(account, stack, "Stage") == {}
+    account.client("apigateway").update_stage(
+        restApiId=api.id,
+        stageName="live",
+        patchOperations=[{"op": "replace", "path": "/variables/alias", "value": "tset"}],
+    )
+    assert _differences(account, stack, "Stage") == {"/Variables/alias": ("NOT_EQUAL", "test", "tset")}
+
+
+@case(rule=11, source=_LIST, gap="drift_types")
+def test_a_disabled_event_source_is_drift(account: Account) -> None:
+    """An event source mapping that was switched off by hand is drift."""
+    mapping = {
+        "FunctionName": {"Ref": "Function"},
+        "EventSourceArn": {"Fn::GetAtt": ["Queue", "Arn"]},
+        "Enabled": True,
+        "BatchSize": 5,
+    }
+    made = {
+        "Function": function(account, "one"),
+        "Queue": resource("SQS::Queue"),
+        "Mapping": resource("Lambda::EventSourceMapping", mapping),
+    }
+    stack = account.create_stack(template(made))
+    assert _differences(account, stack, "Mapping") == {}
+    account.client("lambda").update_event_source_mapping(UUID=account.physical_id(stack, "Mapping"), Enabled=False)
+    assert _differences(account, stack, "Mapping") == {"/Enabled": ("NOT_EQUAL", "true", "false")}
+
+
 @case(source=f"{API}/API_StackResourceDrift.html")
 def test_a_deleted_resource_is_drift(account: Account) -> None:
     """A resource that somebody deleted is DELETED, and only it counts as drifted."""

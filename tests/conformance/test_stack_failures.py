@@ -205,6 +205,31 @@ def test_a_rollback_is_continued_once_its_cause_is_gone(account: Account) -> Non
     assert calls(account, stack, "Function") == ["one", None]
 
 
+@case(source=f"{GUIDE}/stack-failure-options.html", gap="paused_stacks")
+def test_a_failure_without_rollback_can_be_corrected(account: Account) -> None:
+    """With `DisableRollback` a failed update stops where it is, and a corrected template goes on from there."""
+    stack = account.create_stack(template({"Function": function(account, "one")}))
+    two = function(account, "two")
+    wrong = {"Function": two, "Wrong": {**failing(), "DependsOn": "Function"}}
+    account.update_stack(stack, template(wrong), DisableRollback=True)
+    assert status(account, stack) == "UPDATE_FAILED"
+    assert calls(account, stack, "Function") == ["two", None]
+    account.update_stack(stack, template({"Function": two, "Right": parameter("one")}))
+    assert status(account, stack) == "UPDATE_COMPLETE"
+    assert calls(account, stack, "Function") == ["two", None]
+
+
+@case(source=f"{API}/API_RollbackStack.html")
+def test_a_failure_without_rollback_can_be_rolled_back_later(account: Account) -> None:
+    """RollbackStack takes a stack in UPDATE_FAILED back to the release before."""
+    stack = account.create_stack(template({"Function": function(account, "one")}))
+    wrong = {"Function": function(account, "two"), "Wrong": {**failing(), "DependsOn": "Function"}}
+    account.update_stack(stack, template(wrong), DisableRollback=True)
+    account.client("cloudformation").rollback_stack(StackName=stack)
+    assert status(account, stack) == "UPDATE_ROLLBACK_COMPLETE"
+    assert calls(account, stack, "Function") == ["one", None]
+
+
 @case(source=_TROUBLE, gap="full_buckets")
 def test_a_full_bucket_can_not_be_deleted(account: Account) -> None:
     """Deleting a stack whose bucket has objects ends in DELETE_FAILED and keeps them; emptied, it goes."""

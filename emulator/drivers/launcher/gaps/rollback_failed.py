@@ -15,14 +15,13 @@ from collections.abc import Mapping
 from typing import Any
 
 _NOT_FOUND = "Resource of type '{kind}' with identifier '{physical_id}' was not found. (HandlerErrorCode: NotFound)"
-_ALIAS, _MAPPING = "AWS::Lambda::Alias", "AWS::Lambda::EventSourceMapping"
 
 Properties = Mapping[str, Any]
 
 
 def apply() -> None:
     """Require what is updated in place to be there, and send back what failed half-way."""
-    from ministack.services.cloudformation import provisioners, stacks
+    from ministack.services.cloudformation import drift, provisioners, stacks
 
     updated, sent_back = stacks._update_resource, stacks._sends_back_failed_update
 
@@ -34,7 +33,8 @@ def apply() -> None:
     def sends_back(kind: str) -> bool:
         # Without an update of its own a type is created again, which a resource that is there refuses.
         has_update = "update" in provisioners._RESOURCE_HANDLERS.get(kind, {})
-        return bool(sent_back(kind)) or (has_update and _is_known(kind))
+        # A type without a reader may refuse to go back what it refused to do.
+        return bool(sent_back(kind)) or (has_update and kind in drift._DRIFT_READERS)
 
     stacks._update_resource = update
     stacks._sends_back_failed_update = sends_back
@@ -49,23 +49,10 @@ def _is_replaced(kind: str, old: Properties, new: Properties) -> bool:
     return renamed or bool(provisioners._requires_replacement(kind, old, new))
 
 
-def _is_known(kind: str) -> bool:
-    """Whether :func:`_is_there` knows; a type it doesn't know may refuse to go back what it refused to do."""
-    from ministack.services.cloudformation import drift
-
-    return kind in drift._DRIFT_READERS or kind in (_ALIAS, _MAPPING)
-
-
 def _is_there(kind: str, physical_id: str, properties: Properties) -> bool:
     """Ask the reader that drift detection uses; a type without one counts as there."""
-    from ministack.services import lambda_svc
-    from ministack.services.cloudformation import drift, provisioners
+    from ministack.services.cloudformation import drift
 
-    if kind == _ALIAS:
-        function = provisioners._lambda_function_for_cfn_ref(properties.get("FunctionName", ""))[0]
-        return function is not None and properties.get("Name") in function["aliases"]
-    if kind == _MAPPING:
-        return physical_id in lambda_svc._esms
     if kind not in drift._DRIFT_READERS:
         return True
     read, _ = drift._DRIFT_READERS[kind]
