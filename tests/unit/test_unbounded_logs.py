@@ -1,66 +1,69 @@
-"""The newest calls of a log group stay, the others go."""
+"""The newest lines of a log group stay, the others go."""
 
 from __future__ import annotations
 
 from typing import Any
 
+from emulator.drivers.launcher import gaps
 from emulator.drivers.launcher.gaps import unbounded_logs
 
 
-def stream(*calls: int, last: int) -> dict[str, Any]:
-    """A stream of calls with one printed line of so many characters each, last written at *last*."""
-    lines = [line for length in calls for line in ("START RequestId: 1", "x" * length)]
-    return {"events": [{"message": line} for line in lines], "lastEventTimestamp": last}
+def stream(*events: tuple[int, str]) -> dict[str, Any]:
+    """A stream of lines with their times."""
+    return {
+        "events": [{"timestamp": time, "message": message} for time, message in events],
+        "firstEventTimestamp": events[0][0] if events else None,
+        "lastEventTimestamp": events[-1][0] if events else None,
+    }
 
 
-def printed(streams: dict[str, Any]) -> dict[str, list[int]]:
-    """Lengths of what the calls left in each stream printed."""
-    return {name: [len(event["message"]) for event in found["events"][1::2]] for name, found in streams.items()}
+def left(streams: dict[str, Any]) -> dict[str, list[int]]:
+    """The times of what is there, by stream."""
+    return {name: [event["timestamp"] for event in one["events"]] for name, one in streams.items()}
 
 
-def test_the_oldest_calls_of_a_stream_go() -> None:
-    """What is dropped is what was logged first, in whole calls."""
-    streams = {"a": stream(1, 2, 3, last=1)}
-    unbounded_logs.drop_lines(streams, most=5)
-    assert printed(streams) == {"a": [2, 3]}
+def test_the_oldest_lines_go_whatever_stream_they_are_in() -> None:
+    """An execution environment writes all its calls into one stream; several write at a time."""
+    streams = {"a": stream((1, "x"), (3, "x"), (5, "x")), "b": stream((2, "x"), (4, "x"))}
+    unbounded_logs.drop_oldest(streams, lines=3, characters=100)
+    assert left(streams) == {"a": [3, 5], "b": [4]}
+    assert streams["a"]["firstEventTimestamp"] == 3
 
 
-def test_the_streams_written_last_stay() -> None:
-    """An execution environment that runs no more makes room first, wherever it stands."""
-    streams = {"busy": stream(1, 2, last=9), "old": stream(3, 4, last=1), "newer": stream(5, last=5)}
-    unbounded_logs.drop_lines(streams, most=8)
-    assert printed(streams) == {"busy": [1, 2], "old": [4], "newer": [5]}
-    unbounded_logs.drop_lines(streams, most=6)
-    assert printed(streams) == {"busy": [1, 2], "newer": [5]}
+def test_a_stream_without_lines_goes_unless_it_is_new() -> None:
+    """Streams of environments that are long gone must not pile up either."""
+    streams = {"old": stream((1, "x"), (2, "x")), "new": stream(), "b": stream((3, "x"), (4, "x"))}
+    unbounded_logs.drop_oldest(streams, lines=2, characters=100)
+    assert left(streams) == {"new": [], "b": [3, 4]}
 
 
-def test_few_calls_stay() -> None:
+def test_few_lines_stay() -> None:
     """Nothing is dropped below the bounds."""
-    streams = {"a": stream(1, 2, last=1), "b": stream(3, last=2)}
-    unbounded_logs.drop_lines(streams, most=6)
-    unbounded_logs.drop_characters(streams, most=60)
-    assert printed(streams) == {"a": [1, 2], "b": [3]}
+    streams = {"a": stream((1, "x"), (2, "x"))}
+    unbounded_logs.drop_oldest(streams, lines=2, characters=2)
+    assert left(streams) == {"a": [1, 2]}
 
 
-def test_long_lines_push_old_calls_out() -> None:
+def test_long_lines_push_old_ones_out() -> None:
     """Memory is bounded by characters, too."""
-    streams = {"a": stream(400, 500, 600, last=1)}
-    unbounded_logs.drop_characters(streams, most=1200)
-    assert printed(streams) == {"a": [500, 600]}
+    streams = {"a": stream((1, "x" * 40), (2, "x" * 40), (3, "x" * 40), (4, "x" * 40))}
+    unbounded_logs.drop_oldest(streams, lines=100, characters=100)
+    assert left(streams) == {"a": [3, 4]}
 
 
-def test_the_newest_call_keeps_its_lines() -> None:
+def test_the_last_call_keeps_its_lines() -> None:
     """Whoever printed too much must still be able to read it."""
-    streams = {"a": stream(1, last=1), "b": stream(1, 1000, last=2)}
-    unbounded_logs.drop_characters(streams, most=100)
-    assert printed(streams) == {"b": [1000]}
+    streams = {"a": stream((1, "x"), (2, "x" * 80), (2, "x" * 80), (2, "x" * 80))}
+    unbounded_logs.drop_oldest(streams, lines=2, characters=100)
+    assert left(streams) == {"a": [2, 2, 2]}
 
 
-def test_ministack_still_keeps_every_call() -> None:
+def test_ministack_still_keeps_every_line() -> None:
     """The day this fails, the gap is gone."""
     from ministack.services import cloudwatch_logs
 
-    from emulator.drivers.launcher import gaps
-
     assert unbounded_logs in gaps.GAPS
-    assert not [name for name in vars(cloudwatch_logs) if "max_streams" in name.lower()]
+    one: dict[str, Any] = {"events": [], "firstEventTimestamp": None, "lastEventTimestamp": None}
+    for time in range(20_000):
+        cloudwatch_logs._append_log_events(one, [{"timestamp": time, "message": "x", "ingestionTime": time}])
+    assert len(one["events"]) == 20_000

@@ -19,7 +19,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 # Politer than whoever answers requests: the copy must not take their processor on a small machine.
-_NICE = 5
+NICE = 5
 _FIRST_FILE = 3
 
 
@@ -27,9 +27,12 @@ class Abandoned(Exception):
     """The copy could not be made, died, or was killed because it did not answer in time."""
 
 
-def run(job: Callable[[], Mapping[str, Any]], *, timeout: float) -> dict[str, Any]:
+def run(job: Callable[[], Mapping[str, Any]], *, timeout: float, nice: int = NICE) -> dict[str, Any]:
     """
     What *job* answers when it runs in a copy of this process; plain JSON values.
+
+    Args:
+        nice: How much later than this process the copy gets the processor; 0 where nothing else is left to do.
 
     Raises:
         Abandoned: There is no answer within *timeout* seconds.
@@ -42,7 +45,7 @@ def run(job: Callable[[], Mapping[str, Any]], *, timeout: float) -> dict[str, An
         os.close(writing)
         raise Abandoned(str(error)) from error
     if pid == 0:
-        _be_the_copy(job, writing)
+        _be_the_copy(job, writing, nice)
     os.close(writing)
     try:
         answer = _read(reading, deadline=time.monotonic() + timeout)
@@ -70,7 +73,7 @@ def _read(reading: int, *, deadline: float) -> bytes:
     return b""
 
 
-def _be_the_copy(job: Callable[[], Mapping[str, Any]], writing: int) -> None:
+def _be_the_copy(job: Callable[[], Mapping[str, Any]], writing: int, nice: int) -> None:
     """
     Do the job, answer, and end without any clean-up that belongs to the original.
 
@@ -82,7 +85,7 @@ def _be_the_copy(job: Callable[[], Mapping[str, Any]], writing: int) -> None:
         gc.disable()  # a collection would touch, and so copy, every page
         os.closerange(_FIRST_FILE, writing)
         os.closerange(writing + 1, os.sysconf("SC_OPEN_MAX"))
-        os.nice(_NICE)
+        os.nice(nice)
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(json.dumps(job()).encode())
     finally:

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import contextlib
 import copy
+import gc
 import json
 import logging
 import os
-from collections.abc import Callable, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,10 @@ class ServiceStates:
         Raises:
             UnknownState: A part has a newer format than this MiniStack reads; nothing was restored.
         """
-        services = json.loads(payload, object_hook=persistence._json_object_hook)
+        with _no_collection():
+            self._restore(json.loads(payload, object_hook=persistence._json_object_hook))
+
+    def _restore(self, services: Mapping[str, Any]) -> None:
         for name, wrapped in services.items():
             known = persistence._state_format_version(name)
             if wrapped.get(_FORMAT, 0) > known:
@@ -120,6 +124,22 @@ def replace(*, load: Callable[[], None], save: Callable[[], None]) -> None:
 
     app._load_persisted_state = load
     app.save_all = save_all
+
+
+@contextlib.contextmanager
+def _no_collection() -> Iterator[None]:
+    """
+    Let the collector of cycles neither run meanwhile nor ever look at what is there afterwards.
+
+    It looks at all objects again and again while so many are made, which is three quarters of the time; and each look
+    writes to them, so that a forked copy no longer shares their memory.
+    """
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        gc.enable()
 
 
 def _itself(value: Any, _memo: Any = None) -> Any:
