@@ -92,7 +92,7 @@ class EmbeddedDriver:
         if not process.is_running(folder):
             _remove_rest(folder)
             _finish_load(folder)
-            saved_state.refuse_newer(folder / _STATE)
+            _refuse_newer(environment, folder / _STATE)
         try:
             make_state_folder(self._project.state)
             (folder / _HOME).mkdir(parents=True, exist_ok=True)
@@ -255,6 +255,14 @@ def _remove_rest(folder: Path) -> None:
 def _settings(environment: Environment) -> Mapping[str, str]:
     """What its emulator says of itself as long as it runs."""
     return {"account_id": environment.account_id, "region": environment.region, **environment.limits}
+
+
+def _refuse_newer(environment: Environment, state: Path) -> None:
+    """Rather no emulator than one that starts without what a later multistack saved."""
+    try:
+        saved_state.refuse_newer(state)
+    except checkpoint.NewerCheckpoint as error:
+        raise NotReady(f"environment {environment.name}: {error.message}", hint=error.hint) from error
 
 
 def _erase(folder: Path) -> None:

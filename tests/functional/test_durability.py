@@ -22,7 +22,7 @@ from emulator.config import process_environ, scrubbed_environ
 from emulator.drivers import saved_state
 from emulator.drivers.base import Driver
 from emulator.endpoint import client, health, wait_until_healthy
-from emulator.errors import MultistackError
+from emulator.errors import MultistackError, NotReady
 from emulator.model import DriverName, Endpoint, Environment, Project
 from emulator.workspace import open_workspace
 
@@ -199,7 +199,7 @@ def test_a_newer_checkpoint_is_refused(emulator: Emulator) -> None:
     newest = emulator.checkpoints()[0]
     newer = json.dumps({"kind": "multistack-checkpoint", "format": 99}).encode() + b"\n"
     newest.write_bytes(newer)
-    with pytest.raises(MultistackError, match=r"has format 99, this multistack reads up to 1") as refused:
+    with pytest.raises(NotReady, match=r"has format 99, this multistack reads up to 1") as refused:
         emulator.driver.start(ENVIRONMENT)
     assert refused.value.hint == "use the multistack that wrote it, or a later one"
     assert newest.read_bytes() == newer

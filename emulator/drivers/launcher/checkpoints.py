@@ -32,6 +32,7 @@ WITHIN = 0.9
 # Work that a request began may go on after its answer: look again soon, then ever more seldom.
 _AGAIN, _SELDOM = 2.0, 30.0
 _PATIENCE = 3.0
+_BROKEN = ".broken"
 _log = logging.getLogger("multistack.state")
 
 
@@ -207,12 +208,20 @@ def restore(state: Path, services: persistence.ServiceStates) -> str:
     found = saved_state.newest(state)
     if found.payload is not None:
         services.restore(found.payload)
+    _remove(state, ".*")  # of copies of the process that were killed while they wrote
     if not found.broken:
         return ""
+    _remove(state, f"*{_BROKEN}")
     for _, path in saved_state.numbered(state)[: len(found.broken)]:
         with contextlib.suppress(OSError):
-            path.rename(path.with_suffix(".broken"))  # not one of those that are kept
+            path.rename(path.with_suffix(_BROKEN))  # not one of those that are kept
     if found.header is None:
         return f"it started empty: {'; '.join(found.broken)}"
     at = found.header.at.astimezone().isoformat(sep=" ", timespec="seconds")
     return f"it started from its checkpoint of {at}: {'; '.join(found.broken)}"
+
+
+def _remove(state: Path, pattern: str) -> None:
+    for path in (state / saved_state.FOLDER).glob(pattern):
+        with contextlib.suppress(OSError):
+            path.unlink()

@@ -1,0 +1,79 @@
+"""A job in a forked copy of this process."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import threading
+import time
+
+import pytest
+
+from emulator.drivers.launcher import forking
+
+
+def test_the_copy_answers_and_changes_nothing_here() -> None:
+    """It has all memory, of its own."""
+    memory = {"number": 1}
+
+    def job() -> dict[str, int]:
+        memory["number"] += 1
+        return {"number": memory["number"], "pid": os.getpid()}
+
+    answer = forking.run(job, timeout=10)
+    assert answer["number"] == 2
+    assert answer["pid"] != os.getpid()
+    assert memory == {"number": 1}
+
+
+def test_a_long_answer_comes_whole() -> None:
+    """More than a pipe holds at a time."""
+    assert forking.run(lambda: {"text": "x" * 1_000_000}, timeout=10) == {"text": "x" * 1_000_000}
+
+
+def test_a_copy_that_fails_has_not_answered() -> None:
+    """Whatever the reason."""
+
+    def fail() -> dict[str, int]:
+        raise ValueError
+
+    for job in (fail, lambda: os._exit(1), lambda: os.kill(os.getpid(), signal.SIGKILL)):
+        with pytest.raises(forking.Abandoned):
+            forking.run(job, timeout=10)  # type: ignore[arg-type]
+
+
+def test_a_copy_that_waits_for_a_lock_is_given_up_and_gone() -> None:
+    """The thread that holds it is not in the copy, so nobody would ever free it."""
+    lock = threading.Lock()
+
+    def job() -> dict[str, int]:
+        with lock:
+            return {}
+
+    began = time.monotonic()
+    with lock, pytest.raises(forking.Abandoned, match=r"no answer within 0\.2 s"):
+        forking.run(job, timeout=0.2)
+    assert time.monotonic() - began < 5
+    with pytest.raises(ChildProcessError):  # none is left to wait for
+        os.waitpid(-1, os.WNOHANG)
+
+
+def test_a_connection_ends_when_this_process_closes_it() -> None:
+    """A client must not wait for the copy to end as well."""
+    ours, theirs = socket.socketpair()
+    ours.settimeout(10)
+    began = threading.Event()
+
+    def slow() -> None:
+        began.set()
+        with pytest.raises(forking.Abandoned):
+            forking.run(lambda: time.sleep(60), timeout=3)  # type: ignore[arg-type, return-value]
+
+    thread = threading.Thread(target=slow)
+    thread.start()
+    began.wait()
+    theirs.close()
+    assert ours.recv(1) == b""
+    ours.close()
+    thread.join()
