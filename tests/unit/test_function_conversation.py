@@ -155,6 +155,34 @@ def test_silence_ends_at_the_deadline(sides: tuple[Conversation, Function]) -> N
     assert reply == Reply(Ending.TIMED_OUT, b"", b"working")
 
 
+def test_a_log_may_come_after_its_answer() -> None:
+    """Where it can, the mark is waited for; for a moment only, as it may never come."""
+    requests_end, requests = os.pipe()
+    answers, answers_end = os.pipe()
+    log, log_end = os.pipe()
+    fate, ended = os.pipe()
+    conversation = Conversation(
+        requests=requests, answers=answers, log=log, fate=fate, mark=_MARK, extract=_extract, patience=0.3
+    )
+
+    def play() -> None:
+        os.write(answers_end, b"1.")
+        left = memoryview(b"x" * 1_000_000 + _MARK)
+        while left:
+            left = left[os.write(log_end, left) :]
+
+    thread = threading.Thread(target=play)
+    thread.start()
+    reply = conversation.exchange(b"?", deadline=time.monotonic() + 20)
+    thread.join()
+    assert reply == Reply(Ending.ANSWERED, b"1", b"x" * 1_000_000)
+    os.write(answers_end, b"2.")
+    assert conversation.exchange(b"?", deadline=time.monotonic() + 20) == Reply(Ending.ANSWERED, b"2", b"")
+    conversation.close()
+    for fd in (requests_end, answers_end, log_end, fate, ended):
+        os.close(fd)
+
+
 def test_a_log_without_end_does_not_fill_the_memory(sides: tuple[Conversation, Function]) -> None:
     """The beginning and the end are kept, and the middle is said to be missing."""
     most = conversation.MOST_LOG_BYTES

@@ -57,11 +57,22 @@ class Conversation:
         requests: Written to; may be the same as *answers*. All of them are made non-blocking, and closed by ``close``.
         fate: Turns readable when the process has ended; not closed.
         mark: What the process writes to its log at the end of each call.
+        patience: Seconds of silence after which a mark that isn't there with the answer won't come; 0 if it always is.
     """
 
-    def __init__(self, *, requests: int, answers: int, log: int, fate: int, mark: bytes, extract: Extract) -> None:
+    def __init__(
+        self,
+        *,
+        requests: int,
+        answers: int,
+        log: int,
+        fate: int,
+        mark: bytes,
+        extract: Extract,
+        patience: float = 0.0,
+    ) -> None:
         self._requests, self._answers, self._log, self._fate = requests, answers, log, fate
-        self._mark, self._extract = mark, extract
+        self._mark, self._extract, self._patience = mark, extract, patience
         self._received = bytearray()
         self._lines = bytearray()
         self._dropped = 0
@@ -108,6 +119,8 @@ class Conversation:
         if answer is None and is_open and not has_ended:
             return None
         self._read_log()  # once: a pipe gives all that it holds
+        if answer is not None and self._patience:
+            self._read_to_mark()
         return Reply(Ending.ENDED if answer is None else Ending.ANSWERED, answer or b"", self._take_log())
 
     def close(self) -> None:
@@ -169,6 +182,15 @@ class Conversation:
         else:
             self._has_log = False
             self._poll.unregister(self._log)  # every writer closed it: it would be readable for ever
+
+    def _read_to_mark(self) -> None:
+        """The rest of the log of a process whose answer may overtake it."""
+        seen = 0
+        while self._has_log and self._lines.find(self._mark, max(0, seen - len(self._mark))) < 0:
+            seen = len(self._lines)
+            if self._log not in readable(self._poll, self._patience):
+                return
+            self._read_log()
 
     def _keep(self, chunk: bytes) -> None:
         room = MOST_LOG_BYTES - len(self._lines)

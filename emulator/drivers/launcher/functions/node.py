@@ -37,6 +37,8 @@ _PRELUDE = """
   };
 }
 """
+# Node queues what a full pipe doesn't take, so that its answer may come first.
+_PATIENCE = 0.25
 _ERROR_NAME = re.compile(r"([A-Za-z_$][\w$.]*)(?::|$)")
 
 
@@ -74,7 +76,13 @@ class Node:
                 pipe.close()
         os.write(requests, _hello(config, taken[0].folder))
         conversation = Conversation(
-            requests=requests, answers=answers, log=log, fate=process.fate, mark=mark.encode(), extract=_extract
+            requests=requests,
+            answers=answers,
+            log=log,
+            fate=process.fate,
+            mark=mark.encode(),
+            extract=_extract,
+            patience=_PATIENCE,
         )
         return ExecutionEnvironment(process, conversation, taken)
 
