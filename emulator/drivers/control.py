@@ -66,7 +66,9 @@ def ask(endpoint: Endpoint, folder: Path, action: str, content: Mapping[str, str
     finally:
         connection.close()
     if response.status != _OK:
-        raise MultistackError(f"{where}: {_message(body)}")
+        raise MultistackError(
+            f"{where}: {_said(body, 'message') or 'its emulator refused without a reason'}", hint=_said(body, "hint")
+        )
 
 
 def problem(endpoint: Endpoint, *, timeout: float) -> str:
@@ -82,8 +84,8 @@ def problem(endpoint: Endpoint, *, timeout: float) -> str:
         connection.close()
 
 
-def _message(body: bytes) -> str:
+def _said(body: bytes, key: str) -> str | None:
     try:
-        return str(json.loads(body)["message"])
+        return str(json.loads(body)[key]) or None
     except (ValueError, KeyError, TypeError):
-        return "its emulator refused without a reason"
+        return None
