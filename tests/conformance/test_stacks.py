@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 from tests.conformance.account import Account, eventually, unique
@@ -84,6 +85,17 @@ def test_ref_of_a_secret_is_its_arn(account: Account) -> None:
     listed = account.client("secretsmanager").list_secrets
     gone = eventually(lambda: [s["ARN"] for s in listed()["SecretList"]], lambda arns: arn not in arns, timeout=5)
     assert arn not in gone
+
+
+@case(source=f"{GUIDE}/dynamic-references-secretsmanager.html")
+def test_a_secret_is_read_into_a_property(account: Account) -> None:
+    """`{{resolve:secretsmanager:…}}` with the `Ref` of a secret gives one key of its value."""
+    copied = parameter("")
+    copied["Properties"]["Value"] = {"Fn::Sub": "{{resolve:secretsmanager:${Secret}:SecretString:password}}"}
+    secret = resource("SecretsManager::Secret", {"SecretString": json.dumps({"password": "hush", "user": "me"})})
+    stack = account.create_stack(template({"Copy": copied, "Secret": secret}))
+    found = account.client("ssm").get_parameter(Name=account.physical_id(stack, "Copy"))
+    assert found["Parameter"]["Value"] == "hush"
 
 
 @case(source=f"{GUIDE}/using-cfn-stack-exports.html", gap="stack_exports")

@@ -30,7 +30,9 @@ def apply() -> None:
         return _by_arn(created(*arguments))
 
     def update(physical_id: str, *arguments: Any) -> Made:
-        return _by_arn(updated(_name(physical_id), *arguments))
+        made: Made = updated(_name(physical_id), *arguments)
+        # Another id would be a replacement to CloudFormation: a name from an older state stays.
+        return made if made[0] == physical_id else _by_arn(made)
 
     def delete(physical_id: str, properties: Properties) -> None:
         deleted(_name(physical_id), properties)

@@ -54,6 +54,6 @@ def _named(content: Mapping[str, Any]) -> Iterator[str]:
     from ministack.services.cloudformation import engine
 
     for key in ("Properties", "Value", "Export"):
-        yield from (name for name, _ in engine._intrinsic_references(content.get(key)))
+        yield from (name.strip() for name, _ in engine._intrinsic_references(content.get(key)))
     needed = content.get("DependsOn") or []
     yield from [needed] if isinstance(needed, str) else needed
