@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -105,3 +106,15 @@ def test_a_module_of_either_kind_is_loaded(emulator: Emulator) -> None:
     answer = emulator.invoke("lacking")
     assert (answer.error, answer.payload["errorType"]) == ("Unhandled", "Runtime.ImportModuleError")
     assert "Cannot find module 'nowhere'" in answer.payload["errorMessage"]
+
+
+def test_a_function_that_cannot_be_started_says_why(tmp_path: Path) -> None:
+    """Where there is no Node at all, each call is answered, and the emulator goes on."""
+    with running(tmp_path / "environment", environ={"PATH": "/nonexistent"}) as emulator:
+        emulator.create("lonely", {"app.js": _SOURCE}, runtime="nodejs20.x")
+        emulator.create("python", "def handler(event, context): return 1")
+        for _ in range(2):
+            answer = emulator.invoke("lonely", {})
+            assert (answer.error, answer.payload["errorType"]) == ("Unhandled", "Runtime.InvalidEntrypoint")
+            assert "there is no node on the PATH" in answer.payload["errorMessage"]
+        assert emulator.invoke("python").payload == 1

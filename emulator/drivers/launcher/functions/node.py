@@ -7,6 +7,7 @@ of each call in the log, which is its stderr.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import re
@@ -74,7 +75,8 @@ class Node:
         for pipe in (child.stdin, child.stdout, child.stderr):
             if pipe is not None:
                 pipe.close()
-        os.write(requests, _hello(config, taken[0].folder))
+        with contextlib.suppress(BrokenPipeError):  # it has ended; the exchange says how
+            os.write(requests, _hello(config, taken[0].folder))
         conversation = Conversation(
             requests=requests,
             answers=answers,

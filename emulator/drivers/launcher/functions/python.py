@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
@@ -84,7 +85,8 @@ class Python:
         finally:
             theirs.close()
             os.close(log_end)
-        control.send(start.hello)
+        with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # it has ended; the exchange says how
+            control.send(start.hello)
         talk = control.detach()
         conversation = Conversation(
             requests=talk, answers=talk, log=log, fate=process.fate, mark=mark.encode(), extract=_extract

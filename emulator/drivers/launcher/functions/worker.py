@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import threading
 import time
+import zipfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from ministack.core import lambda_runtime
+from ministack.core.arn import ArnParseError
 
 from emulator.drivers.launcher.functions import results
 from emulator.drivers.launcher.functions.conversation import Conversation, Ending, Reply
@@ -154,7 +156,12 @@ class FunctionWorker(lambda_runtime.Worker):  # type: ignore[misc] # untyped bas
             if self._environment.process.poll() is None:
                 return
             self._let_go()
-        self._environment = environment = self._language.start(self.config, self.code_zip, stream=self.log_stream)
+        try:
+            environment = self._language.start(self.config, self.code_zip, stream=self.log_stream)
+        except (OSError, zipfile.BadZipFile, ArnParseError) as error:  # no interpreter, no room, no package
+            message = f"RequestId: {request_id} Error: can't start {self.func_name}: {error}"
+            raise InitError(results.failed("Runtime.InvalidEntrypoint", message, f"{message}\n")) from error
+        self._environment = environment
         reply = environment.conversation.exchange(b"", deadline=time.monotonic() + _INIT_SECONDS + self.timeout)
         done = self._outcome(reply, request_id, self.timeout)
         if done.error is not None:
