@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from emulator.deploy import Deployer
 from emulator.drivers.registry import Drivers
-from emulator.endpoint import wait_until_healthy
+from emulator.endpoint import client, wait_until_healthy
 from emulator.errors import MultistackError, NotReady
 from emulator.events import Emit, Event
 from emulator.history import History
@@ -19,6 +19,8 @@ from emulator.parallel import Cancellation, run_parallel
 from emulator.release import make_release
 
 _LOG_LINES = 10
+# Asked whether the recorded release is there. Their clients take a while to load: done while the emulator starts.
+_ASKED = ("cloudformation", "s3")
 _BUILD = ""  # no environment's name
 
 
@@ -193,6 +195,8 @@ class Lifecycle:
         endpoint = None
         try:
             endpoint = driver.start(environment)
+            for service in _ASKED:
+                client(endpoint, service)
             self._wait(endpoint, timeout=timeout, give_up=lambda: self._has_died(environment))
         except NotReady as error:
             driver.stop(environment)
