@@ -230,6 +230,20 @@ def test_a_disabled_mapping_hands_nothing_over(account: Account) -> None:
         assert worker.got() == [("$LATEST", ["one"])]
 
 
+@case(rule=11, source="https://docs.aws.amazon.com/lambda/latest/dg/services-sqs-scaling.html")
+def test_a_throttled_mapping_loses_nothing(account: Account) -> None:
+    """While a function may not run its messages wait; they are handed over once it may."""
+    worker, queue = _worker(account), _queue(account, VisibilityTimeout="1")
+    aws = account.client("lambda")
+    aws.put_function_concurrency(FunctionName=worker.name, ReservedConcurrentExecutions=0)
+    with _mapped(account, queue, worker.name):
+        queue.send("one")
+        assert worker.got(timeout=0.5) == []
+        assert queue.size() == 1
+        aws.delete_function_concurrency(FunctionName=worker.name)
+        assert worker.got() == [("$LATEST", ["one"])]
+
+
 @case(rule=11, source=_CONFIGURE)
 def test_a_batch_has_at_most_its_size(account: Account) -> None:
     """No batch has more messages than the mapping's batch size."""

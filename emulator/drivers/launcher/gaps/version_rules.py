@@ -12,6 +12,7 @@ Source:
 
 from __future__ import annotations
 
+import copy
 import functools
 import hashlib
 import json
@@ -63,7 +64,7 @@ def _remembered_numbers() -> Any:
 
     @functools.wraps(save)
     def save_numbers() -> dict[str, Any]:
-        return {**save(), _NUMBERS: numbers}
+        return {**save(), _NUMBERS: copy.deepcopy(numbers)}
 
     @functools.wraps(load)
     def load_numbers(data: Mapping[str, Any]) -> None:
