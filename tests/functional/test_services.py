@@ -93,6 +93,7 @@ def test_plain_cloudformation_is_deployed(project: ProjectFolder) -> None:
     uri = "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${%s.Arn}/invocations"
     integration = "{Type: AWS_PROXY, IntegrationHttpMethod: POST, Uri: !Sub '" + uri + "'}"
     method = "AuthorizationType: NONE, RestApiId: !Ref Api"
+    allowed = "Action: lambda:InvokeFunction, Principal: apigateway.amazonaws.com"
     template = f"""
 Resources:
   Role: {{Type: AWS::IAM::Role, Properties: {{AssumeRolePolicyDocument: {{Version: "2012-10-17", Statement: []}}}}}}
@@ -119,6 +120,8 @@ Resources:
     Type: AWS::ApiGateway::Method
     Properties:
       {{{method}, ResourceId: !GetAtt Api.RootResourceId, HttpMethod: ANY, Integration: {integration % "Inline"}}}
+  WebPermission: {{Type: AWS::Lambda::Permission, Properties: {{FunctionName: !Ref Web, {allowed}}}}}
+  InlinePermission: {{Type: AWS::Lambda::Permission, Properties: {{FunctionName: !Ref Inline, {allowed}}}}}
   Deployment:
     Type: AWS::ApiGateway::Deployment
     DependsOn: [Get, Any]

@@ -35,7 +35,7 @@ class SingleStack:
 
     def release(self, environment: str) -> str:
         """The release that answers in an environment."""
-        return self.call(environment, "/health").headers["x-release"]
+        return self.call(environment, "/health").headers["X-Release"]
 
     def move(self, alias: str, version: str, weights: Mapping[str, float] | None = None) -> None:
         """Point an alias at a version, and a share of its calls at others."""
