@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
 from tests.conformance.account import Account, Api, Function, answering, eventually, unique
 from tests.conformance.cases import case
+from tests.conftest import http
 
 _ALIASES = "https://docs.aws.amazon.com/lambda/latest/dg/configuration-aliases.html"
 _WEIGHTS = "https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html"
@@ -148,6 +150,30 @@ def test_weights_steer_calls_from_a_rest_api(account: Account) -> None:
     api = account.rest_api(function.uri("prod"))
     account.deploy(api, "live")
     assert 0.2 < _share(lambda: _body(account, api)) < 0.8
+
+
+@case(rule=3, source="https://docs.aws.amazon.com/lambda/latest/dg/urls-configuration.html", gap="alias_weights")
+def test_weights_steer_calls_of_a_function_url(account: Account) -> None:
+    """The URL of an alias sends the alias's share of calls to its second version."""
+    function, aws = _two_versions(account), account.client("lambda")
+    account.alias(function, "prod", "1", {"2": 0.5})
+    made = aws.create_function_url_config(FunctionName=function.name, Qualifier="prod", AuthType="NONE")
+    aws.add_permission(
+        FunctionName=function.name,
+        Qualifier="prod",
+        StatementId="everyone",
+        Action="lambda:InvokeFunctionUrl",
+        Principal="*",
+        FunctionUrlAuthType="NONE",
+    )
+    # Emulators know the function by the first part of the name.
+    name = urlsplit(made["FunctionUrl"]).netloc.partition(".")[0]
+    host = f"{name}.lambda-url.{account.endpoint.region}.localhost"
+
+    def call() -> str:
+        return http("GET", account.endpoint.url, headers={"Host": host}).body.decode()
+
+    assert 0.2 < _share(call) < 0.8
 
 
 @case(rule=3, source=_WEIGHTS, gap="alias_weights")

@@ -65,6 +65,20 @@ def test_calls_of_one_environment_share_a_stream(account: Account) -> None:
     assert len({_stream(account, function, f"order {number}") for number in range(3)}) == 1
 
 
+@case(rule=10, source="https://docs.aws.amazon.com/lambda/latest/dg/python-context.html", gap="log_streams")
+def test_a_function_knows_its_stream(account: Account) -> None:
+    """The log stream that a function's context names is the one its lines are in, at every call."""
+    function = account.function("def handler(event, context):\n    print(context.log_stream_name, event)\n")
+    for number in (1, 2):
+        account.invoke(function, number)
+        events = eventually(
+            lambda: account.client("logs").filter_log_events(logGroupName=_group(function))["events"],
+            lambda found: any(event["message"].rstrip().endswith(f" {number}") for event in found),  # noqa: B023
+        )
+        printed = next(event for event in events if event["message"].rstrip().endswith(f" {number}"))
+        assert printed["message"].rstrip() == f"{printed['logStreamName']} {number}"
+
+
 @case(rule=10, source=_FORMAT)
 def test_a_call_is_logged_between_its_start_and_end(account: Account) -> None:
     """What a function prints stands between START and END, followed by REPORT, all with the call's request id."""
