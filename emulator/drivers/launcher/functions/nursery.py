@@ -68,6 +68,11 @@ class Zygote:
                     self._modules = frozenset(json.loads(self._stream.recv(_MOST_BYTES)))
             return self._modules
 
+    @property
+    def has_failed(self) -> bool:
+        """Whether it ended before it was ready, e.g. because boto3 does not run on this version any more."""
+        return self._modules is None and self._process.poll() is not None
+
     def fork(self, variables: Mapping[str, str], folder: Path, *, control: int, log: int) -> Forked:
         """
         A new process with *variables* in *folder*.
@@ -124,12 +129,13 @@ class Nursery:
         self._sdk, self._environ, self._folder = sdk, environ, folder
         self._lock = threading.Lock()
         self._zygotes: dict[Path, Zygote] = {}
+        self._hopeless: set[Path] = set()
 
     def warm(self, program: Path, version: tuple[int, int]) -> Zygote | None:
         """Start the zygote of *program*, if it can have one, and don't wait for it."""
-        if version < _OLDEST:
-            return None
         with self._lock:
+            if version < _OLDEST or program in self._hopeless:
+                return None
             found = self._zygotes.get(program)
             if found is None:
                 found = Zygote(program, sdk=self._sdk, environ=self._environ, folder=self._folder)
@@ -138,8 +144,10 @@ class Nursery:
             return found
 
     def drop(self, zygote: Zygote) -> None:
-        """Forget one that does not work."""
+        """Forget one that does not work; one that never did is not tried again."""
         with self._lock:
+            if zygote.has_failed:
+                self._hopeless |= {program for program, one in self._zygotes.items() if one is zygote}
             self._zygotes = {program: one for program, one in self._zygotes.items() if one is not zygote}
         zygote.end()
 

@@ -157,7 +157,7 @@ class Python:
                     return zygote.fork(start.variables, start.folder, control=control, log=log)
                 except OSError:
                     self._nursery.drop(zygote)
-        elif zygote is not None and loaded is None:
+        elif zygote is not None and zygote.has_failed:
             self._nursery.drop(zygote)
         child = subprocess.Popen(
             nursery.command(interpreter.program, "serve", control, log),

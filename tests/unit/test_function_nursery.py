@@ -1,0 +1,97 @@
+"""Zygotes: forks that end as processes of their own would, and an end of the zygote itself."""
+
+from __future__ import annotations
+
+import os
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from emulator.drivers.launcher.functions import sdk_folder
+from emulator.drivers.launcher.functions.multistack_runtime import frames
+from emulator.drivers.launcher.functions.nursery import Nursery, Zygote
+from emulator.drivers.launcher.functions.processes import Forked
+
+_PROGRAM = Path(sys.executable)
+_VERSION = (sys.version_info.major, sys.version_info.minor)
+
+
+@pytest.fixture
+def nursery(tmp_path: Path) -> Iterator[Nursery]:
+    """One that ends with the test."""
+    nursery = Nursery(sdk=sdk_folder.make(tmp_path / "sdk"), environ={}, folder=tmp_path)
+    yield nursery
+    nursery.end_idle(0)
+
+
+def ready(nursery: Nursery) -> Zygote:
+    """A zygote that has imported boto3."""
+    zygote = nursery.warm(_PROGRAM, _VERSION)
+    assert zygote is not None
+    assert "boto3" in (zygote.modules(timeout=30) or ())
+    return zygote
+
+
+def fork(zygote: Zygote, folder: Path) -> tuple[Forked, socket.socket]:
+    """A fork that waits to be told what it is, and our end of its socket."""
+    ours, theirs = socket.socketpair()
+    log = os.open(os.devnull, os.O_WRONLY)
+    with theirs:
+        process = zygote.fork({}, folder, control=theirs.fileno(), log=log)
+    os.close(log)
+    return process, ours
+
+
+def test_the_end_of_a_fork_is_told(nursery: Nursery, tmp_path: Path) -> None:
+    """With its signal, as the system tells it of a child."""
+    process, ours = fork(ready(nursery), tmp_path)
+    with ours:
+        assert process.poll() is None
+        os.kill(process.pid, signal.SIGTERM)
+        assert process.wait(timeout=10) == -signal.SIGTERM
+    process.close()
+
+
+def test_a_zygote_stays_while_a_fork_runs(nursery: Nursery, tmp_path: Path) -> None:
+    """Nobody else could tell how that ends; without one it is idle after its time."""
+    zygote = ready(nursery)
+    process, ours = fork(zygote, tmp_path)
+    assert not zygote.is_idle(0)
+    ours.close()
+    assert process.wait(timeout=10) == 1  # nobody is left to serve
+    process.close()
+    assert zygote.is_idle(0)
+    assert not zygote.is_idle(60)
+
+
+def test_an_idle_zygote_ends_and_another_is_started(nursery: Nursery) -> None:
+    """When one is wanted again."""
+    first = ready(nursery)
+    nursery.end_idle(0)
+    assert ready(nursery) is not first
+
+
+def test_a_zygote_that_fails_is_not_tried_again(tmp_path: Path) -> None:
+    """boto3 does not run on every version; functions are then started."""
+    nursery = Nursery(sdk=tmp_path, environ={}, folder=tmp_path)
+    zygote = nursery.warm(Path("/bin/false"), _VERSION)
+    assert zygote is not None
+    assert zygote.modules(timeout=10) is None
+    zygote._process.wait(timeout=10)
+    assert zygote.has_failed
+    nursery.drop(zygote)
+    assert nursery.warm(Path("/bin/false"), _VERSION) is None
+
+
+def test_an_interpreter_that_is_too_old_has_none(nursery: Nursery) -> None:
+    """Passing open files to one needs Python 3.9."""
+    assert nursery.warm(_PROGRAM, (3, 8)) is None
+
+
+def test_a_frame_begins_with_its_length() -> None:
+    """Four bytes, the most significant first."""
+    assert frames.encode(b"{}") == b"\x00\x00\x00\x02{}"
