@@ -17,9 +17,9 @@ from typing import Any
 # Of one group: two thousand calls that print a line each make so many.
 LINES = 8000
 CHARACTERS = 8 * 1024 * 1024
-# How often, in calls, all characters of a group are counted; at once after a call that printed many.
-_COUNTED = 50
-_MANY = 64 * 1024
+# How often, in calls, all characters of a group are counted, which takes milliseconds; at once after a long one.
+_COUNTED = 500
+_MANY = 16 * 1024
 
 
 def apply() -> None:
