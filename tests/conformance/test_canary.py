@@ -136,3 +136,55 @@ def test_a_stage_begins_with_a_canary(account: Account, api: Api) -> None:
     )
     assert made["canarySettings"]["deploymentId"] == second
     assert _LEAST < _share(account, api, b"canary") < _MOST
+
+
+def _template(uri: str, stage: Mapping[str, Any], **resources: Any) -> dict[str, Any]:
+    """An API with the stage ``live`` at a first deployment; *stage* and *resources* go on from there."""
+    api = {"Ref": "Api"}
+    integration = {"type": "aws_proxy", "httpMethod": "POST", "uri": uri}
+    paths = {"/x": {"get": {"x-amazon-apigateway-integration": integration}}}
+    body = {"openapi": "3.0.1", "info": {"title": "api", "version": "1"}, "paths": paths}
+    properties = {"RestApiId": api, "StageName": "live", "DeploymentId": {"Ref": "First"}}
+    properties["Variables"] = {"who": "stage"}
+    return {
+        "Resources": {
+            "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Body": body}},
+            "First": {"Type": "AWS::ApiGateway::Deployment", "Properties": {"RestApiId": api}},
+            "Stage": {"Type": "AWS::ApiGateway::Stage", "Properties": {**properties, **stage}},
+            **resources,
+        }
+    }
+
+
+_STAGE_TEMPLATE = (
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-stage.html"
+)
+_DEPLOYMENT_TEMPLATE = (
+    "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-deployment.html"
+)
+
+
+@case(rule=9, source=_STAGE_TEMPLATE, gap=_GAP)
+def test_a_template_gives_a_stage_a_canary(account: Account) -> None:
+    """A stage's CanarySetting diverts its share, and an update of the stack without it ends that."""
+    function = account.function(_ECHO)
+    account.allow_apis(function)
+    second = {"Second": {"Type": "AWS::ApiGateway::Deployment", "Properties": {"RestApiId": {"Ref": "Api"}}}}
+    setting = {"PercentTraffic": 100, "DeploymentId": {"Ref": "Second"}, "StageVariableOverrides": {"who": "canary"}}
+    stack = account.create_stack(_template(function.uri(), {"CanarySetting": setting}, **second))
+    api = Api(account.physical_id(stack, "Api"))
+    assert _all(account, api) == {b"canary"}
+    account.update_stack(stack, _template(function.uri(), {}, **second))
+    assert _all(account, api) == {b"stage"}
+
+
+@case(rule=9, source=_DEPLOYMENT_TEMPLATE, gap=_GAP)
+def test_a_template_deploys_a_canary(account: Account) -> None:
+    """A deployment with DeploymentCanarySettings to a stage that is there becomes its canary."""
+    function = account.function(_ECHO)
+    account.allow_apis(function)
+    settings = {"PercentTraffic": 100, "StageVariableOverrides": {"who": "canary"}}
+    properties = {"RestApiId": {"Ref": "Api"}, "StageName": "live", "DeploymentCanarySettings": settings}
+    second = {"Type": "AWS::ApiGateway::Deployment", "DependsOn": "Stage", "Properties": properties}
+    api = Api(account.physical_id(account.create_stack(_template(function.uri(), {}, Second=second)), "Api"))
+    assert _all(account, api) == {b"canary"}
