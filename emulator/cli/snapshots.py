@@ -37,7 +37,7 @@ def snapshot() -> None:
 @click.option("--replace", is_flag=True, help="Take the place of a snapshot of that name.")
 @click.pass_obj
 def save(context: Context, name: str, names: Sequence[str], replace: bool) -> None:
-    """Save the state of environments, running or stopped, under a name."""
+    """Save the state of environments under a name."""
     workspace = context.workspace()
     chosen = workspace.environments(names)
     with workspace.changing("snapshot save"):
@@ -117,7 +117,7 @@ def _row(one: Snapshot, size: int) -> Mapping[str, object]:
 @_json
 @click.pass_obj
 def restore(context: Context, *, name: str, names: Sequence[str], wait: float, yes: bool, as_json: bool) -> None:
-    """Replace the state of environments by a snapshot: data, stack and release."""
+    """Replace the state of environments by a saved one."""
     workspace = context.workspace()
     held = workspace.snapshots.environments(name)
     known = [environment.name for environment in workspace.project.environments]
@@ -149,7 +149,7 @@ def _known(name: str, held: Sequence[str], known: Sequence[str], file: str) -> l
 @_names
 @click.pass_obj
 def delete(context: Context, name: str, names: Sequence[str]) -> None:
-    """Delete a snapshot, or what it holds of some environments."""
+    """Delete a snapshot, or some environments of it."""
     workspace = context.workspace()
     workspace.snapshots.environments(name)  # a wrong name needs no lock
     with workspace.changing("snapshot delete"):
@@ -165,7 +165,7 @@ def delete(context: Context, name: str, names: Sequence[str]) -> None:
 @_json
 @click.pass_obj
 def copy(context: Context, *, source: str, target: str, wait: float, yes: bool, as_json: bool) -> None:
-    """Replace the state of one environment by that of another, as its own account, stack and config."""
+    """Copy the state of one environment into another."""
     workspace = context.workspace()
     (from_,), (to,) = workspace.environments([source]), workspace.environments([target])
     workspace.transfer.check_copy(from_, to)
