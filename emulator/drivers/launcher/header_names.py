@@ -64,4 +64,6 @@ def _keeping_names(send: Callable[[Any], Awaitable[None]]) -> Callable[[Any], Aw
 def as_written(headers: Mapping[str, Any]) -> dict[str, Any]:
     """*headers* of the running request under the names that its caller wrote."""
     written = _written.get({})
+    if not written:
+        return dict(headers)
     return {written.get(name, name): value for name, value in headers.items()}

@@ -47,7 +47,7 @@ def rest_answer(result: Properties) -> tuple[Properties, None]:
     if result.get("throttle"):
         return _rest_error(500), None
     answer = result.get("body")
-    if result.get("error") or not isinstance(answer, Mapping) or not _is_well_formed(answer):
+    if result.get("error") or not isinstance(answer, dict) or not _is_well_formed(answer):
         return _rest_error(502), None
     return {**answer, "statusCode": int(answer.get("statusCode") or 200), "body": _text(answer.get("body"))}, None
 
@@ -62,9 +62,9 @@ def _text(body: Any) -> str:
 
 def _is_well_formed(answer: Properties) -> bool:
     """Whether a proxy answer has the format that AWS documents."""
-    if not answer.keys() <= _KNOWN or isinstance(answer.get("body"), (Mapping, list)):
+    if not answer.keys() <= _KNOWN or isinstance(answer.get("body"), (dict, list)):
         return False
-    if any(not isinstance(answer.get(name) or {}, Mapping) for name in ("headers", "multiValueHeaders")):
+    if any(not isinstance(answer.get(name) or {}, dict) for name in ("headers", "multiValueHeaders")):
         return False
     status = answer.get("statusCode")
     return status is None or (str(status).isdecimal() and 100 <= int(status) <= 599)
