@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from emulator.drivers.launcher.functions.waiting import on_this_thread, readable
+from emulator.drivers.launcher.functions.waiting import elsewhere, on_this_thread, readable
 
 _who: contextvars.ContextVar[str] = contextvars.ContextVar("who", default="nobody")
 _LONG = 30.0
@@ -142,3 +142,21 @@ def test_functions_wait_side_by_side() -> None:
                 os.close(fd)
 
     assert asyncio.run(run()) == list(reversed(range(10)))
+
+
+def test_what_waits_in_its_own_way_is_done_by_a_thread() -> None:
+    """The loop goes on while it waits, here for the loop itself; its result and its errors come back."""
+
+    async def run() -> int:
+        woken = threading.Event()
+        asyncio.get_running_loop().call_soon(woken.set)
+        return await on_this_thread(lambda: elsewhere(lambda number: number + woken.wait(_LONG), 1))
+
+    assert asyncio.run(run()) == 2
+    assert elsewhere(threading.current_thread) is threading.current_thread()
+
+    def failing() -> None:
+        raise KeyError("x")
+
+    with pytest.raises(KeyError, match="x"):
+        asyncio.run(on_this_thread(elsewhere, failing))

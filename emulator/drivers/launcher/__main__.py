@@ -48,6 +48,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
     # A line for each of its hundred state files and a banner would bury what a person looks for in the log.
     logging.getLogger("persistence").setLevel(logging.WARNING)
+    # What functions print is in CloudWatch Logs; here it would be seen twice.
+    logging.getLogger("lambda").setLevel(logging.WARNING)
     logging.getLogger("ministack").addFilter(lambda record: "Local AWS Service Emulator" not in str(record.msg))
     await server.serve(loopback_guard.guard(application), listen_fd=arguments.listen_fd, stopping=stopping)
 

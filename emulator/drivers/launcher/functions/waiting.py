@@ -14,9 +14,11 @@ import contextvars
 import select
 import sys
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from greenlet import getcurrent, greenlet
+
+T = TypeVar("T")
 
 
 async def on_this_thread(function: Callable[..., Any], *args: Any) -> Any:
@@ -55,6 +57,17 @@ def readable(poll: select.epoll, seconds: float) -> Mapping[int, int]:
         return dict(poll.poll(seconds))
     loop.switch(_until_readable(poll.fileno(), seconds))
     return dict(poll.poll(0))
+
+
+def elsewhere(function: Callable[..., T], *args: Any) -> T:
+    """What *function* returns or raises; in a greenlet a thread runs it, for it waits in ways of its own."""
+    loop = getcurrent().parent
+    if loop is None:
+        return function(*args)
+    job = asyncio.get_running_loop().run_in_executor(None, contextvars.copy_context().run, function, *args)
+    while not job.done():
+        loop.switch(asyncio.wait([job]))
+    return job.result()
 
 
 async def _until_readable(fd: int, seconds: float) -> None:

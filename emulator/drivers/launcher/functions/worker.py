@@ -23,6 +23,7 @@ from emulator.drivers.launcher.functions.packages import Package, Packages
 from emulator.drivers.launcher.functions.processes import FunctionProcess
 from emulator.drivers.launcher.functions.results import Result
 from emulator.drivers.launcher.functions.variables import new_stream
+from emulator.drivers.launcher.functions.waiting import elsewhere
 
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html: 10 seconds for the Init phase; what
 # takes longer has the function's own Timeout besides.
@@ -112,14 +113,18 @@ class FunctionWorker(lambda_runtime.Worker):  # type: ignore[misc] # untyped bas
     @property
     def is_idle(self) -> bool:
         """Whether it waits for a call, and can take one at once."""
-        environment = self._environment
-        return not self.in_use and environment is not None and environment.process.poll() is None
+        return not self.in_use and self._is_running
+
+    @property
+    def _is_running(self) -> bool:
+        return self._environment is not None and self._environment.process.poll() is None
 
     def call(self, call: Call) -> Result:
         """Run one call; its process is started first when there is none."""
         with self._lock:
             try:
-                self._spawn(call.request_id)
+                if not self._is_running:
+                    elsewhere(self._spawn, call.request_id)
                 return self._run(call)
             except InitError as error:
                 return error.result
@@ -152,10 +157,9 @@ class FunctionWorker(lambda_runtime.Worker):  # type: ignore[misc] # untyped bas
         Raises:
             InitError: It can't.
         """
-        if self._environment is not None:
-            if self._environment.process.poll() is None:
-                return
-            self._let_go()
+        if self._is_running:
+            return
+        self._let_go()
         try:
             environment = self._language.start(self.config, self.code_zip, stream=self.log_stream)
         except (OSError, zipfile.BadZipFile, ArnParseError) as error:  # no interpreter, no room, no package
