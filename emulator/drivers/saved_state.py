@@ -154,5 +154,5 @@ def as_state(folder: Path, state: Path) -> None:
         shutil.copytree(files, state)
     else:
         state.mkdir()
-    (state / FOLDER).mkdir()
-    shutil.copyfile(folder / _CHECKPOINT, state / FOLDER / f"1{SUFFIX}")
+    (state / FOLDER).mkdir(mode=0o700)
+    shutil.copy(folder / _CHECKPOINT, state / FOLDER / f"1{SUFFIX}")

@@ -473,8 +473,9 @@ def _busy(project: ProjectFolder) -> list[int]:
     for pid in project.processes():
         try:
             worker = psutil.Process(pid)
-            if worker.cmdline()[-1].endswith("_worker.py") and worker.cpu_times().user > 1:
+            is_function = any("multistack_runtime" in part for part in worker.cmdline())
+            if is_function and worker.cpu_times().user > 1:
                 busy.append(pid)
-        except (psutil.Error, IndexError):
+        except psutil.Error:
             continue
     return busy
