@@ -42,7 +42,7 @@ def new_token(folder: Path) -> str:
     return token
 
 
-def ask(endpoint: Endpoint, folder: Path, action: str, content: Mapping[str, str], *, timeout: float) -> None:
+def ask(endpoint: Endpoint, folder: Path, action: str, content: Mapping[str, object], *, timeout: float) -> None:
     """
     Let the emulator at *endpoint*, whose folder is *folder*, do *action*, and wait until it is done.
 

@@ -72,6 +72,7 @@ def test_the_token_is_its_owners_and_new_at_each_start(driver: Driver, endpoint:
         "/_multistack/checkpoint",
         "/_multistack/snapshot",
         "/_multistack/reset",
+        "/_multistack/clock",
         "/_ministack/reset",
         "/_ministack/config",
     ],
@@ -111,6 +112,29 @@ def test_a_reset_empties_it(endpoint: Endpoint, folder: Path) -> None:
     control.ask(endpoint, folder, "reset", {}, timeout=10)
     assert client(endpoint, "ssm").get_parameters(Names=["p"])["Parameters"] == []
     assert b'"gone"' not in (saved_state.newest(folder / saved_state.STATE).payload or b"")
+
+
+def test_a_moved_clock_brings_what_was_delayed(endpoint: Endpoint, folder: Path) -> None:
+    """A message that waits for fifteen minutes is there at once; the clock goes back as well."""
+    sqs = client(endpoint, "sqs")
+    queue = sqs.create_queue(QueueName="delayed")["QueueUrl"]
+    sqs.send_message(QueueUrl=queue, MessageBody="later", DelaySeconds=900)
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue)
+    control.ask(endpoint, folder, "clock", {"offset": 901}, timeout=10)
+    try:
+        assert [message["Body"] for message in sqs.receive_message(QueueUrl=queue)["Messages"]] == ["later"]
+        control.ask(endpoint, folder, "checkpoint", {}, timeout=10)
+    finally:
+        control.ask(endpoint, folder, "clock", {"offset": 0}, timeout=10)
+    sqs.send_message(QueueUrl=queue, MessageBody="much later", DelaySeconds=900)
+    assert "Messages" not in sqs.receive_message(QueueUrl=queue)
+
+
+@pytest.mark.parametrize("offset", [None, "1", True, 1e300], ids=str)
+def test_a_clock_goes_only_to_a_time_that_there_is(endpoint: Endpoint, folder: Path, offset: object) -> None:
+    """Anything else is refused in one line."""
+    with pytest.raises(MultistackError, match="the clock needs an offset in seconds"):
+        control.ask(endpoint, folder, "clock", {"offset": offset}, timeout=10)
 
 
 def test_a_running_environment_is_saved_and_loaded_again(

@@ -8,7 +8,6 @@ import os
 import secrets
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from typing import Any
 from emulator import checkpoint
 from emulator.drivers import control, saved_state
 from emulator.drivers.launcher import activity, checkpoints, control_routes, persistence, unannounced
+from emulator.drivers.launcher.clock import Clock
 from emulator.drivers.launcher.loopback_guard import Application
 from emulator.errors import MultistackError
 
@@ -30,11 +30,12 @@ def make_durable(application: Application, folder: Path, settings: Mapping[str, 
         folder: Of the environment; its ``token`` is written before this returns.
         settings: What the emulator says of itself; ``account_id`` and ``region`` are there.
     """
+    clock = Clock(checks_signatures=settings.get("IAM enforcement") == "on")
     emulator = f"ministack {metadata.version('ministack')}"
 
     def header() -> checkpoint.Header:
         return checkpoint.Header(
-            emulator=emulator, at=datetime.now(UTC), account_id=settings["account_id"], region=settings["region"]
+            emulator=emulator, at=clock.machine_time(), account_id=settings["account_id"], region=settings["region"]
         )
 
     state, services, gate = folder / saved_state.STATE, persistence.ServiceStates(), activity.Gate()
@@ -60,7 +61,7 @@ def make_durable(application: Application, folder: Path, settings: Mapping[str, 
     return control_routes.guard(
         activity.watch(application, mark=checkpointer.mark, gate=gate),
         token=_token(folder),
-        actions=_actions(checkpointer, gate),
+        actions={**_actions(checkpointer, gate), "clock": clock.move},
         condition=condition,
     )
 
