@@ -58,7 +58,10 @@ class _Recorder:
         driver, fields = json.loads(str(carried))
         case = Case(**fields)
         self._cases[case.id] = case
-        self._results.setdefault(driver, {})[case.id] = _result(report)
+        results = self._results.setdefault(driver, {})
+        # A case with several parameters is as good as its worst.
+        if case.id not in results or results[case.id].outcome is not Outcome.FAILED:
+            results[case.id] = _result(report)
 
     def pytest_sessionfinish(self) -> None:
         """Only cases that still exist stay."""
