@@ -24,6 +24,7 @@ from emulator.drivers.launcher.gaps import (
     http_api_throttling,
     interrupted_stacks,
     invoke_permission,
+    lazy_services,
     log_streams,
     missing_code,
     parameter_resources,
@@ -53,6 +54,8 @@ from emulator.drivers.launcher.gaps import (
 )
 
 GAPS = (
+    # First: the others import CloudFormation.
+    lazy_services,
     alias_rules,
     alias_weights,
     any_method,
