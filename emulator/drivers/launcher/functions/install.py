@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from emulator import interpreters
-from emulator.drivers.launcher.functions import calls, idle, reentrant, sdk_folder
+from emulator.drivers.launcher.functions import calls, idle, reentrant, sdk_folder, websockets
 from emulator.drivers.launcher.functions.nursery import Nursery
 from emulator.drivers.launcher.functions.packages import Packages
 from emulator.drivers.launcher.functions.python import Python
@@ -56,6 +56,7 @@ def install(surroundings: Surroundings, folders: Sequence[str]) -> None:
     _warm_when_created(python.warm)
     reentrant.apply()
     calls.apply()
+    websockets.apply()
     idle.apply(nursery.end_idle)
 
 

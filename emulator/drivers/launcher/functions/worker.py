@@ -133,23 +133,6 @@ class FunctionWorker(lambda_runtime.Worker):  # type: ignore[misc] # untyped bas
                 if self._is_discarded:
                     self._let_go()
 
-    def invoke(self, event: Any, request_id: str, **values: Any) -> dict[str, Any]:
-        """As MiniStack's ``Worker`` answers, for callers that don't come through ``calls.execute``."""
-        done = self.call(
-            Call(
-                event=event,
-                request_id=request_id,
-                arn=values.get("invoked_function_arn") or str(self.config.get("FunctionArn", "")),
-                seconds=self.timeout,
-                trace_id=values.get("trace_id"),
-                depth=values.get("depth"),
-                durable=values.get("durable") or {},
-            )
-        )
-        if done.error is None:
-            return {"status": "ok", "result": done.value, "log": done.log}
-        return {"status": "error", "error": done.error["errorMessage"], "error_payload": done.error, "log": done.log}
-
     def _spawn(self, request_id: str = "") -> None:
         """
         Start the process, unless one runs, and wait until it has imported the function.
