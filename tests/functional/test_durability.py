@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -221,6 +222,24 @@ def test_a_newer_state_of_a_service_is_refused(emulator: Emulator) -> None:
     assert newest.read_bytes() == before
 
 
+def test_a_service_that_can_not_take_its_state_is_named(emulator: Emulator) -> None:
+    """The others have theirs; the checkpoint is put aside, where no later one takes its place."""
+    two_checkpoints(emulator)
+    newest = emulator.checkpoints()[0]
+    header, payload = checkpoint.read(newest)
+    services = json.loads(payload)
+    services["ssm"]["payload"] = ["of another shape"]
+    checkpoint.write(newest, header, json.dumps(services).encode())
+    endpoint = emulator.up()
+    assert emulator.reason() == "it started without the state of ssm, which can't be restored: see its log"
+    assert "Traceback" in emulator.log()
+    for text in ("third", "fourth", "fifth"):
+        put_parameter(endpoint, text)
+        until(lambda text=text: f'"{text}"' in newest_payload(emulator))  # type: ignore[misc]
+    (aside,) = (emulator.state / saved_state.FOLDER).glob("*.broken")
+    assert b"of another shape" in checkpoint.read(aside)[1]
+
+
 def test_a_state_folder_deleted_while_running_comes_back(emulator: Emulator) -> None:
     """With the next write."""
     endpoint = emulator.up()
@@ -252,6 +271,46 @@ def test_a_state_that_cannot_be_written_is_named_and_saved_later(emulator: Emula
     until(lambda: emulator.reason() == "")
     assert emulator.log().count("can't be saved") == 1
     assert emulator.log().count("state is saved again") == 1
+
+
+@pytest.fixture
+def small_disk(emulator: Emulator) -> Iterator[Emulator]:
+    """Its state is on a disk of 400 KB."""
+    emulator.state.mkdir(parents=True)
+    command = ["mount", "-t", "tmpfs", "-o", "size=400k", "tmpfs", str(emulator.state)]
+    mounted = subprocess.run(command, capture_output=True, text=True, check=False)
+    if mounted.returncode != 0:
+        pytest.skip(f"mounting a small disk needs CAP_SYS_ADMIN: {mounted.stderr.strip()}")
+    try:
+        yield emulator
+        emulator.driver.stop(ENVIRONMENT)
+    finally:
+        subprocess.run(["umount", "--lazy", str(emulator.state)], check=True)
+
+
+def test_a_full_disk_while_running_is_named_and_costs_nothing(small_disk: Emulator) -> None:
+    """It serves on, what was saved stays, no half a file does; with space again everything is saved."""
+    endpoint = small_disk.up()
+    put_parameter(endpoint, "first")
+    until(lambda: value_on_disk(small_disk) == "first")
+    filler = small_disk.state / "filler"
+    with pytest.raises(OSError, match="No space left"):
+        filler.write_bytes(bytes(500_000))
+    put_parameter(endpoint, "second")
+    until(lambda: "No space left on device" in small_disk.reason())
+    assert small_disk.reason() == f"its state can't be saved: {small_disk.state}: No space left on device"
+    assert value(endpoint) == "second"
+    assert value_on_disk(small_disk) == "first"
+    with pytest.raises(MultistackError, match="No space left on device") as refused:
+        small_disk.driver.save(ENVIRONMENT, small_disk.state / "copy")
+    assert refused.value.hint == "free some space, then run the same command again"
+    filler.unlink()
+    until(lambda: value_on_disk(small_disk) == "second")
+    until(lambda: small_disk.reason() == "")
+    assert [path.name for path in (small_disk.state / saved_state.FOLDER).glob(".*")] == []
+    assert not list(small_disk.state.glob(".copy*"))
+    small_disk.kill()
+    assert value(small_disk.up()) == "second"
 
 
 def test_functions_objects_and_logs_survive_a_kill(emulator: Emulator) -> None:

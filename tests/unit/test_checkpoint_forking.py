@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import signal
 import socket
 import threading
@@ -32,6 +33,21 @@ def test_a_long_answer_comes_whole() -> None:
     assert forking.run(lambda: {"text": "x" * 1_000_000}, timeout=10) == {"text": "x" * 1_000_000}
 
 
+def test_a_process_with_many_open_files_forks_too() -> None:
+    """select(2) takes no descriptor above 1,023; each connection is one."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(2048, hard), hard))
+    held: list[int] = []
+    try:
+        while not held or held[-1] < 1024:
+            held.append(os.open(os.devnull, os.O_RDONLY))
+        assert forking.run(lambda: {"number": 1}, timeout=10) == {"number": 1}
+    finally:
+        for descriptor in held:
+            os.close(descriptor)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
 def test_a_copy_that_fails_has_not_answered() -> None:
     """Whatever the reason."""
 
@@ -39,7 +55,7 @@ def test_a_copy_that_fails_has_not_answered() -> None:
         raise ValueError
 
     for job in (fail, lambda: os._exit(1), lambda: os.kill(os.getpid(), signal.SIGKILL)):
-        with pytest.raises(forking.Abandoned):
+        with pytest.raises(forking.Abandoned, match="it ended without an answer"):
             forking.run(job, timeout=10)  # type: ignore[arg-type]
 
 

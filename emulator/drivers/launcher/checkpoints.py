@@ -23,7 +23,7 @@ from typing import Any
 from emulator import checkpoint
 from emulator.drivers import saved_state
 from emulator.drivers.launcher import forking, persistence
-from emulator.errors import MultistackError
+from emulator.errors import MultistackError, file_hint
 
 # Seconds without a write after which a burst has settled.
 QUIET = 0.2
@@ -91,14 +91,17 @@ class Checkpointer:
             except OSError as error:
                 self._fail(f"{error.filename or self._state}: {error.strerror}")
                 return
-            except RuntimeError as error:  # of a store that others kept changing while it was read
-                self._fail(str(error))
+            except Exception as error:  # of any kind: a thread that ended would save nothing any more, unseen
+                self._fail(f"{type(error).__name__}: {error}", error)
                 return
             self._took = time.monotonic() - began
             changed = done["digest"] != self._digest
             self._digest = done["digest"]
             self._recheck = _AGAIN if changed else _SELDOM
-            self._succeed(frozenset(done["unused"]), changed=changed)
+            if done["unsaved"]:
+                self._fail("; ".join(done["unsaved"]))
+            else:
+                self._succeed(frozenset(done["unused"]), changed=changed)
 
     def copy(self, folder: Path) -> None:
         """
@@ -109,6 +112,8 @@ class Checkpointer:
         """
 
         def write(payload: bytes, header: checkpoint.Header) -> dict[str, Any]:
+            if self._services.unsaved:
+                return {"failed": f"can't save {'; '.join(self._services.unsaved)}", "hint": None}
             try:
                 saved_state.write_copy(folder, lambda aside: saved_state.fill_copy(aside, self._state, header, payload))
             except MultistackError as error:
@@ -116,7 +121,11 @@ class Checkpointer:
             return {}
 
         with self._saving:
-            done = self._take(write, timeout=100.0)
+            try:
+                done = self._take(write, timeout=100.0)
+            except OSError as error:
+                reason = f"{error.filename or self._state}: {error.strerror}"
+                raise MultistackError(f"its state can't be saved: {reason}", hint=file_hint(error)) from error
         if "failed" in done:
             raise MultistackError(done["failed"], hint=done["hint"])
 
@@ -143,6 +152,7 @@ class Checkpointer:
             )
         except forking.Abandoned as error:
             _log.warning("the copy of this process that should save its state was given up: %s", error)
+            _remove(self._state, ".*")  # what it had begun to write
             done = job(self._services.payload)
         if "errno" in done:
             raise OSError(done["errno"], done["strerror"], done["filename"])
@@ -158,7 +168,11 @@ class Checkpointer:
             checkpoint.write(folder / f"{number}{saved_state.SUFFIX}", header, payload)
             for _, path in checkpoints[saved_state.KEPT - 1 :]:
                 path.unlink(missing_ok=True)
-        return {"digest": digest, "unused": sorted(self._services.unused_code)}
+        return {
+            "digest": digest,
+            "unused": sorted(self._services.unused_code),
+            "unsaved": list(self._services.unsaved),
+        }
 
     def _succeed(self, unused: frozenset[str], *, changed: bool) -> None:
         if changed:
@@ -168,10 +182,10 @@ class Checkpointer:
             _log.warning("state is saved again")
             self.problem = ""
 
-    def _fail(self, reason: str) -> None:
+    def _fail(self, reason: str, unexpected: Exception | None = None) -> None:
         problem = f"its state can't be saved: {reason}"
         if problem != self.problem:
-            _log.error("%s; a stop now loses what is new", problem)
+            _log.error("%s; a stop now loses what is new", problem, exc_info=unexpected)
         self.problem = problem
         self.mark()
         self._recheck = _AGAIN
@@ -206,15 +220,28 @@ def restore(state: Path, services: persistence.ServiceStates) -> str:
         MultistackError: A later multistack or MiniStack wrote it.
     """
     found = saved_state.newest(state)
-    if found.payload is not None:
-        services.restore(found.payload)
+    failed = services.restore(found.payload) if found.payload is not None else []
     _remove(state, ".*")  # of copies of the process that were killed while they wrote
-    if not found.broken:
+    if not found.broken and not failed:
         return ""
     _remove(state, f"*{_BROKEN}")
-    for _, path in saved_state.numbered(state)[: len(found.broken)]:
+    # Not among those that are kept, so that no later checkpoint takes its place.
+    there = [path for _, path in saved_state.numbered(state)]
+    for path in there[: len(found.broken)]:
         with contextlib.suppress(OSError):
-            path.rename(path.with_suffix(_BROKEN))  # not one of those that are kept
+            path.rename(path.with_suffix(_BROKEN))
+    if not failed:
+        return _lost(found)
+    for path in there[len(found.broken) :][:1]:
+        with contextlib.suppress(OSError):
+            path.with_suffix(_BROKEN).hardlink_to(path)
+    empty = f"it started without the state of {', '.join(failed)}, which can't be restored: see its log"
+    return "; ".join(filter(None, [_lost(found), empty]))
+
+
+def _lost(found: saved_state.Found) -> str:
+    if not found.broken:
+        return ""
     if found.header is None:
         return f"it started empty: {'; '.join(found.broken)}"
     at = found.header.at.astimezone().isoformat(sep=" ", timespec="seconds")

@@ -35,7 +35,7 @@ def run(job: Callable[[], Mapping[str, Any]], *, timeout: float, nice: int = NIC
         nice: How much later than this process the copy gets the processor; 0 where nothing else is left to do.
 
     Raises:
-        Abandoned: There is no answer within *timeout* seconds.
+        Abandoned: There is no whole answer within *timeout* seconds.
     """
     reading, writing = os.pipe()
     try:
@@ -48,7 +48,7 @@ def run(job: Callable[[], Mapping[str, Any]], *, timeout: float, nice: int = NIC
         _be_the_copy(job, writing, nice)
     os.close(writing)
     try:
-        answer = _read(reading, deadline=time.monotonic() + timeout)
+        answer = _read(reading, timeout=timeout)
     finally:
         os.close(reading)
         with contextlib.suppress(ProcessLookupError):
@@ -58,19 +58,21 @@ def run(job: Callable[[], Mapping[str, Any]], *, timeout: float, nice: int = NIC
     try:
         return dict(json.loads(answer))
     except ValueError:
-        raise Abandoned(f"no answer within {timeout:g} s") from None
+        raise Abandoned("it ended without an answer") from None
 
 
-def _read(reading: int, *, deadline: float) -> bytes:
-    """Everything up to the end of the pipe, or nothing once the deadline has passed."""
-    answer = b""
+def _read(reading: int, *, timeout: float) -> bytes:
+    """Everything up to the end of the pipe."""
+    answer, deadline = b"", time.monotonic() + timeout
+    poll = select.poll()  # not select.select, which takes no descriptor above 1,023
+    poll.register(reading, select.POLLIN)
     while (left := deadline - time.monotonic()) > 0:
-        if select.select([reading], [], [], left)[0]:
+        if poll.poll(left * 1000):
             part = os.read(reading, 65536)
             if not part:
                 return answer
             answer += part
-    return b""
+    raise Abandoned(f"no answer within {timeout:g} s")
 
 
 def _be_the_copy(job: Callable[[], Mapping[str, Any]], writing: int, nice: int) -> None:

@@ -40,11 +40,13 @@ class ServiceStates:
 
     Attributes:
         unused_code: Code of functions that no function has any more, as of the last :meth:`payload`.
+        unsaved: What the last :meth:`payload` had to leave out, a line for each service.
     """
 
     def __init__(self) -> None:
         self._kept: dict[str, Any] = {}
         self.unused_code: frozenset[str] = frozenset()
+        self.unsaved: tuple[str, ...] = ()
         lambda_svc._prune_orphan_code_blobs = self._note_unused
 
     def payload(self) -> bytes:
@@ -53,12 +55,20 @@ class ServiceStates:
 
         Raises:
             OSError: That code can't be written.
+            RuntimeError: A store is changed so often that it can't be read.
         """
         services: dict[str, bytes] = {}
+        unsaved = []
         for name, get_state in app._build_persistence_save_dict().items():
-            state = _steady(get_state)
-            if state is not None:
-                services[name] = _encode(name, state)
+            try:
+                state = _steady(get_state)
+                if state is not None:
+                    services[name] = _encode(name, state)
+            except (OSError, RuntimeError):
+                raise
+            except Exception as error:  # whatever a service stumbles over must not cost the others their state
+                unsaved.append(f"the state of {name}: {type(error).__name__}: {error}")
+        self.unsaved = tuple(unsaved)
         for name, state in self._kept.items():
             if name not in services:
                 services[name] = _encode(name, state)
@@ -69,38 +79,43 @@ class ServiceStates:
         copy.deepcopy = _itself  # type: ignore[assignment]
         return self.payload()
 
-    def restore(self, payload: bytes) -> None:
+    def restore(self, payload: bytes) -> list[str]:
         """
         Give every service its part of *payload*, before the first request.
+
+        Returns:
+            The services that choke on their part: they start empty.
 
         Raises:
             UnknownState: A part has a newer format than this MiniStack reads; nothing was restored.
         """
         with _no_collection():
-            self._restore(json.loads(payload, object_hook=persistence._json_object_hook))
+            return self._restore(json.loads(payload, object_hook=persistence._json_object_hook))
 
-    def _restore(self, services: Mapping[str, Any]) -> None:
+    def _restore(self, services: Mapping[str, Any]) -> list[str]:
         for name, wrapped in services.items():
             known = persistence._state_format_version(name)
             if wrapped.get(_FORMAT, 0) > known:
                 raise UnknownState(f"the state of {name} has format {wrapped[_FORMAT]}, MiniStack here reads {known}")
+        failed = []
         for name, wrapped in services.items():
             state, module = wrapped[_PAYLOAD], app._state_map.get(name)
             if module is None:
                 self._kept[name] = state
-            elif state:
-                self._restore_one(name, module, state)
+            elif state and not self._restore_one(name, module, state):
+                failed.append(name)
+        return failed
 
-    def _restore_one(self, name: str, module: str, state: Any) -> None:
+    def _restore_one(self, name: str, module: str, state: Any) -> bool:
         loaded = app._get_module(module)
         if isinstance(loaded, app._ErrorModule):
             self._kept[name] = state
         try:
             loaded.load_persisted_state(state)
-        except Exception:
-            # A service that chokes on its own state starts empty; what it had stays in the checkpoints.
-            self._kept[name] = state
-            _log.exception("the state of %s can't be restored: it starts empty", name)
+        except Exception:  # of any kind: the other services start with what they had
+            _log.exception("the state of %s can't be restored", name)
+            return False
+        return True
 
     def _note_unused(self, referenced: Set[str]) -> None:
         """In the place of MiniStack's clean-up, which does not know that the checkpoint before needs code, too."""
