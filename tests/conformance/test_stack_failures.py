@@ -59,6 +59,16 @@ def test_a_reference_to_nothing_is_refused(account: Account) -> None:
     assert status(account, stack) == "CREATE_COMPLETE"
 
 
+@case(source=f"{GUIDE}/template-anatomy.html", gap="template_references")
+def test_a_part_that_is_no_object_is_refused(account: Account) -> None:
+    """A template whose resource or output is no object is refused before anything is made."""
+    wrong = [template({"Parameter": "x"})]
+    wrong += [template({"Parameter": parameter("one")}, Outputs=outputs) for outputs in ({"Parameter": "x"}, ["x"])]
+    for body in wrong:
+        with refused(account):
+            account.create_stack(body)
+
+
 def _text(body: dict[str, Any]) -> str:
     return json.dumps(body)
 
@@ -78,6 +88,21 @@ def test_a_failed_creation_is_rolled_back(account: Account) -> None:
     assert [entry for entry in seen if entry in order] == order
     failed = next(event for event in events(account, stack) if event["ResourceStatus"] == "CREATE_FAILED")
     assert failed["ResourceStatusReason"]
+
+
+@case(source=_STATES, gap="function_properties")
+def test_a_resource_that_failed_half_made_is_gone(account: Account) -> None:
+    """A function or table that can't get all of its properties fails the stack, and isn't left behind."""
+    names = {kind: unique(kind) for kind in ("function", "table")}
+    crowded = function(account, "one", FunctionName=names["function"], ReservedConcurrentExecutions=1_000_000)
+    forever = _named(account, "table", names["table"])
+    forever["Properties"]["TimeToLiveSpecification"] = {"Enabled": True}
+    for wrong in (crowded, forever):
+        assert status(account, account.create_stack(template({"Wrong": wrong}))) == "ROLLBACK_COMPLETE"
+    functions = account.client("lambda").get_paginator("list_functions").paginate().search("Functions[].FunctionName")
+    tables = account.client("dynamodb").get_paginator("list_tables").paginate().search("TableNames[]")
+    assert names["function"] not in list(functions)
+    assert names["table"] not in list(tables)
 
 
 @case(source=_STATES)

@@ -29,9 +29,11 @@ def apply() -> None:
         if paused not in _PAUSED:
             return updated(parameters)
         stack["StackStatus"] = "UPDATE_ROLLBACK_COMPLETE"
-        answer = updated(parameters)
-        if answer[0] >= 400:
-            stack["StackStatus"] = paused
-        return answer
+        try:
+            return updated(parameters)
+        finally:
+            # Refused, or MiniStack stumbled: then nothing has begun.
+            if stack["StackStatus"] == "UPDATE_ROLLBACK_COMPLETE":
+                stack["StackStatus"] = paused
 
     actions["UpdateStack"] = update

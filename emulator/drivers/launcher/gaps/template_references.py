@@ -2,7 +2,7 @@
 Gap: MiniStack 1.5.33 doesn't look at what a template's parts refer to before it begins.
 
 A reference to nothing becomes the text of its name; a circle leaves a stack behind that can't be used. AWS refuses
-both before anything is made.
+both before anything is made, as it does parts that are no objects.
 
 Source:
     https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html
@@ -24,12 +24,24 @@ def apply() -> None:
     validated = engine._validate_template_statics
 
     def validate(template: Template) -> None:
+        _check_form(template)
         validated(template)
         # A macro may still make what is missing.
         if not template.get("Transform"):
             _check(template)
 
     engine._validate_template_statics = validate
+
+
+def _check_form(template: Template) -> None:
+    """Refuse what would be an internal error further on."""
+    for section in ("Resources", "Outputs"):
+        parts = template.get(section) or {}
+        if not isinstance(parts, Mapping):
+            raise ValueError(f"Template format error: [/{section}] must be an object")
+        wrong = next((name for name, part in parts.items() if not isinstance(part, Mapping)), None)
+        if wrong is not None:
+            raise ValueError(f"Template format error: [/{section}/{wrong}] must be an object")
 
 
 def _check(template: Template) -> None:
@@ -56,4 +68,4 @@ def _named(content: Mapping[str, Any]) -> Iterator[str]:
     for key in ("Properties", "Value", "Export"):
         yield from (name.strip() for name, _ in engine._intrinsic_references(content.get(key)))
     needed = content.get("DependsOn") or []
-    yield from [needed] if isinstance(needed, str) else needed
+    yield from [needed] if isinstance(needed, str) else map(str, needed)
