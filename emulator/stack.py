@@ -257,22 +257,17 @@ def execute(endpoint: Endpoint, change_set: ChangeSet, *, cancelled: Callable[[]
         DeployError: It failed; details are the failed events, oldest first. CloudFormation has rolled back.
     """
     cloudformation = client(endpoint, "cloudformation")
-    before = {event["EventId"] for event in _events(endpoint, change_set.stack)}
+    before = _events(endpoint, change_set.stack)
     cloudformation.execute_change_set(StackName=change_set.stack, ChangeSetName=change_set.name)
     stack = _await_end(endpoint, change_set.stack, cancelled=cancelled)
     if stack.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         return
-    failed = [
-        f"{event['LogicalResourceId']} ({event['ResourceType']}): {event.get('ResourceStatusReason', 'failed')}"
-        for event in _events(endpoint, change_set.stack)
-        if event["EventId"] not in before and event["ResourceStatus"].endswith("_FAILED")
-    ]
     served = "the release before it is still served; " if stack.is_stable else ""
     again = f"{served}correct the template, then run `multistack deploy {endpoint.environment}`"
     raise DeployError(
         f"environment {endpoint.environment}: stack {change_set.stack} ended in {stack.status}",
         hint=_way_out(endpoint, stack) if stack.status == _STUCK else again,
-        details=failed,
+        details=_failed_since(endpoint, change_set.stack, before),
     )
 
 
@@ -302,17 +297,34 @@ def _events(endpoint: Endpoint, name: str) -> list[Mapping[str, Any]]:
     return [event for page in pages for event in page["StackEvents"]][::-1]
 
 
+def _failed_since(endpoint: Endpoint, name: str, before: Sequence[Mapping[str, Any]]) -> list[str]:
+    """What failed after the events *before*, oldest first, with its reason."""
+    known = {event["EventId"] for event in before}
+    return [
+        f"{event['LogicalResourceId']} ({event['ResourceType']}): {event.get('ResourceStatusReason', 'failed')}"
+        for event in _events(endpoint, name)
+        if event["EventId"] not in known and event["ResourceStatus"].endswith("_FAILED")
+    ]
+
+
 def delete(endpoint: Endpoint, name: str, *, cancelled: Callable[[], None]) -> None:
     """
     Delete a stack and wait until it is gone.
 
     Raises:
-        DeployError: It can't be deleted.
+        DeployError: It can't be deleted; details are the failed events, oldest first.
     """
+    before = _events(endpoint, name)
     client(endpoint, "cloudformation").delete_stack(StackName=name)
     stack = _await_end(endpoint, name, cancelled=cancelled)
     if stack.status != "DELETE_COMPLETE":
-        raise DeployError(f"environment {endpoint.environment}: stack {name} can't be deleted ({stack.status})")
+        environment = endpoint.environment
+        raise DeployError(
+            f"environment {environment}: stack {name} can't be deleted ({stack.status})",
+            hint=f"remove what is in the way with `multistack exec {environment} -- aws …`, or all data with "
+            f"`multistack reset {environment}`",
+            details=_failed_since(endpoint, name, before),
+        )
 
 
 def _deploy_error(endpoint: Endpoint, error: Any) -> DeployError:

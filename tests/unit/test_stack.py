@@ -205,12 +205,38 @@ def test_a_creation_that_a_restarted_emulator_forgot_begins_anew(fake: FakeCloud
         return ""
 
     fake.answers |= {
+        "DescribeStackEvents": lambda _parameters: "<StackEvents/>",
         "DeleteStack": delete,
         "CreateChangeSet": lambda _parameters: "<Id>c</Id>",
         "DescribeChangeSet": lambda _parameters: "<Status>CREATE_COMPLETE</Status>",
     }
     _plan(fake, restarted=True)
-    assert fake.asked == ["DescribeStacks", "DeleteStack", "DescribeStacks", "CreateChangeSet", "DescribeChangeSet"]
+    deleted = ["DescribeStacks", "DescribeStackEvents", "DeleteStack", "DescribeStacks"]
+    assert fake.asked == [*deleted, "CreateChangeSet", "DescribeChangeSet"]
+
+
+def test_a_stack_that_can_not_be_deleted_says_why(fake: FakeCloudFormation) -> None:
+    """The error tells what failed in this deletion, not in an earlier one, and the ways out."""
+    events = [_event("old", "the reason of last time")]
+
+    def delete(_parameters: dict[str, str]) -> str:
+        fake.has_stack("DELETE_FAILED")
+        events.append(_event("new", "The bucket is not empty"))
+        return ""
+
+    fake.has_stack("DELETE_FAILED")
+    fake.answers["DeleteStack"] = delete
+    fake.answers["DescribeStackEvents"] = lambda _parameters: f"<StackEvents>{''.join(events[::-1])}</StackEvents>"
+    with pytest.raises(DeployError, match=r"stack s can't be deleted \(DELETE_FAILED\)") as caught:
+        stack.delete(fake.endpoint, "s", cancelled=lambda: None)
+    assert caught.value.details == ("Bucket (AWS::S3::Bucket): The bucket is not empty",)
+    assert "`multistack reset test`" in str(caught.value.hint)
+
+
+def _event(event_id: str, reason: str) -> str:
+    names = f"<EventId>{event_id}</EventId><LogicalResourceId>Bucket</LogicalResourceId>"
+    status = f"<ResourceStatus>DELETE_FAILED</ResourceStatus><ResourceStatusReason>{reason}</ResourceStatusReason>"
+    return f"<member>{names}<ResourceType>AWS::S3::Bucket</ResourceType>{status}</member>"
 
 
 def test_all_resources_are_found_page_by_page(fake: FakeCloudFormation) -> None:
