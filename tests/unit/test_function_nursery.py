@@ -6,7 +6,10 @@ import os
 import signal
 import socket
 import sys
+import threading
+import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -54,6 +57,37 @@ def test_the_end_of_a_fork_is_told(nursery: Nursery, tmp_path: Path) -> None:
         os.kill(process.pid, signal.SIGTERM)
         assert process.wait(timeout=10) == -signal.SIGTERM
     process.close()
+
+
+def test_all_who_ask_how_a_fork_ended_are_told() -> None:
+    """Each new fork looks which others still run, while their calls do so themselves; it can be read only once."""
+    for _ in range(100):
+        fate, told = os.pipe()
+        os.write(told, b"3\n")
+        os.close(told)
+        process, together = Forked(2**30, fate), threading.Barrier(4)
+        with ThreadPoolExecutor(4) as pool:
+            asked = [pool.submit(_ask, process, together) for _ in range(4)]
+        process.close()
+        assert {one.result() for one in asked} == {3}
+
+
+def _ask(process: Forked, together: threading.Barrier) -> int | None:
+    together.wait(timeout=10)
+    return process.poll()
+
+
+def test_those_who_wait_for_a_zygote_wait_at_once(nursery: Nursery, tmp_path: Path) -> None:
+    """Eight cold starts during its start wait no longer than one."""
+    program = tmp_path / "never-ready"
+    program.write_text("#!/bin/sh\nexec sleep 600\n")
+    program.chmod(0o755)
+    zygote = nursery.warm(program, _VERSION)
+    assert zygote is not None
+    begin = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda _: zygote.modules(timeout=1), range(8))) == [None] * 8
+    assert time.monotonic() - begin < 4
 
 
 def test_a_zygote_stays_while_a_fork_runs(nursery: Nursery, tmp_path: Path) -> None:

@@ -62,11 +62,16 @@ class Zygote:
 
     def modules(self, *, timeout: float) -> frozenset[str] | None:
         """The top-level modules it has loaded, once it is ready; None if it isn't in time, or has died."""
-        with self._lock:
-            if self._modules is None and select.select([self._stream], [], [], timeout)[0]:
-                with contextlib.suppress(OSError, ValueError):
-                    self._modules = frozenset(json.loads(self._stream.recv(_MOST_BYTES)))
-            return self._modules
+        deadline = time.monotonic() + timeout
+        if self._modules is None and self._lock.acquire(timeout=timeout):  # another who waits may use the time up
+            try:
+                left = max(0.0, deadline - time.monotonic())
+                if self._modules is None and select.select([self._stream], [], [], left)[0]:
+                    with contextlib.suppress(OSError, ValueError):
+                        self._modules = frozenset(json.loads(self._stream.recv(_MOST_BYTES)))
+            finally:
+                self._lock.release()
+        return self._modules
 
     @property
     def has_failed(self) -> bool:
@@ -95,7 +100,8 @@ class Zygote:
             os.close(fate)
             raise ChildProcessError("the zygote ended")
         fork = Forked(int(pid), fate)
-        self._forks = [*(one for one in self._forks if one.is_needed), fork]
+        with self._lock:
+            self._forks = [*(one for one in self._forks if one.is_needed), fork]
         return fork
 
     def is_idle(self, seconds: float) -> bool:

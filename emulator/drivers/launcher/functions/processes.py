@@ -11,6 +11,7 @@ import os
 import select
 import signal
 import subprocess
+import threading
 from abc import ABC, abstractmethod
 
 
@@ -27,12 +28,15 @@ class FunctionProcess(ABC):
         self.fate = fate
         self._status: int | None = None
         self._is_closed = False
+        # How it ended can be read once, and the number of a closed descriptor is soon another's.
+        self._lock = threading.Lock()
 
     def poll(self) -> int | None:
         """The exit status once it has ended, negative for a signal."""
-        if self._status is None and self._wait_for_fate(0):
-            self._status = self._read_status()
-        return self._status
+        with self._lock:
+            if self._status is None and self._wait_for_fate(0):
+                self._status = self._read_status()
+            return self._status
 
     def wait(self, timeout: float) -> int:
         """
@@ -73,9 +77,10 @@ class FunctionProcess(ABC):
 
     def close(self) -> None:
         """Give the file descriptor back."""
-        if not self._is_closed:
-            self._is_closed = True
-            os.close(self.fate)
+        with self._lock:
+            if not self._is_closed:
+                self._is_closed = True
+                os.close(self.fate)
 
     @abstractmethod
     def _read_status(self) -> int:
