@@ -126,16 +126,21 @@ class StateTransfer:
             Event(environment.name, "restoring", f"snapshot {snapshot.name} of {snapshot.at:%Y-%m-%d %H:%M} UTC")
         )
         self._tell_differences(environment, snapshot)
-        driver = self._drivers.of(environment)
-        was_running = driver.stop(environment)
-        try:
+        with self._stopped(environment, timeout=timeout) as was_running:
             self._replace_state(environment, snapshot)
+        did = self._lifecycle.revive(environment, timeout=timeout).did if was_running else ()
+        return UpResult(environment=environment.name, did=(f"restored {snapshot.name}", *did))
+
+    @contextlib.contextmanager
+    def _stopped(self, environment: Environment, *, timeout: float) -> Iterator[bool]:
+        """Stop it, saying whether it ran; if so and what is done meanwhile fails, it runs again."""
+        was_running = self._drivers.of(environment).stop(environment)
+        try:
+            yield was_running
         except (MultistackError, OSError):
             if was_running:
-                self._revive(environment, timeout=timeout)
+                self._lifecycle.revive(environment, timeout=timeout)
             raise
-        did = self._revive(environment, timeout=timeout).did if was_running else ()
-        return UpResult(environment=environment.name, did=(f"restored {snapshot.name}", *did))
 
     def _tell_differences(self, environment: Environment, snapshot: Snapshot) -> None:
         now = self._drivers.of(environment).version
@@ -164,9 +169,6 @@ class StateTransfer:
             raise
         self._history.end(deployment, Outcome.SUCCEEDED, apis=snapshot.apis, skipped=snapshot.skipped)
 
-    def _revive(self, environment: Environment, *, timeout: float) -> UpResult:
-        return self._lifecycle.revive(environment, timeout=timeout)
-
     def finish(self, interrupted: Deployment) -> None:
         """Do again the restore that a killed command left open, if that is what it was."""
         if not (interrupted.source or "").startswith(_SOURCE):
@@ -193,15 +195,14 @@ class StateTransfer:
             MultistackError: The state can't be read or written; *target* is as it was.
         """
         artifact = self.check_copy(source, target)
-        driver = self._drivers.of(target)
         self._emit(Event(target.name, "copying", f"the state of {source.name}"))
         with _written(f"the state for {target.name}"), self._snapshots.aside() as folder:
             state = folder / "state"
             self._drivers.of(source).save(source, state)
             moved = account_rewrite.move(state, self._place(source), self._place(target))
             self._cancellation.check()
-            driver.stop(target)
-            driver.load(target, state)
+            with self._stopped(target, timeout=timeout):
+                self._drivers.of(target).load(target, state)
         results = run_parallel(
             [target.name],
             lambda _: self._lifecycle.revive(target, timeout=timeout, build=lambda: artifact),

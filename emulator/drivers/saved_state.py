@@ -132,12 +132,21 @@ def copy_files(state: Path, target: Path) -> None:
     target.mkdir(mode=0o700)
     for path in sorted(state.glob("*")):
         if path.is_dir() and path.name != FOLDER:
-            shutil.copytree(path, target / path.name, copy_function=_copy_file, symlinks=True)
+            _copy_tree(path, target / path.name)
         elif path.is_file() and path.suffix not in (".json", ".tmp"):
             _copy_file(path, target / path.name)
 
 
-def _copy_file(source: str | Path, target: str | Path) -> None:
+def _copy_tree(source: Path, target: Path) -> None:
+    """Ends at the first file that can't be written; shutil's goes on, and then no error has the reason."""
+    target.mkdir(mode=0o700)
+    with contextlib.suppress(FileNotFoundError):
+        for path in list(source.iterdir()):
+            copy = _copy_tree if path.is_dir() and not path.is_symlink() else _copy_file
+            copy(path, target / path.name)
+
+
+def _copy_file(source: Path, target: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         shutil.copyfile(source, target, follow_symlinks=False)
 
@@ -151,8 +160,8 @@ def as_state(folder: Path, state: Path) -> None:
     """Make the new folder *state* from the copy *folder*; raises OSError."""
     files = folder / _FILES
     if files.is_dir():
-        shutil.copytree(files, state)
+        _copy_tree(files, state)
     else:
-        state.mkdir()
+        state.mkdir(mode=0o700)
     (state / FOLDER).mkdir(mode=0o700)
     shutil.copy(folder / _CHECKPOINT, state / FOLDER / f"1{SUFFIX}")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import resource
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -97,7 +98,24 @@ def test_a_copy_becomes_a_state_again(state: Path, tmp_path: Path) -> None:
     assert sorted(path.name for path in copy.iterdir()) == ["checkpoint", "files"]
     saved_state.as_state(copy, again)
     assert saved_state.newest(again).payload == b"moment"
+    assert {path.stat().st_mode & 0o777 for path in (again, *again.rglob("*")) if path.is_dir()} == {0o700}
     assert (again / "s3/111111111111/bucket/key").read_text() == "content"
+
+
+def test_a_copy_that_does_not_fit_says_so_in_one_line(state: Path, tmp_path: Path) -> None:
+    """However many files there are: it ends with the first one that can't be written."""
+    for number in range(3):
+        (state / f"s3/111111111111/bucket/{number}").write_bytes(bytes(100_000))
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (50_000, hard))
+    try:
+        with pytest.raises(MultistackError, match=r"^can't write \S*/one: File too large$"):
+            saved_state.write_copy(
+                tmp_path / "copies/one", lambda aside: saved_state.fill_copy(aside, state, HEADER, b"moment")
+            )
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert list((tmp_path / "copies").iterdir()) == []
 
 
 def test_a_copy_is_whole_or_not_there(state: Path, tmp_path: Path) -> None:

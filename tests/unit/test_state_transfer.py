@@ -362,6 +362,21 @@ def test_copy_into_one_that_never_was_deployed_takes_the_release_of_the_source(b
     assert bench.lifecycle.built == ["d2"]
 
 
+def test_a_copy_that_can_not_be_loaded_leaves_the_target_as_it_was(bench: Bench) -> None:
+    """It serves its old state again, if it did before."""
+    bench.driver.states = {"test": "theirs", "prod": "mine"}
+    bench.driver.running, bench.driver.refuses = {"test", "prod"}, {"prod"}
+    bench.deployed(PROD, OTHER)
+    with pytest.raises(MultistackError, match="environment prod: the disk is full"):
+        bench.transfer.copy(TEST, PROD, timeout=5)
+    assert bench.driver.states["prod"] == "mine"
+    assert bench.driver.running == {"test", "prod"}
+    bench.driver.running.remove("prod")
+    with pytest.raises(MultistackError, match="environment prod: the disk is full"):
+        bench.transfer.copy(TEST, PROD, timeout=5)
+    assert bench.driver.running == {"test"}
+
+
 def test_copy_needs_two_environments(bench: Bench) -> None:
     """Nothing happens to the one."""
     with pytest.raises(ConfigError, match="test can't be copied into itself"):
