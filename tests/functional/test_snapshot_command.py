@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -352,7 +353,8 @@ def kill_at(project: ProjectFolder, seconds: float, *args: str) -> bool:
     command = project.start(*args)
     time.sleep(seconds)  # the moment is what is tested
     was_working = command.poll() is None
-    os.killpg(command.pid, signal.SIGKILL)
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(command.pid, signal.SIGKILL)
     command.communicate(timeout=60)
     return was_working
 
