@@ -63,7 +63,7 @@ def test_a_canary_takes_its_share(account: Account, api: Api) -> None:
 
 @case(rule=9, source=_CANARY, gap=_GAP)
 def test_a_canary_has_a_deployment_of_its_own(account: Account, api: Api) -> None:
-    """A route that only the canary's deployment has is there for the canary's share of the calls, and no other."""
+    """A route that only the canary's deployment has is there for the canary's share of calls only."""
     function = account.function(answering("new"))
     account.allow_apis(function)
     account.add_path(api, "/new", function.uri())

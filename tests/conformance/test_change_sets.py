@@ -53,7 +53,7 @@ def _changes(plan: Any) -> dict[str, Any]:
 
 @case(source=f"{API}/API_CreateChangeSet.html")
 def test_a_change_set_creates_a_stack(account: Account) -> None:
-    """A CREATE change set makes an empty stack in review, lists what it adds, and makes it when executed."""
+    """A CREATE change set makes an empty stack in review, and its resources when executed."""
     stack = unique("stack")
     plan = _plan(account, stack, template({"One": parameter("one")}), kind="CREATE")
     assert {name: change["Action"] for name, change in _changes(plan).items()} == {"One": "Add"}
@@ -66,7 +66,7 @@ def test_a_change_set_creates_a_stack(account: Account) -> None:
 
 @case(source=f"{API}/API_ResourceChange.html")
 def test_a_change_set_lists_what_it_would_do(account: Account) -> None:
-    """A change set says what it adds, modifies and removes, and whether a modification replaces the resource."""
+    """A change set says what it adds, modifies and removes, and what a modification replaces."""
     before = {
         "Function": function(account, "one"),
         "Gone": parameter("gone"),
@@ -96,7 +96,7 @@ def test_a_change_set_lists_what_it_would_do(account: Account) -> None:
 
 @case(source=f"{API}/API_ResourceChange.html")
 def test_a_change_set_marks_what_may_be_replaced(account: Account) -> None:
-    """What refers to a resource that will be replaced is listed too, with Replacement as far as it is known."""
+    """A change set also lists what refers to a resource that will be replaced."""
     first, second = unique("topic"), unique("topic")
     made = {
         "Topic": resource("SNS::Topic", {"TopicName": first}),

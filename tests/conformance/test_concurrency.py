@@ -77,7 +77,7 @@ def _reserved(account: Account, function: Function, calls: int) -> Iterator[None
 
 @case(rule=6, source=_RESERVED, gap="reserved_concurrency")
 def test_a_reservation_covers_all_versions(account: Account) -> None:
-    """A call of `$LATEST` takes a place of the function's reservation, and leaves none for its versions."""
+    """All versions of a function share its reservation: a call of `$LATEST` takes a place of it."""
     function = account.function(_SLEEPS)
     version = account.publish(function)
     with _reserved(account, function, 1), _running(account, function, 1):
@@ -96,7 +96,7 @@ def test_a_reservation_limits_a_function(account: Account) -> None:
 
 @case(rule=6, source=_RESERVED, gap="reserved_concurrency")
 def test_a_reservation_of_0_refuses_every_call(account: Account) -> None:
-    """A function with a reservation of 0 is not called at all, by whatever qualifier, until it is taken back."""
+    """A reservation of 0 refuses every call of a function, by whatever qualifier."""
     function = account.function(_SLEEPS)
     version = account.publish(function)
     account.alias(function, "prod", version)
@@ -117,7 +117,7 @@ def test_functions_without_a_reservation_share_a_pool(small_account: Account) ->
 
 @case(rule=6, source=_RESERVED, gap="reserved_concurrency")
 def test_a_reservation_is_taken_out_of_the_pool(small_account: Account) -> None:
-    """What one function has reserved no other can use: the pool is full earlier, and the reservation still free."""
+    """What one function has reserved no other can use, even while nobody calls it."""
     guarded, busy = small_account.function(_SLEEPS), small_account.function(_SLEEPS)
     with _reserved(small_account, guarded, CONCURRENCY - 1), _running(small_account, busy, 1):
         assert _refused(small_account, busy) == _FULL_ACCOUNT
@@ -160,7 +160,7 @@ def test_an_account_says_what_is_left(small_account: Account) -> None:
     gap="async_invocations",
 )
 def test_a_throttled_event_waits(account: Account) -> None:
-    """An asynchronous event that finds no room is kept and tried again; being throttled is no failed attempt."""
+    """An asynchronous event that is throttled is kept; that counts as no failed attempt."""
     function = account.function(
         "import time\ndef handler(event, context):\n    time.sleep(event or 0)\n    print('slept', event)\n"
     )

@@ -191,7 +191,7 @@ def test_a_changed_queue_is_drift(account: Account) -> None:
 
 @case(source=_GUIDE)
 def test_a_changed_parameter_is_drift(account: Account) -> None:
-    """An SSM parameter's value changed by hand is drift, and DetectStackResourceDrift finds it as well."""
+    """A parameter's value changed by hand is drift, also to DetectStackResourceDrift."""
     stack = account.create_stack(template({"One": parameter("one"), "Two": parameter("two")}))
     name = account.physical_id(stack, "One")
     account.client("ssm").put_parameter(Name=name, Value="by hand", Overwrite=True)

@@ -118,7 +118,7 @@ def test_an_unknown_path_answers_403(account: Account) -> None:
         assert (answer.status, answer.json()) == (403, {"message": "Missing Authentication Token"})
 
 
-@case(rule=5, source="https://docs.aws.amazon.com/apigateway/latest/developerguide/http-api-stages.html")
+@case(rule=5, source="https://repost.aws/knowledge-center/api-gateway-troubleshoot-403-forbidden")
 def test_an_unknown_stage_answers_403(account: Account) -> None:
     """A stage that an API does not have answers 403 Forbidden."""
     answer = account.call(_api(account, answering("one")), "nothing")

@@ -70,9 +70,9 @@ def test_a_role_without_an_action_is_refused(enforcing_account: Account) -> None
     assert enforcing_account.client("dynamodb").scan(TableName=table)["Count"] == 0
 
 
-@case(rule=12, source=_ROLE)
+@case(rule=12, source="https://docs.aws.amazon.com/lambda/latest/dg/permissions-executionrole-update.html")
 def test_a_changed_role_takes_effect_without_a_deployment(enforcing_account: Account) -> None:
-    """Granting an action to a role, or taking it away, changes what its function may do at once."""
+    """What a function's role allows can be changed at any time, without a deployment."""
     table, role = _table(enforcing_account), enforcing_account.role(_NOTHING)
     function = enforcing_account.function(_CALLER, role=role)
     assert _put(enforcing_account, function, table, until=_DENIED) == _DENIED

@@ -106,7 +106,7 @@ def test_a_function_sees_the_alias_it_was_called_by(account: Account) -> None:
 
 @case(rule=3, source=_WEIGHTS, gap="alias_weights")
 def test_weights_steer_calls(account: Account) -> None:
-    """An alias with a weight sends that share of calls to its second version; the answer names the one that ran."""
+    """An alias with a weight sends that share of calls to its second version, and says which one ran."""
     function = _two_versions(account)
     account.alias(function, "prod", "1", {"2": 0.5})
     answers = [account.invoke(function, qualifier="prod") for _ in range(_CALLS)]
@@ -193,7 +193,7 @@ def test_weights_steer_asynchronous_calls(account: Account) -> None:
 
 @case(
     rule=3,
-    source="https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/aws-properties-lambda-alias-aliasroutingconfiguration.html",
+    source="https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-properties-lambda-alias-aliasroutingconfiguration.html",
     gap="alias_weights",
 )
 def test_weights_come_from_a_stack(account: Account) -> None:

@@ -43,7 +43,7 @@ def _lines(account: Account, function: Function) -> list[str]:
 
 @case(source=_ERRORS, gap="functions")
 def test_an_exception_reaches_the_caller(account: Account) -> None:
-    """A function that raises answers with 200, `Unhandled`, and the exception's class, message and trace."""
+    """A function that raises answers 200, `Unhandled`, and the exception's class, message and trace."""
     answer = account.invoke(account.function(_RAISES))
     assert answer["StatusCode"] == 200
     assert answer["FunctionError"] == "Unhandled"
@@ -52,9 +52,9 @@ def test_an_exception_reaches_the_caller(account: Account) -> None:
     assert isinstance(answer["Payload"]["stackTrace"], list)
 
 
-@case(source="https://docs.aws.amazon.com/lambda/latest/dg/troubleshooting-invocation.html")
+@case(source="https://docs.aws.amazon.com/lambda/latest/dg/configuration-timeout.html")
 def test_a_call_that_takes_too_long_is_ended(account: Account) -> None:
-    """A call that takes longer than the function's timeout ends as `Unhandled` and says after how many seconds."""
+    """A call that takes longer than the function's timeout is ended, and told as an error."""
     function = account.function("import time\ndef handler(event, context):\n    time.sleep(30)\n", timeout=1)
     answer = account.invoke(function)
     assert answer["FunctionError"] == "Unhandled"
@@ -121,7 +121,7 @@ def test_what_does_not_exist_can_not_be_called(account: Account) -> None:
 
 @case(source=_ASYNC)
 def test_a_failed_event_is_tried_again(account: Account) -> None:
-    """An asynchronous event whose function fails is answered with 202 and tried again as often as configured."""
+    """An asynchronous event whose function fails is tried again as often as configured."""
     function = account.function("def handler(event, context):\n    print('tried')\n    raise ValueError\n")
     account.client("lambda").put_function_event_invoke_config(FunctionName=function.name, MaximumRetryAttempts=1)
     assert account.invoke(function, InvocationType="Event")["StatusCode"] == 202
@@ -131,7 +131,7 @@ def test_a_failed_event_is_tried_again(account: Account) -> None:
 
 @case(source=_RECORDS, gap="async_invocations")
 def test_a_dead_letter_queue_gets_the_event(account: Account) -> None:
-    """An event that failed for good is sent to the dead-letter queue as it was, with the error in its attributes."""
+    """An event that failed for good lies in the dead-letter queue, with the error in its attributes."""
     url, arn = _queue(account)
     function = account.function(_RAISES, DeadLetterConfig={"TargetArn": arn})
     account.client("lambda").put_function_event_invoke_config(FunctionName=function.name, MaximumRetryAttempts=0)

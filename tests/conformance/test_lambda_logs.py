@@ -8,7 +8,7 @@ from typing import Any
 from tests.conformance.account import Account, Function, eventually
 from tests.conformance.cases import case
 
-_LOGS = "https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html"
+_LOGS = "https://docs.aws.amazon.com/lambda/latest/operatorguide/log-structure.html"
 _FORMAT = "https://docs.aws.amazon.com/lambda/latest/dg/python-logging.html"
 _PRINTS = "def handler(event, context):\n    print('order', event)\n"
 
@@ -81,7 +81,7 @@ def test_a_function_knows_its_stream(account: Account) -> None:
 
 @case(rule=10, source=_FORMAT)
 def test_a_call_is_logged_between_its_start_and_end(account: Account) -> None:
-    """What a function prints stands between START and END, followed by REPORT, all with the call's request id."""
+    """What a function prints stands between START, END and REPORT of its call."""
     function = account.function("def handler(event, context):\n    print('id', context.aws_request_id)\n")
     account.invoke(function)
     lines = eventually(
@@ -94,7 +94,7 @@ def test_a_call_is_logged_between_its_start_and_end(account: Account) -> None:
     assert re.match(rf"REPORT RequestId: {request}\tDuration: [\d.]+ ms\tBilled Duration: \d+ ms\t", report)
 
 
-@case(rule=10, source=_LOGS)
+@case(rule=10, source=_FORMAT)
 def test_logs_outlive_their_function(account: Account) -> None:
     """The log group stays when its function is deleted."""
     function = account.function(_PRINTS)

@@ -105,7 +105,7 @@ def test_a_deleted_version_leaves_a_gap(account: Account) -> None:
 
 @case(rule=2, source="https://docs.aws.amazon.com/lambda/latest/api/API_UpdateFunctionCode.html", gap="version_rules")
 def test_updating_and_publishing_at_once_gives_a_whole_version(account: Account) -> None:
-    """Code that is updated with `Publish` becomes a version with an ARN of its own; publishing again makes none."""
+    """Code updated with `Publish` becomes a version at once; publishing again makes none."""
     function = account.function(answering("one"))
     updated = account.client("lambda").update_function_code(
         FunctionName=function.name, ZipFile=zipped(answering("two")), Publish=True

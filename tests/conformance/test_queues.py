@@ -181,7 +181,7 @@ def test_weights_steer_messages(account: Account) -> None:
 
 @case(rule=11, source=_DLQ)
 def test_a_failed_message_ends_in_the_dead_letter_queue(account: Account) -> None:
-    """A message whose function fails comes back as often as `maxReceiveCount` says, then lies in the other queue."""
+    """A message whose function fails `maxReceiveCount` times goes to the dead-letter queue."""
     worker = _worker(account)
     queue, dead = _with_dead_letters(account, 2)
     with _mapped(account, queue, worker.name):

@@ -53,7 +53,7 @@ def _made(account: Account, template: Properties) -> Api:
 
 @case(rule=8, source=_REST_API, gap="rest_api_id")
 def test_new_routes_keep_the_id(account: Account, function: Function) -> None:
-    """A stack update that changes the routes of an API keeps its id, and serves them with a new deployment."""
+    """A stack update that changes an API's routes keeps its id, and a new deployment serves them."""
     stack = account.create_stack(_template({"/x": {"get": _proxied(function)}}))
     api = Api(account.physical_id(stack, "Api"))
     paths = {"/x": {"get": _proxied(function)}, "/y/{id}": {"get": _proxied(function)}}

@@ -12,7 +12,8 @@ from botocore.exceptions import ClientError
 from tests.conformance.account import Account, Api, Function, answering
 from tests.conformance.cases import case
 
-_DEPLOY = "https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-deploy-api.html"
+_UPDATE = "https://docs.aws.amazon.com/apigateway/latest/developerguide/updating-api.html"
+_DEPLOY = "https://docs.aws.amazon.com/apigateway/latest/developerguide/set-up-deployments.html"
 _CREATE = "https://docs.aws.amazon.com/apigateway/latest/api/API_CreateDeployment.html"
 _TEMPLATE = (
     "https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-apigateway-deployment.html"
@@ -47,7 +48,7 @@ def _mock(account: Account, where: dict[str, Any], text: str) -> None:
     gateway.put_integration_response(**where, statusCode="200", responseTemplates={"application/json": text})
 
 
-@case(rule=8, source=_DEPLOY, gap=_GAP)
+@case(rule=8, source=_UPDATE, gap=_GAP)
 def test_a_new_route_waits_for_a_deployment(account: Account, api: Api, function: Function) -> None:
     """A route that was added is served only after the next deployment."""
     account.add_path(api, "/y", function.uri())
@@ -56,7 +57,7 @@ def test_a_new_route_waits_for_a_deployment(account: Account, api: Api, function
     assert account.call(api, "live", "/y").status == 200
 
 
-@case(rule=8, source=_DEPLOY, gap=_GAP)
+@case(rule=8, source=_UPDATE, gap=_GAP)
 def test_a_deleted_route_is_served_until_a_deployment(account: Account, api: Api, function: Function) -> None:
     """A route that was deleted is served until the next deployment."""
     edited = account.add_path(api, "/y", function.uri())
@@ -66,7 +67,7 @@ def test_a_deleted_route_is_served_until_a_deployment(account: Account, api: Api
     assert account.call(api, "live").status == 403
 
 
-@case(rule=8, source=_DEPLOY, gap=_GAP)
+@case(rule=8, source=_UPDATE, gap=_GAP)
 def test_an_edited_integration_waits_for_a_deployment(account: Account, api: Api) -> None:
     """An integration that was changed is used only after the next deployment."""
     _mock(account, _where(api), "mocked")
@@ -75,7 +76,7 @@ def test_an_edited_integration_waits_for_a_deployment(account: Account, api: Api
     assert account.call(api, "live").body == b"mocked"
 
 
-@case(rule=8, source=_DEPLOY, gap=_GAP)
+@case(rule=8, source=_UPDATE, gap=_GAP)
 def test_an_api_key_is_required_from_the_next_deployment_on(account: Account, api: Api) -> None:
     """A method that was told to require an API key requires it after the next deployment."""
     account.client("apigateway").update_method(
@@ -86,7 +87,7 @@ def test_an_api_key_is_required_from_the_next_deployment_on(account: Account, ap
     assert account.call(api, "live").status == 403
 
 
-@case(rule=8, source=_DEPLOY, gap=_GAP)
+@case(rule=8, source=_UPDATE, gap=_GAP)
 def test_an_edited_authorizer_waits_for_a_deployment(account: Account, api: Api) -> None:
     """An authorizer that was changed decides as before until the next deployment."""
     gateway = account.client("apigateway")
@@ -117,7 +118,7 @@ def test_an_edited_authorizer_waits_for_a_deployment(account: Account, api: Api)
     assert account.call(api, "live", headers={"Authorization": "token"}).status == 403
 
 
-@case(rule=8, source=_DEPLOY, gap=_GAP)
+@case(rule=8, source=_UPDATE, gap=_GAP)
 def test_request_validation_waits_for_a_deployment(account: Account, api: Api) -> None:
     """A request validator put on a method validates from the next deployment on."""
     gateway = account.client("apigateway")
@@ -130,10 +131,7 @@ def test_request_validation_waits_for_a_deployment(account: Account, api: Api) -
     assert account.call(api, "live").status == 400
 
 
-@case(
-    rule=8,
-    source="https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-gatewayResponse-definition.html",
-)
+@case(rule=8, source=_UPDATE)
 def test_a_gateway_response_waits_for_a_deployment(account: Account, api: Api) -> None:
     """A gateway response that was changed is answered from the next deployment on."""
     account.client("apigateway").put_gateway_response(
@@ -144,11 +142,7 @@ def test_a_gateway_response_waits_for_a_deployment(account: Account, api: Api) -
     assert account.call(api, "live", "/nothing").status == 404
 
 
-@case(
-    rule=8,
-    source="https://docs.aws.amazon.com/apigateway/latest/developerguide/apigateway-resource-policies-create-attach.html",
-    gap=_GAP,
-)
+@case(rule=8, source=_UPDATE, gap=_GAP)
 def test_a_resource_policy_waits_for_a_deployment(enforcing_account: Account) -> None:
     """A resource policy that was changed holds from the next deployment on."""
     account = enforcing_account

@@ -12,6 +12,7 @@ from tests.conformance.cases import case
 from tests.conformance.stack_templates import (
     API,
     GUIDE,
+    TEMPLATES,
     calls,
     events,
     failing,
@@ -25,7 +26,7 @@ from tests.conformance.stack_templates import (
 
 _STATES = f"{GUIDE}/view-stack-events.html"
 _CONTINUE = f"{GUIDE}/using-cfn-updating-stacks-continueupdaterollback.html"
-_TROUBLE = f"{GUIDE}/troubleshooting.html"
+_CENTER = "https://repost.aws/knowledge-center"
 
 
 @case(source=f"{API}/API_CreateStack.html")
@@ -35,7 +36,7 @@ def test_an_unknown_resource_type_is_refused(account: Account) -> None:
         account.create_stack(template({"Strange": resource("No::Such"), "Parameter": parameter("one")}))
 
 
-@case(source=_TROUBLE, gap="template_references")
+@case(source=f"{_CENTER}/cloudformation-circular-dependency-sam", gap="template_references")
 def test_a_circle_of_dependencies_is_refused(account: Account) -> None:
     """Resources that need each other are refused before anything is made: no stack is left behind."""
     name = unique("stack")
@@ -46,7 +47,7 @@ def test_a_circle_of_dependencies_is_refused(account: Account) -> None:
         account.client("cloudformation").describe_stacks(StackName=name)
 
 
-@case(source=_TROUBLE, gap="template_references")
+@case(source=f"{_CENTER}/cloudformation-template-validation", gap="template_references")
 def test_a_reference_to_nothing_is_refused(account: Account) -> None:
     """`Ref` of a name that is neither resource nor parameter is refused, at creation and at an update."""
     wrong = template({"Parameter": parameter("x", DependsOn=[])})
@@ -75,7 +76,7 @@ def _text(body: dict[str, Any]) -> str:
 
 @case(source=_STATES)
 def test_a_failed_creation_is_rolled_back(account: Account) -> None:
-    """A creation that fails ends in ROLLBACK_COMPLETE with nothing left, and the events say what failed."""
+    """A creation that fails ends in ROLLBACK_COMPLETE, with nothing left but the events."""
     name = unique("parameter")
     named = parameter("one")
     named["Properties"]["Name"] = name
@@ -117,7 +118,7 @@ def test_a_stack_whose_creation_failed_can_not_be_updated(account: Account) -> N
 
 @case(source=_STATES, gap="unusable_stacks")
 def test_a_stack_whose_creation_failed_keeps_its_name(account: Account) -> None:
-    """A stack in ROLLBACK_COMPLETE must be deleted before its name can be used: no creation, no change set."""
+    """A stack in ROLLBACK_COMPLETE must be deleted before its name can be used again."""
     stack = account.create_stack(template({"Wrong": failing()}))
     aws, body = account.client("cloudformation"), _text(template({"Parameter": parameter("one")}))
     with pytest.raises(aws.exceptions.AlreadyExistsException):
@@ -140,7 +141,7 @@ def _gone(account: Account, stack: str) -> None:
 
 @case(source=_STATES)
 def test_a_failed_update_serves_the_old_release(account: Account) -> None:
-    """After UPDATE_ROLLBACK_COMPLETE the old code and configuration answer again and what was added is gone."""
+    """A failed update is rolled back: the old code answers again, and what was added is gone."""
     before = {"Function": function(account, "one", Environment={"Variables": {"WHO": "before"}})}
     stack = account.create_stack(template(before))
     added = unique("parameter")
@@ -184,7 +185,7 @@ def _stuck(account: Account) -> str:
 
 @case(source=_CONTINUE, gap="rollback_failed")
 def test_a_rollback_that_fails_blocks_the_stack(account: Account) -> None:
-    """A rollback to a function that somebody deleted ends in UPDATE_ROLLBACK_FAILED, where updates are refused."""
+    """A rollback to a deleted function ends in UPDATE_ROLLBACK_FAILED, where updates are refused."""
     stack = _stuck(account)
     found = account.stack_settled(stack)
     assert found["StackStatus"] == "UPDATE_ROLLBACK_FAILED"
@@ -197,7 +198,7 @@ def test_a_rollback_that_fails_blocks_the_stack(account: Account) -> None:
 
 @case(source=f"{API}/API_ContinueUpdateRollback.html", gap="rollback_failed")
 def test_a_rollback_is_continued_without_what_is_lost(account: Account) -> None:
-    """ContinueUpdateRollback fails again until the lost function is skipped; then the stack can be updated."""
+    """ContinueUpdateRollback goes on without a lost function that is skipped."""
     stack = _stuck(account)
     aws = account.client("cloudformation")
     aws.continue_update_rollback(StackName=stack)
@@ -212,7 +213,7 @@ def test_a_rollback_is_continued_without_what_is_lost(account: Account) -> None:
 
 @case(source=_CONTINUE, gap="rollback_failed")
 def test_a_rollback_is_continued_once_its_cause_is_gone(account: Account) -> None:
-    """ContinueUpdateRollback succeeds when somebody made the lost function again, which then is the old one."""
+    """ContinueUpdateRollback succeeds once somebody has made the lost function again."""
     name, aws = unique("function"), account.client("lambda")
     old = function(account, "one", FunctionName=name)
     stack = account.create_stack(template({"Function": old}))
@@ -232,7 +233,7 @@ def test_a_rollback_is_continued_once_its_cause_is_gone(account: Account) -> Non
 
 @case(source=f"{GUIDE}/stack-failure-options.html", gap="paused_stacks")
 def test_a_failure_without_rollback_can_be_corrected(account: Account) -> None:
-    """With `DisableRollback` a failed update stops where it is, and a corrected template goes on from there."""
+    """With `DisableRollback` a failed update stops, and a corrected template goes on from there."""
     stack = account.create_stack(template({"Function": function(account, "one")}))
     two = function(account, "two")
     wrong = {"Function": two, "Wrong": {**failing(), "DependsOn": "Function"}}
@@ -255,9 +256,9 @@ def test_a_failure_without_rollback_can_be_rolled_back_later(account: Account) -
     assert calls(account, stack, "Function") == ["one", None]
 
 
-@case(source=_TROUBLE, gap="full_buckets")
+@case(source=f"{GUIDE}/troubleshooting.html", gap="full_buckets")
 def test_a_full_bucket_can_not_be_deleted(account: Account) -> None:
-    """Deleting a stack whose bucket has objects ends in DELETE_FAILED and keeps them; emptied, it goes."""
+    """Deleting a stack whose bucket has objects ends in DELETE_FAILED and keeps them."""
     stack = account.create_stack(template({"Bucket": resource("S3::Bucket"), "Parameter": parameter("one")}))
     s3, bucket = account.client("s3"), account.physical_id(stack, "Bucket")
     s3.put_object(Bucket=bucket, Key="kept", Body=b"data")
@@ -273,7 +274,7 @@ def test_a_full_bucket_can_not_be_deleted(account: Account) -> None:
 
 @case(source=f"{API}/API_DeleteStack.html", gap="full_buckets")
 def test_a_stack_is_deleted_without_what_it_can_not_delete(account: Account) -> None:
-    """`RetainResources` lets a stack in DELETE_FAILED go and keeps the bucket that couldn't be deleted."""
+    """`RetainResources` deletes a stack without the bucket that can't be deleted."""
     stack = account.create_stack(template({"Bucket": resource("S3::Bucket")}))
     aws, bucket = account.client("cloudformation"), account.physical_id(stack, "Bucket")
     account.client("s3").put_object(Bucket=bucket, Key="kept", Body=b"data")
@@ -287,7 +288,7 @@ def test_a_stack_is_deleted_without_what_it_can_not_delete(account: Account) -> 
 
 @case(rule=3, source=_CONTINUE, gap="rollback_failed")
 def test_an_alias_that_is_gone_is_not_made_again(account: Account) -> None:
-    """An update that would move an alias which somebody deleted fails: the stack is stuck, not silently repaired."""
+    """An update of an alias that somebody deleted fails: it is not made again in silence."""
     made = {
         "Function": function(account, "one"),
         "Version": resource("Lambda::Version", {"FunctionName": {"Ref": "Function"}}),
@@ -308,7 +309,7 @@ def _describe(account: Account, stack: str) -> str | None:
     return next((entry["StackStatus"] for entry in found if entry["StackName"] == stack), None)
 
 
-@case(source=_TROUBLE, gap="taken_names")
+@case(source=f"{TEMPLATES}/aws-properties-name.html", gap="taken_names")
 def test_a_taken_name_fails_the_stack(account: Account) -> None:
     """A stack can't take over a resource that exists already: it fails, and the other stack's goes on."""
     made = {name: _named(account, name, unique(name)) for name in ("function", "table", "queue", "group", "role")}

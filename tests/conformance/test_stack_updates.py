@@ -73,7 +73,7 @@ def test_a_changed_key_replaces_a_table(account: Account) -> None:
 
 @case(source=f"{GUIDE}/using-cfn-updating-stacks-update-behaviors.html", gap="table_replacement")
 def test_a_failed_update_keeps_the_table_it_would_replace(account: Account) -> None:
-    """A replaced table is deleted only once the update succeeded: after a rollback its items are there."""
+    """A replaced table is deleted only once the update has succeeded."""
     stack = account.create_stack(template({"Table": _table("id")}))
     dynamodb, name = account.client("dynamodb"), account.physical_id(stack, "Table")
     dynamodb.put_item(TableName=name, Item={"id": {"S": "1"}})
@@ -123,7 +123,7 @@ def test_a_new_version_resource_publishes(account: Account) -> None:
 
 @case(source=f"{TEMPLATES}/aws-resource-lambda-version.html", rule=1)
 def test_a_version_resource_left_alone_does_not_publish(account: Account) -> None:
-    """New code under an old Version resource changes `$LATEST` only: the alias goes on serving the old code."""
+    """New code under an old Version resource changes `$LATEST` only, not what the alias serves."""
     stack = account.create_stack(_versioned(account, "one", "Version"))
     account.update_stack(stack, _versioned(account, "two", "Version"))
     name = account.physical_id(stack, "Function")
@@ -172,7 +172,7 @@ def test_an_alias_resource_routes_by_weight(account: Account) -> None:
 
 @case(source="https://docs.aws.amazon.com/lambda/latest/api/API_FunctionCode.html", gap="missing_code")
 def test_code_that_is_not_there_fails_the_stack(account: Account) -> None:
-    """A function whose code object isn't in the bucket fails the stack, at its creation and at an update."""
+    """A function whose code object isn't in the bucket fails the stack."""
     bucket = unique("code")
     region = account.endpoint.region
     account.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": region})

@@ -111,7 +111,7 @@ def test_an_export_name_is_unique(account: Account) -> None:
 
 @case(source=f"{GUIDE}/using-cfn-stack-exports.html", gap="stack_exports")
 def test_an_export_in_use_can_not_change(account: Account) -> None:
-    """Changing or removing an exported value that another stack imports fails the update, or the deletion."""
+    """An exported value that another stack imports can be neither changed nor removed."""
     name = unique("export")
     exporter = account.create_stack(_exporting(name, "one"))
     importing = template({"Copy": parameter("x")}, Outputs={"Value": {"Value": {"Fn::ImportValue": name}}})
@@ -191,7 +191,7 @@ def test_a_parameter_without_echo_is_masked(account: Account) -> None:
 
 @case(source=f"{TEMPLATES}/cloudformation-supplied-parameter-types.html", gap="parameter_values")
 def test_a_parameter_is_read_from_the_parameter_store(account: Account) -> None:
-    """A parameter of an SSM type takes the stored value, again at each update, and the stack shows name and value."""
+    """A parameter of an SSM type takes the stored value, again at each update."""
     ssm, name = account.client("ssm"), unique("/conformance/delay")
     ssm.put_parameter(Name=name, Value="one", Type="String")
     body = template(
@@ -261,7 +261,7 @@ def test_getatt_gives_what_the_type_says(account: Account) -> None:
 
 @case(source=f"{TEMPLATES}/aws-resource-dynamodb-table.html", gap="table_properties")
 def test_a_template_sets_time_to_live(account: Account) -> None:
-    """A table's time to live and point-in-time recovery are set by the template, and changed by an update."""
+    """A template sets and changes a table's time to live and point-in-time recovery."""
     made = {
         "BillingMode": "PAY_PER_REQUEST",
         "AttributeDefinitions": [{"AttributeName": "id", "AttributeType": "S"}],

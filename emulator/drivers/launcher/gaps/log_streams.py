@@ -4,7 +4,7 @@ Gap: MiniStack 1.5.33 makes a new log stream for every call of a function.
 On AWS a stream belongs to one execution environment of one version, which writes all its calls there.
 
 Source:
-    https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html
+    https://docs.aws.amazon.com/lambda/latest/operatorguide/log-structure.html
 """
 
 from __future__ import annotations

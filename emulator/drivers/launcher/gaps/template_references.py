@@ -5,7 +5,8 @@ A reference to nothing becomes the text of its name; a circle leaves a stack beh
 both before anything is made, as it does parts that are no objects.
 
 Source:
-    https://docs.aws.amazon.com/AWSCloudFormation/latest/UserGuide/troubleshooting.html
+    https://repost.aws/knowledge-center/cloudformation-template-validation
+    https://repost.aws/knowledge-center/cloudformation-circular-dependency-sam
 """
 
 from __future__ import annotations
