@@ -14,6 +14,8 @@ from emulator.capabilities import Case
 _UNSUPPORTED = Path(__file__).with_name("unsupported.toml")
 # One more is a reason to build it instead.
 MOST_UNSUPPORTED = 4
+# Characters of a rule's sentence: `multistack capabilities` then fits a terminal of 140 columns.
+_LONGEST_TITLE = 95
 
 
 def case(*, source: str, rule: int | None = None, gap: str | None = None) -> pytest.MarkDecorator:
@@ -35,6 +37,8 @@ def case_of(item: pytest.Item) -> Case:
     text = (getattr(function, "__doc__", None) or "").strip().partition("\n")[0]
     if marker is None or not text:
         raise pytest.UsageError(f"{item.nodeid}: a conformance case needs @case(source=…) and a docstring")
+    if len(text) > _LONGEST_TITLE + 1:
+        raise pytest.UsageError(f"{item.nodeid}: say the rule in at most {_LONGEST_TITLE} characters")
     module = Path(str(item.path)).stem.removeprefix("test_").replace("_", "-")
     name = function.__name__.removeprefix("test_").replace("_", "-")
     return Case(

@@ -33,7 +33,11 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 def pytest_configure(config: pytest.Config) -> None:
     """Collect results where all of them arrive: in the one process that starts the workers."""
-    if config.getoption("--record") and not hasattr(config, "workerinput"):
+    if not config.getoption("--record"):
+        return
+    if config.getoption("keyword") or config.getoption("markexpr") or any("test_" in arg for arg in config.args):
+        raise pytest.UsageError("--record writes down the whole suite: leave out -k, -m and names of tests")
+    if not hasattr(config, "workerinput"):
         config.pluginmanager.register(_Recorder(RECORDED), "conformance-recorder")
 
 
@@ -63,9 +67,9 @@ class _Recorder:
         if case.id not in results or results[case.id].outcome is not Outcome.FAILED:
             results[case.id] = _result(report)
 
-    def pytest_sessionfinish(self) -> None:
-        """Only cases that still exist stay."""
-        if not self._cases:
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        """Only cases that still exist stay; a run that was broken off knows too few of them."""
+        if not self._cases or exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
             return
         kept = read_capabilities(self._path).runs if self._path.exists() else []
         today = datetime.datetime.now(datetime.UTC).date().isoformat()

@@ -284,5 +284,6 @@ def test_a_mapping_outlives_its_function(account: Account) -> None:
     with _mapped(account, queue, worker.name) as mapping:
         account.client("lambda").delete_function(FunctionName=worker.name)
         queue.send("one")
+        assert worker.got(timeout=0.5) == []
         account.client("lambda").get_event_source_mapping(UUID=mapping)
         assert queue.size() == 1
