@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from botocore.exceptions import ClientError
 
 from emulator import checkpoint, process
 from emulator.config import process_environ, scrubbed_environ
@@ -293,6 +294,10 @@ def test_a_full_disk_while_running_is_named_and_costs_nothing(small_disk: Emulat
     endpoint = small_disk.up()
     put_parameter(endpoint, "first")
     until(lambda: value_on_disk(small_disk) == "first")
+    store = client(endpoint, "s3")
+    store.create_bucket(Bucket="things", CreateBucketConfiguration={"LocationConstraint": ENVIRONMENT.region})
+    store.put_object(Bucket="things", Key="empty", Body=b"")
+    until(lambda: '"things"' in newest_payload(small_disk).replace("'", '"'))
     filler = small_disk.state / "filler"
     with pytest.raises(OSError, match="No space left"):
         filler.write_bytes(bytes(500_000))
@@ -301,6 +306,8 @@ def test_a_full_disk_while_running_is_named_and_costs_nothing(small_disk: Emulat
     assert small_disk.reason() == f"its state can't be saved: {small_disk.state}: No space left on device"
     assert value(endpoint) == "second"
     assert value_on_disk(small_disk) == "first"
+    with pytest.raises(ClientError, match="InternalError"):
+        store.put_object(Bucket="things", Key="large", Body=bytes(10_000))
     with pytest.raises(MultistackError, match="No space left on device") as refused:
         small_disk.driver.save(ENVIRONMENT, small_disk.state / "copy")
     assert refused.value.hint == "free some space, then run the same command again"
@@ -310,7 +317,9 @@ def test_a_full_disk_while_running_is_named_and_costs_nothing(small_disk: Emulat
     assert [path.name for path in (small_disk.state / saved_state.FOLDER).glob(".*")] == []
     assert not list(small_disk.state.glob(".copy*"))
     small_disk.kill()
-    assert value(small_disk.up()) == "second"
+    again = small_disk.up()
+    assert value(again) == "second"
+    assert [one["Key"] for one in client(again, "s3").list_objects_v2(Bucket="things")["Contents"]] == ["empty"]
 
 
 def test_functions_objects_and_logs_survive_a_kill(emulator: Emulator) -> None:

@@ -49,6 +49,7 @@ from emulator.drivers.launcher.gaps import (
     template_references,
     unbounded_logs,
     unbounded_metrics,
+    unstored_objects,
     unusable_stacks,
     version_rules,
 )
@@ -87,6 +88,7 @@ GAPS = (
     template_references,
     unbounded_logs,
     unbounded_metrics,
+    unstored_objects,
     unusable_stacks,
     version_rules,
     # Each of these wraps what the ones before it wrapped: a request meets the last one first.
