@@ -48,8 +48,7 @@ def test_idle_processes_end(tmp_path: Path) -> None:
         busy = emulator.invoke("brief", 3)
         assert busy.error == ""
         wait_until(lambda: processes(emulator) == [])
-        code = [folder for folder in (emulator.folder / "tmp/functions").iterdir() if folder.name != "runtime"]
-        assert [folder for folder in code if folder.is_dir()] == []
+        wait_until(lambda: [folder.name for folder in (emulator.folder / "tmp/functions").glob("*/")] == ["runtime"])
         assert emulator.invoke("brief", 0).payload != first
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import stat
+import time
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -11,6 +13,29 @@ import pytest
 
 from emulator.drivers.launcher.functions.packages import Packages, unpack
 from tests.functional.emulators import archive
+
+# What is broken is found when much has been unpacked.
+_BROKEN = archive({**{f"f{number}": "x" for number in range(500)}, "../escape": "x"})
+_PROGRAM, _LINK, _FILE = stat.S_IFREG | 0o755, stat.S_IFLNK | 0o777, stat.S_IFREG | 0o644
+
+
+def wait_until_empty(folder: Path) -> None:
+    """Until a thread has removed what was there."""
+    deadline = time.monotonic() + 10
+    while found := list(folder.iterdir()):
+        assert time.monotonic() < deadline, found
+        time.sleep(0.01)
+
+
+def with_links(*members: tuple[str, int, str]) -> bytes:
+    """A zip file of names, kinds and contents."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as content:
+        for name, mode, text in members:
+            info = zipfile.ZipInfo(name)
+            info.external_attr = mode << 16
+            content.writestr(info, text)
+    return buffer.getvalue()
 
 
 def test_a_package_is_there_while_somebody_uses_it(tmp_path: Path) -> None:
@@ -23,7 +48,7 @@ def test_a_package_is_there_while_somebody_uses_it(tmp_path: Path) -> None:
     for package in taken:
         assert (package.folder / "app.py").read_text() == "x = 1"
         packages.release(package)
-    assert list((tmp_path / "code").iterdir()) == []
+    wait_until_empty(tmp_path / "code")
 
 
 def test_layers_lie_over_each_other_in_order(tmp_path: Path) -> None:
@@ -35,13 +60,7 @@ def test_layers_lie_over_each_other_in_order(tmp_path: Path) -> None:
 
 def test_programs_and_links_stay_what_they_are(tmp_path: Path) -> None:
     """A binary without its mode is no program."""
-    path = tmp_path / "code.zip"
-    with zipfile.ZipFile(path, "w") as content:
-        for name, mode, text in (("run", stat.S_IFREG | 0o755, "#!"), ("link", stat.S_IFLNK | 0o777, "run")):
-            info = zipfile.ZipInfo(name)
-            info.external_attr = mode << 16
-            content.writestr(info, text)
-    unpack(path.read_bytes(), tmp_path / "code")
+    unpack(with_links(("run", _PROGRAM, "#!"), ("link", _LINK, "run")), tmp_path / "code")
     assert (tmp_path / "code/run").stat().st_mode & 0o777 == 0o755
     assert (tmp_path / "code/link").readlink() == Path("run")
 
@@ -52,5 +71,26 @@ def test_nothing_is_unpacked_elsewhere(tmp_path: Path, name: str) -> None:
     packages = Packages(tmp_path / "code")
     with pytest.raises(zipfile.BadZipFile, match="leads out of the package"):
         packages.take([archive({name: "x"})])
-    assert list((tmp_path / "code").iterdir()) == []
+    wait_until_empty(tmp_path / "code")
     assert not (tmp_path / "escape").exists()
+
+
+def test_nothing_is_written_through_a_link(tmp_path: Path) -> None:
+    """Neither below a link to a folder elsewhere, nor over a link to a file."""
+    (tmp_path / "machine").write_text("untouched")
+    packages = Packages(tmp_path / "code")
+    with pytest.raises(zipfile.BadZipFile, match="'up/escape' leads out of the package"):
+        packages.take([with_links(("up", _LINK, "../.."), ("up/escape", _FILE, "x"))])
+    layers = [with_links((name, _LINK, "../../machine")) for name in "aab"]
+    folder = packages.take([*layers, with_links(("a", _FILE, "mine"))]).folder
+    assert ((folder / "a").read_text(), (tmp_path / "machine").read_text()) == ("mine", "untouched")
+
+
+def test_all_who_want_a_broken_package_are_told_at_once(tmp_path: Path) -> None:
+    """Whoever waited for another to unpack it does not wait for nothing."""
+    packages = Packages(tmp_path / "code")
+    begin = time.monotonic()
+    with ThreadPoolExecutor(8) as pool:
+        failed = [pool.submit(packages.take, [_BROKEN]) for _ in range(8)]
+    assert all(isinstance(one.exception(), zipfile.BadZipFile) for one in failed)
+    assert time.monotonic() - begin < 20

@@ -24,12 +24,13 @@ from pathlib import Path
 
 @dataclass(slots=True)
 class Package:
-    """An unpacked folder and how many processes use it."""
+    """A folder, whether it is unpacked by now, and how many processes use it."""
 
     key: str
     folder: Path
     users: int = 0
-    ready: threading.Event = field(default_factory=threading.Event)
+    is_unpacked: bool = False
+    unpacking: threading.Lock = field(default_factory=threading.Lock)
 
 
 class Packages:
@@ -55,32 +56,31 @@ class Packages:
         key = hashlib.sha256(b"".join(hashlib.sha256(archive).digest() for archive in archives)).hexdigest()
         with self._lock:
             package = self._packages.get(key)
-            is_new = package is None
             if package is None:
                 self._base.mkdir(parents=True, exist_ok=True)
                 package = Package(key, Path(tempfile.mkdtemp(prefix=f"{key[:8]}-", dir=self._base)))
                 self._packages[key] = package
             package.users += 1
-        if not is_new and package.ready.wait(timeout=60):
-            return package
         try:
-            for archive in archives:
-                unpack(archive, package.folder)
+            with package.unpacking:
+                if not package.is_unpacked:
+                    for archive in archives:
+                        unpack(archive, package.folder)
+                    package.is_unpacked = True
         except BaseException:
             self.release(package)
             raise
-        package.ready.set()
         return package
 
     def release(self, package: Package) -> None:
-        """One process less runs on it; the last one takes the folder along."""
+        """One process less runs on it; after the last one the folder is removed, by a thread: thousands of files."""
         with self._lock:
             package.users -= 1
             if package.users:
                 return
             if self._packages.get(package.key) is package:
                 del self._packages[package.key]
-        shutil.rmtree(package.folder, ignore_errors=True)
+        threading.Thread(target=shutil.rmtree, args=(package.folder, True), daemon=True).start()
 
 
 def unpack(archive: bytes, folder: Path) -> None:
@@ -90,15 +90,21 @@ def unpack(archive: bytes, folder: Path) -> None:
     Raises:
         zipfile.BadZipFile: Not a zip file, or a member would land outside of *folder*.
     """
+    root, inside = folder.resolve(), set[Path]()
     with zipfile.ZipFile(io.BytesIO(archive)) as content:
         for member in content.infolist():
             mode = member.external_attr >> 16
             path = folder / member.filename
-            if ".." in Path(member.filename).parts or not path.is_relative_to(folder):
+            is_inside = path.parent in inside or path.parent.resolve().is_relative_to(root)
+            if ".." in path.parts or not is_inside:
                 raise zipfile.BadZipFile(f"{member.filename!r} leads out of the package")
+            inside.add(path.parent)
+            if path.is_symlink() or (stat.S_ISLNK(mode) and path.is_file()):
+                path.unlink()  # of a layer below; what is written must not go where it points
             if stat.S_ISLNK(mode):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 path.symlink_to(content.read(member).decode())
+                inside.clear()
                 continue
             content.extract(member, folder)
             if not member.is_dir() and mode & 0o111:

@@ -131,7 +131,7 @@ class FunctionWorker(lambda_runtime.Worker):  # type: ignore[misc] # untyped bas
             finally:
                 self.last_used = time.time()
                 if self._is_discarded:
-                    self._let_go()
+                    elsewhere(self._let_go)
 
     def _spawn(self, request_id: str = "") -> None:
         """
@@ -161,9 +161,14 @@ class FunctionWorker(lambda_runtime.Worker):  # type: ignore[misc] # untyped bas
         reply = self._environment.conversation.exchange(
             self._language.request(call), deadline=time.monotonic() + call.seconds
         )
+        if reply.ending is Ending.ANSWERED:
+            return self._outcome(reply, call.request_id, call.seconds)
+        return elsewhere(self._end, reply, call)
+
+    def _end(self, reply: Reply, call: Call) -> Result:
+        """What to say of a call that ended its process, which is waited for."""
         done = self._outcome(reply, call.request_id, call.seconds)
-        if reply.ending is not Ending.ANSWERED:
-            self._let_go()
+        self._let_go()
         return done
 
     def _outcome(self, reply: Reply, request_id: str, seconds: float) -> Result:
