@@ -8,7 +8,9 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
+from botocore.exceptions import BotoCoreError
 
+from emulator import process
 from tests.functional.emulators import Emulator, archive, running
 
 _SOURCE = """
@@ -30,9 +32,9 @@ def wait_until(condition: Callable[[], bool], *, timeout: float = 20) -> None:
 def processes(emulator: Emulator) -> list[int]:
     """Functions and zygotes: what the emulator has started."""
     (server,) = [
-        process
-        for process in psutil.process_iter(["cmdline"])
-        if str(emulator.folder) in (process.info["cmdline"] or []) and "--listen-fd" in process.info["cmdline"]
+        found
+        for found in psutil.process_iter(["cmdline"])
+        if str(emulator.folder) in (found.info["cmdline"] or []) and "--listen-fd" in found.info["cmdline"]
     ]
     return [child.pid for child in server.children(recursive=True)]
 
@@ -80,3 +82,21 @@ def test_stopping_leaves_no_process(tmp_path: Path) -> None:
         started = [*processes(emulator), child]
         assert psutil.pid_exists(child)
     wait_until(lambda: not any(psutil.pid_exists(pid) for pid in started))
+
+
+def test_an_emulator_ends_while_a_function_runs(tmp_path: Path) -> None:
+    """Nobody waits for the function, which a warm one would make the event loop do."""
+    with running(tmp_path / "environment") as emulator, ThreadPoolExecutor(1) as pool:
+        begun = tmp_path / "begun"
+        emulator.create(
+            "long",
+            _SOURCE.replace("    time", f"    if event: open({str(begun)!r}, 'w').close()\n    time"),
+            Timeout=120,
+        )
+        assert emulator.invoke("long", 0).error == ""
+        call = pool.submit(emulator.invoke, "long", 100)
+        wait_until(begun.exists)
+        begin = time.monotonic()
+        process.stop(emulator.folder, grace=60)
+        assert time.monotonic() - begin < 30
+        assert isinstance(call.exception(), BotoCoreError)

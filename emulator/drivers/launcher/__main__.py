@@ -52,6 +52,8 @@ async def _serve(arguments: argparse.Namespace) -> None:
     logging.getLogger("lambda").setLevel(logging.WARNING)
     logging.getLogger("ministack").addFilter(lambda record: "Local AWS Service Emulator" not in str(record.msg))
     await server.serve(loopback_guard.guard(application), listen_fd=arguments.listen_fd, stopping=stopping)
+    # State is saved. A call that still runs would be waited for, up to a quarter of an hour; the driver ends functions.
+    os._exit(0)
 
 
 def _surroundings(arguments: argparse.Namespace) -> Surroundings:
