@@ -8,7 +8,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from emulator.ports import HOST
@@ -193,7 +193,7 @@ def _alone() -> float:
             [sys.executable, "-m", "uvicorn", "alone:application", *options, "--loop", "asyncio"], cwd=name
         )
         try:
-            return _median_once(f"http://{HOST}:{port}/x")
+            return _median_once(f"http://{HOST}:{port}/x", is_alive=lambda: process.poll() is None)
         finally:
             process.terminate()
             process.wait(timeout=30)
@@ -213,6 +213,6 @@ def _mocked() -> float:
         return _median_once(account.url(api, "live", "/"))
 
 
-def _median_once(url: str) -> float:
-    await_answers([url], started=time.monotonic(), is_alive=lambda: True)
+def _median_once(url: str, *, is_alive: Callable[[], bool] = lambda: True) -> float:
+    await_answers([url], started=time.monotonic(), is_alive=is_alive)
     return statistics.median(load(url, connections=1, seconds=_SECONDS).median for _ in range(3))
