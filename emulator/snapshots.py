@@ -177,10 +177,9 @@ class Snapshots:
         going = [environment for environment in held if environment in environments or not environments]
         folders = [self._folder(name)] if going == held else [self._folder(name) / one for one in going]
         gone = self._root / _GONE
-        shutil.rmtree(gone, ignore_errors=True)
-        gone.mkdir(mode=0o700)
         for folder in folders:
-            folder.rename(gone / folder.name)
+            shutil.rmtree(gone, ignore_errors=True)
+            folder.rename(gone)  # needs no space: a full disk may be why it goes
         shutil.rmtree(gone, ignore_errors=True)
         return going
 

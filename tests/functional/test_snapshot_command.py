@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import collections
 import contextlib
 import json
 import os
@@ -420,7 +421,7 @@ def small_disk(project: ProjectFolder) -> Iterator[ProjectFolder]:
     """Snapshots are on a disk of 120 KB, which one of the sample fits on."""
     root = project.folder / ".multistack/snapshots"
     root.mkdir(parents=True)
-    command = ["mount", "-t", "tmpfs", "-o", "size=120k", "tmpfs", str(root)]
+    command = ["mount", "-t", "tmpfs", "-o", "size=120k,nr_inodes=500", "tmpfs", str(root)]
     mounted = subprocess.run(command, capture_output=True, text=True, check=False)
     if mounted.returncode != 0:
         pytest.skip(f"mounting a small disk needs CAP_SYS_ADMIN: {mounted.stderr.strip()}")
@@ -445,6 +446,11 @@ def test_a_full_disk_is_an_error_of_one_line(small_disk: ProjectFolder) -> None:
     text = refused(small_disk, "snapshot", "copy", "test", "staging", code=1)
     assert "No space left on device" in text
     small_disk.run("snapshot", "restore", "fits")
+    fillers = (small_disk.folder / ".multistack/snapshots" / f"filler{number}" for number in range(500))
+    with pytest.raises(OSError, match="No space left on device"):  # not even for a folder
+        collections.deque(map(Path.touch, fillers))
+    small_disk.run("snapshot", "delete", "fits")
+    assert names(small_disk) == []
 
 
 def test_each_command_takes_less_than_promised(project: ProjectFolder) -> None:
