@@ -21,7 +21,7 @@ from botocore.exceptions import ClientError
 
 from emulator import checkpoint, process
 from emulator.config import process_environ, scrubbed_environ
-from emulator.drivers import saved_state
+from emulator.drivers import control, saved_state
 from emulator.drivers.base import Driver
 from emulator.endpoint import client, health, wait_until_healthy
 from emulator.errors import MultistackError, NotReady
@@ -311,6 +311,8 @@ def test_a_full_disk_while_running_is_named_and_costs_nothing(small_disk: Emulat
     with pytest.raises(MultistackError, match="No space left on device") as refused:
         small_disk.driver.save(ENVIRONMENT, small_disk.state / "copy")
     assert refused.value.hint == "free some space, then run the same command again"
+    with pytest.raises(MultistackError, match=r"its state can't be saved: .*: No space left on device"):
+        control.ask(endpoint, small_disk.folder, "checkpoint", {}, timeout=10)
     filler.unlink()
     until(lambda: value_on_disk(small_disk) == "second")
     until(lambda: small_disk.reason() == "")

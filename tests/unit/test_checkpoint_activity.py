@@ -77,6 +77,23 @@ def test_a_closed_gate_lets_what_began_end_and_holds_the_rest() -> None:
     assert done == ["/slow", "mark", "/late", "mark"]
 
 
+def test_a_gate_that_closes_again_at_once_lets_nothing_slip_through() -> None:
+    """Who waited has not had a turn yet when the next copy begins."""
+
+    async def story() -> None:
+        gate = activity.Gate()
+        async with gate.closed():
+            waiting = asyncio.ensure_future(gate.wait())
+            await asyncio.sleep(0)
+        async with gate.closed():
+            for _ in range(5):
+                await asyncio.sleep(0)
+            assert not waiting.done()
+        await waiting
+
+    asyncio.run(story())
+
+
 def test_the_gate_does_not_wait_for_functions() -> None:
     """What they write comes as requests that wait outside: both would wait for ever."""
 

@@ -36,7 +36,7 @@ class Gate:
 
     async def wait(self) -> None:
         """Until it is open."""
-        if not self._opened.is_set():
+        while not self._opened.is_set():  # it may have been closed again before the turn of this request came
             await self._opened.wait()
 
     @asynccontextmanager

@@ -74,10 +74,13 @@ def _actions(checkpointer: checkpoints.Checkpointer, gate: activity.Gate) -> Map
         async with gate.closed():
             await asyncio.get_running_loop().run_in_executor(thread, job)
 
-    async def save(_content: Mapping[str, Any]) -> None:
-        await do(checkpointer.save)
+    def save_now() -> None:
+        checkpointer.save()
         if checkpointer.problem:
             raise MultistackError(checkpointer.problem)
+
+    async def save(_content: Mapping[str, Any]) -> None:
+        await do(save_now)
 
     async def snapshot(content: Mapping[str, Any]) -> None:
         folder = content.get("folder")
@@ -85,9 +88,12 @@ def _actions(checkpointer: checkpoints.Checkpointer, gate: activity.Gate) -> Map
             raise MultistackError("a snapshot needs the absolute path of its folder")
         await do(lambda: checkpointer.copy(Path(folder)))
 
+    def forget() -> None:
+        persistence.forget()
+        save_now()
+
     async def reset(_content: Mapping[str, Any]) -> None:
-        await do(persistence.forget)
-        await do(checkpointer.save)
+        await do(forget)
 
     return {"checkpoint": save, "snapshot": snapshot, "reset": reset}
 
