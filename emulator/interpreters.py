@@ -16,8 +16,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-# The bootstrap runs on no older one.
-_OLDEST = (3, 8)
+# boto3, which functions find here as on AWS, runs on no older one.
+_OLDEST = (3, 10)
 _PROGRAM = re.compile(r"python(3)\.(\d+)")
 _RUNTIME = re.compile(r"python(\d+)\.(\d+)")
 _SYSTEM = "/usr/bin"
@@ -100,6 +100,9 @@ def version_of(runtime: str) -> Version | None:
 
 def warning(runtime: str, chosen: Interpreter) -> str:
     """What a user should know about *runtime*; empty when it runs on what it says."""
-    if version_of(runtime) in (None, chosen.version):
+    wanted = version_of(runtime)
+    if wanted is None or wanted == chosen.version:
         return ""
-    return f"{runtime} is not on this machine: its functions run on {chosen.name} ({chosen.program})"
+    oldest = ".".join(map(str, _OLDEST))
+    why = f"is older than Python {oldest}, which boto3 needs" if wanted < _OLDEST else "is not on this machine"
+    return f"{runtime} {why}: its functions run on {chosen.name} ({chosen.program})"

@@ -69,10 +69,11 @@ def _difference(environment: Environment, instance: Instance) -> str:
     port = endpoint.url.rpartition(":")[2]
     if environment.port is not None and str(environment.port) != port:
         return f"port changed from {port} to {environment.port}"
-    for name, wanted in environment.limits.items():
-        if instance.limits.get(name, wanted) != wanted:
-            return f"{name} changed from {instance.limits[name]} to {wanted}"
-    return ""
+    return ", ".join(
+        f"{name} changed from {instance.limits[name]} to {wanted}"
+        for name, wanted in environment.limits.items()
+        if instance.limits.get(name, wanted) != wanted
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

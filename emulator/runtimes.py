@@ -18,7 +18,7 @@ from emulator.events import Emit, Event
 from emulator.interpreters import Interpreter
 
 _FUNCTION = "AWS::Lambda::Function"
-_WORKS = "the embedded emulator runs python3.* and nodejs* functions"
+_WORKS = "the embedded emulator runs python3.* and nodejs* functions: declare one of these, or leave the function out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +84,7 @@ def check_runtimes(template: Mapping[str, Any], machine: Machine) -> list[str]:
     users = _functions_by_runtime(template)
     refused = {runtime: why for runtime in users if (why := _why_not(runtime, machine))}
     if refused:
-        names = [f"{runtime} of {', '.join(sorted(users[runtime]))}" for runtime in refused]
+        names = [f"{runtime} (function {', '.join(sorted(users[runtime]))})" for runtime in refused]
         raise DeployError(f"can't run {'; '.join(names)}", hint="; ".join(dict.fromkeys(refused.values())))
     found = [interpreters.warning(runtime, interpreters.choose(runtime, machine.pythons)) for runtime in users]
     return [line for line in found if line]

@@ -32,7 +32,8 @@ def init(service: str | None, template: Path | None, yes: bool) -> None:
     if not yes and sys.stdin.isatty():
         click.confirm(f"Write {folder / 'multistack.toml'} with environments test, staging and prod?", abort=True)
     written = write_project_file(folder, service=service, template=template and template.absolute())
-    click.echo(f"wrote {written}; next: multistack up")
+    fill_in = "fill in what it asks for, then " if "# fill in:" in written.read_text(encoding="utf-8") else ""
+    click.echo(f"wrote {written}; next: {fill_in}multistack up")
 
 
 @click.command()

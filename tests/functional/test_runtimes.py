@@ -42,31 +42,12 @@ def test_each_python_of_the_machine_runs_functions(tmp_path: Path) -> None:
         """
     with running(tmp_path / "environment", interpreters=_FOLDERS) as emulator:
         for one in _FOUND:
-            # boto3 says which versions it still runs on.
-            if one.version < (3, 10):
-                continue
             for number, variables in enumerate(({}, {"PYTHONHASHSEED": "0"})):
                 name = f"on-{one.version[1]}-{number}"
                 emulator.create(name, code, runtime=one.name, Timeout=30, Environment={"Variables": variables})
                 answer = emulator.invoke(name)
                 assert answer.error == "", answer.payload
                 assert answer.payload[0] == one.name.removeprefix("python")
-
-
-def test_an_old_python_runs_functions(tmp_path: Path) -> None:
-    """Back to 3.8 the function's side of the emulator works, where the SDK does not any more."""
-    old = [one for one in _FOUND if one.version < (3, 10)]
-    if not old:
-        pytest.skip("this machine has no Python older than 3.10")
-    with running(tmp_path / "environment", interpreters=_FOLDERS) as emulator:
-        for one in old:
-            name = f"on-{one.version[1]}"
-            emulator.create(
-                name, "import sys\ndef handler(event, context): return sys.version_info[1]", runtime=one.name
-            )
-            assert emulator.invoke(name).payload == one.version[1]
-            emulator.create(f"{name}-raises", "def handler(event, context): return event['x']", runtime=one.name)
-            assert emulator.invoke(f"{name}-raises", {}).payload["errorType"] == "KeyError"
 
 
 def test_a_python_that_is_not_here_is_told_once(project: ProjectFolder) -> None:
@@ -86,7 +67,7 @@ def test_a_python_that_is_not_here_is_told_once(project: ProjectFolder) -> None:
 
 def test_a_python_of_the_machine_is_used_without_a_word(project: ProjectFolder) -> None:
     """The declared version is found wherever it stands, and answers."""
-    other = [one for one in _FOUND if one.version >= (3, 10) and one != interpreters.own()]
+    other = [one for one in _FOUND if one != interpreters.own()]
     if not other:
         pytest.skip("this machine has one Python only")
     write(project, "src/app.py", _VERSION)
@@ -100,7 +81,7 @@ def test_a_runtime_that_cannot_run_is_refused_at_deploy(project: ProjectFolder, 
     """By name, with the functions that want it and what works; nothing serves."""
     write(project, "template.yaml", two_functions(runtime))
     said = refused(project, "up", code=4)
-    assert f"can't run {runtime} of Second, Web" in said
+    assert f"can't run {runtime} (function Second, Web)" in said
     assert "the embedded emulator runs python3.* and nodejs* functions" in said
 
 
@@ -109,7 +90,7 @@ def test_node_functions_need_a_node(project: ProjectFolder) -> None:
     write(project, "src/app.js", "exports.handler = async () => ({statusCode: 200, body: 'node'});")
     write(project, "template.yaml", TEMPLATE.replace("python3.12", "nodejs20.x"))
     said = refused(project, "up", code=4, env={"PATH": path_without_node(project.home)})
-    assert "can't run nodejs20.x of Web" in said
+    assert "can't run nodejs20.x (function Web)" in said
     assert "there is no node on the PATH" in said
     if shutil.which("node") is None:
         pytest.skip("this machine has no Node")

@@ -43,7 +43,7 @@ def test_pyenv_root_says_where_pyenv_is(tmp_path: Path) -> None:
 def test_programs_that_are_too_old_or_none_are_left_out(tmp_path: Path) -> None:
     """What the function's side can't run on, and helpers beside an interpreter."""
     folder = tmp_path / "bin"
-    for name in ("3.7", "3.40-config", "3.41t", "3"):
+    for name in ("3.9", "3.40-config", "3.41t", "3"):
         python(folder, name)
     assert interpreters.find([str(folder)]) == (interpreters.own(),)
 
@@ -53,7 +53,6 @@ def test_programs_that_are_too_old_or_none_are_left_out(tmp_path: Path) -> None:
     [
         pytest.param("python3.12", 12, id="the very one"),
         pytest.param("python3.14", 13, id="the nearest below"),
-        pytest.param("python3.8", 10, id="the nearest above"),
         pytest.param("python3.11", 12, id="of two as near, the newer"),
     ],
 )
@@ -64,6 +63,12 @@ def test_the_nearest_is_chosen(runtime: str, minor: int) -> None:
     assert chosen.version == (3, minor)
     expected = f"{runtime} is not on this machine: its functions run on python3.{minor} (/opt/python3.{minor})"
     assert interpreters.warning(runtime, chosen) == ("" if runtime == f"python3.{minor}" else expected)
+
+
+def test_a_version_too_old_for_boto3_is_told_as_such() -> None:
+    """It may well be on this machine."""
+    said = interpreters.warning("python3.9", Interpreter((3, 10), Path("/opt/python3.10")))
+    assert said.startswith("python3.9 is older than Python 3.10, which boto3 needs: its functions run on python3.10 (")
 
 
 def test_what_is_no_python_runtime_needs_none() -> None:

@@ -41,14 +41,14 @@ def test_each_other_python_is_named_once() -> None:
         pytest.param(
             _MACHINE,
             {"b": "java21", "a": "java21", "c": "ruby3.3", "d": "python3.12"},
-            "can't run java21 of a, b; ruby3.3 of c",
-            "the embedded emulator runs python3.* and nodejs* functions",
+            "can't run java21 (function a, b); ruby3.3 (function c)",
+            "the embedded emulator runs python3.* and nodejs* functions: declare one of these, or leave the function out",
             id="other languages",
         ),
         pytest.param(
             Machine(pythons=_MACHINE.pythons, node=None),
             {"a": "nodejs22.x"},
-            "can't run nodejs22.x of a",
+            "can't run nodejs22.x (function a)",
             "there is no node on the PATH; install Node.js, then run `multistack up`",
             id="no Node",
         ),
