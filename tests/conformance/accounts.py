@@ -84,7 +84,10 @@ def plain_ministack(folder: Path, wanted: Wanted) -> Iterator[Endpoint]:
         yield endpoint
     finally:
         process.terminate()
-        process.wait(timeout=30)
+        try:
+            process.wait(timeout=30)
+        finally:
+            process.kill()
 
 
 STARTED = {"embedded": embedded, "ministack": plain_ministack}

@@ -25,8 +25,11 @@ from tests.conformance.plugin import property_of
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
     """Run every case once per driver."""
     if "driver" in metafunc.fixturenames:
-        names = _endpoints(metafunc.config) or str(metafunc.config.getoption("--drivers")).split(",")
-        metafunc.parametrize("driver", list(names), scope="session")
+        given = _endpoints(metafunc.config)
+        names = list(given) or str(metafunc.config.getoption("--drivers")).split(",")
+        if unknown := [name for name in names if name not in given and name not in STARTED]:
+            raise pytest.UsageError(f"--drivers knows {', '.join(STARTED)}, not {', '.join(unknown)}")
+        metafunc.parametrize("driver", names, scope="session")
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
@@ -55,7 +58,10 @@ def _is_spare(item: pytest.Item) -> bool:
 
 
 def _endpoints(config: pytest.Config) -> dict[str, str]:
-    return dict(given.split("=", 1) for given in config.getoption("--endpoint"))
+    named = [given.partition("=") for given in config.getoption("--endpoint")]
+    if any(not url for _, _, url in named):
+        raise pytest.UsageError("--endpoint takes NAME=URL, such as localstack=http://127.0.0.1:4566")
+    return {name: url for name, _, url in named}
 
 
 @pytest.fixture(scope="session")
