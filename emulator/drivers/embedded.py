@@ -95,6 +95,7 @@ class EmbeddedDriver:
             _refuse_newer(environment, folder / _STATE)
         try:
             make_state_folder(self._project.state)
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             (folder / _HOME).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise NotReady(f"environment {environment.name}: can't write {folder}: {error.strerror}") from error
@@ -176,7 +177,7 @@ class EmbeddedDriver:
         shutil.rmtree(part, ignore_errors=True)
         try:
             make_state_folder(self._project.state)
-            own.mkdir(parents=True, exist_ok=True)
+            own.mkdir(mode=0o700, parents=True, exist_ok=True)
             saved_state.as_state(folder, part)
             part.rename(own / _LOADED)  # from here on it will be the state, whoever is killed
             _finish_load(own)

@@ -149,6 +149,8 @@ def _copy_tree(source: Path, target: Path) -> None:
 def _copy_file(source: Path, target: Path) -> None:
     with contextlib.suppress(FileNotFoundError):
         shutil.copyfile(source, target, follow_symlinks=False)
+        if not target.is_symlink():
+            target.chmod(0o600)
 
 
 def read_copy(folder: Path) -> tuple[checkpoint.Header, bytes]:
