@@ -46,13 +46,34 @@ def test_an_order_lives_in_one_environment(running_project: ProjectFolder) -> No
 
 def test_the_queue_worker_processes_an_order(running_project: ProjectFolder) -> None:
     """Queue, event source mapping and worker run inside the environment."""
-    made = http("POST", running_project.url("staging", "orders"), {"item": "lamp", "qty": 1, "price": 5}).json()
+    await_processed(running_project, "staging")
+
+
+def await_processed(project: ProjectFolder, name: str) -> None:
+    """Post an order and wait until the worker has seen it."""
+    made = http("POST", project.url(name, "orders"), {"item": "lamp", "qty": 1, "price": 5}).json()
     deadline = time.monotonic() + 30
     while time.monotonic() < deadline:
-        order = http("GET", running_project.url("staging", f"orders/{made['id']}")).json()
+        order = http("GET", project.url(name, f"orders/{made['id']}")).json()
         if order["status"] == "processed":
             return
     raise AssertionError(f"not processed: {order}")
+
+
+def test_queues_follow_their_emulator_to_another_port(project: ProjectFolder) -> None:
+    """Their URLs hold a port; workers, functions and callers go on after somebody else took it."""
+    project.run("up", "test")
+    await_processed(project, "test")
+    port = int(project.status()["test"]["endpoint"].rpartition(":")[2])
+    project.run("down")
+    with socket.create_server(("127.0.0.1", port)):
+        project.run("up", "test")
+        now = project.status()["test"]["endpoint"]
+        assert now != f"http://127.0.0.1:{port}"
+        await_processed(project, "test")
+        queues = json.loads(project.run("exec", "test", "--", "aws", "sqs", "list-queues").stdout)["QueueUrls"]
+        assert queues
+        assert all(url.startswith(f"{now}/") for url in queues)
 
 
 def test_status_says_all_that_a_script_needs(running_project: ProjectFolder) -> None:

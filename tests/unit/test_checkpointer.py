@@ -138,7 +138,7 @@ def test_a_service_of_ministack_that_can_not_be_saved_is_left_out() -> None:
     def job() -> dict[str, Any]:
         from ministack import app
 
-        services = persistence.ServiceStates()
+        services = persistence.ServiceStates(account_id="111111111111", port=4600)
         app._get_module("ssm")._parameters["p"] = {"Value": {"a set"}}
         app._get_module("sqs")
         payload = json.loads(services.payload())

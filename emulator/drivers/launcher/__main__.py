@@ -42,7 +42,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
 
     gaps.apply()
     install.install(_surroundings(arguments), arguments.interpreters)
-    application = durable.make_durable(app, arguments.folder, arguments.settings)
+    application = durable.make_durable(app, arguments.folder, arguments.settings, port=arguments.port)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

@@ -22,13 +22,14 @@ from emulator.errors import MultistackError
 _log = logging.getLogger("multistack.state")
 
 
-def make_durable(application: Application, folder: Path, settings: Mapping[str, str]) -> Application:
+def make_durable(application: Application, folder: Path, settings: Mapping[str, str], *, port: int) -> Application:
     """
     *application*, whose state lies in *folder* from now on; restored when it starts, saved while it runs.
 
     Args:
         folder: Of the environment; its ``token`` is written before this returns.
         settings: What the emulator says of itself; ``account_id`` and ``region`` are there.
+        port: Where it listens.
     """
     clock = Clock(checks_signatures=settings.get("IAM enforcement") == "on")
     emulator = f"ministack {metadata.version('ministack')}"
@@ -38,7 +39,8 @@ def make_durable(application: Application, folder: Path, settings: Mapping[str, 
             emulator=emulator, at=clock.machine_time(), account_id=settings["account_id"], region=settings["region"]
         )
 
-    state, services, gate = folder / saved_state.STATE, persistence.ServiceStates(), activity.Gate()
+    state, gate = folder / saved_state.STATE, activity.Gate()
+    services = persistence.ServiceStates(account_id=settings["account_id"], port=port)
     checkpointer = checkpoints.Checkpointer(state, services, header)
     lost: list[str] = []
 

@@ -13,6 +13,7 @@ import gc
 import json
 import logging
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Set
 from pathlib import Path
 from typing import Any
@@ -38,12 +39,16 @@ class ServiceStates:
     """
     The state of all services in this process.
 
+    Args:
+        port: Where it listens now.
+
     Attributes:
         unused_code: Code of functions that no function has any more, as of the last :meth:`payload`.
         unsaved: What the last :meth:`payload` had to leave out, a line for each service.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, account_id: str, port: int) -> None:
+        self._account_id, self._port = account_id, port
         self._kept: dict[str, Any] = {}
         self.unused_code: frozenset[str] = frozenset()
         self.unsaved: tuple[str, ...] = ()
@@ -89,6 +94,7 @@ class ServiceStates:
         Raises:
             UnknownState: A part has a newer format than this MiniStack reads; nothing was restored.
         """
+        payload = at_port(payload, account_id=self._account_id, port=self._port)
         with _no_collection():
             return self._restore(json.loads(payload, object_hook=persistence._json_object_hook))
 
@@ -155,6 +161,17 @@ def _no_collection() -> Iterator[None]:
     finally:
         gc.freeze()
         gc.enable()
+
+
+def at_port(payload: bytes, *, account_id: str, port: int) -> bytes:
+    """
+    *payload* with the account's queues at *port*.
+
+    A queue's URL holds the port that the emulator had when the queue was made. It is the key under which everybody
+    finds the queue, and functions have it in their variables; a later start may get another port.
+    """
+    url = rb"(?<=//127\.0\.0\.1:)\d+(?=/%s/)" % account_id.encode()
+    return re.sub(url, str(port).encode(), payload)
 
 
 def _itself(value: Any, _memo: Any = None) -> Any:
