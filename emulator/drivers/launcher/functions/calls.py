@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import base64
 import contextvars
+import functools
 import json
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
@@ -29,8 +30,12 @@ _HEADER = "x-amz-client-context"
 
 def apply() -> None:
     """Let MiniStack call functions through here."""
+    from ministack.core import lambda_runtime
     from ministack.services import lambda_svc
 
+    for module in (lambda_runtime, lambda_svc):  # each call takes the same ARN to pieces six times
+        parse = module._lambda_function_account_region_from_arn
+        module._lambda_function_account_region_from_arn = functools.lru_cache(maxsize=4096)(parse)
     lambda_svc._execute_function_warm = executing(lambda_svc._execute_function_warm)
     lambda_svc._invoke = with_client_context(lambda_svc._invoke)
 

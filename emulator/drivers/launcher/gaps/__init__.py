@@ -70,7 +70,6 @@ GAPS = (
     function_properties,
     http_api_body,
     interrupted_stacks,
-    log_streams,
     missing_code,
     parameter_resources,
     parameter_values,
@@ -86,11 +85,13 @@ GAPS = (
     table_replacement,
     taken_names,
     template_references,
-    unbounded_logs,
     unbounded_metrics,
     unstored_objects,
     unusable_stacks,
     version_rules,
+    # The first replaces what the second wraps.
+    log_streams,
+    unbounded_logs,
     # Each of these wraps what the ones before it wrapped: a request meets the last one first.
     rest_api_import,
     rest_api_id,

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import functools
 import logging
+import resource
 import time
 import uuid
 from collections.abc import Mapping
@@ -56,7 +57,9 @@ def current() -> str | None:
 
 def stream_of(environment: Any, version: str) -> str:
     """The one stream of an execution environment, named at its first call and kept with it."""
-    return str(vars(environment).setdefault("log_stream", new_name(version)))
+    if "log_stream" not in vars(environment):
+        environment.log_stream = new_name(version)
+    return str(environment.log_stream)
 
 
 def new_name(version: str) -> str:
@@ -74,14 +77,15 @@ def write(
     log_source: str | None = None,
 ) -> None:
     """Write what a call printed between its START, END and REPORT lines."""
-    from ministack.services import cloudwatch_logs, lambda_svc
+    from ministack.services import cloudwatch_logs
 
     del error, log_source  # a failed call's lines are in what it printed; nothing here runs in containers
     config = function.get("config") or function
     version = str(config.get("Version", "$LATEST"))
     name = (config.get("LoggingConfig") or {}).get("LogGroup") or f"/aws/lambda/{config.get('FunctionName')}"
     stream = current() or new_name(version)
-    memory = lambda_svc._probe_peak_memory_mb(function)
+    # What MiniStack says as well; its own function looks for containers first, which takes longer than this one.
+    memory = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
     lines = [
         f"START RequestId: {request_id} Version: {version}",
         *log_text.splitlines(),

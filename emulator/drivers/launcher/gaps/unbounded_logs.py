@@ -10,6 +10,7 @@ Source:
 
 from __future__ import annotations
 
+import bisect
 import functools
 import itertools
 from typing import Any
@@ -39,7 +40,7 @@ def apply() -> None:
             return
         must_count = next(counter) % _COUNTED == 0 or len(text or "") > _MANY
         with cloudwatch_logs._log_events_lock:
-            if must_count or sum(len(stream["events"]) for stream in group["streams"].values()) > LINES + LINES // 10:
+            if must_count or sum(len(stream["events"]) for stream in group["streams"].values()) > LINES + LINES // 4:
                 drop_oldest(group["streams"], lines=LINES, characters=CHARACTERS)
 
     lambda_svc._emit_lambda_logs = log_and_drop
@@ -51,11 +52,10 @@ def drop_oldest(streams: dict[str, Any], *, lines: int, characters: int) -> None
         ((event["timestamp"], len(event["message"])) for stream in streams.values() for event in stream["events"]),
         reverse=True,
     )
-    total = 0
-    for position, (timestamp, length) in enumerate(newest_first):
-        total += length
-        # All lines of a call have the same timestamp.
-        if (position >= lines or total > characters) and timestamp < newest_first[0][0]:
+    lengths = itertools.accumulate(length for _, length in newest_first)
+    kept = min(lines, bisect.bisect_right(list(lengths), characters))
+    for timestamp, _ in newest_first[kept:]:
+        if timestamp < newest_first[0][0]:  # all lines of a call have the same
             _drop_up_to(streams, timestamp)
             return
 
