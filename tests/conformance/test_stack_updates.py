@@ -77,10 +77,14 @@ def test_a_failed_update_keeps_the_table_it_would_replace(account: Account) -> N
     stack = account.create_stack(template({"Table": _table("id")}))
     dynamodb, name = account.client("dynamodb"), account.physical_id(stack, "Table")
     dynamodb.put_item(TableName=name, Item={"id": {"S": "1"}})
-    account.update_stack(stack, template({"Table": _table("sku"), "Wrong": {**failing(), "DependsOn": "Table"}}))
-    assert status(account, stack) == "UPDATE_ROLLBACK_COMPLETE"
-    assert account.physical_id(stack, "Table") == name
-    assert dynamodb.get_item(TableName=name, Key={"id": {"S": "1"}})["Item"] == {"id": {"S": "1"}}
+    for wrong in (
+        {"Table": _table("sku"), "Wrong": {**failing(), "DependsOn": "Table"}},
+        {"Table": _table("sku", TimeToLiveSpecification={"Enabled": True})},
+    ):
+        account.update_stack(stack, template(wrong))
+        assert status(account, stack) == "UPDATE_ROLLBACK_COMPLETE"
+        assert account.physical_id(stack, "Table") == name
+        assert dynamodb.get_item(TableName=name, Key={"id": {"S": "1"}})["Item"] == {"id": {"S": "1"}}
 
 
 @case(source=f"{TEMPLATES}/aws-properties-name.html")

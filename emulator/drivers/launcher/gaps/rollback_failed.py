@@ -24,6 +24,7 @@ def apply() -> None:
     from ministack.services.cloudformation import drift, provisioners, stacks
 
     updated, sent_back = stacks._update_resource, stacks._sends_back_failed_update
+    remembered = stacks._failed_operation
 
     def update(kind: str, physical_id: str, old: Properties, new: Properties, *more: Any) -> Any:
         if old != new and not _is_replaced(kind, old, new) and not _is_there(kind, physical_id, old):
@@ -36,8 +37,22 @@ def apply() -> None:
         # A type without a reader may refuse to go back what it refused to do.
         return bool(sent_back(kind)) or (has_update and kind in drift._DRIFT_READERS)
 
+    def remember(is_update: bool, previous_stack: Any, created: Any, failed_update: Any, *more: Any) -> Any:
+        return remembered(is_update, previous_stack, created, _to_send_back(failed_update), *more)
+
     stacks._update_resource = update
     stacks._sends_back_failed_update = sends_back
+    stacks._failed_operation = remember
+
+
+def _to_send_back(failed_update: Any) -> Any:
+    """Nothing where a new resource could not be made: going back would replace the old one, which was left alone."""
+    if failed_update is None:
+        return None
+    logical_id, kind, physical_id, applied, previous, _ = failed_update
+    if applied is None or not _is_replaced(kind, previous, applied):
+        return failed_update
+    return logical_id, kind, physical_id, None, None, None
 
 
 def _is_replaced(kind: str, old: Properties, new: Properties) -> bool:
