@@ -200,5 +200,7 @@ def test_a_loop_of_functions_is_stopped(emulator: Emulator) -> None:
         """,
         Timeout=60,
     )
-    # The sixteenth fails because its own call is refused; the one before it is the last that answers.
-    assert emulator.invoke("loop", {"round": 1}).payload == 15
+    # The sixteenth fails because its own call is refused; the one before it is the last that answers. In the second
+    # round all fifteen processes are warm, and their calls share the event loop's thread.
+    for _ in range(2):
+        assert emulator.invoke("loop", {"round": 1}).payload == 15

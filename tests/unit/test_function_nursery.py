@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import socket
+import subprocess
 import sys
 import threading
 import time
@@ -56,6 +57,16 @@ def test_the_end_of_a_fork_is_told(nursery: Nursery, tmp_path: Path) -> None:
         assert process.poll() is None
         os.kill(process.pid, signal.SIGTERM)
         assert process.wait(timeout=10) == -signal.SIGTERM
+    process.close()
+
+
+def test_what_a_fork_started_ends_with_it(nursery: Nursery, tmp_path: Path) -> None:
+    """Before anybody asks how it ended: by then its number may be that of something else on this machine."""
+    process, ours = fork(ready(nursery), tmp_path)
+    with ours, subprocess.Popen(["sleep", "600"], process_group=process.pid) as started:
+        os.kill(process.pid, signal.SIGTERM)
+        assert started.wait(timeout=10) == -signal.SIGKILL
+    assert process.wait(timeout=10) == -signal.SIGTERM
     process.close()
 
 

@@ -116,9 +116,9 @@ class Forked(FunctionProcess):
     """
 
     def _read_status(self) -> int:
-        self.kill()  # the rest of its group; and itself, if it is the zygote that died
         with contextlib.suppress(ValueError):
             return int(os.read(self.fate, 64))
+        self.kill()  # it is the zygote that died, which else kills the group while the number is sure to be its own
         return -signal.SIGKILL
 
     @property
