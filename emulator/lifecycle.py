@@ -286,6 +286,10 @@ class Lifecycle:
 
     def _stop(self, environment: Environment) -> bool:
         started = time.monotonic()
+        instance = self._drivers.of(environment).observe(environment)
+        if instance.status is Status.READY and instance.reason:
+            # Its state may be one that can't be saved: then the stop loses what is new.
+            self._emit(Event(environment.name, "warning:", instance.reason))
         stopped = self._drivers.of(environment).stop(environment)
         if stopped:
             self._emit(Event(environment.name, "stopped", "", time.monotonic() - started))

@@ -393,6 +393,14 @@ def test_down_tells_who_was_running() -> None:
     assert [(event.environment, event.step) for event in bench.events] == [("test", "stopped")]
 
 
+def test_down_says_what_it_loses() -> None:
+    """A state that can't be saved while the emulator runs can't be at its end either."""
+    bench = Bench(FakeDriver({"test": replace(READY, reason="its state can't be saved: no space")}))
+    assert bench.lifecycle().down([TEST]) == {"test": True}
+    said = [(event.step, event.detail) for event in bench.events]
+    assert said == [("warning:", "its state can't be saved: no space"), ("stopped", "")]
+
+
 def test_reset_erases_what_is_stopped_and_redeploys_the_recorded_release() -> None:
     """Data goes, the release stays."""
     bench = Bench(FakeDriver({"test": READY}), history=FakeHistory([(RELEASE, Outcome.SUCCEEDED)]))
