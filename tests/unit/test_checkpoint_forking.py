@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -75,21 +76,28 @@ def test_a_copy_that_waits_for_a_lock_is_given_up_and_gone() -> None:
         os.waitpid(-1, os.WNOHANG)
 
 
-def test_a_connection_ends_when_this_process_closes_it() -> None:
+def test_a_connection_ends_when_this_process_closes_it(tmp_path: Path) -> None:
     """A client must not wait for the copy to end as well."""
     ours, theirs = socket.socketpair()
     ours.settimeout(10)
-    began = threading.Event()
+    is_at_work = tmp_path / "at work"
 
-    def slow() -> None:
-        began.set()
-        with pytest.raises(forking.Abandoned):
-            forking.run(lambda: time.sleep(60), timeout=3)  # type: ignore[arg-type, return-value]
+    def job() -> dict[str, int]:
+        is_at_work.touch()
+        while is_at_work.exists():
+            time.sleep(0.01)
+        return {}
 
-    thread = threading.Thread(target=slow)
+    thread = threading.Thread(target=lambda: forking.run(job, timeout=60))
     thread.start()
-    began.wait()
-    theirs.close()
-    assert ours.recv(1) == b""
-    ours.close()
-    thread.join()
+    try:
+        deadline = time.monotonic() + 10
+        while not is_at_work.exists():
+            assert time.monotonic() < deadline
+            time.sleep(0.01)
+        theirs.close()
+        assert ours.recv(1) == b""
+    finally:
+        is_at_work.unlink(missing_ok=True)
+        thread.join()
+        ours.close()
