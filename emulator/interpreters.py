@@ -19,7 +19,7 @@ from pathlib import Path
 # boto3, which functions find here as on AWS, runs on no older one.
 _OLDEST = (3, 10)
 _PROGRAM = re.compile(r"python(3)\.(\d+)")
-_RUNTIME = re.compile(r"python(\d+)\.(\d+)")
+_RUNTIME = re.compile(r"python(3)\.(\d+)")
 _SYSTEM = "/usr/bin"
 
 Version = tuple[int, int]
@@ -93,7 +93,7 @@ def choose(runtime: str, interpreters: Sequence[Interpreter] = ()) -> Interprete
 
 
 def version_of(runtime: str) -> Version | None:
-    """The version that a Python *runtime* names; None for others."""
+    """The version that a Python 3 *runtime* names; None for others."""
     match = _RUNTIME.fullmatch(runtime)
     return (int(match[1]), int(match[2])) if match else None
 

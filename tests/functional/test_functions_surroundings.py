@@ -68,8 +68,8 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Emulator]:
     with running(tmp_path_factory.mktemp("around") / "environment", environ=secrets) as emulator:
         own = {"TABLE": "orders", "AWS_REGION": "mars-1", "_HANDLER": "mine"}
         emulator.create("around", _SOURCE, MemorySize=256, Timeout=20, Environment={"Variables": own})
-        started = {"Environment": {"Variables": {"PYTHONHASHSEED": "0"}}}  # read at an interpreter's start: no fork
-        emulator.create("started", _SOURCE, Timeout=20, **started)
+        unforkable = {"Variables": {"PYTHONHASHSEED": "0"}}  # read at an interpreter's start
+        emulator.create("started", _SOURCE, Timeout=20, Environment=unforkable)
         yield emulator
 
 

@@ -40,9 +40,10 @@ def test_each_other_python_is_named_once() -> None:
     [
         pytest.param(
             _MACHINE,
-            {"b": "java21", "a": "java21", "c": "ruby3.3", "d": "python3.12"},
-            "can't run java21 (function a, b); ruby3.3 (function c)",
-            "the embedded emulator runs python3.* and nodejs* functions: declare one of these, or leave the function out",
+            {"b": "java21", "a": "java21", "c": "python2.7", "d": "python3.12"},
+            "can't run java21 (function a, b); python2.7 (function c)",
+            "the embedded emulator runs python3.* and nodejs* functions: declare one of these, "
+            "or leave the function out",
             id="other languages",
         ),
         pytest.param(
