@@ -87,6 +87,18 @@ def test_a_failed_update_keeps_the_table_it_would_replace(account: Account) -> N
         assert dynamodb.get_item(TableName=name, Key={"id": {"S": "1"}})["Item"] == {"id": {"S": "1"}}
 
 
+@case(source=f"{GUIDE}/view-stack-events.html")
+def test_a_refused_change_does_not_block_the_stack(account: Account) -> None:
+    """A change of a table that DynamoDB refuses is rolled back: the stack can be updated again."""
+    stack = account.create_stack(template({"Table": _table("id")}))
+    name = account.physical_id(stack, "Table")
+    account.update_stack(stack, template({"Table": _table("id", GlobalSecondaryIndexes=[_index("unknown")])}))
+    assert status(account, stack) == "UPDATE_ROLLBACK_COMPLETE"
+    account.update_stack(stack, template({"Table": _table("id", DeletionProtectionEnabled=False)}))
+    assert status(account, stack) == "UPDATE_COMPLETE"
+    assert account.physical_id(stack, "Table") == name
+
+
 @case(source=f"{TEMPLATES}/aws-properties-name.html")
 def test_a_named_table_can_not_be_replaced(account: Account) -> None:
     """An update that would replace a resource with a name of its own fails, and the old one goes on."""
@@ -98,6 +110,11 @@ def test_a_named_table_can_not_be_replaced(account: Account) -> None:
     assert any("cannot update a stack when a custom-named resource requires replacing" in reason for reason in reasons)
     found = account.client("dynamodb").describe_table(TableName=name)["Table"]
     assert found["KeySchema"][0]["AttributeName"] == "id"
+
+
+def _index(key: str) -> dict[str, Any]:
+    keys = [{"AttributeName": key, "KeyType": "HASH"}]
+    return {"IndexName": "by-key", "KeySchema": keys, "Projection": {"ProjectionType": "ALL"}}
 
 
 def _table(key: str, **properties: Any) -> dict[str, Any]:

@@ -12,9 +12,12 @@ Source:
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextvars import ContextVar
 from typing import Any
 
 _NOT_FOUND = "Resource of type '{kind}' with identifier '{physical_id}' was not found. (HandlerErrorCode: NotFound)"
+
+_goes_back: ContextVar[bool] = ContextVar("goes back", default=False)
 
 Properties = Mapping[str, Any]
 
@@ -24,12 +27,25 @@ def apply() -> None:
     from ministack.services.cloudformation import drift, provisioners, stacks
 
     updated, sent_back = stacks._update_resource, stacks._sends_back_failed_update
-    remembered = stacks._failed_operation
+    remembered, reverted = stacks._failed_operation, stacks._revert_update
 
     def update(kind: str, physical_id: str, old: Properties, new: Properties, *more: Any) -> Any:
         if old != new and not _is_replaced(kind, old, new) and not _is_there(kind, physical_id, old):
             raise ValueError(_NOT_FOUND.format(kind=kind, physical_id=physical_id))
-        return updated(kind, physical_id, old, new, *more)
+        try:
+            return updated(kind, physical_id, old, new, *more)
+        except Exception:
+            # MiniStack's updates go by the difference: one that was refused before it did anything can't be undone.
+            if _goes_back.get() and _is_as(kind, physical_id, new):
+                return physical_id, {}
+            raise
+
+    async def revert(*arguments: Any) -> None:
+        token = _goes_back.set(True)
+        try:
+            await reverted(*arguments)
+        finally:
+            _goes_back.reset(token)
 
     def sends_back(kind: str) -> bool:
         # Without an update of its own a type is created again, which a resource that is there refuses.
@@ -43,6 +59,7 @@ def apply() -> None:
     stacks._update_resource = update
     stacks._sends_back_failed_update = sends_back
     stacks._failed_operation = remember
+    stacks._revert_update = revert
 
 
 def _to_send_back(failed_update: Any) -> Any:
@@ -72,3 +89,13 @@ def _is_there(kind: str, physical_id: str, properties: Properties) -> bool:
         return True
     read, _ = drift._DRIFT_READERS[kind]
     return read(physical_id, properties) is not None
+
+
+def _is_as(kind: str, physical_id: str, properties: Properties) -> bool:
+    """Whether drift detection would find the resource to be what *properties* say."""
+    from ministack.services.cloudformation import drift
+
+    if kind not in drift._DRIFT_READERS:
+        return False
+    record = {"ResourceType": kind, "PhysicalResourceId": physical_id, "Properties": properties}
+    return str(drift.detect_resource_drift({}, "", record, "")["StackResourceDriftStatus"]) == "IN_SYNC"
