@@ -21,7 +21,6 @@ from emulator.drivers.launcher.functions.nursery import Nursery, Zygote
 from emulator.drivers.launcher.functions.processes import Forked
 
 _PROGRAM = Path(sys.executable)
-_VERSION = (sys.version_info.major, sys.version_info.minor)
 
 
 @pytest.fixture
@@ -34,7 +33,7 @@ def nursery(tmp_path: Path) -> Iterator[Nursery]:
 
 def ready(nursery: Nursery) -> Zygote:
     """A zygote that has imported boto3."""
-    zygote = nursery.warm(_PROGRAM, _VERSION)
+    zygote = nursery.warm(_PROGRAM)
     assert zygote is not None
     assert "boto3" in (zygote.modules(timeout=30) or ())
     return zygote
@@ -93,7 +92,7 @@ def test_those_who_wait_for_a_zygote_wait_at_once(nursery: Nursery, tmp_path: Pa
     program = tmp_path / "never-ready"
     program.write_text("#!/bin/sh\nexec sleep 600\n")
     program.chmod(0o755)
-    zygote = nursery.warm(program, _VERSION)
+    zygote = nursery.warm(program)
     assert zygote is not None
     begin = time.monotonic()
     with ThreadPoolExecutor(8) as pool:
@@ -123,18 +122,13 @@ def test_an_idle_zygote_ends_and_another_is_started(nursery: Nursery) -> None:
 def test_a_zygote_that_fails_is_not_tried_again(tmp_path: Path) -> None:
     """boto3 does not run on every version; functions are then started."""
     nursery = Nursery(sdk=tmp_path, environ={}, folder=tmp_path)
-    zygote = nursery.warm(Path("/bin/false"), _VERSION)
+    zygote = nursery.warm(Path("/bin/false"))
     assert zygote is not None
     assert zygote.modules(timeout=10) is None
     zygote._process.wait(timeout=10)
     assert zygote.has_failed
     nursery.drop(zygote)
-    assert nursery.warm(Path("/bin/false"), _VERSION) is None
-
-
-def test_an_interpreter_that_is_too_old_has_none(nursery: Nursery) -> None:
-    """Passing open files to one needs Python 3.9."""
-    assert nursery.warm(_PROGRAM, (3, 8)) is None
+    assert nursery.warm(Path("/bin/false")) is None
 
 
 def test_a_frame_begins_with_its_length() -> None:

@@ -25,7 +25,6 @@ _BOOTSTRAP = Path(__file__).with_name("multistack_runtime") / "__main__.py"
 # -s and -S: nothing of this machine's site-packages. Not -I: a function's own PYTHON… variables count, as on AWS.
 OPTIONS = ("-s", "-S", "-X", "no_debug_ranges")
 _READ_AT_START = ("PYTHON", "LD_", "MALLOC_", "GLIBC_")
-_OLDEST = (3, 9)
 _MOST_BYTES = 256 * 1024
 
 
@@ -137,10 +136,10 @@ class Nursery:
         self._zygotes: dict[Path, Zygote] = {}
         self._hopeless: set[Path] = set()
 
-    def warm(self, program: Path, version: tuple[int, int]) -> Zygote | None:
+    def warm(self, program: Path) -> Zygote | None:
         """Start the zygote of *program*, if it can have one, and don't wait for it."""
         with self._lock:
-            if version < _OLDEST or program in self._hopeless:
+            if program in self._hopeless:
                 return None
             found = self._zygotes.get(program)
             if found is None:

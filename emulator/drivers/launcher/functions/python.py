@@ -96,8 +96,7 @@ class Python:
     def warm(self, runtime: str) -> None:
         """Begin with what the first call of a function with *runtime* will wait for."""
         if runtime.startswith("python"):
-            interpreter = self._choose(runtime)
-            self._nursery.warm(interpreter.program, interpreter.version)
+            self._nursery.warm(self._choose(runtime).program)
 
     def request(self, call: Call) -> bytes:
         """See :class:`emulator.drivers.launcher.functions.worker.Language`."""
@@ -148,7 +147,7 @@ class Python:
         return _Start(config, found, task_root, own, frames.encode(json.dumps(hello).encode()))
 
     def _process(self, interpreter: Interpreter, start: _Start, *, control: int, log: int) -> FunctionProcess:
-        zygote = self._nursery.warm(interpreter.program, interpreter.version)
+        zygote = self._nursery.warm(interpreter.program)
         loaded = zygote.modules(timeout=_ZYGOTE_SECONDS) if zygote is not None else None
         own = (start.config.get("Environment") or {}).get("Variables") or {}
         if zygote is not None and loaded is not None and "LD_LIBRARY_PATH" not in start.variables:
