@@ -196,3 +196,18 @@ def test_a_used_up_quota_answers_429(account: Account) -> None:
     key = _plan(account, api, quota={"limit": 2, "period": "DAY"})
     assert _statuses(account, api, headers={"x-api-key": key}) == [200] * 2 + [429] * 6
     assert account.call(api, "live", headers={"x-api-key": key}).json() == {"message": "Limit Exceeded"}
+
+
+@case(source="https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html", gap="payload_limits")
+def test_a_request_too_large_for_an_event_is_413(account: Account) -> None:
+    """A request to an API whose event would be over 6 MB answers 413, and the function is not called."""
+    function = account.function(
+        "def handler(event, context):\n    return {'statusCode': 200, 'body': str(len(event['body']))}\n"
+    )
+    account.allow_apis(function)
+    rest = account.rest_api(function.uri(), method="POST")
+    account.deploy(rest, "live")
+    for api in (rest, account.http_api(function.arn, route="POST /x")):
+        headers = {"Content-Type": "text/plain"}
+        assert account.call(api, "live", method="POST", body=b"x" * 6 * 1024**2 + b"x", headers=headers).status == 413
+        assert account.call(api, "live", method="POST", body=b"x" * 1024**2, headers=headers).body == b"1048576"

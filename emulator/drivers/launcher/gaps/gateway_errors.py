@@ -16,6 +16,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
+import logging
 from collections.abc import Mapping
 from contextvars import ContextVar
 from typing import Any
@@ -28,6 +29,7 @@ _KNOWN = {"statusCode", "headers", "multiValueHeaders", "body", "isBase64Encoded
 
 Properties = Mapping[str, Any]
 
+_log = logging.getLogger("multistack.apigateway")
 _for_http_api: ContextVar[bool] = ContextVar("multistack_for_http_api", default=False)
 
 
@@ -44,10 +46,16 @@ def apply() -> None:
 
 def rest_answer(result: Properties) -> tuple[Properties, None]:
     """What a REST API answers for what became of a call."""
+    answer: Any = result.get("body")
     if result.get("throttle"):
+        _log.warning(
+            "a REST API answers 500: Lambda refuses the call: %s", (answer or {}).get("Reason", "no reason given")
+        )
         return _rest_error(500), None
-    answer = result.get("body")
-    if result.get("error") or not isinstance(answer, dict) or not _is_well_formed(answer):
+    if result.get("error"):
+        return _rest_error(502), None  # the function's own log says why
+    if flaw := flaw_of(answer):
+        _log.warning("a REST API answers 502: its function's answer %s", flaw)
         return _rest_error(502), None
     return {**answer, "statusCode": int(answer.get("statusCode") or 200), "body": _text(answer.get("body"))}, None
 
@@ -60,14 +68,21 @@ def _text(body: Any) -> str:
     return body if isinstance(body, str) else "" if body is None else json.dumps(body)
 
 
-def _is_well_formed(answer: Properties) -> bool:
-    """Whether a proxy answer has the format that AWS documents."""
-    if not answer.keys() <= _KNOWN or isinstance(answer.get("body"), (dict, list)):
-        return False
-    if any(not isinstance(answer.get(name) or {}, dict) for name in ("headers", "multiValueHeaders")):
-        return False
+def flaw_of(answer: Any) -> str:
+    """What of a proxy answer has not the format that AWS documents; empty when all has."""
+    if not isinstance(answer, dict):
+        return "is no object"
+    if unknown := sorted(answer.keys() - _KNOWN):
+        return f"has keys that API Gateway doesn't know: {', '.join(unknown)}"
+    if isinstance(answer.get("body"), dict | list):
+        return "has a body that is no text"
+    for name in ("headers", "multiValueHeaders"):
+        if not isinstance(answer.get(name) or {}, dict):
+            return f"has {name} that are no object"
     status = answer.get("statusCode")
-    return status is None or (str(status).isdecimal() and 100 <= int(status) <= 599)
+    if status is None or (str(status).isdecimal() and 100 <= int(status) <= 599):
+        return ""
+    return "has a statusCode that is none"
 
 
 def _limited(invoke: Any, late: Any) -> Any:
