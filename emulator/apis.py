@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from emulator.errors import ConfigError
 from emulator.model import Api, Project
@@ -53,6 +53,11 @@ def apis_of(template: Template, physical: Mapping[str, str]) -> list[Api]:
         for api, resource in resources.items()
         if api in stages and api in physical
     ]
+
+
+def are_there(apis: Sequence[Api], physical: Mapping[str, str]) -> bool:
+    """Whether a stack with the resources *physical* has *apis*, as :func:`apis_of` found them in its template."""
+    return all(f"/{physical.get(api.logical_id)}/" in api.path for api in apis)
 
 
 def _example(body: object) -> str:

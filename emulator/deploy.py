@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from emulator import stack
-from emulator.apis import apis_of, check_api
+from emulator.apis import apis_of, are_there, check_api
 from emulator.artifact import ArtifactStore, bucket_of, code_sha256, key_of
 from emulator.endpoint import answering, client
 from emulator.errors import DeployError, MultistackError, NotReady
@@ -89,11 +89,14 @@ class Deployer:
             import samtranslator.translator.translator  # noqa: F401
 
     def is_deployed(self, endpoint: Endpoint, release: Release) -> bool:
-        """Whether *release*, verified, is what the environment serves right now."""
+        """Whether *release*, verified, is what the environment serves right now, by the APIs that are on record."""
         name = self._project.stack_name(endpoint.environment)
         with answering(endpoint):
-            found = stack.describe(endpoint, name)
-            return found is not None and found.is_stable and _read_mark(endpoint, name) == release.id
+            found, current = stack.describe(endpoint, name), self._history.current(endpoint.environment)
+            if found is None or not found.is_stable or _read_mark(endpoint, name) != release.id:
+                return False
+            # Without them the proxy would answer "Not Found" to every request.
+            return current is None or are_there(current.apis, stack.resources(endpoint, name))
 
     def deploy(
         self,

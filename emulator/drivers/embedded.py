@@ -89,11 +89,11 @@ class EmbeddedDriver:
         """See :class:`emulator.drivers.base.Driver`."""
         folder = self._folder(environment)
         process.sweep(folder)
-        if not process.is_running(folder):
-            _remove_rest(folder)
-            _finish_load(folder)
-            _refuse_newer(environment, folder / _STATE)
         try:
+            if not process.is_running(folder):
+                _remove_rest(folder)
+                _finish_load(folder)
+                _refuse_newer(environment, folder / _STATE)
             make_state_folder(self._project.state)
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             (folder / _HOME).mkdir(parents=True, exist_ok=True)
@@ -182,7 +182,7 @@ class EmbeddedDriver:
             part.rename(own / _LOADED)  # from here on it will be the state, whoever is killed
             _finish_load(own)
         except OSError as error:
-            shutil.rmtree(part, ignore_errors=True)
+            _take_back_load(own)
             raise NotReady(
                 f"environment {environment.name}: can't write {own}: {error.strerror or error}", hint=file_hint(error)
             ) from error
@@ -268,18 +268,39 @@ def _refuse_newer(environment: Environment, state: Path) -> None:
 
 def _erase(folder: Path) -> None:
     """In one step, so that a command killed meanwhile leaves no half of a state behind."""
+    _put_aside(folder)
     shutil.rmtree(folder / _ERASED, ignore_errors=True)
-    with contextlib.suppress(FileNotFoundError):
+
+
+def _put_aside(folder: Path) -> None:
+    if (folder / _STATE).exists():  # else what lies aside is what a killed load has put there
+        shutil.rmtree(folder / _ERASED, ignore_errors=True)
         (folder / _STATE).rename(folder / _ERASED)
-    shutil.rmtree(folder / _ERASED, ignore_errors=True)
 
 
 def _finish_load(folder: Path) -> None:
     """Let a loaded state take the place of the other one, also when the command that loaded it was killed."""
     if (folder / _LOADED).exists():
-        _erase(folder)
+        _put_aside(folder)
         (folder / _LOADED).rename(folder / _STATE)
+        shutil.rmtree(folder / _ERASED, ignore_errors=True)
     shutil.rmtree(folder / f"{_LOADED}.part", ignore_errors=True)
+
+
+def _take_back_load(folder: Path) -> None:
+    """
+    Let the old state stay after a load that failed.
+
+    Otherwise the next start would put the loaded one in its place, although the ledger says that nothing was loaded.
+    """
+    part = folder / f"{_LOADED}.part"
+    shutil.rmtree(part, ignore_errors=True)
+    with contextlib.suppress(OSError):
+        (folder / _LOADED).rename(part)  # in one step: half of it must never become the state
+    if not (folder / _STATE).exists():
+        with contextlib.suppress(OSError):
+            (folder / _ERASED).rename(folder / _STATE)
+    shutil.rmtree(part, ignore_errors=True)
 
 
 def _leftover(folder: Path) -> Environment:

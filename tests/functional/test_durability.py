@@ -195,6 +195,22 @@ def test_where_every_checkpoint_is_broken_it_says_that_it_starts_empty(emulator:
     assert len(list((emulator.state / saved_state.FOLDER).glob("*.broken"))) == 2
 
 
+def test_a_load_that_failed_leaves_the_old_state(emulator: Emulator, tmp_path: Path) -> None:
+    """At the next start, too: nobody has it on record that another one was loaded."""
+    endpoint = emulator.up()
+    put_parameter(endpoint, "first")
+    emulator.driver.save(ENVIRONMENT, tmp_path / "saved")
+    put_parameter(endpoint, "second")
+    emulator.driver.stop(ENVIRONMENT)
+    in_the_way = emulator.folder / "erased"
+    in_the_way.write_text("")
+    with pytest.raises(NotReady, match="can't write"):
+        emulator.driver.load(ENVIRONMENT, tmp_path / "saved")
+    in_the_way.unlink()
+    assert not list(emulator.folder.glob("loaded*"))
+    assert value(emulator.up()) == "second"
+
+
 def test_a_newer_checkpoint_is_refused(emulator: Emulator) -> None:
     """An older multistack neither starts with lost data nor touches what a later one saved."""
     two_checkpoints(emulator)

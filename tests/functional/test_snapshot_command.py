@@ -338,6 +338,21 @@ def test_a_release_that_left_the_store_serves_from_the_snapshot(project: Project
     assert "nothing to do" in project.run("up", "test").stderr
 
 
+def test_a_state_with_other_apis_than_recorded_is_deployed_again(project: ProjectFolder) -> None:
+    """Else up would find nothing to do and every request the answer "Not Found"."""
+    project.run("up", "test")
+    project.run("down", "test")
+    state, other = project.folder / ".multistack/environments/test/state", project.folder / "other"
+    shutil.copytree(state, other)
+    project.run("reset", "test")
+    project.run("down", "test")
+    shutil.rmtree(state)
+    other.rename(state)
+    assert "redeploying" in project.run("up", "test").stderr
+    assert http("GET", project.url("test", "config")).status == 200
+    assert "nothing to do" in project.run("up", "test").stderr
+
+
 @pytest.fixture
 def two_states(project: ProjectFolder) -> ProjectFolder:
     """Test has a release and an order more than in the snapshot ``before``."""

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from emulator.apis import apis_of, check_api
+from emulator.apis import apis_of, are_there, check_api
 from emulator.errors import ConfigError
 from emulator.model import Api, Project
 
@@ -34,6 +34,19 @@ def test_rest_and_http_apis_are_found_with_their_stages() -> None:
         Api(logical_id="Rest", stage="live", path="/_aws/execute-api/r1/live"),
         Api(logical_id="Http", stage="$default", path="/_aws/execute-api/h1/$default"),
     ]
+
+
+@pytest.mark.parametrize(
+    ("physical", "expected"),
+    [
+        pytest.param({"Rest": "r1", "Table": "t"}, True, id="there"),
+        pytest.param({"Rest": "r2"}, False, id="one of that name with another id"),
+        pytest.param({}, False, id="gone"),
+    ],
+)
+def test_an_api_is_there_by_its_id(physical: dict[str, str], expected: bool) -> None:
+    """Each deployment of a stack that was deleted gives its APIs other ones."""
+    assert are_there([Api(logical_id="Rest", stage="live", path="/_aws/execute-api/r1/live")], physical) is expected
 
 
 @pytest.mark.parametrize(
