@@ -18,6 +18,8 @@ from typing import Any
 # Of one group: two thousand calls that print a line each make so many.
 LINES = 8000
 CHARACTERS = 8 * 1024 * 1024
+# So many more may gather before the oldest go, which takes as long as a dozen calls.
+_SURPLUS = LINES // 2
 # How often, in calls, all characters of a group are counted, which takes milliseconds; at once after a long one.
 _COUNTED = 500
 _MANY = 16 * 1024
@@ -40,7 +42,7 @@ def apply() -> None:
             return
         must_count = next(counter) % _COUNTED == 0 or len(text or "") > _MANY
         with cloudwatch_logs._log_events_lock:
-            if must_count or sum(len(stream["events"]) for stream in group["streams"].values()) > LINES + LINES // 4:
+            if must_count or sum(len(stream["events"]) for stream in group["streams"].values()) > LINES + _SURPLUS:
                 drop_oldest(group["streams"], lines=LINES, characters=CHARACTERS)
 
     lambda_svc._emit_lambda_logs = log_and_drop
