@@ -12,6 +12,7 @@ import json
 import os
 import secrets
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -23,6 +24,20 @@ CONDITION = f"{PREFIX}state"
 HEADER = "X-Multistack-Token"
 TOKEN_FILE = "token"  # noqa: S105 (the name of the file)
 _OK = 200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Condition:
+    """
+    What is wrong with the state of an emulator, each in one line; empty where nothing is.
+
+    Attributes:
+        problem: Lost at its start, or not saved now: it serves.
+        loss: Its state folder went while it ran: only a restart helps.
+    """
+
+    problem: str = ""
+    loss: str = ""
 
 
 def new_token(folder: Path) -> str:
@@ -71,15 +86,16 @@ def ask(endpoint: Endpoint, folder: Path, action: str, content: Mapping[str, obj
         )
 
 
-def problem(endpoint: Endpoint, *, timeout: float) -> str:
-    """What is wrong with the state of a healthy emulator, in one line: lost at its start, or not saved now."""
+def condition(endpoint: Endpoint, *, timeout: float) -> Condition:
+    """How a healthy emulator is with its state."""
     parts = urlsplit(endpoint.url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
     try:
         connection.request("GET", CONDITION)
-        return str(json.loads(connection.getresponse().read())["problem"])
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
-        return ""  # one of an earlier multistack
+        said = json.loads(connection.getresponse().read())
+        return Condition(problem=str(said["problem"]), loss=str(said.get("loss", "")))
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, AttributeError):
+        return Condition()  # one of an earlier multistack
     finally:
         connection.close()
 

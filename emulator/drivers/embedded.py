@@ -75,7 +75,10 @@ class EmbeddedDriver:
             status = unready
             reason = f"emulator (pid {record.process.pid}) does not answer"
         else:
-            reason = control.problem(endpoint, timeout=1.0)
+            condition = control.condition(endpoint, timeout=1.0)
+            reason = condition.loss or condition.problem
+            if condition.loss:
+                status = Status.UNHEALTHY
         return Instance(
             environment=environment.name,
             status=status,

@@ -25,7 +25,7 @@ from emulator.drivers import control, saved_state
 from emulator.drivers.base import Driver
 from emulator.endpoint import client, health, wait_until_healthy
 from emulator.errors import MultistackError, NotReady
-from emulator.model import DriverName, Endpoint, Environment, Project
+from emulator.model import DriverName, Endpoint, Environment, Project, Status
 from emulator.workspace import open_workspace
 
 ENVIRONMENT = Environment(name="alpha", driver=DriverName.EMBEDDED, account_id="100000000001", region="eu-west-1")
@@ -257,14 +257,27 @@ def test_a_service_that_can_not_take_its_state_is_named(emulator: Emulator) -> N
     assert b"of another shape" in checkpoint.read(aside)[1]
 
 
-def test_a_state_folder_deleted_while_running_comes_back(emulator: Emulator) -> None:
-    """With the next write."""
+def test_a_state_folder_deleted_while_running_comes_back(emulator: Emulator, tmp_path: Path) -> None:
+    """With the next write, for its owner only; what was a file in it is lost: that is said until a restart."""
     endpoint = emulator.up()
     put_parameter(endpoint, "first")
     until(lambda: value_on_disk(emulator) == "first")
     shutil.rmtree(emulator.state)
     put_parameter(endpoint, "second")
+    client(endpoint, "s3").create_bucket(
+        Bucket="later", CreateBucketConfiguration={"LocationConstraint": ENVIRONMENT.region}
+    )
+    client(endpoint, "s3").put_object(Bucket="later", Key="a/b", Body=b"")
     until(lambda: value_on_disk(emulator) == "second")
+    loss = "its state folder was deleted or moved while it ran, its S3 objects with it"
+    assert (emulator.driver.observe(ENVIRONMENT).status, emulator.reason()) == (Status.UNHEALTHY, loss)
+    with pytest.raises(MultistackError, match=f"environment alpha: it can't be saved: {loss}") as refused:
+        emulator.driver.save(ENVIRONMENT, tmp_path / "saved")
+    assert refused.value.hint == "multistack up alpha"
+    modes = {(path.is_dir(), path.stat().st_mode & 0o777) for path in (emulator.state, *emulator.state.rglob("*"))}
+    assert modes == {(True, 0o700), (False, 0o600)}
+    emulator.driver.stop(ENVIRONMENT)
+    assert value(emulator.up()) == "second"
     assert emulator.reason() == ""
 
 

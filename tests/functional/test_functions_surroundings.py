@@ -42,6 +42,7 @@ def handler(event, context):
         "encoding": [sys.stdout.encoding, sys.getfilesystemencoding(), locale.getpreferredencoding()],
         "zone": time.tzname[0],
         "cwd": os.getcwd(),
+        "umask": os.umask(0o022),
     }
 """
 _EXPECTED = {
@@ -111,6 +112,11 @@ def test_text_is_utf8_and_time_is_utc(emulator: Emulator, name: str) -> None:
     answer = emulator.invoke(name, {}).payload
     assert [encoding.lower().replace("-", "") for encoding in answer["encoding"]] == ["utf8"] * 3
     assert answer["zone"] == "UTC"
+
+
+def test_files_of_a_function_are_open_to_others_as_elsewhere(emulator: Emulator) -> None:
+    """The emulator keeps its own to its owner; what a function writes has the usual permissions."""
+    assert emulator.invoke("around", {}).payload["umask"] == 0o022
 
 
 def test_the_caller_s_client_context_arrives(emulator: Emulator) -> None:

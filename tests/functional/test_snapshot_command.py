@@ -353,6 +353,21 @@ def test_a_state_with_other_apis_than_recorded_is_deployed_again(project: Projec
     assert "nothing to do" in project.run("up", "test").stderr
 
 
+def test_a_state_folder_deleted_under_its_emulator_is_named_and_mended(project: ProjectFolder) -> None:
+    """By status and save, and by up, which starts it again and says why; what follows works again."""
+    project.run("up", "test")
+    shutil.rmtree(project.folder / ".multistack/environments/test/state")
+    loss = "its state folder was deleted or moved while it ran, its S3 objects with it"
+    assert f"test: {loss}; run `multistack up test`\n" in project.run("status", "test").stdout
+    assert f"environment test: it can't be saved: {loss}" in refused(project, "snapshot", "save", "bad", "test", code=1)
+    assert f"restarting because {loss}" in project.run("up", "test").stderr
+    put(project, "test", "later")
+    project.run("snapshot", "save", "good", "test")
+    assert "nothing to do" in project.run("up", "test").stderr
+    project.run("snapshot", "restore", "good", "test")
+    assert orders(project, "test") == {"later"}
+
+
 @pytest.fixture
 def two_states(project: ProjectFolder) -> ProjectFolder:
     """Test has a release and an order more than in the snapshot ``before``."""

@@ -29,9 +29,14 @@ def main() -> None:
     parser.add_argument("--settings", type=json.loads, required=True)
     parser.add_argument("--interpreters", nargs="*", default=[], metavar="FOLDER")
     arguments = parser.parse_args()
+    # State holds secrets and data: whatever this process writes, MiniStack's part too, is for its owner only.
+    os.umask(0o077)
     # Before the slow imports: whoever looks must be able to tell which process holds the folder.
     process.write_record(arguments.folder, port=arguments.port, settings=arguments.settings)
-    asyncio.run(_serve(arguments))
+    import uvloop
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as r:
+        r.run(_serve(arguments))
 
 
 async def _serve(arguments: argparse.Namespace) -> None:

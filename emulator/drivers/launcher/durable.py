@@ -17,6 +17,7 @@ from emulator.drivers import control, saved_state
 from emulator.drivers.launcher import activity, checkpoints, control_routes, persistence, unannounced
 from emulator.drivers.launcher.clock import Clock
 from emulator.drivers.launcher.loopback_guard import Application
+from emulator.drivers.launcher.state_folder import StateFolder
 from emulator.errors import MultistackError
 
 _log = logging.getLogger("multistack.state")
@@ -42,7 +43,7 @@ def make_durable(application: Application, folder: Path, settings: Mapping[str, 
     state, gate = folder / saved_state.STATE, activity.Gate()
     services = persistence.ServiceStates(account_id=settings["account_id"], port=port)
     checkpointer = checkpoints.Checkpointer(state, services, header)
-    lost: list[str] = []
+    held, lost = StateFolder(state), list[str]()
 
     def load() -> None:
         try:
@@ -53,22 +54,29 @@ def make_durable(application: Application, folder: Path, settings: Mapping[str, 
             os._exit(error.exit_code)
         if lost[-1]:
             _log.warning("%s", lost[-1])
+        held.hold()
         unannounced.watch(checkpointer.mark)
         checkpointer.start()
 
     def condition() -> Mapping[str, str]:
-        return {"problem": "; ".join(filter(None, [checkpointer.problem, *lost]))}
+        return {"problem": "; ".join(filter(None, [checkpointer.problem, *lost])), "loss": held.loss()}
+
+    def check_whole() -> None:
+        if loss := held.loss():
+            raise MultistackError(f"it can't be saved: {loss}", hint=f"multistack up {folder.name}")
 
     persistence.replace(load=load, save=checkpointer.end)
     return control_routes.guard(
         activity.watch(application, mark=checkpointer.mark, gate=gate),
         token=_token(folder),
-        actions={**_actions(checkpointer, gate), "clock": clock.move},
+        actions={**_actions(checkpointer, gate, check_whole), "clock": clock.move},
         condition=condition,
     )
 
 
-def _actions(checkpointer: checkpoints.Checkpointer, gate: activity.Gate) -> Mapping[str, control_routes.Action]:
+def _actions(
+    checkpointer: checkpoints.Checkpointer, gate: activity.Gate, check_whole: Callable[[], None]
+) -> Mapping[str, control_routes.Action]:
     # MiniStack's own threads may all be busy with functions that wait at the gate.
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="multistack-control")
 
@@ -88,6 +96,7 @@ def _actions(checkpointer: checkpoints.Checkpointer, gate: activity.Gate) -> Map
         folder = content.get("folder")
         if not isinstance(folder, str) or not Path(folder).is_absolute():
             raise MultistackError("a snapshot needs the absolute path of its folder")
+        check_whole()
         await do(lambda: checkpointer.copy(Path(folder)))
 
     def forget() -> None:

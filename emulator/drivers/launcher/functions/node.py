@@ -120,6 +120,7 @@ class Node:
             [program, str(self._script), mark],
             env=dict(environ),
             cwd=folder,
+            umask=0o022,  # not the emulator's own, which keeps its state from others
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,

@@ -48,6 +48,7 @@ class Zygote:
                 command(program, "zygote", theirs.fileno(), sdk),
                 env=dict(environ),
                 cwd=folder,
+                umask=0o022,  # not the emulator's own, which keeps its state from others
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=(theirs.fileno(),),

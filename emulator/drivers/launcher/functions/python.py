@@ -162,6 +162,7 @@ class Python:
             nursery.command(interpreter.program, "serve", control, log),
             env=dict(start.variables),
             cwd=start.folder,
+            umask=0o022,  # not the emulator's own, which keeps its state from others
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=log,
