@@ -51,6 +51,8 @@ async def serve(application: Any, *, listen_fd: int, stopping: asyncio.Event) ->
             lifespan="on",
             log_config=None,
             access_log=False,
+            # X-Forwarded-… is for functions to read; the application looks at it by itself.
+            proxy_headers=False,
             # The application says both as AWS does.
             server_header=False,
             date_header=False,
