@@ -33,10 +33,7 @@ def main() -> None:
     os.umask(0o077)
     # Before the slow imports: whoever looks must be able to tell which process holds the folder.
     process.write_record(arguments.folder, port=arguments.port, settings=arguments.settings)
-    import uvloop
-
-    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as r:
-        r.run(_serve(arguments))
+    asyncio.run(_serve(arguments))
 
 
 async def _serve(arguments: argparse.Namespace) -> None:
