@@ -29,7 +29,16 @@ _FASTEST = 1
 
 
 class BrokenCheckpoint(MultistackError):
-    """A file that was cut, changed or never was a checkpoint: the one before it may do."""
+    """
+    A file that was cut, changed or never was a checkpoint: the one before it may do.
+
+    Attributes:
+        reason: What is the matter with it, to be read after its name.
+    """
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"checkpoint {path} {reason}")
+        self.reason = reason
 
 
 class NewerCheckpoint(MultistackError):
@@ -89,7 +98,7 @@ def read(path: Path) -> tuple[Header, bytes]:
     """
     described, body = _read(path, size=-1)
     if len(body) != described.get("length") or _digest(described, body) != described.get("sha256"):
-        raise BrokenCheckpoint(f"checkpoint {path} is broken: it is not as it was written")
+        raise BrokenCheckpoint(path, "is broken: it is not as it was written")
     return _header(described), zlib.decompress(body) if described["packing"] == "zlib" else body
 
 
@@ -99,7 +108,7 @@ def read_header(path: Path) -> Header:
     try:
         return _header(described)
     except (KeyError, TypeError, ValueError) as error:
-        raise BrokenCheckpoint(f"checkpoint {path} is broken: its first line lacks something") from error
+        raise BrokenCheckpoint(path, "is broken: its first line lacks something") from error
 
 
 def _read(path: Path, *, size: int) -> tuple[dict[str, Any], bytes]:
@@ -107,7 +116,7 @@ def _read(path: Path, *, size: int) -> tuple[dict[str, Any], bytes]:
         with path.open("rb") as file:
             return _parse(path, file.readline(_MOST_HEADER_BYTES)), file.read(size)
     except OSError as error:
-        raise BrokenCheckpoint(f"checkpoint {path} can't be read: {error.strerror}") from error
+        raise BrokenCheckpoint(path, f"can't be read: {error.strerror}") from error
 
 
 def _header(described: Mapping[str, Any]) -> Header:
@@ -124,9 +133,9 @@ def _parse(path: Path, first: bytes) -> dict[str, Any]:
         described = json.loads(first)
         kind, version = described["kind"], described["format"]
     except (ValueError, KeyError, TypeError) as error:
-        raise BrokenCheckpoint(f"checkpoint {path} is broken: its first line can't be read") from error
+        raise BrokenCheckpoint(path, "is broken: its first line can't be read") from error
     if kind != _MAGIC or not isinstance(version, int):
-        raise BrokenCheckpoint(f"checkpoint {path} is broken: it is no checkpoint")
+        raise BrokenCheckpoint(path, "is broken: it is no checkpoint")
     if version > FORMAT:
         raise NewerCheckpoint(
             f"checkpoint {path} has format {version}, this multistack reads up to {FORMAT}",

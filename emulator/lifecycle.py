@@ -208,8 +208,6 @@ class Lifecycle:
             driver.stop(environment)
             raise
         self._emit(Event(environment.name, "ready", endpoint.url, time.monotonic() - started))
-        if reason := driver.observe(environment).reason:
-            self._emit(Event(environment.name, "warning:", reason))
         return endpoint
 
     def _await(self, environment: Environment, *, timeout: float) -> Endpoint | None:

@@ -57,7 +57,7 @@ class EmbeddedDriver:
         folder = self._folder(environment)
         record = process.read_record(folder)
         if not process.is_running(folder):
-            gone = f"emulator (pid {record.process.pid}) is gone" if record else ""
+            gone = _gone(record.process.pid, folder) if record else ""
             return Instance(environment=environment.name, status=Status.STOPPED, reason=gone)
         starting = process.record_age(folder) < _STARTING and not process.is_record_broken(folder)
         unready = Status.STARTING if starting else Status.UNHEALTHY
@@ -248,6 +248,16 @@ class EmbeddedDriver:
             "AWS_SECRET_ACCESS_KEY": "multistack",
             "AWS_EC2_METADATA_DISABLED": "true",
         }
+
+
+def _gone(pid: int, folder: Path) -> str:
+    """A stop in good order leaves no record, and saves all; what is said here is said by the next ``up``."""
+    gone = f"emulator (pid {pid}) is gone"
+    with contextlib.suppress(checkpoint.NewerCheckpoint):
+        if header := saved_state.newest(folder / _STATE).header:
+            checkpoint_of = f"its last checkpoint is of {header.at:%Y-%m-%d %H:%M:%S} UTC"
+            return f"{gone} without a stop: writes of its last second may be lost, {checkpoint_of}"
+    return gone
 
 
 def _remove_rest(folder: Path) -> None:

@@ -92,6 +92,13 @@ def _before_checkpoints(state: Path) -> bytes | None:
     return join(services) if services else None
 
 
+def remove(state: Path, pattern: str) -> None:
+    """Remove what of that *pattern* lies beside the checkpoints in *state*; what can't be removed stays."""
+    for path in (state / FOLDER).glob(pattern):
+        with contextlib.suppress(OSError):
+            path.unlink()
+
+
 def join(services: dict[str, bytes]) -> bytes:
     """A payload of the states of services, which are JSON already."""
     return b"{" + b",\n".join(json.dumps(name).encode() + b":" + state for name, state in services.items()) + b"}"

@@ -169,15 +169,18 @@ def test_a_settled_burst_is_saved_and_silence_writes_nothing(emulator: Emulator)
 
 @pytest.mark.parametrize("cut", [0, 1, 1000, -1], ids=["empty", "one byte", "a thousand", "all but one"])
 def test_a_cut_checkpoint_falls_back_to_the_one_before(emulator: Emulator, cut: int) -> None:
-    """The emulator comes up with it; status and log say so."""
+    """The emulator comes up with it; status and log say so, with the name under which the broken one is kept."""
     two_checkpoints(emulator)
-    newest = emulator.checkpoints()[0]
+    newest, before = emulator.checkpoints()
     newest.write_bytes(newest.read_bytes()[:cut])
+    at, kept = checkpoint.read_header(before).at, newest.with_suffix(".broken")
     endpoint = emulator.up()
     assert value(endpoint) == "first"
-    assert emulator.reason().startswith("it started from its checkpoint of ")
-    assert f"checkpoint {newest} is broken" in emulator.reason()
-    assert f"checkpoint {newest} is broken" in emulator.log()
+    assert emulator.reason().startswith(
+        f"it started from its checkpoint of {at:%Y-%m-%d %H:%M} UTC, what was written after is lost: checkpoint {kept} "
+    )
+    assert emulator.reason() in emulator.log()
+    assert kept.exists()
     put_parameter(endpoint, "third")
     until(lambda: value_on_disk(emulator) == "third")
     emulator.kill()
@@ -186,13 +189,32 @@ def test_a_cut_checkpoint_falls_back_to_the_one_before(emulator: Emulator, cut: 
 
 
 def test_where_every_checkpoint_is_broken_it_says_that_it_starts_empty(emulator: Emulator) -> None:
-    """Nothing better is left, and nobody is told that all is well; the broken files stay, put aside."""
+    """Nothing better is left, and nobody is told that all is well; the newest broken file stays, put aside."""
     two_checkpoints(emulator)
+    newest = emulator.checkpoints()[0]
     for path in emulator.checkpoints():
         path.write_bytes(b"")
     emulator.up()
-    assert emulator.reason().startswith("it started empty: ")
-    assert len(list((emulator.state / saved_state.FOLDER).glob("*.broken"))) == 2
+    kept = newest.with_suffix(".broken")
+    assert emulator.reason() == (
+        "it started empty: its data is lost, its release is deployed again; "
+        f"no checkpoint was whole ({kept.name} is the newest)"
+    )
+    assert list((emulator.state / saved_state.FOLDER).glob("*.broken")) == [kept]
+
+
+def test_a_kill_is_told_with_the_moment_of_the_state(emulator: Emulator) -> None:
+    """What was acknowledged just before may not be in it; after a stop in good order there is nothing to tell."""
+    emulator.up()
+    put_parameter(emulator.up(), "first")
+    until(lambda: value_on_disk(emulator) == "first")
+    emulator.kill()
+    at = checkpoint.read_header(emulator.checkpoints()[0]).at
+    lost = f"writes of its last second may be lost, its last checkpoint is of {at:%Y-%m-%d %H:%M:%S} UTC"
+    assert emulator.reason().endswith(f" is gone without a stop: {lost}")
+    emulator.up()
+    emulator.driver.stop(ENVIRONMENT)
+    assert emulator.reason() == ""
 
 
 def test_a_load_that_failed_leaves_the_old_state(emulator: Emulator, tmp_path: Path) -> None:

@@ -479,3 +479,16 @@ def _busy(project: ProjectFolder) -> list[int]:
         except psutil.Error:
             continue
     return busy
+
+
+def test_a_lost_state_is_told_once_and_in_one_short_line(project: ProjectFolder) -> None:
+    """What it means comes first; the release is there again."""
+    project.run("up", "test")
+    project.run("down", "test")
+    for path in (project.folder / ".multistack/environments/test/state/checkpoints").iterdir():
+        path.write_bytes(b"")
+    done = project.run("up", "test")
+    (line,) = (line for line in (done.stdout + done.stderr).splitlines() if "started empty" in line)
+    assert line.startswith("test: it started empty: its data is lost, its release is deployed again")
+    assert len(line) < 160
+    assert http("GET", project.url("test", "config")).status == 200

@@ -11,7 +11,6 @@ killed, and this process writes itself, once.
 
 from __future__ import annotations
 
-import contextlib
 import hashlib
 import logging
 import threading
@@ -32,7 +31,6 @@ WITHIN = 0.9
 # Work that a request began may go on after its answer: look again soon, then ever more seldom.
 _AGAIN, _SELDOM = 2.0, 30.0
 _PATIENCE = 3.0
-_BROKEN = ".broken"
 _log = logging.getLogger("multistack.state")
 
 
@@ -152,7 +150,7 @@ class Checkpointer:
             )
         except forking.Abandoned as error:
             _log.warning("the copy of this process that should save its state was given up: %s", error)
-            _remove(self._state, ".*")  # what it had begun to write
+            saved_state.remove(self._state, ".*")  # what it had begun to write
             done = job(self._services.payload)
         if "errno" in done:
             raise OSError(done["errno"], done["strerror"], done["filename"])
@@ -207,48 +205,3 @@ class Checkpointer:
         while (left := min(self._last + QUIET, latest) - time.monotonic()) > 0:
             if self._ended.wait(left):
                 return
-
-
-def restore(state: Path, services: persistence.ServiceStates) -> str:
-    """
-    Give *services* the newest state that can be read.
-
-    Returns:
-        What was lost, in one line; empty if nothing was.
-
-    Raises:
-        MultistackError: A later multistack or MiniStack wrote it.
-    """
-    found = saved_state.newest(state)
-    failed = services.restore(found.payload) if found.payload is not None else []
-    _remove(state, ".*")  # of copies of the process that were killed while they wrote
-    if not found.broken and not failed:
-        return ""
-    _remove(state, f"*{_BROKEN}")
-    # Not among those that are kept, so that no later checkpoint takes its place.
-    there = [path for _, path in saved_state.numbered(state)]
-    for path in there[: len(found.broken)]:
-        with contextlib.suppress(OSError):
-            path.rename(path.with_suffix(_BROKEN))
-    if not failed:
-        return _lost(found)
-    for path in there[len(found.broken) :][:1]:
-        with contextlib.suppress(OSError):
-            path.with_suffix(_BROKEN).hardlink_to(path)
-    empty = f"it started without the state of {', '.join(failed)}, which can't be restored: see its log"
-    return "; ".join(filter(None, [_lost(found), empty]))
-
-
-def _lost(found: saved_state.Found) -> str:
-    if not found.broken:
-        return ""
-    if found.header is None:
-        return f"it started empty: {'; '.join(found.broken)}"
-    at = found.header.at.astimezone().isoformat(sep=" ", timespec="seconds")
-    return f"it started from its checkpoint of {at}: {'; '.join(found.broken)}"
-
-
-def _remove(state: Path, pattern: str) -> None:
-    for path in (state / saved_state.FOLDER).glob(pattern):
-        with contextlib.suppress(OSError):
-            path.unlink()

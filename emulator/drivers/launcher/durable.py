@@ -14,7 +14,7 @@ from typing import Any
 
 from emulator import checkpoint
 from emulator.drivers import control, saved_state
-from emulator.drivers.launcher import activity, checkpoints, control_routes, persistence, unannounced
+from emulator.drivers.launcher import activity, checkpoints, control_routes, persistence, restoring, unannounced
 from emulator.drivers.launcher.clock import Clock
 from emulator.drivers.launcher.loopback_guard import Application
 from emulator.drivers.launcher.state_folder import StateFolder
@@ -47,7 +47,7 @@ def make_durable(application: Application, folder: Path, settings: Mapping[str, 
 
     def load() -> None:
         try:
-            lost.append(checkpoints.restore(state, services))
+            lost.append(restoring.restore(state, services))
         except MultistackError as error:
             # Going on would put an empty state in the place of one that is only unknown here.
             _log.error("%s", error.message)
