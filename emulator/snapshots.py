@@ -11,7 +11,7 @@ import contextlib
 import json
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from difflib import get_close_matches
@@ -60,10 +60,12 @@ class Snapshots:
 
     Args:
         root: The folder they are in; it need not exist.
+        order: The project's environments, in order of promotion.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, *, order: Sequence[str] = ()) -> None:
         self._root = root
+        self._places = {name: number for number, name in enumerate(order)}
 
     def names(self) -> list[str]:
         """The name of every snapshot, sorted; one that is just being replaced is there too."""
@@ -75,14 +77,18 @@ class Snapshots:
 
     def environments(self, name: str) -> list[str]:
         """
-        Which environments snapshot *name* holds, sorted.
+        Which environments snapshot *name* holds: those of the project in order of promotion, then others by name.
 
         Raises:
             ConfigError: There is no such snapshot.
         """
         if name not in self.names():
             raise _unknown(name, self.names())
-        return sorted(entry.name for entry in self._folder(name).iterdir() if not entry.name.startswith("."))
+        held = [entry.name for entry in self._folder(name).iterdir() if not entry.name.startswith(".")]
+        return self._in_order(held)
+
+    def _in_order(self, environments: Iterable[str]) -> list[str]:
+        return sorted(environments, key=lambda name: (self._places.get(name, len(self._places)), name))
 
     def find(self, name: str, environment: str) -> Snapshot:
         """
@@ -146,8 +152,16 @@ class Snapshots:
         if lost := [other for other in held if other not in environments]:
             raise ConfigError(
                 f"snapshot {name} also holds {', '.join(lost)}, which replacing it would lose",
-                hint=f"name {lost[0]} too, or run `multistack snapshot delete {name} {' '.join(lost)}` first",
+                hint=self._both_ways(name, environments, lost),
             )
+
+    def _both_ways(self, name: str, environments: Sequence[str], lost: Sequence[str]) -> str:
+        """What to type to keep the *lost* ones in a new snapshot, where the project still has them, or to lose them."""
+        delete = f"`multistack snapshot delete {name} {' '.join(lost)}` first"
+        if not all(one in self._places for one in lost):
+            return f"run {delete}"
+        together = " ".join(self._in_order({*environments, *lost}))
+        return f"save all of them with `multistack snapshot save --replace {name} {together}`, or run {delete}"
 
     @contextlib.contextmanager
     def aside(self) -> Iterator[Path]:
@@ -220,9 +234,14 @@ def _read(path: Path, name: str, environment: str) -> Snapshot:
         return _parse(content, name, environment)
     except (OSError, ValueError, KeyError, TypeError) as error:
         why = error.strerror if isinstance(error, OSError) else "not as it was written"
-        raise MultistackError(
-            f"{place} is broken: {_ABOUT}: {why}", hint=f"multistack snapshot delete {name} {environment}"
-        ) from error
+        raise broken(name, environment, f"{_ABOUT}: {why}") from error
+
+
+def broken(name: str, environment: str, reason: str) -> MultistackError:
+    """What to say about a snapshot that was damaged, and what to do with it."""
+    return MultistackError(
+        f"snapshot {name} of {environment} is broken: {reason}", hint=f"multistack snapshot delete {name} {environment}"
+    )
 
 
 def _parse(content: dict[str, Any], name: str, environment: str) -> Snapshot:

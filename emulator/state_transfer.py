@@ -22,7 +22,7 @@ from emulator.history import History
 from emulator.lifecycle import Lifecycle, UpResult
 from emulator.model import Artifact, Deployment, Environment, Outcome, Project
 from emulator.parallel import Cancellation, run_parallel
-from emulator.snapshots import Snapshot, Snapshots, describe
+from emulator.snapshots import Snapshot, Snapshots, broken, describe
 from emulator.stack import resources
 
 _SOURCE = "snapshot "
@@ -103,8 +103,15 @@ class StateTransfer:
         found = [self._snapshots.find(name, environment.name) for environment in environments]
         for snapshot, environment in zip(found, environments, strict=True):
             _check_fits(snapshot, environment, service=self._project.service)
-            checkpoint.read(self._snapshots.state(name, environment.name) / "checkpoint")
+            self._check_whole(snapshot)
         return found
+
+    def _check_whole(self, snapshot: Snapshot) -> None:
+        name, environment = snapshot.name, snapshot.environment
+        try:
+            checkpoint.read(self._snapshots.state(name, environment) / "checkpoint")
+        except checkpoint.BrokenCheckpoint as error:
+            raise broken(name, environment, f"its checkpoint {error.reason}") from error
 
     def restore(self, found: Sequence[Snapshot], environments: Sequence[Environment], *, timeout: float) -> _Results:
         """

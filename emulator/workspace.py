@@ -150,7 +150,7 @@ def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit) 
         build=once,
         open_artifact=store.open,
     )
-    snapshots = Snapshots(project.state / "snapshots")
+    snapshots = Snapshots(project.state / "snapshots", order=[environment.name for environment in project.environments])
     transfer = StateTransfer(
         project,
         drivers,

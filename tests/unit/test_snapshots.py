@@ -140,8 +140,21 @@ def test_replacing_loses_no_environment(snapshots: Snapshots) -> None:
     take(snapshots, "before", "test", "prod")
     with pytest.raises(ConfigError, match="also holds prod, which replacing it would lose") as caught:
         take(snapshots, "before", "test", replace=True)
-    assert "multistack snapshot delete before prod" in (caught.value.hint or "")
+    assert caught.value.hint == "run `multistack snapshot delete before prod` first"
     assert snapshots.environments("before") == ["prod", "test"]
+
+
+def test_replacing_names_what_to_type_in_order_of_promotion(root: Path) -> None:
+    """For those that the project still has; the others can't be saved again."""
+    ordered = Snapshots(root, order=["test", "staging", "prod"])
+    take(ordered, "before", "prod", "staging", "test")
+    assert ordered.environments("before") == ["test", "staging", "prod"]
+    with pytest.raises(ConfigError, match="also holds staging, prod, which replacing it would lose") as caught:
+        take(ordered, "before", "test", replace=True)
+    assert caught.value.hint == (
+        "save all of them with `multistack snapshot save --replace before test staging prod`, "
+        "or run `multistack snapshot delete before staging prod` first"
+    )
 
 
 def test_one_that_was_killed_while_replacing_is_the_old_or_the_new(snapshots: Snapshots, root: Path) -> None:

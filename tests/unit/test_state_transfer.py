@@ -269,11 +269,15 @@ def test_a_snapshot_of_something_else_is_refused(bench: Bench, what: str, taken:
 
 
 def test_a_broken_state_is_found_before_anything_stops(bench: Bench) -> None:
-    """Cut anywhere."""
+    """Cut anywhere; named as the snapshot that it is, with what to do."""
     path = bench.snapshots.state("before", "test") / "checkpoint"
     path.write_bytes(path.read_bytes()[:-1])
-    with pytest.raises(MultistackError, match="is broken"):
+    with pytest.raises(MultistackError) as caught:
         bench.transfer.find("before", [TEST])
+    assert caught.value.message == (
+        "snapshot before of test is broken: its checkpoint is broken: it is not as it was written"
+    )
+    assert caught.value.hint == "multistack snapshot delete before test"
 
 
 def test_a_state_of_another_version_is_restored_and_said(bench: Bench) -> None:
