@@ -53,15 +53,15 @@ def install(surroundings: Surroundings, folders: Sequence[str]) -> None:
         return found
 
     lambda_runtime._worker_class_for = worker_class_for
-    _warm_when_created(python.warm)
+    _warm_when_there_are_functions(python.warm)
     reentrant.apply()
     calls.apply()
     websockets.apply()
     idle.apply(nursery.end_idle)
 
 
-def _warm_when_created(warm: Callable[[str], None]) -> None:
-    """While a deployment goes on there is time for what its first request would wait for."""
+def _warm_when_there_are_functions(warm: Callable[[str], None]) -> None:
+    """While a deployment or a start goes on there is time for what the first request would wait for."""
     from ministack.services import lambda_svc
     from ministack.services.cloudformation import provisioners
 
@@ -75,7 +75,15 @@ def _warm_when_created(warm: Callable[[str], None]) -> None:
         warm(str(properties.get("Runtime", "")))
         return provision(logical_id, properties, *args, **kwargs)
 
+    restore = lambda_svc.load_persisted_state
+
+    def restoring(state: Any) -> None:
+        restore(state)
+        for function in lambda_svc._functions._data.values():
+            warm(str(function["config"].get("Runtime", "")))
+
     lambda_svc._create_function = creating
+    lambda_svc.load_persisted_state = restoring
     provisioners._RESOURCE_HANDLERS["AWS::Lambda::Function"]["create"] = provisioning
 
 
