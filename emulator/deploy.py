@@ -108,7 +108,6 @@ class Deployer:
         skip_unsupported: bool = False,
         dry_run: bool = False,
         restores: bool = False,
-        restarted: bool = False,
     ) -> DeployResult:
         """
         Bring *environment* to *release*.
@@ -116,7 +115,6 @@ class Deployer:
         Args:
             dry_run: Change nothing but, for a long template, the bucket: CloudFormation takes it only from there.
             restores: It is the release on record: the project's ``api`` of today has no say about its template.
-            restarted: The emulator was, since anybody worked on the stack.
 
         Raises:
             ConfigError: Its config, or ``api``, doesn't fit the template; nothing was touched.
@@ -138,7 +136,7 @@ class Deployer:
                 _make_bucket(endpoint)
             if not dry_run:
                 self._put_code(endpoint, artifact)
-            make = functools.partial(stack.plan, parameters=parameters, dry_run=dry_run, restarted=restarted)
+            make = functools.partial(stack.plan, parameters=parameters, dry_run=dry_run)
             plan = self._plan(endpoint, name, template, make=make, skip_unsupported=skip_unsupported)
         if not dry_run:
             try:

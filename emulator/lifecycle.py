@@ -178,14 +178,13 @@ class Lifecycle:
             self._emit(Event(environment.name, "restarting", f"because {action.cause}"))
             self._drivers.of(environment).stop(environment)
         endpoint = None if action.step in (Step.START, Step.RESTART) else self._await(environment, timeout=timeout)
-        is_new = endpoint is None
         if endpoint is None:
             endpoint = self._start(environment, action, timeout=timeout)
             did.append("restarted" if action.step is Step.RESTART else "started")
             if action.cause:
                 did[-1] += f" ({action.cause})"
         self._cancellation.check()
-        did += self._deploy_missing(environment, endpoint, restarted=is_new, build=build)
+        did += self._deploy_missing(environment, endpoint, build=build)
         return UpResult(environment=environment.name, did=tuple(did))
 
     def _start(self, environment: Environment, action: Action, *, timeout: float) -> Endpoint:
@@ -246,7 +245,7 @@ class Lifecycle:
         return "its emulator ended while starting" if instance.status is Status.STOPPED else None
 
     def _deploy_missing(
-        self, environment: Environment, endpoint: Endpoint, *, restarted: bool, build: Callable[[], Artifact]
+        self, environment: Environment, endpoint: Endpoint, *, build: Callable[[], Artifact]
     ) -> list[str]:
         current, cut = self._history.current(environment.name), self._last_cut(environment.name)
         if current is None:
@@ -254,7 +253,7 @@ class Lifecycle:
                 self._emit(Event(environment.name, "deploying", f"again: deployment of {cut} was interrupted"))
             artifact = build()
             release = make_release(artifact, environment.config)
-            self._deployer.deploy(environment, endpoint, artifact, release, restarted=restarted)
+            self._deployer.deploy(environment, endpoint, artifact, release)
             return ["deployed"]
         if self._deployer.is_deployed(endpoint, current.release):
             return []
@@ -268,7 +267,6 @@ class Lifecycle:
             current.release,
             skip_unsupported=bool(current.skipped),
             restores=True,
-            restarted=restarted,
         )
         return [f"redeployed {current.release.id}"]
 

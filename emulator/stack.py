@@ -26,8 +26,6 @@ _UNUSABLE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FA
 # The update failed and going back as well: no update until somebody continues the rollback. Source: AWS, "Continue
 # rolling back an update".
 _STUCK = "UPDATE_ROLLBACK_FAILED"
-# Still so in an emulator that was restarted: nobody goes on with it.
-_NEVER_CREATED = {"CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS", "DELETE_IN_PROGRESS"}
 # Seconds; the longest that a resource of MiniStack usually waits, e.g. for a signal that somebody must send.
 _SETTLE = 300.0
 
@@ -118,7 +116,6 @@ def plan(
     bucket: str,
     cancelled: Callable[[], None],
     dry_run: bool = False,
-    restarted: bool = False,
     clock: Clock = time,
 ) -> ChangeSet:
     """
@@ -131,7 +128,6 @@ def plan(
         cancelled: Called between polls; raises to stop waiting.
         dry_run: Leave everything as it is: the change set is discarded again. A stack that would have to be deleted
             first isn't asked: every resource counts as added, and what the emulator would refuse stays unknown.
-        restarted: The emulator was, since anybody worked on the stack: what is in progress never ends.
 
     Raises:
         UnsupportedTypes: The emulator does not know a resource type.
@@ -139,8 +135,8 @@ def plan(
     """
     from botocore.exceptions import ClientError
 
-    existing = describe(endpoint, name) if restarted else _settled(endpoint, name, cancelled=cancelled, clock=clock)
-    if existing is not None and existing.status in _UNUSABLE | _NEVER_CREATED:
+    existing = _settled(endpoint, name, cancelled=cancelled, clock=clock)
+    if existing is not None and existing.status in _UNUSABLE:
         if dry_run:
             return _all_new(name, template)
         delete(endpoint, name, cancelled=cancelled)

@@ -196,9 +196,10 @@ def test_the_wait_for_a_busy_stack_can_be_stopped(fake: FakeCloudFormation) -> N
     assert fake.asked == ["DescribeStacks"]
 
 
-def test_a_creation_that_a_restarted_emulator_forgot_begins_anew(fake: FakeCloudFormation) -> None:
-    """Nobody goes on with it: the rest is deleted at once."""
-    fake.has_stack("CREATE_IN_PROGRESS")
+@pytest.mark.parametrize("status", ["CREATE_FAILED", "ROLLBACK_FAILED", "DELETE_FAILED", "ROLLBACK_COMPLETE"])
+def test_a_creation_that_failed_or_was_cut_off_begins_anew(fake: FakeCloudFormation, status: str) -> None:
+    """What is left of it is deleted at once."""
+    fake.has_stack(status)
 
     def delete(_parameters: dict[str, str]) -> str:
         fake.has_stack("DELETE_COMPLETE")
@@ -210,7 +211,7 @@ def test_a_creation_that_a_restarted_emulator_forgot_begins_anew(fake: FakeCloud
         "CreateChangeSet": lambda _parameters: "<Id>c</Id>",
         "DescribeChangeSet": lambda _parameters: "<Status>CREATE_COMPLETE</Status>",
     }
-    _plan(fake, restarted=True)
+    _plan(fake)
     deleted = ["DescribeStacks", "DescribeStackEvents", "DeleteStack", "DescribeStacks"]
     assert fake.asked == [*deleted, "CreateChangeSet", "DescribeChangeSet"]
 
