@@ -172,10 +172,14 @@ def test_a_timeout_names_the_environment_and_leaves_its_neighbour_up(project: Pr
     project.run("up", *NAMES)
     project.run("down", "staging")
     neighbour = project.status()["test"]
-    done = project.run("up", *NAMES, "--wait", "0.001", check=False)
-    assert done.returncode == 3
-    error = done.stderr[done.stderr.index("error: ") :].splitlines()
-    assert error[0].startswith("error: environment staging is not healthy after 0.001 s")
+    command = project.start("up", *NAMES, "--wait", "1")
+    record = project.folder / ".multistack/environments/staging/server.json"
+    until(record.exists)
+    os.kill(server_pid(project, "environments/staging"), signal.SIGSTOP)
+    _, err = command.communicate(timeout=60)
+    assert command.returncode == 3, err
+    error = err[err.index("error: ") :].splitlines()
+    assert error[0].startswith("error: environment staging is not healthy after 1 s")
     assert any(line.startswith("  ") for line in error[1:])
     assert project.status()["test"] == neighbour
     repair(project)

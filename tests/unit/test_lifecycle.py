@@ -470,11 +470,4 @@ def test_nothing_is_built_for_recorded_releases() -> None:
     """They are opened."""
     bench = Bench(history=FakeHistory([(RELEASE, Outcome.SUCCEEDED)]), build=_refuse)
     assert bench.up() == {"test": UpResult(environment="test", did=("started", f"redeployed {RELEASE.id}"))}
-    assert bench.deployer.options == [{"skip_unsupported": False, "restores": True, "restarted": True}]
-
-
-def test_a_running_emulator_may_still_work_on_the_stack() -> None:
-    """Only one that was just started certainly does not."""
-    bench = Bench(FakeDriver({"test": READY}))
-    bench.up()
-    assert bench.deployer.options == [{"restarted": False}]
+    assert bench.deployer.options == [{"skip_unsupported": False, "restores": True}]
