@@ -156,3 +156,12 @@ def until(condition: Callable[[], bool], *, timeout: float = 30) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
         time.sleep(0.01)
+
+
+def test_queues_are_found_at_the_port_of_now() -> None:
+    """URLs of the account's queues change, and nothing else that has a port."""
+    payload = (
+        b'{"http://127.0.0.1:4608/111111111111/q": "http://127.0.0.1:4608/other http://127.0.0.1:4608/222222222222/q"}'
+    )
+    moved = persistence.at_port(payload, account_id="111111111111", port=4600)
+    assert moved == payload.replace(b"4608/111111111111", b"4600/111111111111")
