@@ -153,11 +153,15 @@ def test_a_closed_terminal_ends_the_command_in_good_order(project: ProjectFolder
 
 def test_an_emulator_killed_while_it_starts_leaves_its_neighbour_up(project: ProjectFolder) -> None:
     """Up names the environment, shows its log and ends with 3; the other one is up, and up again repairs."""
-    command = project.start("up", *NAMES)
     record = project.folder / ".multistack/environments/test/server.json"
-    until(record.exists)
-    os.kill(server_pid(project, "environments/test"), signal.SIGKILL)
-    _, err = command.communicate(timeout=60)
+    for _ in range(5):
+        command = project.start("up", *NAMES)
+        until(record.exists)
+        os.kill(server_pid(project, "environments/test"), signal.SIGKILL)
+        _, err = command.communicate(timeout=60)
+        if command.returncode != 0:
+            break
+        project.run("down")  # a busy machine let all be up before it let us kill
     assert command.returncode == 3, err
     assert "environment test: its emulator ended while starting" in err
     assert {name: row["status"] for name, row in project.status().items() if name in NAMES} == {
