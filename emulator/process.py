@@ -71,7 +71,7 @@ def start_time(pid: int) -> float | None:
     """
     if sys.platform == "linux":
         try:
-            # The proxy asks with each request, and a Path takes three times as long.
+            # The proxy asks with each request, and a Path takes almost twice as long (22 to 12 µs).
             with open(f"/proc/{pid}/stat", "rb", buffering=0) as stat:  # noqa: PTH123
                 fields = stat.read().rpartition(b")")[2].split()
         except OSError:
