@@ -62,7 +62,7 @@ def test_ministack_still_keeps_every_line() -> None:
     """The day this fails, the gap is gone."""
     from ministack.services import cloudwatch_logs
 
-    assert unbounded_logs in gaps.GAPS
+    assert "unbounded_logs" in gaps.GAPS
     one: dict[str, Any] = {"events": [], "firstEventTimestamp": None, "lastEventTimestamp": None}
     for time in range(20_000):
         cloudwatch_logs._append_log_events(one, [{"timestamp": time, "message": "x", "ingestionTime": time}])
