@@ -1,0 +1,1 @@
+"""What multistack's image adds to LocalStack 4.14."""
