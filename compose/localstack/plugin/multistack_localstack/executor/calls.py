@@ -19,7 +19,7 @@ from multistack_localstack.executor.conversation import (
     accept,
     give_event,
 )
-from multistack_localstack.executor.delivery import deliver
+from multistack_localstack.executor.delivery import DELIVERY, Stream
 from multistack_localstack.executor.log_lines import LogEvent
 from multistack_localstack.executor.outcomes import Failure
 from multistack_localstack.executor.variables import Installation, of_function
@@ -67,6 +67,7 @@ class Environment:
         own: The function's own variables.
         timeout: Seconds that a call may take.
         memory_size: MB.
+        stream: Where its log goes.
     """
 
     given: Mapping[str, object]
@@ -75,6 +76,7 @@ class Environment:
     installation: Installation
     timeout: float
     memory_size: int
+    stream: Stream
     _child: child.Child | None = None
     _conversation: Conversation | None = None
     _waiting: Request | None = None
@@ -202,7 +204,7 @@ class Environment:
             LogEvent(now, reporting.end_line(call.request_id)),
             LogEvent(now, reporting.report_line(call.request_id, usage, status=failure.status if failure else "")),
         ]
-        deliver(self.given, events)
+        DELIVERY.add(self.stream, events)
         log = "\n".join(event.text for event in events) + "\n"
         return Answer(payload=failure.payload if failure else payload, is_error=failure is not None, log=log)
 
