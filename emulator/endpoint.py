@@ -99,6 +99,11 @@ def health(endpoint: Endpoint, *, timeout: float) -> Mapping[str, str] | None:
         connection.close()
 
 
+def broken_services(services: Mapping[str, str]) -> list[str]:
+    """The services that answer their health with an error: they could not even be loaded."""
+    return sorted(name for name, state in services.items() if state == "error")
+
+
 def wait_until_healthy(
     endpoint: Endpoint, *, timeout: float, clock: Clock = time, give_up: Callable[[], str | None] = lambda: None
 ) -> Mapping[str, str]:
@@ -113,15 +118,19 @@ def wait_until_healthy(
         Service name to state.
 
     Raises:
-        NotReady: No HTTP 200 within *timeout*, or *give_up* said why not to wait.
+        NotReady: No HTTP 200 within *timeout*, or one that names broken services, or *give_up* said why not to wait.
     """
     deadline = clock.monotonic() + timeout
     while True:
         remaining = deadline - clock.monotonic()
-        if services := health(endpoint, timeout=max(0.05, min(1.0, remaining))):
+        services = health(endpoint, timeout=max(0.05, min(1.0, remaining)))
+        if services and not broken_services(services):
             return services
         if reason := give_up():
             raise NotReady(f"environment {endpoint.environment}: {reason}")
         if clock.monotonic() >= deadline:
-            raise NotReady(f"environment {endpoint.environment} is not healthy after {timeout:g} s ({endpoint.url})")
+            broken = f", broken: {', '.join(broken_services(services))}" if services else ""
+            raise NotReady(
+                f"environment {endpoint.environment} is not healthy after {timeout:g} s ({endpoint.url}{broken})"
+            )
         clock.sleep(0.02)

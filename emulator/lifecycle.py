@@ -70,9 +70,9 @@ def _difference(environment: Environment, instance: Instance) -> str:
     if environment.port is not None and str(environment.port) != port:
         return f"port changed from {port} to {environment.port}"
     return ", ".join(
-        f"{name} changed from {instance.limits[name]} to {wanted}"
-        for name, wanted in environment.limits.items()
-        if instance.limits.get(name, wanted) != wanted
+        f"{name} changed from {instance.settings[name]} to {wanted}"
+        for name, wanted in environment.settings.items()
+        if instance.settings.get(name, wanted) != wanted
     )
 
 
@@ -124,7 +124,7 @@ class Lifecycle:
         by_name = {environment.name: environment for environment in environments}
         observed = run_parallel(
             list(by_name),
-            lambda name: self._drivers.of(by_name[name]).observe(by_name[name]),
+            lambda name: self._drivers.observe(by_name[name]),
             self._cancellation,
         )
         return {name: _value(instance) for name, instance in observed.items()}
@@ -176,7 +176,7 @@ class Lifecycle:
         did: list[str] = []
         if action.step is Step.RESTART:
             self._emit(Event(environment.name, "restarting", f"because {action.cause}"))
-            self._drivers.of(environment).stop(environment)
+            self._drivers.stop(environment)
         endpoint = None if action.step in (Step.START, Step.RESTART) else self._await(environment, timeout=timeout)
         if endpoint is None:
             endpoint = self._start(environment, action, timeout=timeout)
@@ -199,9 +199,9 @@ class Lifecycle:
                 client(endpoint, service)
             self._wait(endpoint, timeout=timeout, give_up=lambda: self._has_died(environment))
         except NotReady as error:
-            driver.stop(environment)
             # Of an emulator that was never started there are only lines of an earlier one.
             details = error.details or (driver.logs(environment, tail=_LOG_LINES) if endpoint else ())
+            driver.stop(environment)
             raise NotReady(error.message, hint=error.hint, details=details) from error
         except KeyboardInterrupt:
             driver.stop(environment)
@@ -282,11 +282,11 @@ class Lifecycle:
 
     def _stop(self, environment: Environment) -> bool:
         started = time.monotonic()
-        instance = self._drivers.of(environment).observe(environment)
+        instance = self._drivers.observe(environment)
         if instance.status is Status.READY and instance.reason:
             # Its state may be one that can't be saved: then the stop loses what is new.
             self._emit(Event(environment.name, "warning:", instance.reason))
-        stopped = self._drivers.of(environment).stop(environment)
+        stopped = self._drivers.stop(environment)
         if stopped:
             self._emit(Event(environment.name, "stopped", "", time.monotonic() - started))
         return stopped
@@ -308,7 +308,7 @@ class Lifecycle:
             else:
                 self._open_artifact(current.release.digest)
             self._emit(Event(name, "resetting"))
-            driver.stop(environment)
+            self._drivers.stop(environment)
             driver.erase(environment)
             return self.revive(environment, timeout=timeout)
 

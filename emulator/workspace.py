@@ -70,7 +70,7 @@ class Workspace:
             NotReady: It does not run.
         """
         (environment,) = self.environments([name])
-        instance = self.drivers.of(environment).observe(environment)
+        instance = self.drivers.observe(environment)
         if instance.endpoint is None or instance.status is not Status.READY:
             raise NotReady(
                 f"environment {name} is {instance.status.value}{f': {instance.reason}' if instance.reason else ''}",
@@ -128,7 +128,7 @@ def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit) 
     folders = interpreters.search_path(
         path, home=Path(environ.get("HOME", "")), pyenv_root=environ.get("PYENV_ROOT", "")
     )
-    drivers = Drivers(project, path=path, interpreters=folders)
+    drivers = Drivers(project, environ=environ, interpreters=folders)
 
     def python_of(runtime: str) -> interpreters.Interpreter:
         return interpreters.choose(runtime, interpreters.find(folders))

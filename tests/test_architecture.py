@@ -24,6 +24,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("emulator", "errors", "model"),
     (
         "account_rewrite",
+        "addresses",
         "apis",
         "artifact",
         "capabilities",
@@ -38,6 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "interpreters",
         "interruption",
         "lock",
+        "log_file",
         "overrides",
         "parallel",
         "ports",
@@ -46,6 +48,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "references",
         "release",
         "routes",
+        "schema",
         "settings",
         "shape",
         "shell",
