@@ -174,8 +174,8 @@ def read(found: Mapping[str, Any], *, now: datetime) -> Container:
 
 def _judge(found: Mapping[str, Any], *, now: datetime) -> tuple[Status, str]:
     state = found["State"]
-    if state.get("Paused"):
-        return Status.UNHEALTHY, "its container is paused"
+    if is_paused(found):  # nothing runs, and a start lets it go on with all it has
+        return Status.STOPPED, "its container is paused"
     if state.get("Restarting"):
         return Status.STARTING, f"its container {_why_ended(found)}; Docker starts it again"
     if state.get("Running"):
@@ -198,6 +198,11 @@ def _why_ended(found: Mapping[str, Any]) -> str:
     if state["ExitCode"] == 0:
         return "was stopped"
     return f"ended with exit code {state['ExitCode']}"
+
+
+def is_paused(found: Mapping[str, Any]) -> bool:
+    """Whether somebody paused it; it is neither running nor stopped."""
+    return bool(found["State"].get("Paused"))
 
 
 def restarts(found: Mapping[str, Any]) -> int:

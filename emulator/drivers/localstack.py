@@ -110,11 +110,10 @@ class LocalstackDriver:
                 raise NotReady(f"environment {environment.name} already runs")
             if self._is_as_wanted(environment, container, image) and belongings.network() is not None:
                 with talking(belongings.where):
-                    found.start()
+                    found.unpause() if containers.is_paused(found.attrs) else found.start()
                 return self._started(environment)
             image = image or need_image(client, environment.container.image)
-            with talking(belongings.where):
-                found.remove(force=True)
+            self._end(environment, found)
         return self._create(environment, image or need_image(client, environment.container.image))
 
     def _is_as_wanted(self, environment: Environment, container: Container, image: Image | None) -> bool:
@@ -193,21 +192,25 @@ class LocalstackDriver:
         """See :class:`emulator.drivers.base.Driver`."""
         belongings = self._belongings(environment)
         found = belongings.container()
-        was_running = found is not None and _read(found).condition is not Status.STOPPED
+        was_running = found is not None and _is_there(found)
         if found is None and belongings.volume() is not None:
             found = self._reader(environment)
         if found is not None:
-            with talking(belongings.where):
-                if found.attrs["State"].get("Paused"):
-                    found.unpause()
-                found.stop(timeout=_GRACE)
-            self._keep_state(environment, found)
-            with talking(belongings.where):
-                found.remove(force=True)
+            self._end(environment, found)
         belongings.remove_volume()
         belongings.remove_network()
         (self._folder(environment) / _MARK).unlink(missing_ok=True)
         return was_running
+
+    def _end(self, environment: Environment, found: Any) -> None:
+        """Stop and remove a container; its state is then kept."""
+        with talking(f"environment {environment.name}"):
+            if containers.is_paused(found.attrs):
+                found.unpause()
+            found.stop(timeout=_GRACE)
+        self._keep_state(environment, found)
+        with talking(f"environment {environment.name}"):
+            found.remove(force=True)
 
     def _reader(self, environment: Environment) -> Any:
         """A container that never runs, through which the engine gives out a volume whose container is gone."""
@@ -310,6 +313,10 @@ class LocalstackDriver:
 
 def _read(found: Any) -> Container:
     return containers.read(found.attrs, now=datetime.now(UTC))
+
+
+def _is_there(found: Any) -> bool:
+    return containers.is_paused(found.attrs) or _read(found).condition is not Status.STOPPED
 
 
 def _endpoint(container: Container) -> Endpoint | None:
