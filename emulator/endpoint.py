@@ -16,6 +16,8 @@ from emulator.errors import DeployError, NotReady
 from emulator.model import Endpoint
 
 HEALTH_PATH = "/_localstack/health"
+# Seconds between two looks at whether it is worth waiting on: a Docker engine takes its time to answer.
+_LOOK = 0.2
 # boto3 loads its service descriptions through one shared session, which is not thread-safe.
 _creating = threading.Lock()
 
@@ -112,7 +114,7 @@ def wait_until_healthy(
 
     Args:
         timeout: Seconds, on a monotonic clock.
-        give_up: Asked between polls; a text ends the wait with it as the reason.
+        give_up: Asked now and then; a text ends the wait with it as the reason.
 
     Returns:
         Service name to state.
@@ -121,13 +123,16 @@ def wait_until_healthy(
         NotReady: No HTTP 200 within *timeout*, or one that names broken services, or *give_up* said why not to wait.
     """
     deadline = clock.monotonic() + timeout
+    look = clock.monotonic()
     while True:
         remaining = deadline - clock.monotonic()
         services = health(endpoint, timeout=max(0.05, min(1.0, remaining)))
         if services and not broken_services(services):
             return services
-        if reason := give_up():
-            raise NotReady(f"environment {endpoint.environment}: {reason}")
+        if clock.monotonic() >= look:
+            if reason := give_up():
+                raise NotReady(f"environment {endpoint.environment}: {reason}")
+            look = clock.monotonic() + _LOOK
         if clock.monotonic() >= deadline:
             broken = f", broken: {', '.join(broken_services(services))}" if services else ""
             raise NotReady(

@@ -21,8 +21,6 @@ from emulator.release import make_release
 _LOG_LINES = 10
 # Asked whether the recorded release is there. Their clients take a while to load: done while the emulator starts.
 _ASKED = ("cloudformation", "s3")
-# Seconds between two looks at whether what is starting still runs.
-_LOOK = 0.2
 _BUILD = ""  # no environment's name
 
 
@@ -199,7 +197,7 @@ class Lifecycle:
             endpoint = driver.start(environment)
             for service in _ASKED:
                 client(endpoint, service)
-            self._wait(endpoint, timeout=timeout, give_up=self._death_of(environment))
+            self._wait(endpoint, timeout=timeout, give_up=lambda: self._has_died(environment))
         except NotReady as error:
             # Of an emulator that was never started there are only lines of an earlier one.
             details = error.details or (driver.logs(environment, tail=_LOG_LINES) if endpoint else ())
@@ -241,20 +239,10 @@ class Lifecycle:
         action = Action(environment=environment, step=Step.START, cause="")
         return self._up_one(action, timeout=timeout, build=build or self._build)
 
-    def _death_of(self, environment: Environment) -> Callable[[], str | None]:
-        """Says when its emulator ended while starting; looks now and then, for an engine takes its time to answer."""
-        looked = float("-inf")
-
-        def has_died() -> str | None:
-            nonlocal looked
-            self._cancellation.check()
-            if time.monotonic() - looked < _LOOK:
-                return None
-            looked = time.monotonic()
-            instance = self._drivers.of(environment).observe(environment)
-            return "its emulator ended while starting" if instance.status is Status.STOPPED else None
-
-        return has_died
+    def _has_died(self, environment: Environment) -> str | None:
+        self._cancellation.check()
+        instance = self._drivers.of(environment).observe(environment)
+        return "its emulator ended while starting" if instance.status is Status.STOPPED else None
 
     def _deploy_missing(
         self, environment: Environment, endpoint: Endpoint, *, build: Callable[[], Artifact]
