@@ -27,6 +27,8 @@ from multistack_localstack.executor.wire import Request
 LOG = logging.getLogger(__name__)
 
 INIT_TIMEOUT = 10.0  # AWS's own
+# Seconds in which a runtime asks for its next event after it has answered one.
+_NEXT_TIMEOUT = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,15 +127,9 @@ class Environment:
 
     def call(self, call: Call) -> Answer:
         """Have the function answer; returns AWS's words for what kept it from answering."""
+        is_first = self._ensure_process()
+        failure = self.wait_until_initialized(request_id=call.request_id) if is_first else None
         began = time.monotonic()
-        is_first = False
-        if self._child is None or not self._child.is_running():
-            self._is_killed or self.spawn()
-        failure = None
-        if self._init_took is None:
-            is_first = True
-            failure = self.wait_until_initialized(request_id=call.request_id)
-            began = time.monotonic()
         init_took = self._init_took if is_first else None
         init_log, self._events[:] = list(self._events), []
         payload = b""
@@ -141,11 +137,18 @@ class Environment:
             payload, failure = self._exchange(call, deadline=began + self.timeout)
         return self._finish(call, payload, failure, began=began, init_took=init_took, init_log=init_log)
 
+    def _ensure_process(self) -> bool:
+        """Have a process that is about to ask for an event; returns whether it may still be initializing."""
+        if self._init_took is not None and self._waiting is None and self._child is not None:
+            # It asks for the next event as soon as it has delivered its last answer, or ends just then.
+            if self.wait_until_initialized(deadline=time.monotonic() + _NEXT_TIMEOUT) is not None:
+                self._end()
+        if (self._child is None or not self._child.is_running()) and not self._is_killed:
+            self.spawn()
+        return self._init_took is None
+
     def _exchange(self, call: Call, *, deadline: float) -> tuple[bytes, Failure | None]:
         conversation = self._conversation
-        failure = self.wait_until_initialized(deadline=deadline, request_id=call.request_id)
-        if failure is not None:
-            return b"", failure
         waiting, self._waiting = self._waiting, None
         if conversation is None or waiting is None:
             return b"", outcomes.exited(call.request_id, 0)
@@ -158,7 +161,7 @@ class Environment:
                     self._waiting = request
                     return b"", outcomes.exited(call.request_id, 0)
                 if request.path == f"{answer_path}/response" and len(request.body) > outcomes.MAX_ANSWER:
-                    request.connection.answer(413, b"{}")
+                    accept(request)  # a runtime that is refused ends
                     return b"", outcomes.too_large(len(request.body))
                 accept(request)
                 if request.path == f"{answer_path}/response":

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import logging
 import shutil
 import tempfile
@@ -87,7 +89,7 @@ class ProcessExecutor(RuntimeExecutor):
             event=payload["payload"].encode("utf-8"),
             function_arn=payload["invoked-function-arn"],
             trace_id=payload.get("trace-id", ""),
-            client_context=self.client_context,
+            client_context=_plain(self.client_context),
             began=time.monotonic(),
         )
         with self._one_call:
@@ -141,3 +143,13 @@ class ProcessExecutor(RuntimeExecutor):
     def _folder(self) -> Path:
         """For what only this environment has: its layers laid over each other."""
         return Path(tempfile.gettempdir()) / "lambda" / "environments" / self.id
+
+
+def _plain(client_context: str | None) -> str | None:
+    """A client context as the function gets it: callers send it in Base64."""
+    if not client_context:
+        return None
+    try:
+        return base64.b64decode(client_context, validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        return client_context
