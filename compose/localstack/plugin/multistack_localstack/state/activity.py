@@ -12,6 +12,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+_CALLS = ("/_aws/execute-api/", "/restapis/")
+_INVOCATIONS = ("/invocations", "/invoke-async/", "/response-streaming-invocations")
+_WAITING = (".ReceiveMessage", ".GetRecords")
 # Requests that run longer wait for a function, a message or a whole deployment; those are not waited for.
 _SHORT = 0.15
 _POLL = 0.001
@@ -39,17 +42,28 @@ class Gate:
 
     @contextmanager
     def admitted(self) -> Iterator[None]:
-        """For as long as a request is answered; one that is made to answer another passes with that one."""
+        """For as long as a request is answered that somebody has sent."""
         thread = threading.get_ident()
-        if thread in self._since:
-            yield
-            return
         # Entered before looking, so that whoever closes the gate either is seen here or sees this request.
         self._since[thread] = time.monotonic()
         while not self._open.is_set():
             del self._since[thread]
             self._open.wait()
             self._since[thread] = time.monotonic()
+        try:
+            yield
+        finally:
+            del self._since[thread]
+
+    def wait(self) -> None:
+        """Until it is open."""
+        self._open.wait()
+
+    @contextmanager
+    def passed(self) -> Iterator[None]:
+        """For as long as a request is answered that another one waits for, so that it can't be held back."""
+        thread = threading.get_ident()
+        self._since[thread] = time.monotonic()
         try:
             yield
         finally:
@@ -73,6 +87,19 @@ class Gate:
             if all(since < short for thread, since in list(self._since.items()) if thread != own):
                 return
             time.sleep(_POLL)
+
+
+def may_run_functions(path: str, target: str) -> bool:
+    """
+    Whether the answer may have to wait for a function, or for a message.
+
+    What functions write comes as requests of its own, which wait outside a closed gate: such a request is no use to
+    wait for.
+
+    Args:
+        target: Its ``X-Amz-Target``, or empty.
+    """
+    return path.startswith(_CALLS) or path.endswith(_INVOCATIONS) or target.endswith(_WAITING)
 
 
 def service_written(context: Any) -> str:

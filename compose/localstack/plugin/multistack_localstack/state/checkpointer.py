@@ -37,6 +37,7 @@ _AGAIN, _SELDOM = 2.0, 30.0
 # A checkpoint that took this long is followed by a pause of as long again, so that they never take all of a processor.
 _LONG = 0.3
 _PATIENCE = 5.0
+_LEAST_UNDISTURBED, _MOST_UNDISTURBED = 0.02, 0.5
 _log = logging.getLogger("multistack.state")
 
 
@@ -135,8 +136,9 @@ class Checkpointer:
 
     def _take(self, *, anyway: bool) -> dict[str, Any]:
         """Take a moment, here or in a copy, and write it."""
-        header, number = self._source.header(), self._number + 1
-        unsynced = self._files.unsynced()
+        number = self._number + 1
+        unsynced: list[str] = []
+        header = self._source.header()
 
         def job(moment: Moment, encoding: float) -> dict[str, Any]:
             self._files.sync(unsynced)
@@ -151,11 +153,12 @@ class Checkpointer:
         copy = None
         with self._gate.closed():
             self._source.groups()  # known before the fork: no copy should have to import
+            header, unsynced = self._source.header(), self._files.unsynced()
             if self._encoding > LITTLE:
                 copy = self._fork(encode_and_write)
             if copy is None:
                 began = time.monotonic()
-                with _undisturbed():
+                with _undisturbed(2 * self._encoding):
                     moment = take(self._source)
                 encoding = time.monotonic() - began
             self._files.taken(number)
@@ -181,7 +184,7 @@ class Checkpointer:
             done = copy.wait(_PATIENCE + 4 * self._took)
         except forking.Abandoned as error:
             _log.warning("the copy of this process that should save its state was given up: %s", error)
-            with self._gate.closed(), _undisturbed():
+            with self._gate.closed(), _undisturbed(2 * self._encoding):
                 return work()
         if "errno" in done:
             raise OSError(done["errno"], done["strerror"], done["filename"])
@@ -258,7 +261,8 @@ def take(source: Source) -> Moment:
     raw, unsaved = {}, []
     for group in groups:
         try:
-            raw[group.name] = pickling.dumps(group.save())
+            if saved := group.save():
+                raw[group.name] = pickling.dumps(saved)
         except Exception as error:  # of any kind: the other services can be saved
             unsaved.append(f"{group.name}: {type(error).__name__}: {error}")
     return Moment(groups=groups, raw=raw, objects=source.objects(), unsaved=tuple(unsaved))
@@ -276,10 +280,15 @@ def _plain(contents: Contents | None) -> dict[str, Any]:
 
 
 @contextmanager
-def _undisturbed() -> Iterator[None]:
-    """No other thread of this process gets the interpreter meanwhile, unless this one waits for something."""
+def _undisturbed(seconds: float) -> Iterator[None]:
+    """
+    No other thread of this process gets the interpreter meanwhile, unless this one waits for something.
+
+    Args:
+        seconds: About how long. Threads that wait for the interpreter may wait for each other as long, once.
+    """
     before = sys.getswitchinterval()
-    sys.setswitchinterval(_PATIENCE)
+    sys.setswitchinterval(min(max(seconds, _LEAST_UNDISTURBED), _MOST_UNDISTURBED))
     try:
         yield
     finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import importlib
 import logging
 import os
 import threading
@@ -20,10 +21,12 @@ from multistack_localstack.state.checkpointer import Checkpointer, Source
 from multistack_localstack.state.folder import StateFolder
 from multistack_localstack.state.object_files import ObjectFiles
 from multistack_localstack.state.restoring import Restored
-from multistack_localstack.state.revive import cloudformation, events, functions, queues
 from multistack_localstack.state.s3_storage import FileStorage
 from multistack_localstack.state.services import Services
 
+_LAMBDA = "lambda"
+# Imported once the service itself is there: what is not enabled costs no memory.
+_REVIVED = {_LAMBDA: "functions", "events": "events", "sqs": "queues", "cloudformation": "cloudformation"}
 VARIABLE = "MULTISTACK_STATE"
 DEFAULT = Path("/var/lib/localstack/state")
 _log = logging.getLogger("multistack.state")
@@ -73,68 +76,62 @@ class Durable:
         self._opened = threading.Event()
         self._restored: Restored | None = None
         self._storage: FileStorage | None = None
+        self._pending: Any = None
         source = Source(groups=services.groups, objects=self._objects, header=self._header)
         self._checkpointer = Checkpointer(self._folder, self._files, source, self._gate)
 
     def restore(self, gateway: Any) -> None:
         """
-        Restore the newest state, and begin to look for changes.
+        Restore the newest state, before LocalStack listens.
 
         Raises:
             ForeignCheckpoint: It is another emulator's, or a later version's.
         """
         self._opened = entrance.watch(gateway, self._gate, lambda _service: self._checkpointer.mark())
-        self._replace_storage()
-        pending = self._add_pending()
+        self._add_parts()
         self._restored = restoring.restore(self._folder, self._services, emulator=self._settings.emulator)
         self._files.remove_all_but(self._folder.needed_objects())
-        self._revive(pending)
-        unannounced.watch(self._checkpointer.mark)
-        self._checkpointer.start(self._restored.number)
-        control.Control(self._settings.socket, {"checkpoint": self._save, "condition": self._condition})
+        for name in self._services.running():
+            if name != _LAMBDA:
+                self._revive(name)
         _log.warning("restored %s", self._restored.summary)
         if self._restored.loss:
             _log.error("%s", self._restored.loss)
 
     def open(self) -> None:
-        """LocalStack listens: what polls may begin, and requests are answered."""
+        """LocalStack listens, so it can call itself, which Lambda does; others wait until this returns."""
+        restored = self._restored or Restored(summary="")
         try:
-            if provider := self._services.provider("lambda"):
-                functions.start_mappings(provider)
+            if provider := self._services.provider(_LAMBDA):
+                self._revive(_LAMBDA)
+                self._pending.enqueue()
+                _module_of(_LAMBDA).start_mappings(provider)
         finally:
+            unannounced.watch(self._checkpointer.mark)
+            self._checkpointer.start(restored.number)
+            control.Control(self._settings.socket, {"checkpoint": self._save, "condition": self._condition})
             self._opened.set()
 
     def end(self) -> None:
         """Write a last checkpoint; what comes after is not saved."""
-        if self._restored is not None:
+        if self._opened.is_set():
             self._checkpointer.end()
 
-    def _replace_storage(self) -> None:
-        self._services.require(["s3"])
+    def _add_parts(self) -> None:
+        """What lies beside the stores: contents of objects, events that functions have yet to handle."""
+        self._services.require(["s3", _LAMBDA])
         if provider := self._services.provider("s3"):
             self._storage = provider._storage_backend = FileStorage(self._files)
             self._services.add("s3", self._storage)
+        if provider := self._services.provider(_LAMBDA):
+            self._pending = _module_of(_LAMBDA).PendingEvents(provider)
+            self._services.add(_LAMBDA, self._pending)
 
-    def _add_pending(self) -> functions.PendingEvents | None:
-        self._services.require(["lambda"])
-        provider = self._services.provider("lambda")
-        if provider is None:
-            return None
-        pending = functions.PendingEvents(provider)
-        self._services.add("lambda", pending)
-        return pending
-
-    def _revive(self, pending: functions.PendingEvents | None) -> None:
-        own = {"lambda": functions.revive, "events": events.revive, "sqs": queues.revive}
-        for name in self._services.running():
-            if name == "cloudformation":
-                cloudformation.revive()
-            elif name in own:
-                own[name](self._services.provider(name))
-            elif hook := self._services.hook(name):
-                hook.on_after_state_load()
-        if pending is not None:
-            pending.enqueue()
+    def _revive(self, name: str) -> None:
+        if name in _REVIVED:
+            _module_of(name).revive(self._services.provider(name))
+        elif hook := self._services.hook(name):
+            hook.on_after_state_load()
 
     def _objects(self) -> dict[str, int]:
         return self._storage.sizes() if self._storage else {}
@@ -157,6 +154,10 @@ class Durable:
         restored = self._restored or Restored(summary="")
         problem = "; ".join(filter(None, [self._checkpointer.problem, restored.loss]))
         return {"problem": problem, "restored": restored.summary, "checkpoint": self._checkpointer.at}
+
+
+def _module_of(service: str) -> Any:
+    return importlib.import_module(f"multistack_localstack.state.revive.{_REVIVED[service]}")
 
 
 def _lock(folder: Path) -> int:

@@ -18,6 +18,7 @@ import pickle
 import sys
 import threading
 import types
+from collections import defaultdict
 from collections.abc import Callable
 from typing import Any
 
@@ -60,7 +61,20 @@ class _Pickler(pickle.Pickler):
 def _reducer_of(kind: type) -> Callable[[Any], Any] | None:
     if issubclass(kind, BaseStore | BaseBackend):
         return _place
+    if issubclass(kind, defaultdict) and kind is not defaultdict:
+        return _default_dict
     return None
+
+
+def _default_dict(value: defaultdict[Any, Any]) -> Any:
+    """One of a class of its own, which may want arguments that nobody has any more."""
+    state = (value.default_factory, dict(vars(value)))
+    return type(value).__new__, (type(value),), state, None, iter(list(value.items())), _set_default_dict
+
+
+def _set_default_dict(value: defaultdict[Any, Any], state: tuple[Any, dict[str, Any]]) -> None:
+    value.default_factory, attributes = state
+    vars(value).update(attributes)
 
 
 def _place(value: Any) -> Any:

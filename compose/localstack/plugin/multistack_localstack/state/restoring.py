@@ -89,11 +89,13 @@ def _load(checkpoint: Checkpoint, services: Services) -> list[str]:
     failed = []
     with _no_collection():
         for segment in checkpoint.contents.segments:
+            began = time.monotonic()
             try:
                 groups[segment.name].load(pickling.loads(checkpoint.unpack(segment.name)))
             except Exception:  # of any kind: the other services start with what they had
                 _log.exception("the state of %s can't be restored", segment.name)
                 failed.append(segment.name)
+            _log.debug("restored %s in %.3f s", segment.name, time.monotonic() - began)
     return failed
 
 

@@ -43,9 +43,10 @@ class Group:
     parts: tuple[Part, ...] = ()
 
     def save(self) -> dict[str, Any]:
-        """All of it as one value to pickle."""
+        """All of it as one value to pickle; empty if there is nothing."""
         saved: dict[str, Any] = {places.key_of(bundle): _CONTENT[_kind(bundle)](bundle) for bundle in self.bundles}
-        return saved | {part.key: part.save() for part in self.parts}
+        saved |= {part.key: part.save() for part in self.parts}
+        return {key: content for key, content in saved.items() if content}
 
     def load(self, saved: Mapping[str, Any]) -> None:
         """Take what :meth:`save` gave; what this LocalStack does not have is left out."""
@@ -145,6 +146,8 @@ def _kind(bundle: Bundle) -> type:
 
 
 def _content_of_stores(bundle: AccountRegionBundle[Any]) -> dict[str, Any]:
+    if not bundle and not bundle._universal:
+        return {}
     return {
         "universal": bundle._universal,
         "accounts": {

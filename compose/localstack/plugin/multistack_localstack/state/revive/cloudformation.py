@@ -11,7 +11,7 @@ _ENDED = "LocalStack stopped while this was in progress"
 _WAITING = "REVIEW_IN_PROGRESS"
 
 
-def revive() -> None:
+def revive(_provider: Any) -> None:
     """Let stacks, resources and change sets that were in progress be failed ones."""
     for _account, _region, store in list(cloudformation_stores.iter_stores()):
         for stack in store.stacks_v2.values():
