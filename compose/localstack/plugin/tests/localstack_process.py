@@ -73,6 +73,10 @@ class LocalStackProcess:
                 start_new_session=True,
             )
 
+    def is_running(self) -> bool:
+        """Whether it has not ended."""
+        return self._process is not None and self._process.poll() is None
+
     def wait(self) -> int:
         """Until it has ended by itself; returns its exit code."""
         assert self._process is not None

@@ -81,10 +81,11 @@ class Gate:
                 self._open.set()
 
     def _drain(self) -> None:
-        own = threading.get_ident()
+        closed = time.monotonic()
         while True:
             short = time.monotonic() - _SHORT
-            if all(since < short for thread, since in list(self._since.items()) if thread != own):
+            # Those that begin from now on are LocalStack's own, on behalf of the ones that are waited for.
+            if not any(short < since <= closed for since in list(self._since.values())):
                 return
             time.sleep(_POLL)
 
