@@ -17,8 +17,9 @@ from multistack_localstack import gateway as entrance
 from multistack_localstack.state import control, restoring, unannounced
 from multistack_localstack.state.activity import Gate
 from multistack_localstack.state.checkpoint import ForeignCheckpoint, Header
-from multistack_localstack.state.checkpointer import Checkpointer, Source
+from multistack_localstack.state.checkpointer import Checkpointer
 from multistack_localstack.state.folder import StateFolder
+from multistack_localstack.state.moment import Source
 from multistack_localstack.state.object_files import ObjectFiles
 from multistack_localstack.state.restoring import Restored
 from multistack_localstack.state.s3_storage import FileStorage
@@ -27,8 +28,8 @@ from multistack_localstack.state.services import Services
 _LAMBDA = "lambda"
 # Imported once the service itself is there: what is not enabled costs no memory.
 _REVIVED = {_LAMBDA: "functions", "events": "events", "sqs": "queues", "cloudformation": "cloudformation"}
+# The state folder; the image sets it.
 VARIABLE = "MULTISTACK_STATE"
-DEFAULT = Path("/var/lib/localstack/state")
 _log = logging.getLogger("multistack.state")
 
 
@@ -51,7 +52,7 @@ class Settings:
     def read(cls, variables: Mapping[str, str], *, version: str) -> Settings:
         """From the container's *variables*."""
         return cls(
-            folder=Path(variables.get(VARIABLE) or DEFAULT),
+            folder=Path(variables[VARIABLE]),
             socket=control.path_from(variables),
             emulator=f"localstack {version}",
             account_id=variables.get("MULTISTACK_ACCOUNT_ID") or "000000000000",
@@ -87,7 +88,7 @@ class Durable:
         Raises:
             ForeignCheckpoint: It is another emulator's, or a later version's.
         """
-        self._opened = entrance.watch(gateway, self._gate, lambda _service: self._checkpointer.mark())
+        self._opened = entrance.watch(gateway, self._gate, self._checkpointer.mark)
         self._add_parts()
         self._restored = restoring.restore(self._folder, self._services, emulator=self._settings.emulator)
         self._files.remove_all_but(self._folder.needed_objects())

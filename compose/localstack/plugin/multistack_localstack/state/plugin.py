@@ -68,8 +68,8 @@ def save_state() -> None:
 
 
 def _is_wanted() -> bool:
-    """Outside a container only on request: nobody else's LocalStack is to write below /var."""
-    return config.is_in_docker or bool(os.environ.get(VARIABLE))
+    """Where the variable is set, which it is in the image: nobody else's LocalStack is to write below /var."""
+    return bool(os.environ.get(VARIABLE))
 
 
 def _leave(reason: str) -> None:

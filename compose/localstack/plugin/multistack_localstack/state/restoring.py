@@ -121,12 +121,14 @@ def _lost(found: Found) -> str:
 @contextlib.contextmanager
 def _no_collection() -> Iterator[None]:
     """
-    Let the collector of cycles not run meanwhile.
+    Let the collector of cycles neither run meanwhile nor ever look at what is there afterwards.
 
-    It looks at all objects again and again while so many are made, which is most of the time.
+    It looks at all objects again and again while so many are made, which is most of the time; and each look writes to
+    them, so that a forked copy no longer shares their memory.
     """
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         gc.enable()
