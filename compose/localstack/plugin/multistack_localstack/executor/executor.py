@@ -18,7 +18,9 @@ from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecu
 
 from multistack_localstack.executor import outcomes
 from multistack_localstack.executor.calls import Call, Environment
+from multistack_localstack.executor.delivery import Stream
 from multistack_localstack.executor.layers import install
+from multistack_localstack.executor.nursery import NURSERY
 from multistack_localstack.executor.runtimes import difference, is_python
 
 LOG = logging.getLogger(__name__)
@@ -27,10 +29,16 @@ _warned: set[str] = set()
 
 
 class ProcessExecutor(RuntimeExecutor):
-    """Runs one function version in one process at a time, as AWS does in one sandbox."""
+    """
+    Runs one function version in one process at a time, as AWS does in one sandbox.
+
+    Attributes:
+        client_context: Of the call that comes next.
+    """
 
     def __init__(self, id: str, function_version: FunctionVersion) -> None:  # noqa: A002 - LocalStack's name for it
         super().__init__(id, function_version)
+        self.client_context: str | None = None
         self._environment: Environment | None = None
         self._one_call = threading.Lock()
 
@@ -52,6 +60,7 @@ class ProcessExecutor(RuntimeExecutor):
             installation=install(self.function_version, self._folder()),
             timeout=config.timeout,
             memory_size=config.memory_size,
+            stream=self._stream(env_vars),
         )
         self._environment.spawn()
         if env_vars.get("AWS_LAMBDA_INITIALIZATION_TYPE") == InitializationType.provisioned_concurrency:
@@ -78,7 +87,7 @@ class ProcessExecutor(RuntimeExecutor):
             event=payload["payload"].encode("utf-8"),
             function_arn=payload["invoked-function-arn"],
             trace_id=payload.get("trace-id", ""),
-            client_context=payload.get("client-context"),
+            client_context=self.client_context,
             began=time.monotonic(),
         )
         with self._one_call:
@@ -109,6 +118,8 @@ class ProcessExecutor(RuntimeExecutor):
             config.code.prepare_for_execution()
         for layer in config.layers or []:
             layer.code.prepare_for_execution()
+        if is_python(config.runtime):
+            NURSERY.prepare()
         if is_python(config.runtime) and config.runtime not in _warned and (told := difference(config.runtime)):
             _warned.add(config.runtime)
             LOG.warning("%s", told)
@@ -116,6 +127,16 @@ class ProcessExecutor(RuntimeExecutor):
     @classmethod
     def cleanup_version(cls, function_version: FunctionVersion) -> None:
         """Nothing: a version's code is removed with the version."""
+
+    def _stream(self, env_vars: Mapping[str, Any]) -> Stream:
+        identity = self.function_version.id
+        group = (self.function_version.config.logging_config or {}).get("LogGroup")
+        return Stream(
+            account_id=identity.account,
+            region=identity.region,
+            group=group or env_vars["AWS_LAMBDA_LOG_GROUP_NAME"],
+            stream=env_vars["AWS_LAMBDA_LOG_STREAM_NAME"],
+        )
 
     def _folder(self) -> Path:
         """For what only this environment has: its layers laid over each other."""

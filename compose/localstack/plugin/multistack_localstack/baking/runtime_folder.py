@@ -10,7 +10,7 @@ Source:
 from __future__ import annotations
 
 import importlib.util
-import sys
+
 from pathlib import Path
 
 # boto3 and awslambdaric with all that they need; single modules have a suffix.
@@ -46,5 +46,3 @@ def make(folder: Path) -> None:
         (folder / source.name).symlink_to(source)
 
 
-if __name__ == "__main__":
-    make(Path(sys.argv[1]))
