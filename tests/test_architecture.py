@@ -57,7 +57,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "template",
     ),
     ("drivers", "stack"),
-    ("deploy", "doctor", "front", "lifecycle", "logs", "runtimes", "state_transfer", "status"),
+    ("bundle", "deploy", "doctor", "front", "lifecycle", "logs", "runtimes", "state_transfer", "status"),
     ("workspace",),
     ("proxy", "render"),
     ("cli", "__main__"),

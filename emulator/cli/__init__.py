@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from emulator.cli import aws, capabilities, environments, project, service, snapshots
+from emulator.cli import aws, bundle, capabilities, environments, project, service, snapshots
 from emulator.cli.context import Context
 from emulator.errors import MultistackError, file_hint
 
@@ -38,7 +38,7 @@ def cli(context: click.Context, file: Path | None, settings: Sequence[str]) -> N
     context.obj = Context(file=file, overrides={key: value for key, _, value in pairs})
 
 
-for _module in (environments, snapshots, service, aws, project, capabilities):
+for _module in (environments, snapshots, service, aws, project, capabilities, bundle):
     for _command in _module.COMMANDS:
         cli.add_command(_command)
 
