@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import zlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +22,10 @@ if TYPE_CHECKING:
 
 # Seconds that the engine may be silent: it unpacks the last layer when all is sent, on a slow disk.
 PATIENCE = 600
-# What Docker unpacks by itself; 112 MB of our image's 308, where the fastest level takes 125.
+# Gzip, which `docker load` takes too; 112 MB of our image's 308, where the fastest level makes 125.
 _GZIP, _LEVEL = 31, 6
 _CHUNK = 1024 * 1024
+_LOADED = re.compile(r"Loaded image: (\S+)")
 _NO_SPACE = "no space left on device"
 
 
@@ -77,7 +79,8 @@ def tags_of(client: DockerClient, repository: str) -> list[str]:
     """The full names of all images of *repository*."""
     with talking(f"image {repository}"):
         found = client.images.list(name=repository)
-    return sorted({tag for image in found for tag in image.tags if tag.rpartition(":")[0] == repository})
+    names = {tag.removeprefix("localhost/") for image in found for tag in image.tags}  # which Podman adds
+    return sorted(name for name in names if name.rpartition(":")[0] == repository)
 
 
 def save(client: DockerClient, image: BundledImage, writer: Writer, *, emit: Emit) -> None:
@@ -148,15 +151,31 @@ def load(client: DockerClient, bundle: Bundle, *, emit: Emit) -> None:
 
 def _load_one(client: DockerClient, bundle: Bundle, image: BundledImage, *, emit: Emit) -> None:
     meter = Meter(emit, "loading", image.name, bundle.manifest.members[image.member].size)
+    names = []
     with talking(f"image {image.name}"):
-        for answer in client.api.load_image(_chunks(bundle, image, meter), quiet=True):
+        for answer in client.api.load_image(_unpacked(bundle, image, meter), quiet=True):
             if failed := _failure(answer):
                 hint = "free some space, then run the same command again" if _NO_SPACE in failed else None
                 raise NotReady(f"image {image.name}: the Docker engine says: {failed}", hint=hint)
-    there = find(client, image.name)
-    if there is None or not is_same(there, image):
-        raise NotReady(f"image {image.name}: the Docker engine took it in, but doesn't have it under that name")
+            names += _LOADED.findall(str(answer.get("stream", "")))
+    _name(client, image, names)
     meter.finish("loaded", image.name)
+
+
+def _name(client: DockerClient, image: BundledImage, loaded: Sequence[str]) -> None:
+    """See that a loaded image has its name: Podman saves ``name`` as ``localhost/name``, and Docker believes it."""
+    from docker.utils import parse_repository_tag
+
+    if (there := find(client, image.name)) is not None and is_same(there, image):
+        return
+    for other in loaded:
+        if (there := find(client, other)) is not None and is_same(there, image):
+            repository, tag = parse_repository_tag(image.name)
+            with talking(f"image {image.name}"):
+                client.api.tag(other, repository, tag or "latest", force=True)
+                client.api.remove_image(other, noprune=True)  # the name only: the image has another one now
+            return
+    raise NotReady(f"image {image.name}: the Docker engine took in another image ({', '.join(loaded) or 'none'})")
 
 
 def _failure(answer: Any) -> str:
@@ -185,12 +204,18 @@ def _seconds(text: str) -> float | str:
         return text
 
 
-def _chunks(bundle: Bundle, image: BundledImage, meter: Meter) -> Iterator[bytes]:
-    """The image's file in pieces; that it can't be read is not the engine's fault."""
+def _unpacked(bundle: Bundle, image: BundledImage, meter: Meter) -> Iterator[bytes]:
+    """
+    The image as ``docker save`` wrote it, in pieces; that it can't be read is not the engine's fault.
+
+    Docker would take it compressed as well; Podman 4.3 doesn't.
+    """
+    unpacker = zlib.decompressobj(wbits=_GZIP)
     with reading(bundle.path), bundle.open(image.member) as file:
         while chunk := file.read(_CHUNK):
             meter.add(len(chunk))
-            yield chunk
+            yield unpacker.decompress(chunk)
+    yield unpacker.flush()
 
 
 def _file_name(name: str) -> str:

@@ -21,7 +21,10 @@ WHEELS, IMAGES = "wheels", "images"
 
 
 class BrokenBundle(ArtifactError):
-    """A file that was cut, changed or never was a bundle."""
+    """A bundle that was cut or changed on its way."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message, hint="copy it again from where it came; `bundle show --verify` checks a copy")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,7 +125,7 @@ def parse(data: bytes, *, source: str) -> Manifest:
     except (ValueError, KeyError, TypeError) as error:
         raise BrokenBundle(f"bundle {source} is broken: its manifest can't be read") from error
     if kind != KIND or not isinstance(version, int):
-        raise BrokenBundle(f"{source} is no bundle of multistack")
+        raise ArtifactError(f"{source} is no bundle of multistack")
     if version > FORMAT:
         raise ArtifactError(
             f"bundle {source} has format {version}, this multistack reads up to {FORMAT}",

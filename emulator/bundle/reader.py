@@ -76,7 +76,7 @@ class _File(Bundle):
             try:
                 self._tar = tarfile.open(path, "r:")  # noqa: SIM115 (kept open until close)
             except tarfile.TarError as error:
-                raise BrokenBundle(f"{path} is no bundle of multistack") from error
+                raise ArtifactError(f"{path} is no bundle of multistack") from error
         try:
             self._members = self._list()
             self.manifest = self._read_manifest()
@@ -91,18 +91,18 @@ class _File(Bundle):
                 for info in self._tar:
                     name = info.name.removeprefix(f"{FOLDER}/")
                     if name == info.name or not info.isreg() or name in found:
-                        raise BrokenBundle(f"{self.path} is no bundle of multistack: it holds {info.name}")
+                        raise ArtifactError(f"{self.path} is no bundle of multistack: it holds {info.name}")
                     found[name] = info
             except tarfile.TarError as error:
                 if not found:
-                    raise BrokenBundle(f"{self.path} is no bundle of multistack") from error
+                    raise ArtifactError(f"{self.path} is no bundle of multistack") from error
                 raise self._cut() from error
         if MANIFEST not in found:
-            raise self._cut() if found else BrokenBundle(f"{self.path} is no bundle of multistack")
+            raise self._cut() if found else ArtifactError(f"{self.path} is no bundle of multistack")
         return found
 
     def _cut(self) -> BrokenBundle:
-        return BrokenBundle(f"bundle {self.path} is not whole: it was cut or changed", hint="copy it again")
+        return BrokenBundle(f"bundle {self.path} is not whole: it was cut or changed")
 
     def _read_manifest(self) -> Manifest:
         with reading(self.path), self.open(MANIFEST) as file:

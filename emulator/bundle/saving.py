@@ -16,7 +16,7 @@ from packaging.requirements import InvalidRequirement, Requirement
 from emulator.bundle import images, own_wheel, texts, wheels
 from emulator.bundle.manifest import IMAGES, MANIFEST, WHEELS, BundledImage, Manifest
 from emulator.bundle.targets import Target
-from emulator.bundle.writer import PROGRAM, Writer, replacing
+from emulator.bundle.writer import PLAIN, PROGRAM, Writer, aside_of, replacing
 from emulator.drivers.engine import connect
 from emulator.errors import ConfigError, NotReady, file_hint
 from emulator.events import Emit, Event
@@ -113,7 +113,7 @@ def save(path: Path, contents: Contents, *, environ: Mapping[str, str], allow_re
                 writer.add_file(f"{WHEELS}/{wheel.path.name}", wheel.path)
                 version = str(wheel.version) if wheel.name == own_wheel.DISTRIBUTION else version
         for folder in contents.folders:
-            _add_folder(writer, folder.resolve())
+            _add_folder(writer, folder.resolve(), itself=path)
         for image in chosen:
             if client is not None:
                 images.save(client, image, writer, emit=emit)
@@ -165,10 +165,12 @@ def _check_platforms(chosen: Collection[BundledImage], targets: Sequence[Target]
                 )
 
 
-def _add_folder(writer: Writer, folder: Path) -> None:
+def _add_folder(writer: Writer, folder: Path, *, itself: Path) -> None:
+    own = {itself.resolve(), aside_of(itself).resolve()}
     for path in _files(folder):
-        mode = PROGRAM if os.access(path, os.X_OK) else 0o644
-        writer.add_file(f"{folder.name}/{path.relative_to(folder)}", path, mode=mode)
+        if path not in own:
+            mode = PROGRAM if os.access(path, os.X_OK) else PLAIN
+            writer.add_file(f"{folder.name}/{path.relative_to(folder)}", path, mode=mode)
 
 
 def _files(folder: Path) -> Iterator[Path]:

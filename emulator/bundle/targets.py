@@ -131,3 +131,12 @@ def choose(pythons: Sequence[str], platforms: Sequence[str]) -> list[Target]:
         for platform in sorted(set(chosen_platforms))
         for python in sorted(set(chosen_pythons), key=lambda text: int(text.partition(".")[2]))
     ]
+
+
+def describe(targets: Sequence[Target]) -> str:
+    """Targets for a sentence, e.g. ``Python 3.11, 3.12 on linux/amd64``."""
+    platforms = dict.fromkeys(target.platform for target in targets)
+    return " and ".join(
+        f"Python {', '.join(target.python for target in targets if target.platform == platform)} on {platform}"
+        for platform in platforms
+    )

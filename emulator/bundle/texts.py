@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from emulator.bundle.manifest import FOLDER, BundledImage
-from emulator.bundle.targets import GLIBC, Target
+from emulator.bundle.targets import GLIBC, Target, describe
 
 _README = """\
 multistack {version}, to be installed without a network
@@ -17,27 +17,28 @@ Install it:
     tar xf THIS-BUNDLE.tar
     sh {folder}/install.sh
 
-That makes {folder}/.venv with multistack in it{images}. Run it again at any
-time: what is done is not done again. It needs Linux with glibc {glibc} or
-later, one of the Pythons above, and no rights but your own.
+{does}
+Run it again at any time: what is done is not done again. It needs Linux with
+glibc {glibc} or later and one of these Pythons, and no rights but your own.
 
-    sh install.sh FOLDER        makes FOLDER/.venv instead
-    sh install.sh --no-images   leaves Docker alone
-    PYTHON=/path/to/python3 sh install.sh   takes that Python
+    sh install.sh FOLDER                     makes FOLDER/.venv instead
+    sh install.sh --no-images                leaves Docker alone
+    PYTHON=/path/to/python3 sh install.sh    takes that Python
 
 Then, in a folder with a multistack.toml:
 
     . {folder}/.venv/bin/activate
     multistack up
 
-multistack is there already? Then `multistack bundle load THIS-BUNDLE.tar` is
-all it takes; `multistack bundle show THIS-BUNDLE.tar` lists what is in it.
+Where multistack is installed already, `multistack bundle load THIS-BUNDLE.tar`
+is enough, and `multistack bundle show THIS-BUNDLE.tar` lists what is in it.
 """
-_IMAGES = """\
+_WITHOUT = "That makes {folder}/.venv with multistack in it."
+_WITH = "That makes {folder}/.venv with multistack in it, and loads images into Docker."
+_IMAGES = """
+The images are for {architectures}. Docker takes them without multistack, too:
 
-The images are for {architectures}. Without multistack, `docker load` takes them as well:
-
-    docker load -i {member}
+{commands}
 """
 _INSTALL = """\
 #!/bin/sh
@@ -62,14 +63,15 @@ def readme(version: str, at: datetime, targets: Sequence[Target], images: Sequen
     text = _README.format(
         version=version,
         at=at,
-        targets=", ".join(map(str, targets)),
+        targets=describe(targets),
         folder=FOLDER,
-        images=", and loads the images into Docker" if images else "",
+        does=(_WITH if images else _WITHOUT).format(folder=FOLDER),
         glibc="{}.{}".format(*GLIBC),
     )
     if images:
         architectures = ", ".join(sorted({image.architecture for image in images if image.architecture}))
-        text += _IMAGES.format(architectures=architectures, member=images[0].member)
+        commands = "\n".join(f"    docker load -i {FOLDER}/{image.member}" for image in images)
+        text += _IMAGES.format(architectures=architectures, commands=commands)
     return text.encode()
 
 

@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 from emulator.bundle import own_wheel
 from emulator.bundle.closure import Wheel, needed, read_wheel
 from emulator.bundle.meter import readable
-from emulator.bundle.targets import Target
+from emulator.bundle.targets import Target, describe
 from emulator.errors import ArtifactError
 from emulator.events import Emit, Event
 
@@ -55,7 +55,7 @@ def collect(
 
     distribution = own_wheel.find()
     source = own_wheel.source_of(distribution) or own_wheel.pack(distribution, work)
-    emit(Event(None, "collecting", f"wheels for {', '.join(map(str, targets))}"))
+    emit(Event(None, "collecting", f"wheels for {describe(targets)}"))
     pins = _pins()
     constraints = work / "constraints.txt"
     constraints.write_text("".join(f"{name}=={version}\n" for name, version in sorted(pins.items())))

@@ -115,7 +115,7 @@ def replacing(path: Path, *, mtime: int) -> Iterator[Writer]:
         MultistackError: It can't be written, or another command is writing it.
     """
     _refuse_others(path)
-    aside = path.with_name(f".{path.name}.part")
+    aside = aside_of(path)
     try:
         descriptor = os.open(aside, os.O_RDWR | os.O_CREAT, 0o644)
     except OSError as error:
@@ -132,6 +132,11 @@ def replacing(path: Path, *, mtime: int) -> Iterator[Writer]:
             if isinstance(error, _CantWrite):
                 raise MultistackError(f"can't write {path}: {error.message}", hint=error.hint) from error
             raise
+
+
+def aside_of(path: Path) -> Path:
+    """Where the bundle *path* is while it is written."""
+    return path.with_name(f".{path.name}.part")
 
 
 def _take_alone(descriptor: int, aside: Path, path: Path) -> None:

@@ -58,12 +58,16 @@ def save(
     from emulator.bundle.meter import readable
     from emulator.config import scrubbed_environ
     from emulator.errors import ConfigError
+    from emulator.events import Event
     from emulator.render import Progress
 
     if no_images and images:
         raise ConfigError("--no-images and --image exclude each other")
     project = context.project()
     wanted, optional = ([], []) if no_images else saving.images_of(project)
+    emit = Progress([])
+    if project is not None and not (wanted or optional or images or no_images):
+        emit(Event(None, "no images:", f"no environment of {project.file.name} runs in a container; --image adds one"))
     contents = saving.Contents(
         targets=targets.choose(pythons, platforms),
         wanted=sorted({*wanted, *images}),
@@ -76,7 +80,7 @@ def save(
         contents,
         environ=scrubbed_environ(context.caller_environ()),
         allow_remote=_allow_remote(context, project),
-        emit=Progress([]),
+        emit=emit,
     )
     click.echo(f"saved {path} ({readable(path.stat().st_size)}): {_summary(manifest)}")
 
@@ -89,6 +93,7 @@ def save(
 def show(context: Context, path: Path, verify: bool, as_json: bool) -> None:
     """List what is in a bundle."""
     from emulator.bundle.reader import open_bundle
+    from emulator.bundle.targets import describe
     from emulator.render import Progress, print_json, table
 
     found = open_bundle(path)
@@ -101,9 +106,9 @@ def show(context: Context, path: Path, verify: bool, as_json: bool) -> None:
     if as_json:
         print_json({**dataclasses.asdict(manifest), "at": manifest.at.isoformat(), "size": manifest.size})
         return
-    click.echo(f"multistack {manifest.version}, saved {manifest.at:%Y-%m-%d %H:%M} UTC")
-    for target in manifest.targets:
-        click.echo(f"for {target}")
+    click.echo(
+        f"multistack {manifest.version}, saved {manifest.at:%Y-%m-%d %H:%M} UTC for {describe(manifest.targets)}"
+    )
     click.echo(table(["kind", "name", "version", "size"], _rows(manifest)))
     if verify:
         click.echo("whole: every file is as it was saved", err=True)
@@ -147,10 +152,11 @@ def _allow_remote(context: Context, project: Project | None) -> bool:
 def _summary(manifest: Manifest) -> str:
     """What is in a bundle, in half a line."""
     from emulator.bundle.manifest import WHEELS
+    from emulator.bundle.targets import describe
 
     images = ", ".join(image.name for image in manifest.images) or "no images"
-    targets = ", ".join(str(target) for target in manifest.targets)
-    return f"multistack {manifest.version}, {images}, {len(manifest.under(WHEELS))} wheels for {targets}"
+    wheels = f"{len(manifest.under(WHEELS))} wheels for {describe(manifest.targets)}"
+    return f"multistack {manifest.version}, {images}, {wheels}"
 
 
 def _rows(manifest: Manifest) -> list[list[str]]:
