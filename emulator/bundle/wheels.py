@@ -67,7 +67,7 @@ def collect(
     found: dict[str, Wheel] = {}
     for number, target in enumerate(targets):
         folder = work / str(number)
-        found |= {wheel.path.name: wheel for wheel in _complete(roots, common, target, folder, pins=pins, pip=pip)}
+        found |= {wheel.path.name: wheel for wheel in complete(roots, common, target, folder, pins=pins, pip=pip)}
     wheels = [found[name] for name in sorted(found)]
     size = sum(wheel.path.stat().st_size for wheel in wheels)
     emit(Event(None, "collected", f"{len(wheels)} wheels, {readable(size)}"))
@@ -83,7 +83,7 @@ def _pins() -> dict[str, str]:
     }
 
 
-def _complete(
+def complete(
     roots: Sequence[str],
     common: Collection[Wheel],
     target: Target,

@@ -57,6 +57,10 @@ class Writer:
         """Write what *chunks* give."""
         if name in self.members:
             raise ConfigError(f"two files of the bundle would be called {name}", hint="rename one of them")
+        self.members[name] = self._add(name, chunks, mode=mode)
+        return self.members[name]
+
+    def _add(self, name: str, chunks: Iterable[bytes], *, mode: int) -> Member:
         start, size, digest = self._file.tell(), 0, hashlib.sha256()
         self._write(bytes(tarfile.BLOCKSIZE * self._header_blocks(name)))
         for chunk in chunks:
@@ -68,12 +72,11 @@ class Writer:
         self._file.seek(start)
         self._write(self._header(name, size=size, mode=mode))
         self._file.seek(end)
-        self.members[name] = Member(size=size, sha256=digest.hexdigest())
-        return self.members[name]
+        return Member(size=size, sha256=digest.hexdigest())
 
     def finish(self, manifest: Manifest) -> None:
         """Write *manifest* and the end of the archive, and see it on the disk."""
-        self.add_stream(MANIFEST, [to_json(manifest)])
+        self._add(MANIFEST, [to_json(manifest)], mode=PLAIN)
         self._write(bytes(2 * tarfile.BLOCKSIZE))
         with _writing():
             self._file.flush()
