@@ -101,7 +101,7 @@ def save(path: Path, contents: Contents, *, environ: Mapping[str, str], allow_re
     at = datetime.now(UTC).replace(microsecond=0)
     with replacing(path, mtime=int(at.timestamp())) as writer:
         client, chosen = _choose_images(contents, environ=environ, allow_remote=allow_remote, emit=emit)
-        _check_platforms(chosen, contents.targets)
+        check_platforms(chosen, contents.targets)
         version = own_wheel.find().version
         packages = ["pip", *contents.packages]
         writer.add(README, texts.readme(version, at, contents.targets, chosen))
@@ -153,8 +153,13 @@ def _choose_images(
     return client, chosen + [images.need(client, name) for name in proxies]
 
 
-def _check_platforms(chosen: Collection[BundledImage], targets: Sequence[Target]) -> None:
-    """An engine has an image for one processor: a bundle for two would load on one of them only."""
+def check_platforms(chosen: Collection[BundledImage], targets: Sequence[Target]) -> None:
+    """
+    Refuse images for other machines than the wheels: an engine has an image for one processor only.
+
+    Raises:
+        ConfigError: A target has another processor than an image.
+    """
     for image in chosen:
         for target in targets:
             if image.architecture and target.platform != f"linux/{image.architecture}":

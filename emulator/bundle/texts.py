@@ -10,7 +10,8 @@ from emulator.bundle.targets import GLIBC, Target, describe
 
 _README = """\
 multistack {version}, to be installed without a network
-saved {at:%Y-%m-%d %H:%M} UTC for {targets}
+saved {at:%Y-%m-%d %H:%M} UTC
+for {targets}
 
 Install it:
 
@@ -34,7 +35,7 @@ Where multistack is installed already, `multistack bundle load THIS-BUNDLE.tar`
 is enough, and `multistack bundle show THIS-BUNDLE.tar` lists what is in it.
 """
 _WITHOUT = "That makes {folder}/.venv with multistack in it."
-_WITH = "That makes {folder}/.venv with multistack in it, and loads images into Docker."
+_WITH = "That makes {folder}/.venv with multistack in it, and loads\nimages into Docker."
 _IMAGES = """
 The images are for {architectures}. Docker takes them without multistack, too:
 
