@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from emulator.drivers.containers import TOKEN
 from emulator.drivers.embedded import EmbeddedDriver
 from emulator.drivers.engine import connect
-from emulator.drivers.images import find_image, pull
+from emulator.drivers.images import check_token, find_image, pull
 from emulator.drivers.localstack import LocalstackDriver
-from emulator.errors import NotReady
+from emulator.errors import ConfigError, NotReady
 from emulator.events import Emit, Event
 from emulator.model import DriverName, Environment, Project
 
@@ -62,10 +63,12 @@ def _running(project: Project, environments: list[Environment], environ: Mapping
 
 def _possible(project: Project, environments: list[Environment], environ: Mapping[str, str], *, pulls: bool) -> Choice:
     try:
+        for environment in environments:
+            check_token(environment.container.image, environ.get(TOKEN))
         client = connect(environ, allow_remote=project.allow_remote)
         images = sorted({environment.container.image for environment in environments})
         missing = [image for image in images if find_image(client, image) is None]
-    except NotReady as error:
+    except (ConfigError, NotReady) as error:
         return Choice(driver=DriverName.EMBEDDED, reason=error.message)
     if missing and not pulls:
         return Choice(
@@ -80,11 +83,14 @@ def pull_images(project: Project, *, environ: Mapping[str, str], emit: Emit) -> 
     Get what the containers of *project* are made of and the engine doesn't have.
 
     Raises:
+        ConfigError: One would not run without a token.
         NotReady: An image can't be had.
     """
     wanted = {one.container.image for one in project.environments if one.driver is DriverName.LOCALSTACK}
     if not wanted:
         return
+    for image in sorted(wanted):
+        check_token(image, environ.get(TOKEN))
     client = connect(environ, allow_remote=project.allow_remote)
     for image in sorted(wanted):
         if find_image(client, image) is None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from emulator.addresses import is_loopback
-from emulator.errors import MultistackError, NotReady
+from emulator.errors import NotReady
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 _DEFAULT_SOCKET = "/var/run/docker.sock"
 # Seconds for one answer of the engine; making a container on a busy disk takes some.
 _TIMEOUT = 60
+# For its first one, to who it is: an engine that hangs is told from a busy one.
+_PATIENCE = 10
 # That of engine 20.10, which Debian 12 has. Source: Docker Engine API version history.
 OLDEST_API = (1, 41)
 _VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONTEXT")
@@ -71,8 +73,9 @@ def _connected(where: str, options: tuple[tuple[str, Any], ...]) -> DockerClient
     from docker.errors import DockerException
 
     try:
-        client = DockerClient(base_url=where, timeout=_TIMEOUT, max_pool_size=16, version="auto", **dict(options))
+        client = DockerClient(base_url=where, timeout=_PATIENCE, max_pool_size=16, version="auto", **dict(options))
         version = client.api.api_version
+        client.api.timeout = _TIMEOUT
     except (DockerException, OSError, ValueError) as error:
         raise _unreachable(where, error) from error
     if tuple(int(part) for part in version.split(".")) < OLDEST_API:
@@ -141,15 +144,15 @@ def talking(what: str) -> Iterator[None]:
     """
     from docker.errors import APIError, DockerException
     from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
 
     try:
         yield
     except APIError as error:
         said = str(error.explanation or error).strip().rstrip(".")
         raise NotReady(f"{what}: the Docker engine says: {said}", hint=_hint(said)) from error
-    except (DockerException, RequestException, OSError) as error:
-        if isinstance(error, OSError) and isinstance(error, MultistackError):
-            raise
+    # Not any OSError: a file of this machine that can't be read is no fault of the engine.
+    except (DockerException, RequestException, HTTPError, ConnectionError, TimeoutError) as error:
         raise NotReady(f"{what}: the Docker engine no longer answers", hint="start it, then run this again") from error
 
 
