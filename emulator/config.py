@@ -190,7 +190,7 @@ def _build(table: ProjectTable, origin: _Origin, cwd: Path) -> Project:
             enforce_iam=own.enforce_iam,
             lambda_concurrency=None if own.lambda_concurrency == "auto" else own.lambda_concurrency,
             container=_container(own, table.localstack),
-            url=own.endpoint.rstrip("/") if own.endpoint else None,
+            url=own.endpoint,
         )
         for name, own in table.environments.items()
     )

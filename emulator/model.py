@@ -166,12 +166,18 @@ class Project:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where an environment's AWS API answers, and as whom to call it."""
+    """
+    Where an environment's AWS API answers, and as whom to call it.
+
+    Attributes:
+        is_shared: Others may use that emulator as well: what is in it need not be ours.
+    """
 
     environment: str
     url: str
     account_id: str
     region: str
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,8 +7,9 @@ import math
 import re
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
+from emulator.addresses import normal_url
 from emulator.model import OWN_IMAGE, DriverName, Functions
 from emulator.settings import (
     PARAMETER_PATTERN,
@@ -55,7 +56,7 @@ def _memory_bytes(value: object) -> object:
 _Memory = Annotated[Annotated[int, Field(ge=64 * 2**20)] | Literal["unlimited"], BeforeValidator(_memory_bytes)]
 _Cpus = Annotated[float, Field(gt=0, le=1024)] | Literal["unlimited"]
 _Image = Annotated[str, Field(pattern=_IMAGE_PATTERN, max_length=255)]
-_Url = Annotated[str, Field(pattern=r"^https?://[^/?#@\s]+/?$")]
+_Url = Annotated[str, AfterValidator(normal_url)]
 _Region = Annotated[str, Field(pattern=_REGION_PATTERN)]
 _Driver = Annotated[DriverName, Field(strict=False)]
 _Port = Annotated[int, Field(ge=1, le=65535)] | Literal["auto"]

@@ -228,7 +228,7 @@ SETTINGS: tuple[Setting, ...] = (
         key="environments.<name>.endpoint",
         variable="MULTISTACK_ENVIRONMENT_<NAME>_ENDPOINT",
         default="required by the driver external",
-        allowed='the URL of an emulator such as "http://127.0.0.1:4566"',
+        allowed='the URL of an emulator, without a path, such as "http://127.0.0.1:4566"',
         description="Where the emulator of the driver external answers; another machine's needs allow_remote.",
     ),
     Setting(

@@ -161,8 +161,8 @@ class Container:
     region: str
     settings: Mapping[str, str]
     address: str | None
-    port: int | None
-    keeps_state: bool
+    port: int | None = None
+    keeps_state: bool = False
 
 
 def read(found: Mapping[str, Any], *, now: datetime) -> Container:

@@ -6,6 +6,7 @@ import contextlib
 import functools
 import re
 import stat
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -24,6 +25,8 @@ _TIMEOUT = 60
 _PATIENCE = 10
 # That of engine 20.10, which Debian 12 has. Source: Docker Engine API version history.
 OLDEST_API = (1, 41)
+# Else every thread of a command would make a client of its own.
+_connecting = threading.Lock()
 _VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONTEXT")
 _INSTALL = 'install and start Docker (Debian: `apt-get install docker.io`), or use `driver = "embedded"`'
 
@@ -49,12 +52,13 @@ def _connection(environ: Mapping[str, str]) -> dict[str, Any]:
     return {"base_url": f"unix://{_DEFAULT_SOCKET}", **found}
 
 
-def connect(environ: Mapping[str, str], *, allow_remote: bool) -> DockerClient:
+def connect(environ: Mapping[str, str], *, allow_remote: bool, timeout: int = _TIMEOUT) -> DockerClient:
     """
     A client of the engine that answers.
 
     Args:
         environ: The caller's variables: DOCKER_HOST and the like.
+        timeout: Seconds in which it has to say something.
 
     Raises:
         NotReady: It doesn't answer, may not be used, is too old, or is on another machine without *allow_remote*.
@@ -63,19 +67,24 @@ def connect(environ: Mapping[str, str], *, allow_remote: bool) -> DockerClient:
     where = str(wanted["base_url"])
     if not allow_remote:
         refuse_remote(where)
-    return _connected(where, tuple(sorted((key, value) for key, value in wanted.items() if key != "base_url")))
+    if fault := _socket_fault(where):
+        raise fault
+    options = tuple(sorted((key, value) for key, value in wanted.items() if key != "base_url"))
+    with _connecting:
+        return _connected(where, options, timeout)
 
 
 @functools.lru_cache(maxsize=4)
-def _connected(where: str, options: tuple[tuple[str, Any], ...]) -> DockerClient:
+def _connected(where: str, options: tuple[tuple[str, Any], ...], timeout: int) -> DockerClient:
     """One client for all threads of a command: its pool of connections is safe to share."""
     from docker import DockerClient
     from docker.errors import DockerException
 
     try:
-        client = DockerClient(base_url=where, timeout=_PATIENCE, max_pool_size=16, version="auto", **dict(options))
+        first = min(timeout, _PATIENCE)
+        client = DockerClient(base_url=where, timeout=first, max_pool_size=16, version="auto", **dict(options))
         version = client.api.api_version
-        client.api.timeout = _TIMEOUT
+        client.api.timeout = timeout
     except (DockerException, OSError, ValueError) as error:
         raise _unreachable(where, error) from error
     if tuple(int(part) for part in version.split(".")) < OLDEST_API:
@@ -110,8 +119,8 @@ def refuse_remote(where: str) -> None:
         )
 
 
-def _unreachable(where: str, error: Exception) -> NotReady:
-    """Why the engine at *where* can't be reached, and what to do."""
+def _socket_fault(where: str) -> NotReady | None:
+    """What is wrong with the socket at *where* before anybody tries to connect: the SDK would leave one open."""
     path = Path(re.sub(r"^(http\+)?unix:/*", "/", where)) if "unix:" in where else None
     try:
         mode = path.stat().st_mode if path else None
@@ -121,6 +130,11 @@ def _unreachable(where: str, error: Exception) -> NotReady:
         return NotReady(f"no Docker engine: there is no socket {path}", hint=_INSTALL)
     if mode is not None and not stat.S_ISSOCK(mode):
         return NotReady(f"no Docker engine: {path} is no socket", hint="set DOCKER_HOST to the engine's socket")
+    return None
+
+
+def _unreachable(where: str, error: Exception) -> NotReady:
+    """Why the engine at *where* can't be reached, and what to do."""
     said = str(error)
     if "Permission denied" in said or "PermissionError" in said:
         return _forbidden(where)

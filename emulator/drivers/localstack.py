@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulator import checkpoint
 from emulator.drivers import container_state, containers, control, engine, saved_state
-from emulator.drivers.belongings import Belongings, environments_of
+from emulator.drivers.belongings import Belongings, traces_of
 from emulator.drivers.container_log import ContainerLog
 from emulator.drivers.container_making import Maker, says_taken
 from emulator.drivers.containers import TOKEN, Container, Image
@@ -261,7 +261,7 @@ class LocalstackDriver:
     def leftovers(self) -> list[Environment]:
         """See :class:`emulator.drivers.base.Driver`; also those of which only a network or a volume is left."""
         known = {environment.name for environment in self._project.environments}
-        found = environments_of(self._client(), self._project)
+        found = traces_of(self._client(), self._project)
         return [containers.leftover(labels) for name, labels in sorted(found.items()) if name not in known]
 
     def _client(self) -> DockerClient:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from emulator.drivers.base import Driver
 from emulator.drivers.embedded import EmbeddedDriver
+from emulator.drivers.external import ExternalDriver
 from emulator.drivers.localstack import LocalstackDriver
 from emulator.errors import NotReady
 from emulator.model import DriverName, Environment, Instance, Project, Status
@@ -21,15 +22,24 @@ class Drivers:
     Args:
         environ: The caller's variables, for drivers that look for something on the machine.
         interpreters: See :class:`emulator.drivers.embedded.EmbeddedDriver`.
+        cancelled: See :class:`emulator.drivers.external.ExternalDriver`.
     """
 
-    def __init__(self, project: Project, *, environ: Mapping[str, str], interpreters: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        project: Project,
+        *,
+        environ: Mapping[str, str],
+        interpreters: Sequence[str] = (),
+        cancelled: Callable[[], None] = lambda: None,
+    ) -> None:
         self._project = project
         self._embedded = EmbeddedDriver(project, path=environ.get("PATH", ""), interpreters=interpreters)
         self._localstack = LocalstackDriver(project, environ=environ)
         self._drivers: Mapping[DriverName, Driver] = {
             DriverName.EMBEDDED: self._embedded,
             DriverName.LOCALSTACK: self._localstack,
+            DriverName.EXTERNAL: ExternalDriver(project, cancelled=cancelled),
         }
 
     def of(self, environment: Environment) -> Driver:
@@ -39,7 +49,9 @@ class Drivers:
     def observe(self, environment: Environment) -> Instance:
         """What runs for *environment* right now, also when another driver started it before the file was changed."""
         found = self.of(environment).observe(environment)
-        if found.status is Status.STOPPED and (other := self._other(environment)):
+        # An external emulator is there whether or not what ran before it was stopped.
+        is_open = found.status is Status.STOPPED or environment.driver is DriverName.EXTERNAL
+        if is_open and (other := self._other(environment)):
             there = self._drivers[other].observe(environment)
             reason = f"driver changed from {other.value} to {environment.driver.value}"
             return replace(there, status=Status.UNHEALTHY, reason=reason)
