@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 from emulator.drivers.containers import TOKEN
 from emulator.drivers.embedded import EmbeddedDriver
@@ -13,6 +14,12 @@ from emulator.drivers.localstack import LocalstackDriver
 from emulator.errors import ConfigError, NotReady
 from emulator.events import Emit, Event
 from emulator.model import DriverName, Environment, Project
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+
+Connect = Callable[..., "DockerClient"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +35,9 @@ class Choice:
     reason: str = ""
 
 
-def settle(project: Project, *, environ: Mapping[str, str], pulls: bool = False) -> tuple[Project, Choice | None]:
+def settle(
+    project: Project, *, environ: Mapping[str, str], pulls: bool = False, connect: Connect = connect
+) -> tuple[Project, Choice | None]:
     """
     Give every environment of *project* whose driver is ``auto`` one that can run it; all of them the same.
 
@@ -37,6 +46,7 @@ def settle(project: Project, *, environ: Mapping[str, str], pulls: bool = False)
     Args:
         environ: The caller's variables: where the engine is.
         pulls: Missing images can be had.
+        connect: See :func:`emulator.drivers.engine.connect`.
 
     Returns:
         The project, and what was chosen; None when no environment asked.
@@ -44,7 +54,9 @@ def settle(project: Project, *, environ: Mapping[str, str], pulls: bool = False)
     undecided = [one for one in project.environments if one.driver is DriverName.AUTO]
     if not undecided:
         return project, None
-    choice = _running(project, undecided, environ) or _possible(project, undecided, environ, pulls=pulls)
+    choice = _running(project, undecided, environ) or _possible(
+        project, undecided, environ, pulls=pulls, connect=connect
+    )
     environments = tuple(
         replace(one, driver=choice.driver) if one.driver is DriverName.AUTO else one for one in project.environments
     )
@@ -61,7 +73,13 @@ def _running(project: Project, environments: list[Environment], environ: Mapping
     return None
 
 
-def _possible(project: Project, environments: list[Environment], environ: Mapping[str, str], *, pulls: bool) -> Choice:
+def _possible(
+    project: Project, environments: list[Environment], environ: Mapping[str, str], *, pulls: bool, connect: Connect
+) -> Choice:
+    enforcing = [environment.name for environment in environments if environment.enforce_iam]
+    if enforcing:
+        reason = f"{enforcing[0]} enforces IAM, which only this driver does"
+        return Choice(driver=DriverName.EMBEDDED, reason=reason)
     try:
         for environment in environments:
             check_token(environment.container.image, environ.get(TOKEN))

@@ -10,7 +10,7 @@ from typing import Any
 from emulator.drivers.engine import talking
 from emulator.errors import NotReady
 
-# The engine's time has nanoseconds, and Podman's its own zone. Source: Docker Engine API, ContainerLogs, ``timestamps``.
+# The time has nanoseconds, and from Podman the zone of the machine. Source: Docker Engine API, ContainerLogs.
 _LINE = re.compile(r"(?P<second>\S{19})(?:\.(?P<fraction>\d+))?(?P<zone>Z|[+-]\d\d:\d\d) (?P<text>.*)", re.DOTALL)
 # LocalStack's own time, which is the same one again.
 _OWN = re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d[.,]\d+ +")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
+import socket
 import stat
 import threading
 from collections.abc import Iterator, Mapping
@@ -87,13 +88,23 @@ def _connected(where: str, options: tuple[tuple[str, Any], ...], timeout: int) -
         client.api.timeout = timeout
     except (DockerException, OSError, ValueError) as error:
         raise _unreachable(where, error) from error
+    refuse_old(where, version)
+    return client
+
+
+def refuse_old(where: str, version: str) -> None:
+    """
+    Raise unless an engine that speaks API *version*, e.g. ``1.41``, is new enough.
+
+    Raises:
+        NotReady: It is older than :data:`OLDEST_API`.
+    """
     if tuple(int(part) for part in version.split(".")) < OLDEST_API:
         oldest = ".".join(map(str, OLDEST_API))
         raise NotReady(
             f"the Docker engine at {where} speaks API {version}, multistack needs {oldest}",
             hint="update Docker to 20.10 or later",
         )
-    return client
 
 
 def refuse_remote(where: str) -> None:
@@ -120,16 +131,22 @@ def refuse_remote(where: str) -> None:
 
 
 def _socket_fault(where: str) -> NotReady | None:
-    """What is wrong with the socket at *where* before anybody tries to connect: the SDK would leave one open."""
-    path = Path(re.sub(r"^(http\+)?unix:/*", "/", where)) if "unix:" in where else None
+    """What is wrong with the socket at *where* before the SDK tries to connect, which would leave one open."""
+    if "unix:" not in where:
+        return None
+    path = Path(re.sub(r"^(http\+)?unix:/*", "/", where))
     try:
-        mode = path.stat().st_mode if path else None
+        if not stat.S_ISSOCK(path.stat().st_mode):
+            return NotReady(f"no Docker engine: {path} is no socket", hint="set DOCKER_HOST to the engine's socket")
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(_PATIENCE)
+            probe.connect(str(path))
     except PermissionError:
         return _forbidden(where)
-    except OSError:
+    except FileNotFoundError:
         return NotReady(f"no Docker engine: there is no socket {path}", hint=_INSTALL)
-    if mode is not None and not stat.S_ISSOCK(mode):
-        return NotReady(f"no Docker engine: {path} is no socket", hint="set DOCKER_HOST to the engine's socket")
+    except OSError as error:
+        return _unreachable(where, error)
     return None
 
 
