@@ -47,12 +47,13 @@ def _connection(environ: Mapping[str, str]) -> dict[str, Any]:
     return {"base_url": f"unix://{_DEFAULT_SOCKET}", **found}
 
 
-def connect(environ: Mapping[str, str], *, allow_remote: bool) -> DockerClient:
+def connect(environ: Mapping[str, str], *, allow_remote: bool, timeout: int = _TIMEOUT) -> DockerClient:
     """
     A client of the engine that answers.
 
     Args:
         environ: The caller's variables: DOCKER_HOST and the like.
+        timeout: Seconds in which it has to say something.
 
     Raises:
         NotReady: It doesn't answer, may not be used, is too old, or is on another machine without *allow_remote*.
@@ -61,17 +62,20 @@ def connect(environ: Mapping[str, str], *, allow_remote: bool) -> DockerClient:
     where = str(wanted["base_url"])
     if not allow_remote:
         refuse_remote(where)
-    return _connected(where, tuple(sorted((key, value) for key, value in wanted.items() if key != "base_url")))
+    if fault := _socket_fault(where):
+        raise fault
+    options = tuple(sorted((key, value) for key, value in wanted.items() if key != "base_url"))
+    return _connected(where, options, timeout)
 
 
 @functools.lru_cache(maxsize=4)
-def _connected(where: str, options: tuple[tuple[str, Any], ...]) -> DockerClient:
+def _connected(where: str, options: tuple[tuple[str, Any], ...], timeout: int) -> DockerClient:
     """One client for all threads of a command: its pool of connections is safe to share."""
     from docker import DockerClient
     from docker.errors import DockerException
 
     try:
-        client = DockerClient(base_url=where, timeout=_TIMEOUT, max_pool_size=16, version="auto", **dict(options))
+        client = DockerClient(base_url=where, timeout=timeout, max_pool_size=16, version="auto", **dict(options))
         version = client.api.api_version
     except (DockerException, OSError, ValueError) as error:
         raise _unreachable(where, error) from error
@@ -107,8 +111,8 @@ def refuse_remote(where: str) -> None:
         )
 
 
-def _unreachable(where: str, error: Exception) -> NotReady:
-    """Why the engine at *where* can't be reached, and what to do."""
+def _socket_fault(where: str) -> NotReady | None:
+    """What is wrong with the socket at *where* before anybody tries to connect: the SDK would leave one open."""
     path = Path(re.sub(r"^(http\+)?unix:/*", "/", where)) if "unix:" in where else None
     try:
         mode = path.stat().st_mode if path else None
@@ -118,6 +122,11 @@ def _unreachable(where: str, error: Exception) -> NotReady:
         return NotReady(f"no Docker engine: there is no socket {path}", hint=_INSTALL)
     if mode is not None and not stat.S_ISSOCK(mode):
         return NotReady(f"no Docker engine: {path} is no socket", hint="set DOCKER_HOST to the engine's socket")
+    return None
+
+
+def _unreachable(where: str, error: Exception) -> NotReady:
+    """Why the engine at *where* can't be reached, and what to do."""
     said = str(error)
     if "Permission denied" in said or "PermissionError" in said:
         return _forbidden(where)

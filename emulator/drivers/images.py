@@ -69,10 +69,13 @@ def need_image(client: DockerClient, name: str) -> Image:
     """
     if image := find_image(client, name):
         return image
+    raise NotReady(f"image {name} is not in the Docker engine", hint=need_hint(name))
+
+
+def need_hint(name: str) -> str:
+    """How the image *name* gets into the engine."""
     way = "`multistack image build` makes it" if name == OWN_IMAGE else "`multistack up --pull` gets it"
-    raise NotReady(
-        f"image {name} is not in the Docker engine", hint=f"{way}, or load one with `multistack bundle load`"
-    )
+    return f"{way}, or load one with `multistack bundle load`"
 
 
 def pull(client: DockerClient, name: str) -> Image:
