@@ -19,8 +19,8 @@ from emulator.errors import ConfigError, MultistackError, NotReady
 from emulator.log_file import LogReader, NoLog
 from emulator.model import Endpoint, Environment, Instance, Project, Status
 
-# Seconds; an emulator that deploys for somebody else may be slow.
-_TIMEOUT = 3.0
+# Seconds; an emulator that deploys for somebody else may be slow, but a command looks several times.
+_TIMEOUT = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
