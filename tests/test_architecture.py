@@ -57,7 +57,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "state",
         "template",
     ),
-    ("drivers", "own_stack", "stack"),
+    ("drivers", "images", "own_stack", "stack"),
     ("deploy", "doctor", "front", "lifecycle", "logs", "runtimes", "state_transfer", "status"),
     ("workspace",),
     ("proxy", "render"),
