@@ -207,6 +207,7 @@ def _build(table: ProjectTable, origin: _Origin, cwd: Path) -> Project:
         environments=environments,
         api=table.api,
         proxy=ProxySettings(
+            host=table.proxy.host,
             port=None if table.proxy.port == "auto" else table.proxy.port,
             timeout=table.proxy.timeout,
             max_body=table.proxy.max_body,
