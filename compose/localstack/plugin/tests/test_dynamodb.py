@@ -51,9 +51,13 @@ def test_tables_of_accounts_are_apart(client: Callable[[str], Any], table: tuple
     """Another access key is another account."""
     import boto3
 
-    from conftest import ENDPOINT, REGION
+    from running_functions import ENDPOINT, REGION
 
     other = boto3.client(
-        "dynamodb", endpoint_url=ENDPOINT, region_name=REGION, aws_access_key_id="222222222222", aws_secret_access_key="x"
+        "dynamodb",
+        endpoint_url=ENDPOINT,
+        region_name=REGION,
+        aws_access_key_id="222222222222",
+        aws_secret_access_key="x",
     )
     assert table[1] not in other.list_tables()["TableNames"]

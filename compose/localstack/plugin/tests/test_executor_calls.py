@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from botocore.exceptions import ClientError
 
-from conftest import ACCOUNT, ENDPOINT, REGION, Function, zipped
+from running_functions import ACCOUNT, ENDPOINT, REGION, Function, zipped
 
 MakeFunction = Callable[..., Function]
 
@@ -199,7 +199,9 @@ def test_eight_calls_at_once_run_beside_each_other(make_function: MakeFunction) 
 
 def test_event_and_answer_have_awss_limits(make_function: MakeFunction) -> None:
     """6 MB either way: an answer over it fails the call, an event over it is refused."""
-    function = make_function("def handler(event, context): return 'x' * event if isinstance(event, int) else len(event)")
+    function = make_function(
+        "def handler(event, context): return 'x' * event if isinstance(event, int) else len(event)"
+    )
     assert function.call("e" * 6_000_000).answer == 6_000_000
     assert len(function.call(6_000_000).answer) == 6_000_000
     outcome = function.call(6_400_000)
@@ -238,7 +240,9 @@ def handler(event, context):
 def test_wrapper_of_a_layer_starts_the_function(make_function: MakeFunction, client: Callable[[str], Any]) -> None:
     """AWS_LAMBDA_EXEC_WRAPPER names a program of a layer that gets the runtime's command."""
     script = '#!/bin/sh\nexport WRAPPED=yes\nexec "$@"\n'
-    layer = client("lambda").publish_layer_version(LayerName="wrapping", Content={"ZipFile": zipped({"wrapper": script})})
+    layer = client("lambda").publish_layer_version(
+        LayerName="wrapping", Content={"ZipFile": zipped({"wrapper": script})}
+    )
     function = make_function(
         "import os\ndef handler(event, context): return os.environ['WRAPPED']",
         Layers=[layer["LayerVersionArn"]],
@@ -250,7 +254,9 @@ def test_wrapper_of_a_layer_starts_the_function(make_function: MakeFunction, cli
 def test_another_python_runs_on_the_images_and_says_so(make_function: MakeFunction, localstack: Path) -> None:
     """A declared Python of any version runs; the log tells on which, once."""
     for number in range(2):
-        function = make_function("import sys\ndef handler(event, context): return sys.version_info[1]", runtime="python3.9")
+        function = make_function(
+            "import sys\ndef handler(event, context): return sys.version_info[1]", runtime="python3.9"
+        )
         assert function.call(number).answer == 13
     assert localstack.read_text().count("python3.9 runs on the image's python3.13") == 1
 
@@ -302,13 +308,17 @@ def test_weights_of_an_alias_can_be_updated(make_function: MakeFunction) -> None
 
 def test_process_serves_one_call_after_the_other(make_function: MakeFunction) -> None:
     """A warm call finds what the call before it left in memory."""
-    function = make_function("count = 0\ndef handler(event, context):\n    global count\n    count += 1\n    return count")
+    function = make_function(
+        "count = 0\ndef handler(event, context):\n    global count\n    count += 1\n    return count"
+    )
     assert [function.call().answer for _ in range(3)] == [1, 2, 3]
 
 
 def test_provisioned_concurrency_starts_before_the_first_call(make_function: MakeFunction) -> None:
     """An environment that is kept ready has initialized as such."""
-    function = make_function("import os\ndef handler(event, context): return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']")
+    function = make_function(
+        "import os\ndef handler(event, context): return os.environ['AWS_LAMBDA_INITIALIZATION_TYPE']"
+    )
     functions = function.client
     version = functions.publish_version(FunctionName=function.name)["Version"]
     functions.put_provisioned_concurrency_config(

@@ -6,7 +6,7 @@ import json
 from collections.abc import Callable
 from typing import Any
 
-from conftest import ACCOUNT, REGION, Function, eventually
+from running_functions import ACCOUNT, REGION, Function, eventually
 
 MakeFunction = Callable[..., Function]
 RECEIVE = {"MaxNumberOfMessages": 10, "WaitTimeSeconds": 1}

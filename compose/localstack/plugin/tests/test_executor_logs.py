@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from conftest import Function
+from running_functions import Function
 
 MakeFunction = Callable[..., Function]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from conftest import ENDPOINT
+from running_functions import ENDPOINT
 from multistack_localstack.health import check
 from multistack_localstack.health.hooks import true_states
 

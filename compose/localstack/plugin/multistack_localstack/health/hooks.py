@@ -27,8 +27,6 @@ def tell_the_truth() -> None:
         )
 
 
-def true_states(
-    states: Mapping[str, Any], loaded: Collection[str], *, missing: Any, idle: Any
-) -> dict[str, Any]:
+def true_states(states: Mapping[str, Any], loaded: Collection[str], *, missing: Any, idle: Any) -> dict[str, Any]:
     """*states*, where each of the services *loaded* at the start that is unknown or still *idle* is *missing*."""
     return {**states, **{name: missing for name in loaded if states.get(name) in (None, idle)}}
