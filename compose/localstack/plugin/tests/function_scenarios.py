@@ -179,7 +179,7 @@ def outputs_of(cloudformation: Any, name: str) -> dict[str, str]:
 
 def template(version: str, *, size: int) -> dict[str, Any]:
     """An API, a function, a table and a queue."""
-    uri = f"arn:aws:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/${{Function.Arn}}/invocations"
+    uri = "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Function.Arn}/invocations"
     resources: dict[str, Any] = {
         "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "whole"}},
         "Hello": {

@@ -50,7 +50,6 @@ def test_condition_that_does_not_hold_is_refused(table: tuple[Any, str]) -> None
 def test_tables_of_accounts_are_apart(client: Callable[[str], Any], table: tuple[Any, str]) -> None:
     """Another access key is another account."""
     import boto3
-
     from running_functions import ENDPOINT, REGION
 
     other = boto3.client(

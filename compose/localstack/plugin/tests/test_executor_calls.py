@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from botocore.exceptions import ClientError
-
 from running_functions import ACCOUNT, ENDPOINT, REGION, Function, zipped
 
 MakeFunction = Callable[..., Function]
@@ -45,7 +44,8 @@ def test_context_tells_of_the_call(make_function: MakeFunction) -> None:
         """
 def handler(event, context):
     return {
-        "id": context.aws_request_id, "arn": context.invoked_function_arn, "left": context.get_remaining_time_in_millis(),
+        "id": context.aws_request_id, "arn": context.invoked_function_arn,
+        "left": context.get_remaining_time_in_millis(),
         "memory": context.memory_limit_in_mb, "custom": getattr(context.client_context, "custom", None),
         "stream": context.log_stream_name,
     }
@@ -184,7 +184,13 @@ def test_function_that_cannot_initialize_says_why(
 def test_eight_calls_at_once_run_beside_each_other(make_function: MakeFunction) -> None:
     """Each call has an execution environment to itself."""
     function = make_function(
-        "import os, time\ndef handler(event, context):\n    time.sleep(1)\n    print('call', event)\n    return os.getpid()"
+        """
+import os, time
+def handler(event, context):
+    time.sleep(1)
+    print("call", event)
+    return os.getpid()
+"""
     )
     function.call("first")
     began = time.monotonic()
@@ -214,7 +220,7 @@ def test_event_and_answer_have_awss_limits(make_function: MakeFunction) -> None:
 
 
 def test_layers_are_found(make_function: MakeFunction, client: Callable[[str], Any]) -> None:
-    """Modules of several layers can be imported, the later one's file over an earlier one's, and programs are on PATH."""
+    """Modules of several layers can be imported, a later one's over an earlier one's, and programs are on PATH."""
     functions = client("lambda")
     arns = []
     for number in (1, 2):

@@ -88,8 +88,8 @@ def handler(event, context):
     records: list[dict[str, Any]] = []
 
     def three() -> bool:
-        for message in client("sqs").receive_message(QueueUrl=told, **RECEIVE).get("Messages", []):
-            records.append(json.loads(message["Body"]))
+        messages = client("sqs").receive_message(QueueUrl=told, **RECEIVE).get("Messages", [])
+        records.extend(json.loads(message["Body"]) for message in messages)
         return len(records) >= 3
 
     assert eventually(three)

@@ -9,10 +9,9 @@ import urllib.request
 from pathlib import Path
 
 import pytest
-
-from running_functions import ENDPOINT
 from multistack_localstack.health import check
 from multistack_localstack.health.hooks import true_states
+from running_functions import ENDPOINT
 
 
 @pytest.mark.parametrize(

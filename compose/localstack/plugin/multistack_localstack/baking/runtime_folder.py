@@ -10,7 +10,6 @@ Source:
 from __future__ import annotations
 
 import importlib.util
-
 from pathlib import Path
 
 # boto3 and awslambdaric with all that they need; single modules have a suffix.

@@ -116,7 +116,7 @@ class Nursery:
         own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         own.settimeout(_START_TIMEOUT)
         with other:
-            self._process = subprocess.Popen(  # noqa: S603
+            self._process = subprocess.Popen(
                 [interpreter(), "-s", "-B", zygote.__file__, str(other.fileno()), str(RUNTIME_FOLDER)],
                 env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONUTF8": "1"},
                 cwd="/",
