@@ -6,12 +6,13 @@ import contextlib
 import functools
 import http.client
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
+from emulator.addresses import origin_of
 from emulator.errors import DeployError, NotReady
 from emulator.model import Endpoint
 
@@ -38,21 +39,50 @@ def client(endpoint: Endpoint, service: str) -> Any:
     A boto3 client for *service* of one environment.
 
     Made through localstack-client, with the account id as access key: emulators take the account from it. No proxy is
-    used and no real credentials are looked for (``config.isolate_process`` sees to the environ).
+    used and no real credentials are looked for (``config.isolate_process`` sees to the environ). A redirect is an
+    error and not followed.
     """
     from botocore.config import Config
     from localstack_client.session import Session
 
-    parts = urlsplit(endpoint.url)
-    options = Config(proxies={}, connect_timeout=2, read_timeout=60, retries={"total_max_attempts": 1})
+    options = Config(
+        proxies={},
+        connect_timeout=2,
+        read_timeout=60,
+        retries={"total_max_attempts": 1},
+        # A bucket before the host's name would be another host, which no resolver knows.
+        s3={"addressing_style": "path"},
+    )
     with _creating:
         session = Session(
             aws_access_key_id=endpoint.account_id,
             aws_secret_access_key="multistack",  # noqa: S106 (emulators check no secret)
             region_name=endpoint.region,
-            localstack_host=f"{parts.hostname}:{parts.port}",
         )
+        # By itself it makes only URLs such as http://name:4566, and checks no certificate.
+        session._service_endpoint_mapping = dict.fromkeys(session._service_endpoint_mapping, endpoint.url)
+        if endpoint.url.startswith("https:"):
+            session.common_protected_kwargs["verify"] = ca_file() or True
         return session.client(service, config=options)
+
+
+def ca_file() -> str | None:
+    """The file of certificates that SSL_CERT_FILE names, for emulators whose certificate no public authority gave."""
+    paths = ssl.get_default_verify_paths()
+    return paths.cafile if paths.cafile != paths.openssl_cafile else None
+
+
+def connection_to(url: str, *, timeout: float) -> http.client.HTTPConnection:
+    """
+    A connection to the server at *url*, to be opened by its first request.
+
+    Args:
+        timeout: Seconds to wait for the connection, and for every read on it.
+    """
+    origin = origin_of(url)
+    if origin.scheme == "https":
+        return http.client.HTTPSConnection(origin.host, origin.port, timeout=timeout)
+    return http.client.HTTPConnection(origin.host, origin.port, timeout=timeout)
 
 
 @contextlib.contextmanager
@@ -88,17 +118,24 @@ def health(endpoint: Endpoint, *, timeout: float) -> Mapping[str, str] | None:
     Source:
         ``GET /_localstack/health`` (LocalStack openapi.yaml; MiniStack answers it too).
     """
-    parts = urlsplit(endpoint.url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
+    connection = connection_to(endpoint.url, timeout=timeout)
     try:
         connection.request("GET", HEALTH_PATH)
         response = connection.getresponse()
         body = response.read()
-        return dict(json.loads(body)["services"]) if response.status == 200 else None
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        return services_in(body) if response.status == 200 else None
+    except (OSError, http.client.HTTPException):
         return None
     finally:
         connection.close()
+
+
+def services_in(health: bytes) -> Mapping[str, str] | None:
+    """Service name to state out of an emulator's health, or None when it is no such thing."""
+    try:
+        return dict(json.loads(health)["services"])
+    except (ValueError, KeyError, TypeError):
+        return None
 
 
 def broken_services(services: Mapping[str, str]) -> list[str]:

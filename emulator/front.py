@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from emulator import ports, process
+from emulator.endpoint import ca_file
 from emulator.errors import NotReady
 from emulator.events import Emit, Event
 from emulator.history import History
-from emulator.model import Environment, Instance, Project, Route
+from emulator.model import DriverName, Environment, Instance, Project, Route, Status
 from emulator.routes import ROUTES_FILE, publish_routes
 
 _MODULE = "emulator.proxy"
@@ -19,6 +20,7 @@ _HEALTH_PATH = "/_multistack/health"
 # Where an automatic port starts to look.
 _PORTS = range(8080, 8180)
 _TIMEOUT = 15.0
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 (only what it is called)
 
 
 class Front:
@@ -45,7 +47,7 @@ class Front:
     def url(self) -> str | None:
         """Where the proxy listens, or None when it does not run."""
         record = process.read_record(self._folder) if process.is_running(self._folder) else None
-        return f"http://{ports.HOST}:{record.port}" if record else None
+        return f"http://{_reached_at(record.settings.get('host', ports.HOST))}:{record.port}" if record else None
 
     def environment_url(self, name: str) -> str | None:
         """Where an environment's API answers, or None when the proxy does not run."""
@@ -60,14 +62,17 @@ class Front:
             NotReady: Its port is taken, or it does not answer in time.
         """
         record = process.read_record(self._folder) if process.is_running(self._folder) else None
-        if record is not None and self._is_as_wanted(record) and _answers(record.port):
+        host = self._project.proxy.host
+        if record is not None and self._is_as_wanted(record) and _answers(host, record.port):
             return False
         started = time.monotonic()
         self._emit(Event(None, "starting proxy"))
         process.stop(self._folder, grace=2.0)
         candidates = process.candidate_ports(self._folder, _PORTS)
         try:
-            with ports.listen(port=self._project.proxy.port, candidates=candidates, purpose="the proxy") as listener:
+            with ports.listen(
+                port=self._project.proxy.port, candidates=candidates, purpose="the proxy", host=host
+            ) as listener:
                 port = listener.getsockname()[1]
                 process.spawn(
                     _MODULE,
@@ -76,11 +81,11 @@ class Front:
                     arguments=[f"--{name}={value}" for name, value in self._settings().items()],
                     environ=self._environ,
                 )
-            self._await_answer(port, cancelled=cancelled)
+            self._await_answer(host, port, cancelled=cancelled)
         except BaseException:
             process.stop(self._folder, grace=0.0)
             raise
-        self._emit(Event(None, "proxy ready", f"http://{ports.HOST}:{port}", time.monotonic() - started))
+        self._emit(Event(None, "proxy ready", f"http://{_reached_at(host)}:{port}", time.monotonic() - started))
         return True
 
     def _is_as_wanted(self, record: process.ServerRecord) -> bool:
@@ -90,11 +95,18 @@ class Front:
     def _settings(self) -> Mapping[str, str]:
         """What the proxy is started with, by option."""
         settings = self._project.proxy
-        return {"routes": str(self._routes), "timeout": str(settings.timeout), "max-body": str(settings.max_body)}
+        return {
+            "routes": str(self._routes),
+            "host": settings.host,
+            "timeout": str(settings.timeout),
+            "max-body": str(settings.max_body),
+            "allow-remote": "yes" if self._project.allow_remote else "no",
+            "ca-file": ca_file() or "",
+        }
 
-    def _await_answer(self, port: int, *, cancelled: Callable[[], None]) -> None:
+    def _await_answer(self, host: str, port: int, *, cancelled: Callable[[], None]) -> None:
         deadline = time.monotonic() + _TIMEOUT
-        while not _answers(port):
+        while not _answers(host, port):
             cancelled()
             is_dead = not process.is_running(self._folder)
             if is_dead or time.monotonic() >= deadline:
@@ -129,7 +141,7 @@ class Front:
             account_id=environment.account_id,
             region=environment.region,
             driver=environment.driver.value,
-            url=instance.endpoint.url if instance.endpoint else None,
+            url=_upstream_of(environment, instance),
             process=instance.process,
             release=current.release.id if current else None,
             digest=current.release.digest if current else None,
@@ -139,10 +151,24 @@ class Front:
         )
 
 
-def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection(ports.HOST, port, timeout=2.0)
+def _upstream_of(environment: Environment, instance: Instance) -> str | None:
+    """Where the proxy asks; also while nothing answers there, for an emulator that comes back without our doing."""
+    if instance.endpoint is not None:
+        return instance.endpoint.url
+    is_away = environment.driver is DriverName.EXTERNAL and instance.status is Status.STOPPED
+    return environment.url if is_away else None
+
+
+def _reached_at(host: str) -> str:
+    """Where a server is found that listens on *host*."""
+    return ports.HOST if host == EVERY_ADDRESS else host
+
+
+def _answers(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(_reached_at(host), port, timeout=2.0)
     try:
-        connection.request("GET", _HEALTH_PATH)
+        # It is asked by the one name that it answers to whatever it listens on.
+        connection.request("GET", _HEALTH_PATH, headers={"Host": ports.HOST})
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False

@@ -14,7 +14,7 @@ from emulator.endpoint import client, wait_until_healthy
 from emulator.errors import MultistackError, NotReady
 from emulator.events import Emit, Event
 from emulator.history import History
-from emulator.model import Artifact, Endpoint, Environment, Instance, Outcome, Status
+from emulator.model import Artifact, DriverName, Endpoint, Environment, Instance, Outcome, Status
 from emulator.parallel import Cancellation, run_parallel
 from emulator.release import make_release
 
@@ -25,12 +25,13 @@ _BUILD = ""  # no environment's name
 
 
 class Step(enum.Enum):
-    """What an environment needs."""
+    """What an environment needs; an emulator that somebody else runs can only be connected to."""
 
     KEEP = "keep"
     START = "start"
     AWAIT = "await"
     RESTART = "restart"
+    CONNECT = "connect"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,8 @@ def decide(environments: Sequence[Environment], observed: Mapping[str, Instance]
 
 
 def _decide_one(environment: Environment, instance: Instance) -> Action:
+    if environment.driver is DriverName.EXTERNAL and instance.status is not Status.READY:
+        return Action(environment=environment, step=Step.CONNECT, cause=instance.reason)
     if instance.status is Status.STOPPED:
         return Action(environment=environment, step=Step.START, cause=instance.reason)
     if instance.status is Status.UNHEALTHY:
@@ -120,14 +123,17 @@ class Lifecycle:
         self._wait = wait
 
     def observe(self, environments: Sequence[Environment]) -> Mapping[str, Instance]:
-        """Each environment as it is right now."""
+        """Each environment as it is right now; one whose driver can't tell counts as stopped, with the reason."""
+        return {
+            name: found
+            if isinstance(found, Instance)
+            else Instance(environment=name, status=Status.STOPPED, reason=found.message)
+            for name, found in self._look(environments).items()
+        }
+
+    def _look(self, environments: Sequence[Environment]) -> Mapping[str, Instance | MultistackError]:
         by_name = {environment.name: environment for environment in environments}
-        observed = run_parallel(
-            list(by_name),
-            lambda name: self._drivers.observe(by_name[name]),
-            self._cancellation,
-        )
-        return {name: _value(instance) for name, instance in observed.items()}
+        return run_parallel(list(by_name), lambda name: self._drivers.observe(by_name[name]), self._cancellation)
 
     def up(self, environments: Sequence[Environment], *, timeout: float) -> Mapping[str, UpResult | MultistackError]:
         """
@@ -141,7 +147,13 @@ class Lifecycle:
         Returns:
             Per environment what was done, or why it is not ready; the others are up nevertheless.
         """
-        actions = {action.environment.name: action for action in decide(environments, self.observe(environments))}
+        found = self._look(environments)
+        known = {name: one for name, one in found.items() if isinstance(one, Instance)}
+        actions = decide([one for one in environments if one.name in known], known)
+        done = self._act({action.environment.name: action for action in actions}, timeout=timeout)
+        return {name: done[name] if isinstance(one, Instance) else one for name, one in found.items()}
+
+    def _act(self, actions: Mapping[str, Action], *, timeout: float) -> Mapping[str, UpResult | MultistackError]:
         if all(self._history.current(name) for name in actions):
             return run_parallel(
                 list(actions),
@@ -177,7 +189,7 @@ class Lifecycle:
         if action.step is Step.RESTART:
             self._emit(Event(environment.name, "restarting", f"because {action.cause}"))
             self._drivers.stop(environment)
-        endpoint = None if action.step in (Step.START, Step.RESTART) else self._await(environment, timeout=timeout)
+        endpoint = self._running(action, did, timeout=timeout)
         if endpoint is None:
             endpoint = self._start(environment, action, timeout=timeout)
             did.append("restarted" if action.step is Step.RESTART else "started")
@@ -186,6 +198,18 @@ class Lifecycle:
         self._cancellation.check()
         did += self._deploy_missing(environment, endpoint, build=build)
         return UpResult(environment=environment.name, did=tuple(did))
+
+    def _running(self, action: Action, did: list[str], *, timeout: float) -> Endpoint | None:
+        """What is up without a start of ours, or None."""
+        environment = action.environment
+        if action.step is Step.CONNECT:
+            endpoint = self._drivers.of(environment).start(environment)
+            self._emit(Event(environment.name, "ready", endpoint.url))
+            if self._drivers.stop(environment):  # what another driver ran for it before; only now can it be spared
+                self._emit(Event(environment.name, "stopped", f"because {action.cause}"))
+                did.append(f"stopped ({action.cause})")
+            return endpoint
+        return None if action.step in (Step.START, Step.RESTART) else self._await(environment, timeout=timeout)
 
     def _start(self, environment: Environment, action: Action, *, timeout: float) -> Endpoint:
         driver = self._drivers.of(environment)
@@ -236,13 +260,15 @@ class Lifecycle:
         Args:
             build: Makes the artifact if there is none on record; by default that of the current source.
         """
-        action = Action(environment=environment, step=Step.START, cause="")
+        is_ours = environment.driver is not DriverName.EXTERNAL
+        action = Action(environment=environment, step=Step.START if is_ours else Step.CONNECT, cause="")
         return self._up_one(action, timeout=timeout, build=build or self._build)
 
     def _has_died(self, environment: Environment) -> str | None:
         self._cancellation.check()
         instance = self._drivers.of(environment).observe(environment)
-        return "its emulator ended while starting" if instance.status is Status.STOPPED else None
+        reason = "its emulator ended while starting" + (f": {instance.reason}" if instance.reason else "")
+        return reason if instance.status is Status.STOPPED else None
 
     def _deploy_missing(
         self, environment: Environment, endpoint: Endpoint, *, build: Callable[[], Artifact]
@@ -283,7 +309,12 @@ class Lifecycle:
     def _stop(self, environment: Environment) -> bool:
         started = time.monotonic()
         instance = self._drivers.observe(environment)
-        if instance.status is Status.READY and instance.reason:
+        if environment.driver is DriverName.EXTERNAL:
+            instance = self._drivers.of(environment).observe(environment)
+            if instance.endpoint is not None:
+                detail = f"{instance.endpoint.url}, which is not multistack's to stop"
+                self._emit(Event(environment.name, "keeps running", detail))
+        elif instance.status is Status.READY and instance.reason:
             # Its state may be one that can't be saved: then the stop loses what is new.
             self._emit(Event(environment.name, "warning:", instance.reason))
         stopped = self._drivers.stop(environment)
@@ -313,9 +344,3 @@ class Lifecycle:
             return self.revive(environment, timeout=timeout)
 
         return run_parallel(list(by_name), reset_one, self._cancellation)
-
-
-def _value(result: Instance | MultistackError) -> Instance:
-    if isinstance(result, MultistackError):
-        raise result
-    return result

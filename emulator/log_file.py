@@ -16,6 +16,14 @@ class LogReader(Protocol):
         """The lines completed since the last call; the first one gives those there are."""
 
 
+class NoLog:
+    """The log of what runs elsewhere: nothing can be read of it."""
+
+    def new_lines(self) -> list[str]:
+        """See :class:`LogReader`."""
+        return []
+
+
 class LogFile:
     """A growing file, read line by line from where the last look ended."""
 

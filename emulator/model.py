@@ -115,11 +115,13 @@ class Environment:
 class ProxySettings:
     """
     Attributes:
-        port: Port on 127.0.0.1, or None to take 8080 or the next free one.
+        host: The IPv4 address that it listens on; 0.0.0.0 for all of the machine's.
+        port: Its port, or None to take 8080 or the next free one.
         timeout: Seconds to wait for an environment's answer before 504.
         max_body: Largest request body in bytes, else 413.
     """
 
+    host: str = "127.0.0.1"
     port: int | None = None
     timeout: float = 30.0
     max_body: int = 10 * 1024 * 1024
@@ -166,12 +168,18 @@ class Project:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where an environment's AWS API answers, and as whom to call it."""
+    """
+    Where an environment's AWS API answers, and as whom to call it.
+
+    Attributes:
+        is_shared: Others may use that emulator as well: what is in it need not be ours.
+    """
 
     environment: str
     url: str
     account_id: str
     region: str
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

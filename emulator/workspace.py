@@ -147,7 +147,7 @@ def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit, 
     folders = interpreters.search_path(
         path, home=Path(environ.get("HOME", "")), pyenv_root=environ.get("PYENV_ROOT", "")
     )
-    drivers = Drivers(project, environ=environ, interpreters=folders)
+    drivers = Drivers(project, environ=environ, interpreters=folders, cancelled=cancellation.check)
 
     def python_of(runtime: str) -> interpreters.Interpreter:
         return interpreters.choose(runtime, interpreters.find(folders))

@@ -9,6 +9,7 @@ import click
 
 from emulator.cli.context import Context
 from emulator.errors import ConfigError, MultistackError
+from emulator.model import DriverName
 
 if TYPE_CHECKING:
     from emulator.errors import NotReady
@@ -175,8 +176,9 @@ def print_status(rows: Sequence[EnvironmentStatus], *, as_json: bool) -> None:
     click.echo(table(["environment", "status", "driver", "release", "url", "aws endpoint"], cells))
     for row in rows:
         if row.reason:
-            # One that is ready with a reason serves: a later `up` would find nothing to do.
-            next_step = "" if row.status == "ready" else f"; run `multistack up {row.environment}`"
+            # One that is ready with a reason serves, and an external one can't be started: `up` would do nothing.
+            is_ours = row.status != "ready" and row.driver != DriverName.EXTERNAL.value
+            next_step = f"; run `multistack up {row.environment}`" if is_ours else ""
             click.echo(f"{row.environment}: {row.reason}{next_step}")
         for resource in row.skipped:
             click.echo(f"{row.environment}: left out {resource}")
@@ -187,10 +189,12 @@ def raise_first(results: Mapping[str, Any]) -> None:
     from emulator.render import print_error
 
     errors = [result for result in results.values() if isinstance(result, MultistackError)]
-    for error in errors[1:]:
+    # What has nothing to do with one environment, such as an engine that does not answer, is told once for all.
+    distinct = list({(type(error), error.message, error.details): error for error in errors}.values())
+    for error in distinct[1:]:
         print_error(error)
-    if errors:
-        raise errors[0]
+    if distinct:
+        raise distinct[0]
 
 
 COMMANDS = (up, down, status, reset)

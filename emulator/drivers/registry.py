@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from emulator.drivers.base import Driver
 from emulator.drivers.embedded import EmbeddedDriver
+from emulator.drivers.external import ExternalDriver
 from emulator.drivers.localstack import LocalstackDriver
 from emulator.errors import NotReady
 from emulator.model import DriverName, Environment, Instance, Project, Status
@@ -20,15 +22,24 @@ class Drivers:
     Args:
         environ: The caller's variables, for drivers that look for something on the machine.
         interpreters: See :class:`emulator.drivers.embedded.EmbeddedDriver`.
+        cancelled: See :class:`emulator.drivers.external.ExternalDriver`.
     """
 
-    def __init__(self, project: Project, *, environ: Mapping[str, str], interpreters: Sequence[str] = ()) -> None:
+    def __init__(
+        self,
+        project: Project,
+        *,
+        environ: Mapping[str, str],
+        interpreters: Sequence[str] = (),
+        cancelled: Callable[[], None] = lambda: None,
+    ) -> None:
         self._project = project
         self._embedded = EmbeddedDriver(project, path=environ.get("PATH", ""), interpreters=interpreters)
         self._localstack = LocalstackDriver(project, environ=environ)
         self._drivers: Mapping[DriverName, Driver] = {
             DriverName.EMBEDDED: self._embedded,
             DriverName.LOCALSTACK: self._localstack,
+            DriverName.EXTERNAL: ExternalDriver(project, cancelled=cancelled),
         }
 
     def of(self, environment: Environment) -> Driver:
@@ -38,7 +49,9 @@ class Drivers:
     def observe(self, environment: Environment) -> Instance:
         """What runs for *environment* right now, also when another driver started it before the file was changed."""
         found = self.of(environment).observe(environment)
-        if found.status is Status.STOPPED and (other := self._other(environment)):
+        # An external emulator is there whether or not what ran before it was stopped.
+        is_open = found.status is Status.STOPPED or environment.driver is DriverName.EXTERNAL
+        if is_open and (other := self._other(environment)):
             there = self._drivers[other].observe(environment)
             reason = f"driver changed from {other.value} to {environment.driver.value}"
             return replace(there, status=Status.UNHEALTHY, reason=reason)
@@ -56,20 +69,18 @@ class Drivers:
         if environment.driver is not DriverName.EMBEDDED and self._embedded.runs(environment):
             return DriverName.EMBEDDED
         if environment.driver is not DriverName.LOCALSTACK and self._localstack.may_run(environment):
-            found = self._localstack.observe(environment)
-            return DriverName.LOCALSTACK if found.status is not Status.STOPPED or found.reason else None
+            with contextlib.suppress(NotReady):  # no engine runs nothing
+                found = self._localstack.observe(environment)
+                return DriverName.LOCALSTACK if found.status is not Status.STOPPED or found.reason else None
         return None
 
     def leftovers(self) -> list[Environment]:
         """Environments that run but no longer stand in the project file, of all drivers."""
         found = self._embedded.leftovers()
         if self._uses_engine:
-            try:
+            # Who needs the engine says why it can't be asked; an environment of another driver can go without.
+            with contextlib.suppress(NotReady):
                 found += self._localstack.leftovers()
-            except NotReady:
-                # Whoever needs the engine says so; an environment of another driver can go without.
-                if any(one.driver is DriverName.LOCALSTACK for one in self._project.environments):
-                    raise
         return found
 
     @functools.cached_property
