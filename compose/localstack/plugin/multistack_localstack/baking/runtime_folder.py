@@ -44,3 +44,5 @@ def make(folder: Path) -> None:
         module = Path(found.origin)
         source = module.parent if module.name == "__init__.py" else module
         (folder / source.name).symlink_to(source)
+
+

@@ -63,7 +63,9 @@ class LogDelivery:
             for stream, events in pending.items():
                 ordered = sorted(events, key=lambda event: event.at)
                 try:
-                    self._put(stream, [{"timestamp": int(event.at * 1000), "message": event.text} for event in ordered])
+                    self._put(
+                        stream, [{"timestamp": int(event.at * 1000), "message": event.text} for event in ordered]
+                    )
                 except Exception as error:  # noqa: BLE001 - whatever it is, the lines of other functions go on
                     LOG.warning("log lines of %s are lost: %s", stream.group, error)
 

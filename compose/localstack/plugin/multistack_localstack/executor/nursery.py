@@ -20,18 +20,7 @@ from multistack_localstack.executor.variables import RUNTIME_FOLDER, Installatio
 _START_TIMEOUT = 10.0
 _MESSAGE = 1024 * 1024
 # Of what the zygote has imported; a function that brings its own must not find ours.
-_SDK = (
-    "boto3",
-    "botocore",
-    "s3transfer",
-    "jmespath",
-    "dateutil",
-    "six",
-    "six.py",
-    "urllib3",
-    "simplejson",
-    "awslambdaric",
-)
+_SDK = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "six.py", "urllib3", "simplejson", "awslambdaric")
 # An interpreter reads these when it starts.
 _AT_START = ("PYTHON", "LD_", "AWS_LAMBDA_EXEC_WRAPPER", "MALLOC_", "GLIBC_TUNABLES")
 

@@ -21,15 +21,7 @@ from typing import Any
 
 _MESSAGE = 1024 * 1024
 # What nearly every function imports or makes clients of.
-_MODULES = (
-    "boto3",
-    "botocore.httpsession",
-    "boto3.dynamodb.conditions",
-    "botocore.auth",
-    "simplejson",
-    "decimal",
-    "uuid",
-)
+_MODULES = ("boto3", "botocore.httpsession", "boto3.dynamodb.conditions", "botocore.auth", "simplejson", "decimal", "uuid")
 _PR_SET_PDEATHSIG = 1
 
 
