@@ -18,9 +18,7 @@ import boto3
 from botocore.config import Config
 
 ACCOUNT, REGION = "111111111111", "eu-west-1"
-SERVICES = (
-    "apigateway,cloudformation,dynamodb,events,iam,kms,lambda,logs,s3,scheduler,secretsmanager,sns,sqs,ssm,sts"
-)
+SERVICES = "apigateway,cloudformation,dynamodb,events,iam,kms,lambda,logs,s3,scheduler,secretsmanager,sns,sqs,ssm,sts"
 # Seconds. A start takes 4 on a quiet machine.
 _PATIENCE = 60.0
 
