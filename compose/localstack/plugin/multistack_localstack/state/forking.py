@@ -102,10 +102,17 @@ def _be_the_copy(job: Callable[[], Mapping[str, Any]], writing: int) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         gc.disable()  # a collection would touch, and so copy, every page
-        os.closerange(_FIRST_FILE, writing)
-        os.closerange(writing + 1, os.sysconf("SC_OPEN_MAX"))
+        _close_all_but(writing)
         os.nice(NICE)
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(json.dumps(job()).encode())
     finally:
         os._exit(0)  # a failed job has not answered, which is what the original looks at
+
+
+def _close_all_but(kept: int) -> None:
+    """One by one, since older engines forbid containers to close a range, and there may be a million to try."""
+    for name in os.listdir("/proc/self/fd"):
+        if int(name) >= _FIRST_FILE and int(name) != kept:
+            with contextlib.suppress(OSError):
+                os.close(int(name))
