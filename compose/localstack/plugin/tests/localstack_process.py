@@ -19,7 +19,8 @@ from botocore.config import Config
 
 ACCOUNT, REGION = "111111111111", "eu-west-1"
 SERVICES = (
-    "apigateway,cloudformation,dynamodb,dynamodbstreams,events,iam,kms,lambda,logs,s3,scheduler,secretsmanager,sns,sqs,ssm,sts"
+    "apigateway,cloudformation,dynamodb,dynamodbstreams,events,iam,kms,lambda,logs,s3,scheduler,secretsmanager,sns,"
+    "sqs,ssm,sts"
 )
 # Seconds. A start takes 4 on a quiet machine.
 _PATIENCE = 60.0
@@ -56,7 +57,7 @@ class LocalStackProcess:
         self.spawn()
         deadline = time.monotonic() + _PATIENCE
         while not self._answers():
-            assert self._process is not None and self._process.poll() is None, self.log[-3000:]
+            assert self.is_running(), self.log[-3000:]
             assert time.monotonic() < deadline, self.log[-3000:]
             time.sleep(0.1)
 

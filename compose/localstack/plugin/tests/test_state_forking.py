@@ -54,4 +54,4 @@ def test_copy_has_no_open_files(tmp_path: Path) -> None:
     """Whoever waits for the end of a connection of the original must not wait for the copy."""
     with (tmp_path / "x").open("w") as file:
         number = file.fileno()
-        assert Copy(lambda: {"open": os.path.exists(f"/proc/self/fd/{number}")}).wait(10) == {"open": False}
+        assert Copy(lambda: {"open": Path(f"/proc/self/fd/{number}").exists()}).wait(10) == {"open": False}

@@ -8,8 +8,8 @@ from collections import defaultdict
 from typing import Any
 
 import pytest
-from localstack.services.ssm import provider as _ssm  # noqa: F401 - as LocalStack has it
 from localstack.services.sqs.models import SqsStore, StandardQueue, sqs_stores
+from localstack.services.ssm import provider as _ssm  # noqa: F401 - as LocalStack has it
 from localstack.services.stores import AccountRegionBundle
 from moto.ssm.models import ParameterDict
 from multistack_localstack.state import pickling, places

@@ -17,6 +17,7 @@ import select
 import signal
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 # Politer than whoever answers requests: the copy must not take their processor on a small machine.
@@ -112,7 +113,8 @@ def _be_the_copy(job: Callable[[], Mapping[str, Any]], writing: int) -> None:
 
 def _close_all_but(kept: int) -> None:
     """One by one, since older engines forbid containers to close a range, and there may be a million to try."""
-    for name in os.listdir("/proc/self/fd"):
-        if int(name) >= _FIRST_FILE and int(name) != kept:
+    numbers = [int(path.name) for path in Path("/proc/self/fd").iterdir()]
+    for number in numbers:
+        if number >= _FIRST_FILE and number != kept:
             with contextlib.suppress(OSError):
-                os.close(int(name))
+                os.close(number)

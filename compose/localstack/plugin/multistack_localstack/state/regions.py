@@ -15,4 +15,5 @@ from localstack.utils.aws import aws_stack
 
 def look_up_with_one_session() -> None:
     """Let LocalStack's look-up use one session."""
-    aws_stack.boto3 = SimpleNamespace(Session=functools.cache(boto3.Session), session=boto3.session)
+    one = SimpleNamespace(Session=functools.cache(boto3.Session), session=boto3.session)
+    vars(aws_stack)["boto3"] = one
