@@ -6,6 +6,7 @@ import fcntl
 import importlib
 import logging
 import os
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -147,7 +148,9 @@ class Durable:
         )
 
     def _save(self) -> control.Answer:
+        # Whoever copies the folder now needs the objects of this checkpoint, whatever is deleted meanwhile.
         self._files.hold()
+        _deliver_logs()
         self._checkpointer.save(anyway=True)
         return {"error": self._checkpointer.problem} if self._checkpointer.problem else {"at": self._checkpointer.at}
 
@@ -155,6 +158,12 @@ class Durable:
         restored = self._restored or Restored(summary="")
         problem = "; ".join(filter(None, [self._checkpointer.problem, restored.loss]))
         return {"problem": problem, "restored": restored.summary, "checkpoint": self._checkpointer.at}
+
+
+def _deliver_logs() -> None:
+    """What functions have written and the executor has yet to bring to CloudWatch Logs."""
+    if delivery := sys.modules.get("multistack_localstack.executor.delivery"):
+        delivery.DELIVERY.flush()
 
 
 def _module_of(service: str) -> Any:

@@ -88,8 +88,8 @@ def _function(value: types.FunctionType) -> Any:
     if _is_exported(value):
         return NotImplemented
     cells = tuple(cell.cell_contents for cell in value.__closure__ or ())
-    code = marshal.dumps(value.__code__)
-    return _make_function, (code, value.__module__, value.__name__, value.__defaults__, value.__kwdefaults__, cells)
+    defaults = (value.__defaults__, value.__kwdefaults__)
+    return _make_function, (marshal.dumps(value.__code__), value.__module__, value.__name__, defaults, cells)
 
 
 def _is_exported(value: types.FunctionType) -> bool:
@@ -100,12 +100,12 @@ def _is_exported(value: types.FunctionType) -> bool:
 
 
 def _make_function(
-    code: bytes, module: str, name: str, defaults: Any, keywords: Any, cells: tuple[Any, ...]
+    code: bytes, module: str, name: str, defaults: tuple[Any, Any], cells: tuple[Any, ...]
 ) -> types.FunctionType:
     namespace = vars(importlib.import_module(module))
     closure = tuple(types.CellType(content) for content in cells)
-    made = types.FunctionType(marshal.loads(code), namespace, name, defaults, closure)  # noqa: S302 (see above)
-    made.__kwdefaults__ = keywords
+    made = types.FunctionType(marshal.loads(code), namespace, name, defaults[0], closure)  # noqa: S302 (see above)
+    made.__kwdefaults__ = defaults[1]
     return made
 
 
