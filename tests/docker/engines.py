@@ -73,26 +73,12 @@ def _install(client: Any, site: Path) -> None:
     """MiniStack and boto3 for the base's Python, with this machine's pip: a build has no network of its own."""
     said = client.containers.run(BASE, ["python3", "-c", "import sys; print(*sys.version_info[:2])"], remove=True)
     major, minor = said.decode().split()
+    platforms = [f"--platform={name}" for name in ("manylinux2014_x86_64", "manylinux_2_28_x86_64")]
     done = subprocess.run(
         [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--target",
-            str(site),
-            "--only-binary=:all:",
-            "--python-version",
-            f"{major}.{minor}",
-            "--constraint",
-            str(REPOSITORY / "constraints.txt"),
-            "--platform",
-            "manylinux2014_x86_64",
-            "--platform",
-            "manylinux_2_28_x86_64",
-            "ministack",
-            "boto3",
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--target", str(site), "--only-binary=:all:"),
+            *("--constraint", str(REPOSITORY / "constraints.txt"), "--python-version", f"{major}.{minor}"),
+            *(*platforms, "ministack", "boto3"),
         ],
         capture_output=True,
         text=True,

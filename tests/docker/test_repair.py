@@ -8,6 +8,7 @@ import socket
 import tarfile
 import time
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -16,13 +17,14 @@ import pytest
 
 from emulator.config import load_project
 from emulator.drivers import containers
+from emulator.drivers.engine import connect
 from emulator.drivers.images import need_image
 from emulator.drivers.kept_state import KeptState
 from emulator.endpoint import client
 from emulator.model import Endpoint, Environment, Project
 from tests.conftest import ProjectFolder, http
 from tests.docker.conftest import MakeProject
-from tests.docker.engines import Images
+from tests.docker.engines import BASE, Images, build_image, dockerfile
 from tests.drivers import left_of
 from tests.functional.tiny import get, refused
 
@@ -39,7 +41,9 @@ def loaded(project: ProjectFolder) -> Project:
 
 def aws(project: ProjectFolder, service: str) -> Any:
     """A client of the environment ``test``."""
-    url = project.status()["test"]["endpoint"]
+    engine = connect(project.command_environ(), allow_remote=False)
+    found = containers.read(engine.containers.get(name_of(project)).attrs, now=datetime.now(UTC))
+    url = f"http://{found.address}"
     return client(Endpoint(environment="test", url=url, account_id="111111111111", region="us-east-1"), service)
 
 
@@ -192,8 +196,8 @@ def test_killed_container_comes_back_and_its_neighbour_never_went(
     down = http("GET", before["test"]["url"])
     assert (down.status, down.json()["next"]) == (503, "multistack up test")
     said = project.run("up").stderr
-    assert "test     starting because its container was killed" in said
-    assert "prod     starting" not in said
+    assert "test  starting because its container was killed" in said
+    assert "prod  starting" not in said
     assert project.status() == before
     assert http("GET", before["test"]["url"]).status == 200
 
@@ -212,11 +216,17 @@ def test_failed_process_is_started_again_by_the_engine(up: ProjectFolder, engine
     assert get(up).status == 200
 
 
-def test_too_little_memory_is_told(tiny: ProjectFolder, engine: Any) -> None:
+def test_too_little_memory_is_told(make_project: MakeProject, engine: Any) -> None:
     """An emulator that can't even start says why, and leaves nothing."""
-    said = refused(tiny, "up", code=3, env={"MULTISTACK_LOCALSTACK_MEMORY": "16m"})
-    assert "ran out of memory (16 MiB)" in said
-    assert left_of(engine, tiny.folder) == []
+    image = "multistack-test/hungry:1"
+    build_image(engine, image, dockerfile(f"FROM {BASE}\nCMD python3 -c 'bytearray(2**30)'\n"))
+    try:
+        project = make_project(image)
+        said = refused(project, "up", code=3, env={"MULTISTACK_LOCALSTACK_MEMORY": "64m"})
+        assert "its emulator ended while starting: its container ran out of memory (64 MiB)" in said
+        assert left_of(engine, project.folder) == []
+    finally:
+        engine.images.remove(image)
 
 
 def make_only(project: ProjectFolder, engine: Any, environment: Environment) -> None:
@@ -307,7 +317,7 @@ def removed(make_project: MakeProject, images: Images) -> Iterator[ProjectFolder
 
 def test_environment_that_left_the_file_is_told_and_stopped(removed: ProjectFolder, engine: Any) -> None:
     """Its data is kept, in case it comes back."""
-    assert "old      still runs" in removed.run("up").stderr
+    assert "old   still runs" in removed.run("up").stderr
     assert "stopped test, old" in removed.run("down").stdout
     assert left_of(engine, removed.folder) == []
     assert KeptState(removed.folder / ".multistack/environments/old").at
