@@ -8,54 +8,22 @@ import socket
 import tarfile
 import time
 from collections.abc import Iterator
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 import psutil
 import pytest
 
-from emulator.config import load_project
 from emulator.drivers import containers
-from emulator.drivers.engine import connect
 from emulator.drivers.images import need_image
 from emulator.drivers.kept_state import KeptState
-from emulator.endpoint import client
-from emulator.model import Endpoint, Environment, Project
+from emulator.model import Environment
 from tests.conftest import ProjectFolder, http
 from tests.docker.conftest import MakeProject
 from tests.docker.engines import BASE, Images, build_image, dockerfile
+from tests.docker.projects import kept, loaded, name_of, put
 from tests.drivers import left_of
 from tests.functional.tiny import get, refused
-
-
-def name_of(project: ProjectFolder, environment: str = "test") -> str:
-    """What container, network and volume are called."""
-    return containers.name_of(loaded(project), environment)
-
-
-def loaded(project: ProjectFolder) -> Project:
-    """The project as its commands see it."""
-    return load_project(file=None, environ=project.command_environ(), cwd=project.folder)
-
-
-def aws(project: ProjectFolder, service: str) -> Any:
-    """A client of the environment ``test``."""
-    engine = connect(project.command_environ(), allow_remote=False)
-    found = containers.read(engine.containers.get(name_of(project)).attrs, now=datetime.now(UTC))
-    url = f"http://{found.address}"
-    return client(Endpoint(environment="test", url=url, account_id="111111111111", region="us-east-1"), service)
-
-
-def put(project: ProjectFolder, value: str) -> None:
-    """Leave something in the environment ``test``."""
-    aws(project, "ssm").put_parameter(Name="kept", Value=value, Type="String", Overwrite=True)
-
-
-def kept(project: ProjectFolder) -> str | None:
-    """What was left there."""
-    found = aws(project, "ssm").get_parameters(Names=["kept"])["Parameters"]
-    return str(found[0]["Value"]) if found else None
 
 
 @pytest.fixture
@@ -141,7 +109,7 @@ def test_network_removed_beside_a_stopped_container(up: ProjectFolder, engine: A
     """A container can't be started without the network it was made with."""
     engine.containers.get(name_of(up)).stop()
     engine.networks.get(name_of(up)).remove()
-    assert "starting because its container was stopped" in up.run("up").stderr
+    assert "starting because its container ended with exit code 0" in up.run("up").stderr
     assert (kept(up), get(up).status) == ("1", 200)
 
 
