@@ -112,7 +112,11 @@ STATES: dict[str, tuple[dict[str, Any], Status, str]] = {
         Status.STOPPED,
         "its container was made but not started",
     ),
-    "stopped by Podman": ({"Status": "stopped", "Running": False}, Status.STOPPED, "its container ended with exit code 0"),
+    "stopped by Podman": (
+        {"Status": "stopped", "Running": False},
+        Status.STOPPED,
+        "its container ended with exit code 0",
+    ),
     "ended with its engine": (
         {**ENDED, "ExitCode": 255},
         Status.STOPPED,
