@@ -21,7 +21,7 @@ from emulator.parallel import Cancellation, run_parallel
 
 EMULATOR = "emulator"
 POLL = 0.3  # seconds between two looks while following
-# As long as nothing is logged, looks become rarer, up to so many seconds apart: each costs every emulator some requests.
+# While nothing is logged looks become rarer, up to so many seconds apart: each costs every emulator some requests.
 _LONGEST_POLL, _SLOWER = 2.0, 1.3
 # How far back, in milliseconds, each look goes behind the newest event seen: events of calls that end at the same time
 # are stored in any order.

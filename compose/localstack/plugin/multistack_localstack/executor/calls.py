@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from multistack_localstack.executor import bootstrap, child, outcomes, reporting
+from multistack_localstack.executor import child, multistack_bootstrap, outcomes, reporting
 from multistack_localstack.executor.conversation import (
     INIT_ERROR,
     NEXT,
@@ -21,6 +19,7 @@ from multistack_localstack.executor.conversation import (
 )
 from multistack_localstack.executor.delivery import DELIVERY, Stream
 from multistack_localstack.executor.log_lines import LogEvent
+from multistack_localstack.executor.nursery import NURSERY, NurseryGone, can_fork, interpreter
 from multistack_localstack.executor.outcomes import Failure
 from multistack_localstack.executor.variables import Installation, of_function
 from multistack_localstack.executor.wire import Request
@@ -96,7 +95,7 @@ class Environment:
             environ["_MULTISTACK_OPT"] = str(self.installation.opt)
         self._spawned = time.monotonic()
         self._init_took = None
-        self._child = child.start([_interpreter(), "-s", "-B", bootstrap.__file__], environ, self.installation.task)
+        self._child = _start(environ, self.installation)
         self._conversation.attach(self._child)
 
     def wait_until_initialized(self, *, deadline: float | None = None, request_id: str = "") -> Failure | None:
@@ -249,8 +248,14 @@ def _headers(call: Call, timeout: float) -> dict[str, str]:
     return headers
 
 
-def _interpreter() -> str:
-    """The image's Python without LocalStack's packages."""
-    return os.path.realpath(getattr(sys, "_base_executable", sys.executable))
-
-
+def _start(environ: Mapping[str, str], installation: Installation) -> child.Child:
+    """A fork where that does, else a process of its own."""
+    if can_fork(environ, installation):
+        try:
+            return NURSERY.start(environ, installation.task)
+        except NurseryGone as error:
+            LOG.warning("a function starts without the zygote: %s", error)
+    command = [interpreter(), "-s", "-B", multistack_bootstrap.__file__]
+    if wrapper := environ.get("AWS_LAMBDA_EXEC_WRAPPER"):
+        command.insert(0, installation.located(wrapper))
+    return child.start(command, environ, installation.task)

@@ -20,6 +20,7 @@ from multistack_localstack.executor import outcomes
 from multistack_localstack.executor.calls import Call, Environment
 from multistack_localstack.executor.delivery import Stream
 from multistack_localstack.executor.layers import install
+from multistack_localstack.executor.nursery import NURSERY
 from multistack_localstack.executor.runtimes import difference, is_python
 
 LOG = logging.getLogger(__name__)
@@ -117,6 +118,8 @@ class ProcessExecutor(RuntimeExecutor):
             config.code.prepare_for_execution()
         for layer in config.layers or []:
             layer.code.prepare_for_execution()
+        if is_python(config.runtime):
+            NURSERY.prepare()
         if is_python(config.runtime) and config.runtime not in _warned and (told := difference(config.runtime)):
             _warned.add(config.runtime)
             LOG.warning("%s", told)

@@ -26,6 +26,13 @@ class Installation:
     task: Path
     opt: Path | None = None
 
+    def located(self, path: str) -> str:
+        """Where *path* of AWS's file system is here, e.g. ``/opt/wrapper``."""
+        for prefix, folder in (("/opt/", self.opt), ("/var/task/", self.task)):
+            if folder is not None and path.startswith(prefix):
+                return str(folder / path.removeprefix(prefix))
+        return path
+
 
 def of_function(
     given: Mapping[str, object], own: Mapping[str, str], installation: Installation, *, runtime: str, runtime_api: str

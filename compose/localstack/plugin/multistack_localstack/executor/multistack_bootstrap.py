@@ -23,7 +23,8 @@ def search_path(own: list[str], *, task: str, opt: str | None, runtime: str) -> 
 def main() -> None:
     """Answer calls until killed."""
     runtime = os.environ["LAMBDA_RUNTIME_DIR"]
-    own = [folder for folder in sys.path if folder != os.path.dirname(os.path.abspath(__file__))]
+    ours = (os.path.dirname(os.path.abspath(__file__)), runtime)
+    own = [folder for folder in sys.path if folder not in ours]
     sys.path = [*own, runtime]
     from awslambdaric import bootstrap
     from awslambdaric.lambda_runtime_client import LambdaRuntimeClient
