@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from localstack.config import HostAndPort
-
 from multistack_localstack.server.requests import BadRequest, Reader, path_and_query
 from multistack_localstack.server.threaded import ThreadedServer
 
