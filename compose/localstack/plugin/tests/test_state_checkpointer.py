@@ -117,7 +117,7 @@ def test_what_nobody_touched_is_found_in_the_end(state: State) -> None:
 
 def test_writes_are_saved_within_a_second(state: State) -> None:
     """A mark is followed by a checkpoint, and a burst of them by few."""
-    state.checkpointer.start(0)
+    state.checkpointer.start(0, {})
     began = time.monotonic()
     for number in range(200):
         state.groups[0].content = str(number)

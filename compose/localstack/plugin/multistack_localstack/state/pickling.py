@@ -7,6 +7,9 @@ that no module exports, and the stores and backends themselves, which are referr
 
 Who can write a pickle runs code when it is loaded. These come from the state folder only, which belongs to the user
 that runs LocalStack and that nobody else can write: whoever could change a checkpoint could as well do what it does.
+
+A pickle names what makes its values again. The functions here that do are part of the format of checkpoints: a change
+of their names or arguments is a new :data:`checkpoint.LAYOUT`.
 """
 
 from __future__ import annotations

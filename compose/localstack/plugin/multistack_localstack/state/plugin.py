@@ -51,6 +51,9 @@ def restore_state() -> None:
         _leave(str(error))
     except OSError as error:
         _leave(f"the state can't be kept: {error.filename or settings.folder}: {error.strerror or error}")
+    except Exception as error:  # of any kind: LocalStack would log it, and start without its state
+        _log.exception("the state can't be restored")
+        _leave(f"the state can't be restored: {type(error).__name__}: {error}")
     else:
         _durable.append(durable)
 
