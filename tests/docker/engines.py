@@ -183,6 +183,8 @@ class OwnEngine:
     def kill(self) -> None:
         """End it without any order; its containers go on."""
         self._end(signal.SIGKILL)
+        # Its containerd ends with it. Where nobody reaps that process, the next engine would wait for it.
+        (self._folder / "exec/containerd/containerd.pid").unlink(missing_ok=True)
 
     def _end(self, number: signal.Signals) -> None:
         if self.process is not None:
