@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import socket
 import subprocess
 import time
@@ -13,11 +14,9 @@ from typing import Any
 
 import pytest
 
-from emulator.model import OWN_IMAGE
 from tests.conftest import MULTISTACK, copy_sample, http
-from tests.docker.needs import need_engine, need_image, need_program
 
-pytestmark = [pytest.mark.docker, pytest.mark.timeout(900)]
+pytestmark = pytest.mark.timeout(900)
 PROGRAMS = {"1": ["docker-compose"], "2": ["docker", "compose"]}
 NAMES = ("test", "staging", "prod")
 
@@ -30,6 +29,7 @@ class Stack:
     folder: Path
     name: str
     ports: dict[str, int]
+    engine: Any
 
     def run(self, *args: str, check: bool = True) -> str:
         """What Compose prints."""
@@ -56,7 +56,7 @@ class Stack:
             time.sleep(0.5)
 
     def _state(self, container: str) -> tuple[str, str]:
-        state = need_engine().containers.get(container).attrs["State"]
+        state = self.engine.containers.get(container).attrs["State"]
         return state["Status"], state["Health"]["Status"]
 
     def ask(self, method: str, environment: str, path: str, body: Any = None) -> Any:
@@ -70,33 +70,32 @@ class Stack:
 def program_of(version: str) -> list[str]:
     """The command of that Compose; skips where there is none."""
     program = PROGRAMS[version]
-    need_program(program[0])
+    if shutil.which(program[0]) is None:
+        pytest.skip(f"{program[0]} is not installed")
     done = subprocess.run([*program, "version"], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         pytest.skip(f"`{' '.join(program)}` is not installed")
     return program
 
 
-@pytest.fixture(scope="module")
-def _images() -> None:
-    need_image(OWN_IMAGE)
+@pytest.fixture(scope="session")
+def _images(own_image: str) -> None:
     subprocess.run([str(MULTISTACK), "image", "build", "--proxy"], check=True, timeout=600, capture_output=True)
 
 
 @pytest.fixture(params=PROGRAMS)
-def stack(request: pytest.FixtureRequest, tmp_path: Path, _images: None) -> Iterator[Stack]:
+def stack(request: pytest.FixtureRequest, tmp_path: Path, engine: Any, _images: None) -> Iterator[Stack]:
     """The sample service in containers; everything of it is removed afterwards."""
     program = program_of(request.param)
     folder = copy_sample(tmp_path / "project")
     subprocess.run([str(MULTISTACK), "compose", "--output", "compose.yaml"], cwd=folder, check=True)
-    stack = Stack(program, folder, f"multistack-{uuid.uuid4().hex[:8]}", free_ports("proxy", *NAMES))
+    stack = Stack(program, folder, f"multistack-{uuid.uuid4().hex[:8]}", free_ports("proxy", *NAMES), engine)
     yield stack
     stack.run("down", "--volumes", "--remove-orphans", check=False)
-    client = need_engine()
     label = {"label": f"com.docker.compose.project={stack.name}"}
-    assert client.containers.list(all=True, filters=label) == []
-    assert client.networks.list(filters=label) == []
-    assert client.volumes.list(filters=label) == []
+    assert engine.containers.list(all=True, filters=label) == []
+    assert engine.networks.list(filters=label) == []
+    assert engine.volumes.list(filters=label) == []
 
 
 def free_ports(*names: str) -> dict[str, int]:
@@ -136,14 +135,14 @@ def test_three_environments_are_deployed_served_and_kept(stack: Stack) -> None:
     assert "GET" in said
     assert "Traceback" not in said
     stack.run("stop", "proxy")
-    container = need_engine().containers.get(stack.run("ps", "--all", "--quiet", "proxy").strip() or proxy_of(stack))
+    container = stack.engine.containers.get(proxy_of(stack))
     assert container.attrs["State"]["ExitCode"] == 0
 
 
 def proxy_of(stack: Stack) -> str:
     """The id of the proxy's container, for a Compose that lists only those that run."""
     label = [f"com.docker.compose.project={stack.name}", "com.docker.compose.service=proxy"]
-    (found,) = need_engine().containers.list(all=True, filters={"label": label})
+    (found,) = stack.engine.containers.list(all=True, filters={"label": label})
     return str(found.id)
 
 
@@ -154,7 +153,7 @@ def test_a_service_that_can_not_be_deployed_ends_the_proxy_with_the_reason(stack
     stack.run("up", "--detach", "--no-build", "test", "staging", "prod")
     stack.run("up", "--detach", "--no-build", "proxy")
     container, deadline = proxy_of(stack), time.monotonic() + 240
-    while need_engine().containers.get(container).attrs["State"]["Status"] != "exited":
+    while stack.engine.containers.get(container).attrs["State"]["Status"] != "exited":
         assert time.monotonic() < deadline
         time.sleep(0.5)
     assert "error: " in stack.run("logs", "proxy")
