@@ -29,7 +29,7 @@ from localstack.services.cloudformation.resource_provider import (
 
 from multistack_localstack.cloudformation.engine.intrinsics import Place
 from multistack_localstack.cloudformation.engine.resource_types import provider_for
-from multistack_localstack.cloudformation.types import PUT_ALL
+from multistack_localstack.cloudformation.resources import PUT_ALL
 
 LOG = logging.getLogger(__name__)
 

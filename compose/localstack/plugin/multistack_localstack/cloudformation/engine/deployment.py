@@ -166,8 +166,8 @@ class Deployment:
             )
         reason = "Requested update requires the creation of a new physical resource; hence creating one."
         tell_resource(self._stack, name, kind, record.physical_id, "UPDATE_IN_PROGRESS", reason)
-        note_touched(self._stack, name)
         made = self._made(name, kind, attributes)
+        note_touched(self._stack, name)
         self._keep(replace(made, status="UPDATE_COMPLETE"))
         tell_resource(self._stack, name, kind, made.physical_id, "UPDATE_COMPLETE")
 

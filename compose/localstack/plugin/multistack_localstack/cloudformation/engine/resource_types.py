@@ -23,7 +23,7 @@ from localstack.services.cloudformation.resource_provider import (
     plugin_manager,
 )
 
-from multistack_localstack.cloudformation.types import MENDED, Ignored
+from multistack_localstack.cloudformation.resources import MENDED, Ignored
 
 Path = tuple[str, ...]
 
@@ -67,8 +67,9 @@ def provider_for(kind: str) -> ResourceProvider[Any] | None:
     """Who makes resources of the type *kind*: this package's class, LocalStack's, or nobody."""
     if kind in MENDED:
         module, _, name = MENDED[kind].partition(":")
-        found = importlib.import_module(f"multistack_localstack.cloudformation.types.{module}")
-        return getattr(found, name)()  # type: ignore[no-any-return]
+        made_by = getattr(importlib.import_module(f"multistack_localstack.cloudformation.resources.{module}"), name)
+        # One class for several types has to be told which.
+        return made_by(kind) if module == "again" else made_by()  # type: ignore[no-any-return]
     if plugin_manager.exists(kind):
         return ResourceProviderExecutor.try_load_resource_provider(kind)
     return Ignored(kind) if _is_ignored(kind) else None
