@@ -151,6 +151,8 @@ def update(stack: Stack, target: Target, *, disable_rollback: bool = False) -> b
     """
     begin_undo(stack)
     stack.is_cancelled = False  # type: ignore[attr-defined]
+    # What was compared won't be there any more.
+    vars(stack).update(drift=None, resource_drifts={})
     try:
         result = Deployment(stack, target).run()
     except DeploymentFailed as error:

@@ -31,6 +31,8 @@ _PARAMETER = ("AllowedPattern", "DataType", "Description", "Name", "Policies", "
 class Parameter(SSMParameterProvider):
     """Parameters."""
 
+    COMPARED = frozenset({"Name", "Type", "Value", "DataType"})
+
     def create(self, request: Request) -> ProgressEvent[Any]:
         """Put a parameter with its tags; one that is there already isn't overwritten."""
         model, ssm = request.desired_state, request.aws_client_factory.ssm

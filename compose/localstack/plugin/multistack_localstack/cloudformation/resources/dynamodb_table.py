@@ -38,11 +38,28 @@ _ON_DEMAND = "PAY_PER_REQUEST"
 class Table(DynamoDBTableProvider):
     """Tables."""
 
+    COMPARED = frozenset(
+        {
+            "AttributeDefinitions",
+            "BillingMode",
+            "DeletionProtectionEnabled",
+            "KeySchema",
+            "LocalSecondaryIndexes",
+            "StreamSpecification",
+            "TableName",
+            _INDEXES,
+            _RECOVERY,
+            _THROUGHPUT,
+            _TTL,
+        }
+    )
+
     def create(self, request: Request) -> ProgressEvent[Any]:
         """Make a table, and what can only be set once it is there."""
         model, aws = request.desired_state, request.aws_client_factory.dynamodb
         if is_first(request):
             model.setdefault("TableName", generate_default_name(request.stack_name, request.logical_resource_id))
+            _check_indexes(model)
             made = aws.create_table(**_creation(model))["TableDescription"]
             model["Arn"] = made["TableArn"]
         found = aws.describe_table(TableName=model["TableName"])["Table"]
@@ -56,6 +73,7 @@ class Table(DynamoDBTableProvider):
         """Take one step after the other; DynamoDB does one at a time."""
         model, aws = request.desired_state, request.aws_client_factory.dynamodb
         model |= selected(before(request), "TableName", "Arn")
+        _check_indexes(model)
         found = aws.describe_table(TableName=model["TableName"])["Table"]
         if found["TableStatus"] != "ACTIVE" or any(
             index["IndexStatus"] not in ("ACTIVE", None) for index in _with_status(found)
@@ -106,6 +124,18 @@ class Table(DynamoDBTableProvider):
         }
         properties[_RECOVERY] = {"PointInTimeRecoveryEnabled": _recovers(aws, name)}
         return done(properties)
+
+
+def _check_indexes(model: Properties) -> None:
+    """Refuse an index over an attribute that the table doesn't declare; moto would take it."""
+    declared = {one["AttributeName"] for one in model.get("AttributeDefinitions") or []}
+    for kind in (_INDEXES, "LocalSecondaryIndexes"):
+        for index in model.get(kind) or []:
+            if unknown := {key["AttributeName"] for key in index["KeySchema"]} - declared:
+                raise ValueError(
+                    "One or more parameter values were invalid: Some index key attributes are not defined in "
+                    f"AttributeDefinitions. Keys: {sorted(unknown)}, AttributeDefinitions: {sorted(declared)}"
+                )
 
 
 def _creation(model: Properties) -> dict[str, Any]:

@@ -12,7 +12,7 @@ Source:
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 from urllib.parse import unquote
 
@@ -46,6 +46,10 @@ _PRINCIPALS: Mapping[str, tuple[str, str]] = {
 
 class Role(IAMRoleProvider):
     """Roles."""
+
+    COMPARED = frozenset(
+        {"RoleName", "Path", "Description", "AssumeRolePolicyDocument", "ManagedPolicyArns", "Policies"}
+    )
 
     def create(self, request: Request) -> ProgressEvent[Any]:
         """Make a role with its policies."""
@@ -94,10 +98,15 @@ class Role(IAMRoleProvider):
             {
                 **selected(role, "RoleName", "Path", "Description"),
                 "AssumeRolePolicyDocument": _parsed(role["AssumeRolePolicyDocument"]),
-                "ManagedPolicyArns": _attached(iam, name),
+                "ManagedPolicyArns": sorted(_attached(iam, name), key=_rank(expected.get("ManagedPolicyArns") or [])),
                 "Policies": like(inline, expected.get("Policies") or [], "PolicyName"),
             }
         )
+
+
+def _rank(expected: list[str]) -> Callable[[str], int]:
+    """Sorts as *expected*, others after these: who attached policies in which order says nothing."""
+    return lambda arn: expected.index(arn) if arn in expected else len(expected)
 
 
 def _about(request: Request, model: Properties) -> Request:

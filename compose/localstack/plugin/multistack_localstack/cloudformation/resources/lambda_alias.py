@@ -32,6 +32,8 @@ _WEIGHTS = "AdditionalVersionWeights"
 class Alias(LambdaAliasProvider):
     """Aliases."""
 
+    COMPARED = frozenset({"FunctionVersion", "Name", "Description", "RoutingConfig"})
+
     def create(self, request: Request) -> ProgressEvent[Any]:
         """Make an alias with its weights, and wait for the copies that it keeps warm."""
         model, aws = request.desired_state, request.aws_client_factory.lambda_

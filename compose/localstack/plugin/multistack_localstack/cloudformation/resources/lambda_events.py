@@ -53,6 +53,8 @@ _INVOKE = ("DestinationConfig", "FunctionName", "MaximumEventAgeInSeconds", "Max
 class EventSourceMapping(LambdaEventSourceMappingProvider):
     """Event source mappings."""
 
+    COMPARED = frozenset(_DROPPED.keys() - {"FunctionName"} | {"EventSourceArn"})
+
     def update(self, request: Request) -> ProgressEvent[Any]:
         """Change a mapping; what the template drops goes back to what it is without."""
         model, aws = request.desired_state, request.aws_client_factory.lambda_

@@ -59,6 +59,8 @@ _UNREADABLE = {"ImageConfig", "FileSystemConfigs", "VpcConfig"}
 class Function(LambdaFunctionProvider):
     """Functions."""
 
+    COMPARED = frozenset({*_CONFIGURATION, "FunctionName", _RESERVED} - _UNREADABLE)
+
     def create(self, request: Request) -> ProgressEvent[Any]:
         """Make a function with all of its properties, and wait until it can be called."""
         model, aws = request.desired_state, request.aws_client_factory.lambda_
@@ -89,7 +91,7 @@ class Function(LambdaFunctionProvider):
         model |= {"FunctionName": name, "Arn": before(request)["Arn"]}
         steps = request.custom_context.setdefault("steps", _steps(request))
         found = aws.get_function_configuration(FunctionName=name)
-        if found.get("LastUpdateStatus") == "InProgress":
+        if found["State"] == "Pending" or found.get("LastUpdateStatus") == "InProgress":
             return not_yet(model)
         if found.get("LastUpdateStatus") == "Failed" and not is_first(request):
             return failed(model, found.get("LastUpdateStatusReason", "the function's update failed"))

@@ -29,6 +29,8 @@ _RETENTION = "RetentionInDays"
 class LogGroup(LogsLogGroupProvider):
     """Log groups."""
 
+    COMPARED = frozenset({"LogGroupName", _RETENTION})
+
     def create(self, request: Request) -> ProgressEvent[Any]:
         """Make a group that keeps its events as long as the template says."""
         model, logs = request.desired_state, request.aws_client_factory.logs

@@ -69,6 +69,8 @@ _SUBSCRIPTION: Mapping[str, str] = {
 class Queue(SQSQueueProvider):
     """Queues."""
 
+    COMPARED = frozenset({*_QUEUE, *_FIFO_QUEUE, "QueueName"})
+
     def create(self, request: Request) -> ProgressEvent[Any]:
         """Make a queue; SQS would hand over one that has the name already."""
         model, sqs = request.desired_state, request.aws_client_factory.sqs

@@ -56,6 +56,8 @@ _DESCRIBED = "StageDescription"
 class Stage(ApiGatewayStageProvider):
     """Stages."""
 
+    COMPARED = frozenset({"StageName", "DeploymentId", "Description", "Variables", "TracingEnabled"})
+
     def create(self, request: Request) -> ProgressEvent[Any]:
         """Make a stage, and set what can only be set once it is there."""
         model, gateway = request.desired_state, request.aws_client_factory.apigateway
