@@ -6,9 +6,11 @@ READY := $(VENV)/.ready
 MULTISTACK = $(BIN)/multistack --file sample_service/multistack.toml
 # e.g. make envs-up ENVIRONMENTS="test staging"
 ENVIRONMENTS ?=
+# A folder that keeps a base image made with debootstrap, e.g. between runs of CI.
+IMAGE_CACHE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup envs-up envs-down envs-status envs-logs envs-reset test check bench conformance format
+.PHONY: help setup envs-up envs-down envs-status envs-logs envs-reset image test check bench conformance format
 
 help: ## Print these targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | \
@@ -37,6 +39,9 @@ envs-logs: $(READY) ## Show the logs of all environments.
 
 envs-reset: $(READY) ## Forget all data, that of prod too: every environment as freshly deployed.
 	@$(MULTISTACK) reset --yes $(ENVIRONMENTS)
+
+image: $(READY) ## Build the image for containers, without a registry too.
+	@$(BIN)/multistack image build $(if $(IMAGE_CACHE),--cache $(IMAGE_CACHE))
 
 test: $(READY) ## Run all tests.
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal

@@ -25,7 +25,7 @@ from emulator.process import write_atomically
 from emulator.template import LocalCode, inline_definitions, local_code, point_at_code, read_template
 
 # The template is the same everywhere, and a bucket serves functions of its own region only.
-_BUCKET = "multistack-artifacts-${AWS::Region}"
+BUCKET = "multistack-artifacts-${AWS::Region}"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LEFT_OUT = {STATE_FOLDER, "__pycache__", ".git", ".venv", ".aws-sam", ".pytest_cache", ".mypy_cache", ".DS_Store"}
 _MANIFEST = "artifact.json"
@@ -55,7 +55,7 @@ def build(
             archives = _archives(sources, Path(work), requirements, emit=emit)
             keys = {logical_id: _key(sha256) for logical_id, (_, sha256) in archives.items()}
             return store.add(
-                point_at_code(inline_definitions(template, folder), keys, bucket={"Fn::Sub": _BUCKET}), archives
+                point_at_code(inline_definitions(template, folder), keys, bucket={"Fn::Sub": BUCKET}), archives
             )
     except OSError as error:
         raise ArtifactError(
@@ -204,7 +204,7 @@ def _key(sha256: str) -> str:
 
 def bucket_of(region: str) -> str:
     """The bucket of an environment that its artifacts go into."""
-    return _BUCKET.replace("${AWS::Region}", region)
+    return BUCKET.replace("${AWS::Region}", region)
 
 
 def key_of(code: Code) -> str:

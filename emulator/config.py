@@ -14,20 +14,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from emulator.addresses import refuse_amazon
 from emulator.errors import ConfigError
-from emulator.model import DriverName, Endpoint, Environment, Project, ProxySettings
+from emulator.model import ContainerSettings, DriverName, Endpoint, Environment, Project, ProxySettings
 from emulator.overrides import apply, environment_names, folded, read_flags, read_variables
 from emulator.project_file import ProjectFile, find_project_file, read_project_file
-from emulator.settings import (
-    SETTINGS,
-    TEMPLATE_NAMES,
-    Key,
-    ProjectTable,
-    Setting,
-    check,
-    show_key,
-    show_value,
-)
+from emulator.schema import EnvironmentTable, LocalstackTable, ProjectTable, check
+from emulator.settings import SETTINGS, TEMPLATE_NAMES, Key, Setting, show_key, show_value
 
 __all__ = [
     "SETTINGS",
@@ -41,7 +34,7 @@ __all__ = [
 
 RESERVED_NAMES = frozenset({"all", "api", "localhost"})
 # HTTP proxies stay: pip needs them for a requirements.txt, and clients of emulators are told to use none.
-_FOREIGN_VARIABLE = re.compile(r"AWS_.*|AMAZON.*|LOCALSTACK_.*|BOTO_CONFIG|USE_SSL|EDGE_PORT", re.DOTALL)
+_FOREIGN_VARIABLE = re.compile(r"AWS_.*|AMAZON.*|LOCALSTACK_(?!AUTH_TOKEN$).*|BOTO_CONFIG|USE_SSL|EDGE_PORT", re.DOTALL)
 _NO_REAL_ACCOUNT = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
@@ -104,7 +97,11 @@ def load_project(
     if table is None or problems:
         raise _error(problems)
     project = _build(table, origin, cwd)
-    further = [*_clashes(project), *(_template_problems(project, cwd) if needs_template else ())]
+    further = [
+        *_clashes(project),
+        *_driver_problems(project),
+        *(_template_problems(project, cwd) if needs_template else ()),
+    ]
     problems = [origin.problem(key, text) for key, text in further]
     if problems:
         raise _error(problems)
@@ -192,6 +189,8 @@ def _build(table: ProjectTable, origin: _Origin, cwd: Path) -> Project:
             protected=own.protected,
             enforce_iam=own.enforce_iam,
             lambda_concurrency=None if own.lambda_concurrency == "auto" else own.lambda_concurrency,
+            container=_container(own, table.localstack),
+            url=own.endpoint,
         )
         for name, own in table.environments.items()
     )
@@ -210,6 +209,18 @@ def _build(table: ProjectTable, origin: _Origin, cwd: Path) -> Project:
             timeout=table.proxy.timeout,
             max_body=table.proxy.max_body,
         ),
+        allow_remote=table.allow_remote,
+    )
+
+
+def _container(own: EnvironmentTable, shared: LocalstackTable) -> ContainerSettings:
+    memory, cpus = own.memory or shared.memory, own.cpus or shared.cpus
+    return ContainerSettings(
+        image=own.image or shared.image,
+        functions=shared.functions,
+        memory=None if memory == "unlimited" else memory,
+        cpus=None if cpus == "unlimited" else cpus,
+        internal=shared.internal,
     )
 
 
@@ -228,11 +239,28 @@ def _clashes(project: Project) -> Iterator[tuple[Key, str]]:
             other = ports.setdefault(environment.port, name)
             if other != name:
                 yield (*table, "port"), f"{show_key((*table, 'port'))} is {environment.port}, the port of {other}"
-        if environment.driver is DriverName.EMBEDDED:
+        if environment.driver is not DriverName.EXTERNAL:  # one emulator may hold several accounts, or the same twice
             other = accounts.setdefault(environment.account_id, name)
             if other != name:
                 key = (*table, "account_id")
                 yield key, f"{show_key(key)} is {environment.account_id}, the account of {other}"
+
+
+def _driver_problems(project: Project) -> Iterator[tuple[Key, str]]:
+    """Find what an environment asks of a driver that can't do it."""
+    for environment in project.environments:
+        table = ("environments", environment.name)
+        if environment.driver is DriverName.EXTERNAL:
+            key = (*table, "endpoint")
+            if environment.url is None:
+                yield table, f"required key {show_key(key)} is missing: the driver external needs it"
+            elif problem := refuse_amazon(environment.url):
+                yield key, f"{show_key(key)}: {problem}"
+            if environment.port is not None:
+                yield (*table, "port"), f"{show_key((*table, 'port'))}: an external emulator has its own port"
+        if environment.enforce_iam and environment.driver in (DriverName.LOCALSTACK, DriverName.EXTERNAL):
+            key = (*table, "enforce_iam")
+            yield key, f"{show_key(key)}: only the embedded driver enforces IAM, and this is {environment.driver.value}"
 
 
 def _template_problems(project: Project, cwd: Path) -> Iterator[tuple[Key, str]]:

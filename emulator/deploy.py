@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from emulator import stack
+from emulator import artifact_bucket, own_stack, stack
 from emulator.apis import apis_of, are_there, check_api
-from emulator.artifact import ArtifactStore, bucket_of, code_sha256, key_of
+from emulator.artifact import ArtifactStore, code_sha256, key_of
 from emulator.endpoint import answering, client
 from emulator.errors import DeployError, MultistackError, NotReady
 from emulator.events import Emit, Event
@@ -93,7 +93,7 @@ class Deployer:
         name = self._project.stack_name(endpoint.environment)
         with answering(endpoint):
             found, current = stack.describe(endpoint, name), self._history.current(endpoint.environment)
-            if found is None or not found.is_stable or _read_mark(endpoint, name) != release.id:
+            if found is None or not found.is_stable or artifact_bucket.read_mark(endpoint, name) != release.id:
                 return False
             # Without them the proxy would answer "Not Found" to every request.
             return current is None or are_there(current.apis, stack.resources(endpoint, name))
@@ -125,15 +125,18 @@ class Deployer:
         check_config(self._project, artifact, environment.name, release.config)
         name = self._project.stack_name(environment.name)
         parameters = parameters_of(artifact, environment.name, release)
-        template = self._expanded(artifact, parameters, environment.region)
+        template = artifact_bucket.put_in(endpoint, self._expanded(artifact, parameters, environment.region))
         if not restores:
             check_api(self._project, template)
+        if endpoint.is_shared:
+            with answering(endpoint):
+                own_stack.check_owner(endpoint, self._project)
         if not dry_run and self.is_deployed(endpoint, release) and self._is_current(environment.name, release):
             return DeployResult(environment=environment.name, release=release, changes=())
         self._check(environment.name, template)
         with answering(endpoint):
             if not dry_run or stack.is_long(template):
-                _make_bucket(endpoint)
+                artifact_bucket.make(endpoint)
             if not dry_run:
                 self._put_code(endpoint, artifact)
             make = functools.partial(stack.plan, parameters=parameters, dry_run=dry_run)
@@ -200,7 +203,7 @@ class Deployer:
 
     def _put_code(self, endpoint: Endpoint, artifact: Artifact) -> None:
         """Upload what the environment's bucket doesn't have yet."""
-        s3, bucket_name = client(endpoint, "s3"), bucket_of(endpoint.region)
+        s3, bucket_name = client(endpoint, "s3"), artifact_bucket.name_of(endpoint)
         pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket_name, Prefix="code/")
         there = {item["Key"] for page in pages for item in page.get("Contents", [])}
         for code in artifact.code:
@@ -221,8 +224,8 @@ class Deployer:
             make,
             endpoint,
             name,
-            tags={"multistack:service": self._project.service, "multistack:environment": endpoint.environment},
-            bucket=bucket_of(endpoint.region),
+            tags=own_stack.tags_of(self._project, endpoint.environment),
+            bucket=artifact_bucket.name_of(endpoint),
             cancelled=self._cancelled,
         )
         try:
@@ -246,7 +249,7 @@ class Deployer:
         except DeployError:
             found = stack.describe(endpoint, name)
             if found is not None and found.status == "UPDATE_ROLLBACK_COMPLETE":
-                _write_mark(endpoint, name, mark_before)
+                artifact_bucket.write_mark(endpoint, name, mark_before)
             raise
         physical = stack.resources(endpoint, name)
         self._verify(endpoint, artifact, physical)
@@ -256,14 +259,14 @@ class Deployer:
         """Execute and verify between the ledger's two rows, so that whatever happens is on record."""
         name, environment = plan.change_set.stack, endpoint.environment
         started = time.monotonic()
-        before = _read_mark(endpoint, name)
+        before = artifact_bucket.read_mark(endpoint, name)
         deployment = self._history.begin(environment, release)
         try:
             with answering(endpoint):
-                _write_mark(endpoint, name, None)
+                artifact_bucket.write_mark(endpoint, name, None)
                 physical = self._execute(endpoint, artifact, plan, mark_before=before)
                 apis = apis_of(plan.template, physical)
-                _write_mark(endpoint, name, release.id)
+                artifact_bucket.write_mark(endpoint, name, release.id)
         except DeployError as error:
             self._history.end(deployment, Outcome.FAILED, detail=error.message)
             raise
@@ -278,17 +281,6 @@ def _cause(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "stopped by the user"
     return error.message if isinstance(error, NotReady) else repr(error)
-
-
-def _make_bucket(endpoint: Endpoint) -> None:
-    s3, bucket_name = client(endpoint, "s3"), bucket_of(endpoint.region)
-    if bucket_name in {bucket["Name"] for bucket in s3.list_buckets()["Buckets"]}:
-        return
-    # us-east-1 is the one region that may not be named. Source: S3 CreateBucket, LocationConstraint.
-    where = (
-        {} if endpoint.region == "us-east-1" else {"CreateBucketConfiguration": {"LocationConstraint": endpoint.region}}
-    )
-    s3.create_bucket(Bucket=bucket_name, **where)
 
 
 def verify_code(endpoint: Endpoint, artifact: Artifact, physical: Mapping[str, str]) -> None:
@@ -308,37 +300,6 @@ def verify_code(endpoint: Endpoint, artifact: Artifact, physical: Mapping[str, s
                 f"environment {endpoint.environment}: function {logical_id} runs other code than the artifact "
                 f"(CodeSha256 {found}, wanted {wanted[logical_id]})"
             )
-
-
-def _mark_key(name: str) -> str:
-    return f"deployed/{name}"
-
-
-def _read_mark(endpoint: Endpoint, name: str) -> str | None:
-    """
-    The release last verified in this environment, as the environment itself remembers it.
-
-    It shares the fate of the emulator's state. A stack's tags would too, but a changed tag modifies every resource.
-    """
-    from botocore.exceptions import ClientError
-
-    try:
-        return str(
-            client(endpoint, "s3")
-            .get_object(Bucket=bucket_of(endpoint.region), Key=_mark_key(name))["Body"]
-            .read()
-            .decode()
-        )
-    except ClientError:
-        return None
-
-
-def _write_mark(endpoint: Endpoint, name: str, release: str | None) -> None:
-    s3 = client(endpoint, "s3")
-    if release is None:
-        s3.delete_object(Bucket=bucket_of(endpoint.region), Key=_mark_key(name))
-    else:
-        s3.put_object(Bucket=bucket_of(endpoint.region), Key=_mark_key(name), Body=release.encode())
 
 
 def _translator_version() -> str:

@@ -6,16 +6,19 @@ import contextlib
 import functools
 import http.client
 import json
+import ssl
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
-from urllib.parse import urlsplit
 
+from emulator.addresses import origin_of
 from emulator.errors import DeployError, NotReady
 from emulator.model import Endpoint
 
 HEALTH_PATH = "/_localstack/health"
+# Seconds between two looks at whether it is worth waiting on: a Docker engine takes its time to answer.
+_LOOK = 0.2
 # boto3 loads its service descriptions through one shared session, which is not thread-safe.
 _creating = threading.Lock()
 
@@ -36,21 +39,50 @@ def client(endpoint: Endpoint, service: str) -> Any:
     A boto3 client for *service* of one environment.
 
     Made through localstack-client, with the account id as access key: emulators take the account from it. No proxy is
-    used and no real credentials are looked for (``config.isolate_process`` sees to the environ).
+    used and no real credentials are looked for (``config.isolate_process`` sees to the environ). A redirect is an
+    error and not followed.
     """
     from botocore.config import Config
     from localstack_client.session import Session
 
-    parts = urlsplit(endpoint.url)
-    options = Config(proxies={}, connect_timeout=2, read_timeout=60, retries={"total_max_attempts": 1})
+    options = Config(
+        proxies={},
+        connect_timeout=2,
+        read_timeout=60,
+        retries={"total_max_attempts": 1},
+        # A bucket before the host's name would be another host, which no resolver knows.
+        s3={"addressing_style": "path"},
+    )
     with _creating:
         session = Session(
             aws_access_key_id=endpoint.account_id,
             aws_secret_access_key="multistack",  # noqa: S106 (emulators check no secret)
             region_name=endpoint.region,
-            localstack_host=f"{parts.hostname}:{parts.port}",
         )
+        # By itself it makes only URLs such as http://name:4566, and checks no certificate.
+        session._service_endpoint_mapping = dict.fromkeys(session._service_endpoint_mapping, endpoint.url)
+        if endpoint.url.startswith("https:"):
+            session.common_protected_kwargs["verify"] = ca_file() or True
         return session.client(service, config=options)
+
+
+def ca_file() -> str | None:
+    """The file of certificates that SSL_CERT_FILE names, for emulators whose certificate no public authority gave."""
+    paths = ssl.get_default_verify_paths()
+    return paths.cafile if paths.cafile != paths.openssl_cafile else None
+
+
+def connection_to(url: str, *, timeout: float) -> http.client.HTTPConnection:
+    """
+    A connection to the server at *url*, to be opened by its first request.
+
+    Args:
+        timeout: Seconds to wait for the connection, and for every read on it.
+    """
+    origin = origin_of(url)
+    if origin.scheme == "https":
+        return http.client.HTTPSConnection(origin.host, origin.port, timeout=timeout)
+    return http.client.HTTPConnection(origin.host, origin.port, timeout=timeout)
 
 
 @contextlib.contextmanager
@@ -86,17 +118,29 @@ def health(endpoint: Endpoint, *, timeout: float) -> Mapping[str, str] | None:
     Source:
         ``GET /_localstack/health`` (LocalStack openapi.yaml; MiniStack answers it too).
     """
-    parts = urlsplit(endpoint.url)
-    connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
+    connection = connection_to(endpoint.url, timeout=timeout)
     try:
         connection.request("GET", HEALTH_PATH)
         response = connection.getresponse()
         body = response.read()
-        return dict(json.loads(body)["services"]) if response.status == 200 else None
-    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):
+        return services_in(body) if response.status == 200 else None
+    except (OSError, http.client.HTTPException):
         return None
     finally:
         connection.close()
+
+
+def services_in(health: bytes) -> Mapping[str, str] | None:
+    """Service name to state out of an emulator's health, or None when it is no such thing."""
+    try:
+        return dict(json.loads(health)["services"])
+    except (ValueError, KeyError, TypeError):
+        return None
+
+
+def broken_services(services: Mapping[str, str]) -> list[str]:
+    """The services that answer their health with an error: they could not even be loaded."""
+    return sorted(name for name, state in services.items() if state == "error")
 
 
 def wait_until_healthy(
@@ -107,21 +151,28 @@ def wait_until_healthy(
 
     Args:
         timeout: Seconds, on a monotonic clock.
-        give_up: Asked between polls; a text ends the wait with it as the reason.
+        give_up: Asked now and then; a text ends the wait with it as the reason.
 
     Returns:
         Service name to state.
 
     Raises:
-        NotReady: No HTTP 200 within *timeout*, or *give_up* said why not to wait.
+        NotReady: No HTTP 200 within *timeout*, or one that names broken services, or *give_up* said why not to wait.
     """
     deadline = clock.monotonic() + timeout
+    look = clock.monotonic()
     while True:
         remaining = deadline - clock.monotonic()
-        if services := health(endpoint, timeout=max(0.05, min(1.0, remaining))):
+        services = health(endpoint, timeout=max(0.05, min(1.0, remaining)))
+        if services and not broken_services(services):
             return services
-        if reason := give_up():
-            raise NotReady(f"environment {endpoint.environment}: {reason}")
+        if clock.monotonic() >= look:
+            if reason := give_up():
+                raise NotReady(f"environment {endpoint.environment}: {reason}")
+            look = clock.monotonic() + _LOOK
         if clock.monotonic() >= deadline:
-            raise NotReady(f"environment {endpoint.environment} is not healthy after {timeout:g} s ({endpoint.url})")
+            broken = f", broken: {', '.join(broken_services(services))}" if services else ""
+            raise NotReady(
+                f"environment {endpoint.environment} is not healthy after {timeout:g} s ({endpoint.url}{broken})"
+            )
         clock.sleep(0.02)

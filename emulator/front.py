@@ -8,10 +8,11 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from emulator import ports, process
+from emulator.endpoint import ca_file
 from emulator.errors import NotReady
 from emulator.events import Emit, Event
 from emulator.history import History
-from emulator.model import Environment, Instance, Project, Route
+from emulator.model import DriverName, Environment, Instance, Project, Route, Status
 from emulator.routes import ROUTES_FILE, publish_routes
 
 _MODULE = "emulator.proxy"
@@ -90,7 +91,13 @@ class Front:
     def _settings(self) -> Mapping[str, str]:
         """What the proxy is started with, by option."""
         settings = self._project.proxy
-        return {"routes": str(self._routes), "timeout": str(settings.timeout), "max-body": str(settings.max_body)}
+        return {
+            "routes": str(self._routes),
+            "timeout": str(settings.timeout),
+            "max-body": str(settings.max_body),
+            "allow-remote": "yes" if self._project.allow_remote else "no",
+            "ca-file": ca_file() or "",
+        }
 
     def _await_answer(self, port: int, *, cancelled: Callable[[], None]) -> None:
         deadline = time.monotonic() + _TIMEOUT
@@ -129,7 +136,7 @@ class Front:
             account_id=environment.account_id,
             region=environment.region,
             driver=environment.driver.value,
-            url=instance.endpoint.url if instance.endpoint else None,
+            url=_upstream_of(environment, instance),
             process=instance.process,
             release=current.release.id if current else None,
             digest=current.release.digest if current else None,
@@ -137,6 +144,14 @@ class Front:
             # A wrong `api` is refused when it is deployed; until then what is deployed serves on.
             default_api=self._project.api if self._project.api in names else only,
         )
+
+
+def _upstream_of(environment: Environment, instance: Instance) -> str | None:
+    """Where the proxy asks; also while nothing answers there, for an emulator that comes back without our doing."""
+    if instance.endpoint is not None:
+        return instance.endpoint.url
+    is_away = environment.driver is DriverName.EXTERNAL and instance.status is Status.STOPPED
+    return environment.url if is_away else None
 
 
 def _answers(port: int) -> bool:

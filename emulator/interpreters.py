@@ -98,11 +98,11 @@ def version_of(runtime: str) -> Version | None:
     return (int(match[1]), int(match[2])) if match else None
 
 
-def warning(runtime: str, chosen: Interpreter) -> str:
-    """What a user should know about *runtime*; empty when it runs on what it says."""
+def warning(runtime: str, chosen: Interpreter, *, where: str = "on this machine") -> str:
+    """What a user should know about *runtime*, looked for at *where*; empty when it runs on what it says."""
     wanted = version_of(runtime)
     if wanted is None or wanted == chosen.version:
         return ""
     oldest = ".".join(map(str, _OLDEST))
-    why = f"is older than Python {oldest}, which boto3 needs" if wanted < _OLDEST else "is not on this machine"
+    why = f"is older than Python {oldest}, which boto3 needs" if wanted < _OLDEST else f"is not {where}"
     return f"{runtime} {why}: its functions run on {chosen.name} ({chosen.program})"

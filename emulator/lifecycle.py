@@ -14,7 +14,7 @@ from emulator.endpoint import client, wait_until_healthy
 from emulator.errors import MultistackError, NotReady
 from emulator.events import Emit, Event
 from emulator.history import History
-from emulator.model import Artifact, Endpoint, Environment, Instance, Outcome, Status
+from emulator.model import Artifact, DriverName, Endpoint, Environment, Instance, Outcome, Status
 from emulator.parallel import Cancellation, run_parallel
 from emulator.release import make_release
 
@@ -25,12 +25,13 @@ _BUILD = ""  # no environment's name
 
 
 class Step(enum.Enum):
-    """What an environment needs."""
+    """What an environment needs; an emulator that somebody else runs can only be connected to."""
 
     KEEP = "keep"
     START = "start"
     AWAIT = "await"
     RESTART = "restart"
+    CONNECT = "connect"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,6 +49,8 @@ def decide(environments: Sequence[Environment], observed: Mapping[str, Instance]
 
 
 def _decide_one(environment: Environment, instance: Instance) -> Action:
+    if environment.driver is DriverName.EXTERNAL and instance.status is not Status.READY:
+        return Action(environment=environment, step=Step.CONNECT, cause=instance.reason)
     if instance.status is Status.STOPPED:
         return Action(environment=environment, step=Step.START, cause=instance.reason)
     if instance.status is Status.UNHEALTHY:
@@ -70,9 +73,9 @@ def _difference(environment: Environment, instance: Instance) -> str:
     if environment.port is not None and str(environment.port) != port:
         return f"port changed from {port} to {environment.port}"
     return ", ".join(
-        f"{name} changed from {instance.limits[name]} to {wanted}"
-        for name, wanted in environment.limits.items()
-        if instance.limits.get(name, wanted) != wanted
+        f"{name} changed from {instance.settings[name]} to {wanted}"
+        for name, wanted in environment.settings.items()
+        if instance.settings.get(name, wanted) != wanted
     )
 
 
@@ -124,7 +127,7 @@ class Lifecycle:
         by_name = {environment.name: environment for environment in environments}
         observed = run_parallel(
             list(by_name),
-            lambda name: self._drivers.of(by_name[name]).observe(by_name[name]),
+            lambda name: self._drivers.observe(by_name[name]),
             self._cancellation,
         )
         return {name: _value(instance) for name, instance in observed.items()}
@@ -176,8 +179,8 @@ class Lifecycle:
         did: list[str] = []
         if action.step is Step.RESTART:
             self._emit(Event(environment.name, "restarting", f"because {action.cause}"))
-            self._drivers.of(environment).stop(environment)
-        endpoint = None if action.step in (Step.START, Step.RESTART) else self._await(environment, timeout=timeout)
+            self._drivers.stop(environment)
+        endpoint = self._running(action, did, timeout=timeout)
         if endpoint is None:
             endpoint = self._start(environment, action, timeout=timeout)
             did.append("restarted" if action.step is Step.RESTART else "started")
@@ -186,6 +189,18 @@ class Lifecycle:
         self._cancellation.check()
         did += self._deploy_missing(environment, endpoint, build=build)
         return UpResult(environment=environment.name, did=tuple(did))
+
+    def _running(self, action: Action, did: list[str], *, timeout: float) -> Endpoint | None:
+        """What is up without a start of ours, or None."""
+        environment = action.environment
+        if action.step is Step.CONNECT:
+            endpoint = self._drivers.of(environment).start(environment)
+            self._emit(Event(environment.name, "ready", endpoint.url))
+            if self._drivers.stop(environment):  # what another driver ran for it before; only now can it be spared
+                self._emit(Event(environment.name, "stopped", f"because {action.cause}"))
+                did.append(f"stopped ({action.cause})")
+            return endpoint
+        return None if action.step in (Step.START, Step.RESTART) else self._await(environment, timeout=timeout)
 
     def _start(self, environment: Environment, action: Action, *, timeout: float) -> Endpoint:
         driver = self._drivers.of(environment)
@@ -199,9 +214,9 @@ class Lifecycle:
                 client(endpoint, service)
             self._wait(endpoint, timeout=timeout, give_up=lambda: self._has_died(environment))
         except NotReady as error:
-            driver.stop(environment)
             # Of an emulator that was never started there are only lines of an earlier one.
             details = error.details or (driver.logs(environment, tail=_LOG_LINES) if endpoint else ())
+            driver.stop(environment)
             raise NotReady(error.message, hint=error.hint, details=details) from error
         except KeyboardInterrupt:
             driver.stop(environment)
@@ -225,7 +240,7 @@ class Lifecycle:
                     details=self._drivers.of(environment).logs(environment, tail=_LOG_LINES),
                 )
             self._cancellation.check()
-            time.sleep(0.02)
+            time.sleep(0.05)
 
     def revive(
         self, environment: Environment, *, timeout: float, build: Callable[[], Artifact] | None = None
@@ -236,7 +251,8 @@ class Lifecycle:
         Args:
             build: Makes the artifact if there is none on record; by default that of the current source.
         """
-        action = Action(environment=environment, step=Step.START, cause="")
+        is_ours = environment.driver is not DriverName.EXTERNAL
+        action = Action(environment=environment, step=Step.START if is_ours else Step.CONNECT, cause="")
         return self._up_one(action, timeout=timeout, build=build or self._build)
 
     def _has_died(self, environment: Environment) -> str | None:
@@ -282,11 +298,16 @@ class Lifecycle:
 
     def _stop(self, environment: Environment) -> bool:
         started = time.monotonic()
-        instance = self._drivers.of(environment).observe(environment)
-        if instance.status is Status.READY and instance.reason:
+        instance = self._drivers.observe(environment)
+        if environment.driver is DriverName.EXTERNAL:
+            instance = self._drivers.of(environment).observe(environment)
+            if instance.endpoint is not None:
+                detail = f"{instance.endpoint.url}, which is not multistack's to stop"
+                self._emit(Event(environment.name, "keeps running", detail))
+        elif instance.status is Status.READY and instance.reason:
             # Its state may be one that can't be saved: then the stop loses what is new.
             self._emit(Event(environment.name, "warning:", instance.reason))
-        stopped = self._drivers.of(environment).stop(environment)
+        stopped = self._drivers.stop(environment)
         if stopped:
             self._emit(Event(environment.name, "stopped", "", time.monotonic() - started))
         return stopped
@@ -308,7 +329,7 @@ class Lifecycle:
             else:
                 self._open_artifact(current.release.digest)
             self._emit(Event(name, "resetting"))
-            driver.stop(environment)
+            self._drivers.stop(environment)
             driver.erase(environment)
             return self.revive(environment, timeout=timeout)
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import time
 from collections import Counter
@@ -19,7 +18,6 @@ from emulator.endpoint import client
 from emulator.errors import ConfigError, MultistackError, NotReady
 from emulator.model import Endpoint, Environment, Project, Status
 from emulator.parallel import Cancellation, run_parallel
-from emulator.process import LOG_FILE
 
 EMULATOR = "emulator"
 POLL = 0.3  # seconds between two looks while following
@@ -28,7 +26,6 @@ POLL = 0.3  # seconds between two looks while following
 _OVERLAP = 2000
 # The most events that CloudWatch Logs, and MiniStack, put into one answer. Source: FilterLogEvents, ``limit``.
 _PAGE = 10_000
-_MOST_BYTES = 8 * 1024 * 1024  # of an emulator's own log, from its end
 _UNITS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 _DURATION = re.compile(r"(?:\d+(?:\.\d+)?[smhd])+")
 _STAMP = re.compile(
@@ -127,36 +124,6 @@ class LogParser:
         return at.astimezone(UTC), line[match.end() :].rstrip()
 
 
-class LogFile:
-    """A growing file, read line by line from where the last look ended."""
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._offset: int | None = None
-        self._inode = 0
-
-    def new_lines(self) -> list[str]:
-        """The lines completed since the last call; a file that was cut or replaced is read from its beginning."""
-        try:
-            with self._path.open("rb") as file:
-                status = os.fstat(file.fileno())
-                start = self._start(status.st_size, status.st_ino)
-                file.seek(start)
-                content = file.read()
-        except OSError:
-            return []
-        complete = content.rfind(b"\n") + 1
-        is_cut = self._offset is None and start > 0
-        self._offset, self._inode = start + complete, status.st_ino
-        lines = content[:complete].decode(errors="replace").split("\n")[:-1]
-        return lines[1:] if is_cut else lines
-
-    def _start(self, size: int, inode: int) -> int:
-        if self._offset is None:
-            return max(0, size - _MOST_BYTES)
-        return self._offset if self._offset <= size and inode == self._inode else 0
-
-
 _EventKey = tuple[int, str | None, str | None, str]  # milliseconds, stream, id, message
 
 
@@ -242,7 +209,7 @@ class EnvironmentLog:
         self._environment = environment
         self._driver = drivers.of(environment)
         self._stack = project.stack_name(environment.name)
-        self._file = LogFile(project.environment_state(environment.name) / LOG_FILE)
+        self._own = self._driver.log_reader(environment)
         self._parser = LogParser(environment.name, zone=zone)
         self._since = since
         self._groups_since = since
@@ -252,7 +219,7 @@ class EnvironmentLog:
 
     def emulator_entries(self) -> list[LogEntry]:
         """What the emulator said since the last call, also when it does not run any more."""
-        entries = self._parser.feed(self._file.new_lines(), otherwise=datetime.now(UTC))
+        entries = self._parser.feed(self._own.new_lines(), otherwise=datetime.now(UTC))
         return [entry for entry in entries if self._since is None or entry.at >= self._since]
 
     def function_entries(self) -> list[LogEntry]:

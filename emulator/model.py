@@ -24,6 +24,51 @@ class DriverName(enum.Enum):
     """What runs an environment's emulator."""
 
     EMBEDDED = "embedded"
+    LOCALSTACK = "localstack"
+    EXTERNAL = "external"
+    # Only in a project as it was written: whoever acts on one has made it one of the others.
+    AUTO = "auto"
+
+
+class Functions(enum.Enum):
+    """What runs the functions of a container: processes inside it, or further containers."""
+
+    PROCESS = "process"
+    DOCKER = "docker"
+
+
+# Made by `multistack image build`.
+OWN_IMAGE = "multistack/localstack:4.14.0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ContainerSettings:
+    """
+    How an environment's container is run.
+
+    Attributes:
+        functions: With ``DOCKER`` the container gets the engine's socket, and so the whole machine.
+        memory: Bytes, or None for no limit.
+        cpus: Cores, or None for no limit.
+        internal: Its network leads nowhere; the emulator then answers at the container's own address.
+    """
+
+    image: str = OWN_IMAGE
+    functions: Functions = Functions.PROCESS
+    memory: int | None = None
+    cpus: float | None = None
+    internal: bool = False
+
+    @property
+    def settings(self) -> Mapping[str, str]:
+        """Each of them as a person reads it."""
+        return {
+            "image": self.image,
+            "functions": f"run by {self.functions.value}",
+            "memory": f"{self.memory // 2**20} MiB" if self.memory else "unlimited",
+            "cores": f"{self.cpus:g}" if self.cpus else "unlimited",
+            "network": "internal" if self.internal else "open",
+        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,6 +84,8 @@ class Environment:
         enforce_iam: Calls need the permissions that AWS would ask for.
         lambda_concurrency: How many function calls may run at once, the account's pool; None for what the machine's
             memory carries, 1,000 at most.
+        container: For the driver ``localstack``.
+        url: Where the emulator of the driver ``external`` answers.
     """
 
     name: str
@@ -50,14 +97,18 @@ class Environment:
     protected: bool = False
     enforce_iam: bool = False
     lambda_concurrency: int | None = None
+    container: ContainerSettings = field(default_factory=ContainerSettings)
+    url: str | None = None
 
     @property
-    def limits(self) -> Mapping[str, str]:
-        """What the emulated account enforces, as its emulator must be told at its start: name to value."""
-        return {
-            "IAM enforcement": "on" if self.enforce_iam else "off",
-            "Lambda concurrency": str(self.lambda_concurrency or "auto"),
-        }
+    def settings(self) -> Mapping[str, str]:
+        """What its emulator must be told at its start, name to value: a change needs a restart."""
+        enforced = {"Lambda concurrency": str(self.lambda_concurrency or "auto")}
+        if self.driver is DriverName.EXTERNAL:
+            return {}
+        if self.driver is DriverName.LOCALSTACK:
+            return {**enforced, **self.container.settings}
+        return {"IAM enforcement": "on" if self.enforce_iam else "off", **enforced}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +134,7 @@ class Project:
         file: The project file everything was read from.
         template: The service's CloudFormation or SAM template.
         api: Logical id of the API that ``/<environment>/`` reaches, or None when the service has just one.
+        allow_remote: Docker engines and external emulators may be on other machines.
     """
 
     file: Path
@@ -91,6 +143,7 @@ class Project:
     environments: tuple[Environment, ...]
     api: str | None = None
     proxy: ProxySettings = field(default_factory=ProxySettings)
+    allow_remote: bool = False
 
     @property
     def root(self) -> Path:
@@ -113,12 +166,18 @@ class Project:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Endpoint:
-    """Where an environment's AWS API answers, and as whom to call it."""
+    """
+    Where an environment's AWS API answers, and as whom to call it.
+
+    Attributes:
+        is_shared: Others may use that emulator as well: what is in it need not be ours.
+    """
 
     environment: str
     url: str
     account_id: str
     region: str
+    is_shared: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,7 +201,7 @@ class Instance:
     Attributes:
         endpoint: None when stopped.
         process: The emulator's process, for drivers that have one.
-        limits: What it was started with, see :attr:`Environment.limits`; empty when stopped.
+        settings: What it was started with, see :attr:`Environment.settings`; empty when stopped.
         reason: Why it is not ready, e.g. ``emulator (pid 4711) is gone``.
     """
 
@@ -150,7 +209,7 @@ class Instance:
     status: Status
     endpoint: Endpoint | None = None
     process: ProcessId | None = None
-    limits: Mapping[str, str] = field(default_factory=dict)
+    settings: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
 
 

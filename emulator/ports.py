@@ -45,6 +45,15 @@ def listen(*, port: int | None, candidates: Sequence[int], purpose: str) -> sock
     raise NotReady(f"port {port} for {purpose} is taken{_holder(port)}", hint="stop that program, or set another port")
 
 
+def is_free(port: int) -> bool:
+    """Whether *port* of 127.0.0.1 can be taken right now; the next moment somebody may."""
+    try:
+        listen(port=port, candidates=(), purpose="").close()
+    except NotReady:
+        return False
+    return True
+
+
 def _holder(port: int) -> str:
     """`` by nginx (pid 12)``, or nothing when the system doesn't say."""
     with contextlib.suppress(psutil.Error):

@@ -129,6 +129,11 @@ def candidate_ports(folder: Path, ports: range) -> list[int]:
     return sorted(ports, key=lambda port: port != before)
 
 
+def remember_port(folder: Path, port: int) -> None:
+    """Let *port* be the first of the next :func:`candidate_ports`."""
+    write_atomically(folder / _PORT_FILE, str(port).encode())
+
+
 def record_age(folder: Path) -> float:
     """Seconds since the server of *folder* started."""
     for name in (_RECORD_FILE, _LOCK_FILE):
@@ -189,7 +194,7 @@ def spawn(
             raise NotReady(f"another server already runs in {folder}")
         os.utime(lock.fileno())
         (folder / _RECORD_FILE).unlink(missing_ok=True)
-        write_atomically(folder / _PORT_FILE, str(listener.getsockname()[1]).encode())
+        remember_port(folder, listener.getsockname()[1])
         with _open_log(folder) as log:
             child = subprocess.Popen(
                 [*_PYTHON, module, "--folder", str(folder), "--listen-fd", str(listener.fileno()), *arguments],

@@ -10,6 +10,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from emulator import interpreters
@@ -18,6 +19,7 @@ from emulator.events import Emit, Event
 from emulator.interpreters import Interpreter
 
 _FUNCTION = "AWS::Lambda::Function"
+_DOCKER = 'the container has Python only: use the driver embedded, or lambda = "docker" under [localstack]'
 _WORKS = "the embedded emulator runs python3.* and nodejs* functions: declare one of these, or leave the function out"
 
 
@@ -29,10 +31,20 @@ class Machine:
     Attributes:
         pythons: At least the one that runs multistack.
         node: The program, or None without one.
+        where: Completes "is not …".
+        refusal: What to do about other functions; empty for what suits this machine.
     """
 
     pythons: tuple[Interpreter, ...]
     node: str | None
+    where: str = "on this machine"
+    refusal: str = ""
+
+
+# What the image of `multistack image build` has. Source: compose/localstack/Dockerfile.
+CONTAINER = Machine(
+    pythons=(Interpreter((3, 13), Path("in the container")),), node=None, where="in the container", refusal=_DOCKER
+)
 
 
 def machine(folders: Sequence[str], *, path: str) -> Machine:
@@ -51,10 +63,10 @@ class RuntimeCheck:
     What a deployment asks before it touches anything.
 
     Args:
-        look: What this machine has.
+        look: What runs the functions of an environment; None where nothing can be said about it.
     """
 
-    def __init__(self, look: Callable[[], Machine], *, emit: Emit) -> None:
+    def __init__(self, look: Callable[[str], Machine | None], *, emit: Emit) -> None:
         self._look = look
         self._emit = emit
         self._told: dict[str, str] = {}
@@ -66,7 +78,8 @@ class RuntimeCheck:
         Raises:
             DeployError: See :func:`check_runtimes`.
         """
-        for line in check_runtimes(template, self._look()):
+        machine = self._look(environment)
+        for line in check_runtimes(template, machine) if machine else ():
             if self._told.setdefault(line, environment) == environment:
                 self._emit(Event(environment, "warning:", line))
 
@@ -86,7 +99,10 @@ def check_runtimes(template: Mapping[str, Any], machine: Machine) -> list[str]:
     if refused:
         names = [f"{runtime} (function {', '.join(sorted(users[runtime]))})" for runtime in refused]
         raise DeployError(f"can't run {'; '.join(names)}", hint="; ".join(dict.fromkeys(refused.values())))
-    found = [interpreters.warning(runtime, interpreters.choose(runtime, machine.pythons)) for runtime in users]
+    found = [
+        interpreters.warning(runtime, interpreters.choose(runtime, machine.pythons), where=machine.where)
+        for runtime in users
+    ]
     return [line for line in found if line]
 
 
@@ -104,6 +120,8 @@ def _functions_by_runtime(template: Mapping[str, Any]) -> dict[str, list[str]]:
 def _why_not(runtime: str, machine: Machine) -> str:
     if interpreters.version_of(runtime) is not None:
         return ""
+    if machine.refusal:
+        return machine.refusal
     if runtime.startswith("nodejs"):
         return "" if machine.node else "there is no node on the PATH; install Node.js, then run `multistack up`"
     return _WORKS

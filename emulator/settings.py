@@ -1,22 +1,16 @@
-"""Every setting there is: its key, variable, default and description, and the schema that holds a file to them."""
+"""Every setting there is: its key, variable, default and description."""
 
 from __future__ import annotations
 
-import difflib
 import json
-import math
 import re
 from dataclasses import dataclass
-from typing import Annotated, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
-
-from emulator.model import DriverName
+from emulator.model import OWN_IMAGE, DriverName
 
 TEMPLATE_NAMES = ("template.yaml", "template.yml", "template.json")
 SERVICE_PATTERN = r"^[a-z][a-z0-9-]{0,39}$"
 PARAMETER_PATTERN = r"^[A-Za-z0-9]{1,255}$"
-_REGION_PATTERN = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"
 _TYPE_NAMES: dict[type, str] = {dict: "a table", list: "an array"}
 
 Key = tuple[str, ...]
@@ -47,6 +41,9 @@ class Setting:
 
 
 _DRIVERS = " or ".join(f'"{driver.value}"' for driver in DriverName)
+_IMAGE = 'the name of an image such as "localstack/localstack:4.14.0"'
+_MEMORY = 'a size from "64m" up such as "768m" or "2g", or "unlimited"'
+_CPUS = 'a number of cores above 0 and up to 1024, or "unlimited"'
 _REGIONS = 'a region such as "eu-west-1"'
 _PORTS = 'a port from 1 to 65535 or "auto"'
 
@@ -92,6 +89,49 @@ SETTINGS: tuple[Setting, ...] = (
         default="embedded",
         allowed=_DRIVERS,
         description="Driver of every environment that names none; as a variable or flag, of every environment.",
+    ),
+    Setting(
+        key="allow_remote",
+        variable="MULTISTACK_ALLOW_REMOTE",
+        default="false",
+        allowed="true or false",
+        description="Whether a Docker engine or an external emulator may be on another machine.",
+    ),
+    Setting(
+        key="localstack.image",
+        variable="MULTISTACK_LOCALSTACK_IMAGE",
+        default=OWN_IMAGE,
+        allowed=_IMAGE,
+        description="Image of the localstack driver's containers; the default is made by `multistack image build`.",
+    ),
+    Setting(
+        key="localstack.lambda",
+        variable="MULTISTACK_LOCALSTACK_LAMBDA",
+        default="process",
+        allowed='"process" or "docker"',
+        description="What runs functions: processes in the container, or containers of the engine, whose socket the "
+        "emulator then gets.",
+    ),
+    Setting(
+        key="localstack.memory",
+        variable="MULTISTACK_LOCALSTACK_MEMORY",
+        default="1g",
+        allowed=_MEMORY,
+        description="Memory that each container may use.",
+    ),
+    Setting(
+        key="localstack.cpus",
+        variable="MULTISTACK_LOCALSTACK_CPUS",
+        default="unlimited",
+        allowed=_CPUS,
+        description="Cores that each container may use.",
+    ),
+    Setting(
+        key="localstack.internal",
+        variable="MULTISTACK_LOCALSTACK_INTERNAL",
+        default="false",
+        allowed="true or false",
+        description="Whether the containers' networks lead nowhere; their ports are then not published on 127.0.0.1.",
     ),
     Setting(
         key="proxy.port",
@@ -164,6 +204,34 @@ SETTINGS: tuple[Setting, ...] = (
         description="How many function calls may run at once in the account; auto is what memory carries, up to 1000.",
     ),
     Setting(
+        key="environments.<name>.image",
+        variable="MULTISTACK_ENVIRONMENT_<NAME>_IMAGE",
+        default="localstack.image",
+        allowed=_IMAGE,
+        description="Image of this environment's container.",
+    ),
+    Setting(
+        key="environments.<name>.memory",
+        variable="MULTISTACK_ENVIRONMENT_<NAME>_MEMORY",
+        default="localstack.memory",
+        allowed=_MEMORY,
+        description="Memory that this environment's container may use.",
+    ),
+    Setting(
+        key="environments.<name>.cpus",
+        variable="MULTISTACK_ENVIRONMENT_<NAME>_CPUS",
+        default="localstack.cpus",
+        allowed=_CPUS,
+        description="Cores that this environment's container may use.",
+    ),
+    Setting(
+        key="environments.<name>.endpoint",
+        variable="MULTISTACK_ENVIRONMENT_<NAME>_ENDPOINT",
+        default="required by the driver external",
+        allowed='the URL of an emulator, without a path, such as "http://127.0.0.1:4566"',
+        description="Where the emulator of the driver external answers; another machine's needs allow_remote.",
+    ),
+    Setting(
         key="environments.<name>.config.<Parameter>",
         variable="MULTISTACK_CONFIG_<NAME>_<KEY>",
         default="the template's default",
@@ -171,78 +239,6 @@ SETTINGS: tuple[Setting, ...] = (
         description="Value of one template parameter; the variable's <KEY> matches in any case.",
     ),
 )
-
-
-def _config_text(value: object) -> str:
-    """Write a config value as CloudFormation takes it: ``true``, ``10``, ``a,b``."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, int) and abs(value) < 2**63:
-        return str(value)
-    if isinstance(value, float) and math.isfinite(value):
-        return str(value)
-    if isinstance(value, list) and all(isinstance(item, str) and "," not in item for item in value):
-        value = ",".join(value)
-    if not isinstance(value, str):
-        raise ValueError("not a config value")
-    value.encode()
-    return value
-
-
-_Region = Annotated[str, Field(pattern=_REGION_PATTERN)]
-_Driver = Annotated[DriverName, Field(strict=False)]
-_Port = Annotated[int, Field(ge=1, le=65535)] | Literal["auto"]
-_Parameter = Annotated[str, Field(pattern=PARAMETER_PATTERN)]
-_ConfigValue = Annotated[str, BeforeValidator(_config_text)]
-
-
-class _Table(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
-
-
-class ProxyTable(_Table):
-    """``[proxy]``"""
-
-    port: _Port = "auto"
-    timeout: Annotated[float, Field(gt=0, le=3600)] = 30.0
-    max_body: Annotated[int, Field(ge=1, le=2**30)] = 10 * 1024 * 1024
-
-
-class EnvironmentTable(_Table):
-    """``[environments.<name>]``"""
-
-    driver: _Driver | None = None
-    account_id: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None
-    region: _Region | None = None
-    port: _Port = "auto"
-    protected: bool = False
-    enforce_iam: bool = False
-    lambda_concurrency: Annotated[int, Field(ge=1, le=1000)] | Literal["auto"] = "auto"
-    config: dict[_Parameter, _ConfigValue] = Field(default_factory=dict)
-
-
-class ProjectTable(_Table):
-    """The whole file."""
-
-    service: Annotated[str, Field(pattern=SERVICE_PATTERN)]
-    template: Annotated[str, Field(min_length=1)] | None = None
-    api: Annotated[str, Field(pattern=PARAMETER_PATTERN)] | None = None
-    region: _Region = "us-east-1"
-    driver: _Driver = DriverName.EMBEDDED
-    proxy: ProxyTable = Field(default_factory=ProxyTable)
-    environments: dict[str, EnvironmentTable] = Field(default_factory=dict)
-
-
-def check(data: dict[str, object]) -> tuple[ProjectTable | None, list[tuple[Key, str]]]:
-    """Return the typed table, or every key that is wrong with what is wrong about it."""
-    try:
-        return ProjectTable.model_validate(data), []
-    except ValidationError as error:
-        found: dict[Key, str] = {}
-        for item in error.errors(include_url=False, include_context=False, include_input=False):
-            key, problem = _explain(data, item["type"], tuple(map(str, item["loc"])))
-            found.setdefault(key, problem)
-        return None, list(found.items())
 
 
 def show_key(key: Key) -> str:
@@ -273,30 +269,3 @@ def value_at(data: object, key: Key) -> object:
 def matches(pattern: Key, key: Key) -> bool:
     """Whether *key* is one that *pattern*, a setting's path, stands for."""
     return len(pattern) == len(key) and all(p.startswith("<") or p == k for p, k in zip(pattern, key, strict=True))
-
-
-def _explain(data: dict[str, object], kind: str, loc: Key) -> tuple[Key, str]:
-    """Turn one of pydantic's errors into the key it is about, with what is wrong in our words."""
-    if kind == "extra_forbidden":
-        return loc, f"unknown key {show_key(loc)}{_suggest(loc)}"
-    if kind == "missing":
-        return loc, f"required key {show_key(loc)} is missing"
-    if loc[-1] == "[key]":
-        return loc[:-1], f"{show_key(loc[:-1])} cannot be a template parameter, whose names are letters and digits"
-    for end in range(len(loc), 0, -1):
-        key = loc[:end]
-        setting = next((setting for setting in SETTINGS if matches(setting.path, key)), None)
-        if setting is not None:
-            return key, f"{show_key(key)} must be {setting.allowed}, not {show_value(value_at(data, key))}"
-    return loc, f"{show_key(loc)} must be a table, not {show_value(value_at(data, loc))}"
-
-
-def _suggest(key: Key) -> str:
-    depth = len(key) - 1
-    known = dict.fromkeys(
-        setting.path[depth]
-        for setting in SETTINGS
-        if len(setting.path) > depth and matches(setting.path[:depth], key[:-1]) and not setting.key.startswith("--")
-    )
-    nearest = difflib.get_close_matches(key[-1], known, n=1)
-    return f", did you mean {nearest[0]}?" if nearest else f"; known here are {', '.join(known)}"

@@ -141,7 +141,7 @@ class StateTransfer:
     @contextlib.contextmanager
     def _stopped(self, environment: Environment, *, timeout: float) -> Iterator[bool]:
         """Stop it, saying whether it ran; if so and what is done meanwhile fails, it runs again."""
-        was_running = self._drivers.of(environment).stop(environment)
+        was_running = self._drivers.stop(environment)
         try:
             yield was_running
         except (MultistackError, OSError):
@@ -185,7 +185,7 @@ class StateTransfer:
         try:
             for environment, snapshot in zip(environments, self.find(name, environments), strict=True):
                 self._emit(Event(environment.name, "finishing", f"the restore of snapshot {name}"))
-                self._drivers.of(environment).stop(environment)
+                self._drivers.stop(environment)
                 self._replace_state(environment, snapshot)
         except MultistackError as error:  # it must not keep other commands from working
             self._emit(Event(interrupted.environment, "can't finish", f"its restore: {error.message}"))

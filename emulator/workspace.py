@@ -13,6 +13,7 @@ from pathlib import Path
 from emulator import interpreters
 from emulator.artifact import ArtifactStore, build
 from emulator.deploy import Deployer
+from emulator.drivers.choice import Choice, pull_images, settle
 from emulator.drivers.registry import Drivers
 from emulator.errors import ConfigError, NotReady
 from emulator.events import Emit, Event
@@ -20,9 +21,18 @@ from emulator.front import Front
 from emulator.history import History
 from emulator.lifecycle import Lifecycle
 from emulator.lock import exclusive
-from emulator.model import Artifact, Endpoint, Environment, Project, Status
+from emulator.model import (
+    OWN_IMAGE,
+    Artifact,
+    DriverName,
+    Endpoint,
+    Environment,
+    Functions,
+    Project,
+    Status,
+)
 from emulator.parallel import Cancellation
-from emulator.runtimes import RuntimeCheck, machine
+from emulator.runtimes import CONTAINER, Machine, RuntimeCheck, machine
 from emulator.snapshots import Snapshots
 from emulator.state_transfer import StateTransfer
 from emulator.status import EnvironmentStatus, status_of
@@ -30,7 +40,12 @@ from emulator.status import EnvironmentStatus, status_of
 
 @dataclass(frozen=True, kw_only=True)
 class Workspace:
-    """One project and everything that acts on it."""
+    """
+    One project and everything that acts on it.
+
+    Attributes:
+        choice: The driver taken for ``auto``; None when no environment asked for one.
+    """
 
     project: Project
     drivers: Drivers
@@ -44,6 +59,8 @@ class Workspace:
     build: Callable[[], Artifact]
     emit: Emit
     cancellation: Cancellation
+    choice: Choice | None
+    pull_images: Callable[[], None]
 
     def environments(self, names: Sequence[str]) -> list[Environment]:
         """
@@ -70,7 +87,7 @@ class Workspace:
             NotReady: It does not run.
         """
         (environment,) = self.environments([name])
-        instance = self.drivers.of(environment).observe(environment)
+        instance = self.drivers.observe(environment)
         if instance.endpoint is None or instance.status is not Status.READY:
             raise NotReady(
                 f"environment {name} is {instance.status.value}{f': {instance.reason}' if instance.reason else ''}",
@@ -114,13 +131,15 @@ class Workspace:
             return error
 
 
-def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit) -> Workspace:
+def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit, pulls: bool = False) -> Workspace:
     """
-    Put the parts together; nothing is read or started yet.
+    Put the parts together; nothing is started yet, and nothing read but what decides on a driver ``auto``.
 
     Args:
         environ: The caller's variables without any that concern AWS; children get only what they need of them.
+        pulls: Images that the engine lacks may be pulled.
     """
+    project, choice = settle(project, environ=environ, pulls=pulls)
     cancellation = Cancellation()
     history = History(project.state / "history.sqlite")
     store = ArtifactStore(project.state / "artifacts")
@@ -128,7 +147,7 @@ def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit) 
     folders = interpreters.search_path(
         path, home=Path(environ.get("HOME", "")), pyenv_root=environ.get("PYENV_ROOT", "")
     )
-    drivers = Drivers(project, path=path, interpreters=folders)
+    drivers = Drivers(project, environ=environ, interpreters=folders, cancelled=cancellation.check)
 
     def python_of(runtime: str) -> interpreters.Interpreter:
         return interpreters.choose(runtime, interpreters.find(folders))
@@ -139,7 +158,7 @@ def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit) 
         history,
         emit=emit,
         cancelled=cancellation.check,
-        check=RuntimeCheck(lambda: machine(folders, path=path), emit=emit),
+        check=RuntimeCheck(functools.partial(_machine_of, project, folders, path), emit=emit),
     )
     lifecycle = Lifecycle(
         drivers,
@@ -175,7 +194,18 @@ def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit) 
         build=once,
         emit=emit,
         cancellation=cancellation,
+        choice=choice,
+        pull_images=functools.partial(pull_images, project, environ=environ, emit=emit),
     )
+
+
+def _machine_of(project: Project, folders: Sequence[str], path: str, name: str) -> Machine | None:
+    """What runs the functions of environment *name*."""
+    (environment,) = (one for one in project.environments if one.name == name)
+    if environment.driver is DriverName.EMBEDDED:
+        return machine(folders, path=path)
+    is_own = environment.driver is DriverName.LOCALSTACK and environment.container.image == OWN_IMAGE
+    return CONTAINER if is_own and environment.container.functions is Functions.PROCESS else None
 
 
 def _once(make: Callable[[], Artifact]) -> Callable[[], Artifact]:

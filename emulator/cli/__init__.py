@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from emulator.cli import aws, capabilities, environments, project, service, snapshots
+from emulator.cli import aws, capabilities, environments, image, project, service, snapshots
 from emulator.cli.context import Context
 from emulator.errors import MultistackError, file_hint
 
@@ -27,18 +27,22 @@ from emulator.errors import MultistackError, file_hint
     metavar="KEY=VALUE",
     help="Set a setting for this run, e.g. proxy.port=9000; may be given several times.",
 )
+@click.option("--allow-remote", is_flag=True, help="Let a Docker engine or an external emulator be on another machine.")
 @click.version_option(package_name="multistack-emulator", prog_name="multistack")
 @click.pass_context
-def cli(context: click.Context, file: Path | None, settings: Sequence[str]) -> None:
+def cli(context: click.Context, file: Path | None, settings: Sequence[str], allow_remote: bool) -> None:
     """Run test, staging and prod of a serverless service on this machine."""
     for setting in settings:
         if "=" not in setting:
             raise click.BadParameter(f"{setting!r} is not KEY=VALUE", param_hint="--set")
     pairs = (setting.partition("=") for setting in settings)
-    context.obj = Context(file=file, overrides={key: value for key, _, value in pairs})
+    overrides: dict[str, object] = {key: value for key, _, value in pairs}
+    if allow_remote:
+        overrides["allow_remote"] = True
+    context.obj = Context(file=file, overrides=overrides)
 
 
-for _module in (environments, snapshots, service, aws, project, capabilities):
+for _module in (environments, snapshots, service, image, aws, project, capabilities):
     for _command in _module.COMMANDS:
         cli.add_command(_command)
 

@@ -66,7 +66,7 @@ def _reasons(run: Run, cases: Sequence[Case]) -> Iterator[str]:
     """Why a case is unsupported; one that an addition of ours fills needs no words, the other column says it."""
     for case in cases:
         result = run.results.get(case.id)
-        if result is not None and result.reason and not case.gap:
+        if result is not None and result.reason and not result.reason.startswith("filled by "):
             yield f"{case.title}: {result.reason}"
 
 

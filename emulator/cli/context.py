@@ -24,12 +24,13 @@ class Context:
     file: Path | None
     overrides: dict[str, Any] = field(default_factory=dict)
 
-    def workspace(self, *, needs_template: bool = False) -> Workspace:
+    def workspace(self, *, needs_template: bool = False, pulls: bool = False) -> Workspace:
         """
         The project of this folder with everything that acts on it.
 
         Args:
             needs_template: Whether the command may build; the others work without a template.
+            pulls: Whether the command may pull images.
 
         Raises:
             ConfigError: There is no project file, or it is wrong.
@@ -47,7 +48,7 @@ class Context:
             needs_template=needs_template,
         )
         emit = Progress([environment.name for environment in project.environments])
-        return open_workspace(project, environ=scrubbed_environ(environ), emit=emit)
+        return open_workspace(project, environ=scrubbed_environ(environ), emit=emit, pulls=pulls)
 
     def caller_environ(self) -> Mapping[str, str]:
         """The variables this command was started with."""

@@ -9,6 +9,7 @@ import click
 
 from emulator.cli.context import Context
 from emulator.errors import ConfigError, MultistackError
+from emulator.model import DriverName
 
 if TYPE_CHECKING:
     from emulator.errors import NotReady
@@ -26,13 +27,17 @@ _wait = click.option(
 @click.command()
 @_names
 @_wait
+@click.option("--pull", is_flag=True, help="Pull images of containers that the Docker engine lacks.")
 @_json
 @click.pass_obj
-def up(context: Context, names: Sequence[str], wait: float, as_json: bool) -> None:
+def up(context: Context, names: Sequence[str], wait: float, pull: bool, as_json: bool) -> None:
     """Start environments, deploy what they miss, start the proxy."""
-    workspace = context.workspace(needs_template=True)
+    workspace = context.workspace(needs_template=True, pulls=pull)
     chosen = workspace.environments(names)
+    _tell_choice(workspace)
     with workspace.changing("up"):
+        if pull:
+            workspace.pull_images()
         _tell_leftovers(workspace)
         results = workspace.lifecycle.up(chosen, timeout=wait)
         proxy = workspace.start_proxy()
@@ -96,6 +101,14 @@ def reset(context: Context, names: Sequence[str], wait: float, yes: bool, as_jso
         results = workspace.lifecycle.reset(chosen, timeout=wait)
         proxy = workspace.start_proxy()
     _report(workspace, results, proxy, as_json=as_json)
+
+
+def _tell_choice(workspace: Workspace) -> None:
+    """Say which driver ``auto`` became, and why."""
+    from emulator.events import Event
+
+    if workspace.choice is not None:
+        workspace.emit(Event(None, "driver", f"{workspace.choice.driver.value}: {workspace.choice.reason}"))
 
 
 def _tell_leftovers(workspace: Workspace) -> None:
@@ -163,8 +176,9 @@ def print_status(rows: Sequence[EnvironmentStatus], *, as_json: bool) -> None:
     click.echo(table(["environment", "status", "driver", "release", "url", "aws endpoint"], cells))
     for row in rows:
         if row.reason:
-            # One that is ready with a reason serves: a later `up` would find nothing to do.
-            next_step = "" if row.status == "ready" else f"; run `multistack up {row.environment}`"
+            # One that is ready with a reason serves, and an external one can't be started: `up` would do nothing.
+            is_ours = row.status != "ready" and row.driver != DriverName.EXTERNAL.value
+            next_step = f"; run `multistack up {row.environment}`" if is_ours else ""
             click.echo(f"{row.environment}: {row.reason}{next_step}")
         for resource in row.skipped:
             click.echo(f"{row.environment}: left out {resource}")

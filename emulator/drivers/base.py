@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Protocol
 
+from emulator.log_file import LogReader
 from emulator.model import Endpoint, Environment, Instance
 
 
@@ -14,7 +15,8 @@ class Driver(Protocol):
 
     ``stop`` and ``erase`` are no errors when there is nothing to stop or erase.
 
-    A saved folder, as ``save`` writes and ``load`` reads it, of the embedded driver::
+    A saved folder, as ``save`` writes and ``load`` reads it, holds ``checkpoint``, an :mod:`emulator.checkpoint`. Its
+    payload of the localstack driver is a tar of what its plugin keeps; the embedded driver's::
 
         checkpoint      emulator.checkpoint; its payload is UTF-8 JSON: state key of MiniStack ("dynamodb", "sqs", …)
                         to {"__ministack_format__": N, "payload": <that service's state>}. In such a state a store
@@ -67,6 +69,9 @@ class Driver(Protocol):
 
     def logs(self, environment: Environment, *, tail: int) -> list[str]:
         """The emulator's own last *tail* log lines, oldest first."""
+
+    def log_reader(self, environment: Environment) -> LogReader:
+        """The emulator's own log, to be followed over its restarts; a line begins with its time where it has one."""
 
     def leftovers(self) -> list[Environment]:
         """Environments of this project that run but no longer stand in the project file."""

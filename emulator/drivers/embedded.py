@@ -14,6 +14,7 @@ from emulator import checkpoint, ports, process
 from emulator.drivers import control, saved_state
 from emulator.endpoint import health
 from emulator.errors import MultistackError, NotReady, file_hint
+from emulator.log_file import LogFile
 from emulator.model import DriverName, Endpoint, Environment, Instance, Project, Status
 from emulator.state import make_state_folder
 
@@ -52,6 +53,10 @@ class EmbeddedDriver:
         """See :class:`emulator.drivers.base.Driver`."""
         return f"ministack {metadata.version('ministack')}"
 
+    def runs(self, environment: Environment) -> bool:
+        """Whether *environment* has an emulator of this driver, healthy or not: asked of the kernel only."""
+        return process.is_running(self._folder(environment))
+
     def observe(self, environment: Environment) -> Instance:
         """See :class:`emulator.drivers.base.Driver`."""
         folder = self._folder(environment)
@@ -84,7 +89,7 @@ class EmbeddedDriver:
             status=status,
             endpoint=endpoint,
             process=record.process,
-            limits={name: record.settings[name] for name in environment.limits if name in record.settings},
+            settings={name: record.settings[name] for name in environment.settings if name in record.settings},
             reason=reason,
         )
 
@@ -174,7 +179,7 @@ class EmbeddedDriver:
                 f"environment {environment.name} is running: its state can't be replaced",
                 hint=f"multistack down {environment.name}",
             )
-        self._check(environment, folder)
+        saved_state.check_owner(folder, environment, version=self.version)
         _finish_load(own)
         part = own / f"{_LOADED}.part"
         shutil.rmtree(part, ignore_errors=True)
@@ -190,18 +195,6 @@ class EmbeddedDriver:
                 f"environment {environment.name}: can't write {own}: {error.strerror or error}", hint=file_hint(error)
             ) from error
 
-    def _check(self, environment: Environment, folder: Path) -> None:
-        header, _ = saved_state.read_copy(folder)
-        for what, saved, own in (
-            ("emulator", header.emulator.split()[0], self.version.split()[0]),
-            ("account", header.account_id, environment.account_id),
-            ("region", header.region, environment.region),
-        ):
-            if saved != own:
-                raise MultistackError(
-                    f"environment {environment.name} can't take the state in {folder}: its {what} is {saved}, not {own}"
-                )
-
     def logs(self, environment: Environment, *, tail: int) -> list[str]:
         """See :class:`emulator.drivers.base.Driver`."""
         try:
@@ -209,6 +202,10 @@ class EmbeddedDriver:
         except FileNotFoundError:
             return []
         return text.splitlines()[-tail:]
+
+    def log_reader(self, environment: Environment) -> LogFile:
+        """See :class:`emulator.drivers.base.Driver`."""
+        return LogFile(self._folder(environment) / process.LOG_FILE)
 
     def leftovers(self) -> list[Environment]:
         """See :class:`emulator.drivers.base.Driver`."""
@@ -268,7 +265,7 @@ def _remove_rest(folder: Path) -> None:
 
 def _settings(environment: Environment) -> Mapping[str, str]:
     """What its emulator says of itself as long as it runs."""
-    return {"account_id": environment.account_id, "region": environment.region, **environment.limits}
+    return {"account_id": environment.account_id, "region": environment.region, **environment.settings}
 
 
 def _refuse_newer(environment: Environment, state: Path) -> None:

@@ -1,12 +1,17 @@
-"""Which driver an environment's name for it means."""
+"""Which driver an environment's name for it means, and which one runs it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 
 from emulator.drivers.base import Driver
 from emulator.drivers.embedded import EmbeddedDriver
-from emulator.model import DriverName, Environment, Project
+from emulator.drivers.external import ExternalDriver
+from emulator.drivers.localstack import LocalstackDriver
+from emulator.errors import NotReady
+from emulator.model import DriverName, Environment, Instance, Project, Status
 
 
 class Drivers:
@@ -14,18 +19,72 @@ class Drivers:
     The drivers of one project, made when first needed.
 
     Args:
-        path, interpreters: See :class:`emulator.drivers.embedded.EmbeddedDriver`.
+        environ: The caller's variables, for drivers that look for something on the machine.
+        interpreters: See :class:`emulator.drivers.embedded.EmbeddedDriver`.
+        cancelled: See :class:`emulator.drivers.external.ExternalDriver`.
     """
 
-    def __init__(self, project: Project, *, path: str, interpreters: Sequence[str] = ()) -> None:
-        self._drivers: dict[DriverName, Driver] = {
-            DriverName.EMBEDDED: EmbeddedDriver(project, path=path, interpreters=interpreters)
+    def __init__(
+        self,
+        project: Project,
+        *,
+        environ: Mapping[str, str],
+        interpreters: Sequence[str] = (),
+        cancelled: Callable[[], None] = lambda: None,
+    ) -> None:
+        self._project = project
+        self._embedded = EmbeddedDriver(project, path=environ.get("PATH", ""), interpreters=interpreters)
+        self._localstack = LocalstackDriver(project, environ=environ)
+        self._drivers: Mapping[DriverName, Driver] = {
+            DriverName.EMBEDDED: self._embedded,
+            DriverName.LOCALSTACK: self._localstack,
+            DriverName.EXTERNAL: ExternalDriver(project, cancelled=cancelled),
         }
 
     def of(self, environment: Environment) -> Driver:
         """The driver that *environment* asks for."""
         return self._drivers[environment.driver]
 
+    def observe(self, environment: Environment) -> Instance:
+        """What runs for *environment* right now, also when another driver started it before the file was changed."""
+        found = self.of(environment).observe(environment)
+        # An external emulator is there whether or not what ran before it was stopped.
+        is_open = found.status is Status.STOPPED or environment.driver is DriverName.EXTERNAL
+        if is_open and (other := self._other(environment)):
+            there = self._drivers[other].observe(environment)
+            reason = f"driver changed from {other.value} to {environment.driver.value}"
+            return replace(there, status=Status.UNHEALTHY, reason=reason)
+        return found
+
+    def stop(self, environment: Environment) -> bool:
+        """Stop what runs for *environment*, whichever driver started it."""
+        stopped = self.of(environment).stop(environment)
+        if other := self._other(environment):
+            stopped = self._drivers[other].stop(environment) or stopped
+        return stopped
+
+    def _other(self, environment: Environment) -> DriverName | None:
+        """Another driver than its own that runs *environment*; an engine that nobody used is not asked."""
+        if environment.driver is not DriverName.EMBEDDED and self._embedded.runs(environment):
+            return DriverName.EMBEDDED
+        if environment.driver is not DriverName.LOCALSTACK and self._localstack.may_run(environment):
+            found = self._localstack.observe(environment)
+            return DriverName.LOCALSTACK if found.status is not Status.STOPPED or found.reason else None
+        return None
+
     def leftovers(self) -> list[Environment]:
         """Environments that run but no longer stand in the project file, of all drivers."""
-        return [environment for driver in self._drivers.values() for environment in driver.leftovers()]
+        found = self._embedded.leftovers()
+        if self._uses_engine:
+            try:
+                found += self._localstack.leftovers()
+            except NotReady:
+                # Whoever needs the engine says so; an environment of another driver can go without.
+                if any(one.driver is DriverName.LOCALSTACK for one in self._project.environments):
+                    raise
+        return found
+
+    @functools.cached_property
+    def _uses_engine(self) -> bool:
+        wanted = any(one.driver is DriverName.LOCALSTACK for one in self._project.environments)
+        return wanted or self._localstack.was_used()

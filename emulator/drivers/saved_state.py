@@ -19,6 +19,7 @@ from pathlib import Path
 
 from emulator import checkpoint
 from emulator.errors import MultistackError, file_hint
+from emulator.model import Environment
 
 STATE = "state"
 FOLDER = "checkpoints"
@@ -163,6 +164,25 @@ def _copy_file(source: Path, target: Path) -> None:
 def read_copy(folder: Path) -> tuple[checkpoint.Header, bytes]:
     """The checkpoint of a copy; raises as :func:`emulator.checkpoint.read`."""
     return checkpoint.read(folder / _CHECKPOINT)
+
+
+def check_owner(folder: Path, environment: Environment, *, version: str) -> None:
+    """
+    Compare the copy *folder* with who shall get it; *version* is the driver's.
+
+    Raises:
+        MultistackError: It is of another emulator, account or region, or broken.
+    """
+    header, _ = read_copy(folder)
+    for what, saved, own in (
+        ("emulator", header.emulator.split()[0], version.split(maxsplit=1)[0]),
+        ("account", header.account_id, environment.account_id),
+        ("region", header.region, environment.region),
+    ):
+        if saved != own:
+            raise MultistackError(
+                f"environment {environment.name} can't take the state in {folder}: its {what} is {saved}, not {own}"
+            )
 
 
 def as_state(folder: Path, state: Path) -> None:

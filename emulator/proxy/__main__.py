@@ -23,7 +23,13 @@ def main() -> None:
     options = _parse_options()
     signal.signal(signal.SIGTERM, _leave)
     listener = socket.socket(fileno=options.listen_fd)
-    settings = {"routes": options.routes, "timeout": options.timeout, "max_body": options.max_body}
+    settings = {
+        "routes": options.routes,
+        "timeout": options.timeout,
+        "max_body": options.max_body,
+        "allow_remote": options.allow_remote,
+        "ca_file": options.ca_file,
+    }
     write_record(options.folder, port=listener.getsockname()[1], settings=settings)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
     _serve(listener, options)
@@ -36,6 +42,8 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--routes", required=True)
     parser.add_argument("--timeout", required=True, help="seconds to wait for an environment's answer")
     parser.add_argument("--max-body", required=True, help="largest request body in bytes")
+    parser.add_argument("--allow-remote", required=True, choices=["yes", "no"], help="emulators on other machines")
+    parser.add_argument("--ca-file", required=True, help="authorities to trust; empty for the system's")
     return parser.parse_args()
 
 
@@ -52,7 +60,13 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     from emulator.proxy.server import Server
 
     app = create_app(
-        Settings(routes=Path(options.routes), timeout=float(options.timeout), max_body=int(options.max_body))
+        Settings(
+            routes=Path(options.routes),
+            timeout=float(options.timeout),
+            max_body=int(options.max_body),
+            allow_remote=options.allow_remote == "yes",
+            ca_file=options.ca_file or None,
+        )
     )
     server = Server(listener, app)
     try:

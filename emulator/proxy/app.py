@@ -33,18 +33,22 @@ class Settings:
         routes: The published routing table; read again whenever it changes.
         timeout: Seconds to wait for an environment's answer before 504.
         max_body: Largest request body in bytes, else 413.
+        allow_remote: Emulators may be on other machines.
+        ca_file: See :func:`emulator.endpoint.ca_file`.
     """
 
     routes: Path
     timeout: float
     max_body: int
+    allow_remote: bool = False
+    ca_file: str | None = None
 
 
 def create_app(settings: Settings) -> Flask:
     """The proxy. Requests to an environment never enter Flask, whose routing decodes and normalises paths."""
     app = Flask(__name__)
     app.url_map.merge_slashes = False
-    upstreams = Upstreams(timeout=settings.timeout)
+    upstreams = Upstreams(timeout=settings.timeout, allow_remote=settings.allow_remote, ca_file=settings.ca_file)
     table = RouteTable(settings.routes, on_change=lambda routes: upstreams.keep_only([r.url for r in routes.values()]))
     register_pages(app, routes=lambda: table.current() or {})
     forwarder = Forwarder(upstreams, timeout=settings.timeout, max_body=settings.max_body)

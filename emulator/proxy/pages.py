@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from flask import Flask, Response, jsonify, render_template, request
 from werkzeug.exceptions import HTTPException
 
+from emulator.addresses import origin_of
 from emulator.model import Route, Status
 from emulator.process import is_alive
 from emulator.proxy.problems import CONTENT_TYPE, plain_problem
 from emulator.proxy.request import read_request
+
+# Seconds that an emulator without a process of ours may take to accept a connection.
+_PATIENCE = 0.5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,11 +48,11 @@ class EnvironmentRow:
 
 
 def describe(route: Route) -> EnvironmentRow:
-    """A route in the words of the home page; checks the emulator's process."""
+    """A route in the words of the home page; checks the emulator's process, or its port where that is elsewhere."""
     status = Status.READY
     if route.url is None:
         status = Status.STOPPED
-    elif route.process and not is_alive(route.process):
+    elif not (is_alive(route.process) if route.process else _listens(route.url)):
         status = Status.UNHEALTHY
     default = next((api for api in route.apis if api.logical_id == route.default_api), None)
     step = "up" if status is not Status.READY else "deploy" if not route.apis else None
@@ -65,6 +70,15 @@ def describe(route: Route) -> EnvironmentRow:
         apis={api.logical_id: f"/{route.environment}/_api/{api.logical_id}/{api.example}" for api in route.apis},
         next=f"multistack {step} {route.environment}" if step else None,
     )
+
+
+def _listens(url: str) -> bool:
+    origin = origin_of(url)
+    try:
+        socket.create_connection((origin.host, origin.port), timeout=_PATIENCE).close()
+    except OSError:
+        return False
+    return True
 
 
 def register_pages(app: Flask, *, routes: Callable[[], Mapping[str, Route]]) -> None:

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
+from emulator.addresses import origin_of
 from emulator.proxy.request import Headers, Request
 from emulator.proxy.resolve import ENVIRONMENT_HEADER, Destination
 
@@ -105,11 +106,10 @@ def _named_in_connection(headers: Headers) -> frozenset[str]:
 
 def _origins(url: str) -> set[str]:
     """Every way to write the upstream's host and port."""
-    parts = urlsplit(url)
-    own = parts.netloc.lower()
-    if parts.hostname in {"localhost", "127.0.0.1", "::1"}:
-        return {own, *(f"{name}:{parts.port}" for name in _LOOPBACK)}
-    return {own}
+    origin = origin_of(url)
+    names = set(_LOOPBACK) if origin.host in {"localhost", "127.0.0.1", "::1"} else {origin.name}
+    named = {f"{name}:{origin.port}" for name in names}
+    return named | names if origin.has_default_port else named
 
 
 def _place(path: str, destination: Destination, *, foreign: bool) -> str:

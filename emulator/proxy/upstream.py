@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+import functools
 import http.client
 import io
 import select
 import socket
+import ssl
 import threading
 from collections.abc import Collection
 from dataclasses import dataclass
-from urllib.parse import urlsplit
+
+from emulator.addresses import origin_of, refuse_foreign
 
 _MAX_IDLE = 64
 _BUFFER = 64 * 1024
@@ -83,10 +86,14 @@ class Upstreams:
 
     Args:
         timeout: Seconds to wait for a connection, and for every read and write on it.
+        allow_remote: See :func:`emulator.addresses.refuse_foreign`.
+        ca_file: Certificates of authorities to trust; None for those of the system.
     """
 
-    def __init__(self, *, timeout: float) -> None:
+    def __init__(self, *, timeout: float, allow_remote: bool = False, ca_file: str | None = None) -> None:
         self._timeout = timeout
+        self._allow_remote = allow_remote
+        self._ca_file = ca_file
         self._idle: dict[str, list[Connection]] = {}
         self._lock = threading.Lock()
 
@@ -102,10 +109,21 @@ class Upstreams:
                 connection.is_reused = True
                 return connection
             connection.socket.close()  # readable while idle: closed by the upstream, or saying what nobody asked
-        parts = urlsplit(url)
-        sock = socket.create_connection((parts.hostname or "", parts.port or 80), timeout=self._timeout)
+        # Looked at each time: where a name leads may have changed since the routes were published.
+        if problem := refuse_foreign(url, allow_remote=self._allow_remote):
+            raise OSError(problem)
+        origin = origin_of(url)
+        sock = socket.create_connection((origin.host, origin.port), timeout=self._timeout)
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        if origin.scheme == "https":
+            sock = self._tls.wrap_socket(sock, server_hostname=origin.host)
         return Connection(url=url, socket=sock)
+
+    @functools.cached_property
+    def _tls(self) -> ssl.SSLContext:
+        context = ssl.create_default_context(cafile=self._ca_file)
+        context.set_alpn_protocols(["http/1.1"])
+        return context
 
     def give_back(self, connection: Connection) -> None:
         """Keep a connection whose answer was read to its end."""

@@ -60,13 +60,18 @@ class Answered:
 
 
 @contextlib.contextmanager
-def fresh_project() -> Iterator[ProjectFolder]:
-    """A copy of the sample in which nothing was ever built; all it starts is stopped afterwards, whatever happens."""
+def fresh_project(**variables: str) -> Iterator[ProjectFolder]:
+    """
+    A copy of the sample in which nothing was ever built; all it starts is stopped afterwards, whatever happens.
+
+    Args:
+        variables: What its commands see besides the proxy's port.
+    """
     with tempfile.TemporaryDirectory(prefix="multistack-bench-") as name:
         root = Path(name).resolve()
         (root / "home").mkdir()
-        port = {"MULTISTACK_PROXY_PORT": str(free_port())}
-        folder = ProjectFolder(copy_sample(root / "project"), root / "home", port)
+        environ = {"MULTISTACK_PROXY_PORT": str(free_port()), **variables}
+        folder = ProjectFolder(copy_sample(root / "project"), root / "home", environ)
         try:
             yield folder
         finally:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import socket
 import subprocess
@@ -12,7 +13,9 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from emulator.drivers.embedded import EmbeddedDriver
+import pytest
+
+from emulator.drivers.registry import Drivers
 from emulator.endpoint import wait_until_healthy
 from emulator.model import DriverName, Endpoint, Environment, Project
 
@@ -31,11 +34,11 @@ class Wanted:
 
 
 @contextlib.contextmanager
-def embedded(folder: Path, wanted: Wanted) -> Iterator[Endpoint]:
-    """An environment of the embedded driver."""
+def _run(driver_name: DriverName, folder: Path, wanted: Wanted) -> Iterator[Endpoint]:
+    """An environment of a driver."""
     environment = Environment(
         name="conformance",
-        driver=DriverName.EMBEDDED,
+        driver=driver_name,
         account_id=ACCOUNT_ID,
         region=REGION,
         enforce_iam=wanted.iam,
@@ -44,13 +47,20 @@ def embedded(folder: Path, wanted: Wanted) -> Iterator[Endpoint]:
     project = Project(
         file=folder / "multistack.toml", service="s", template=folder / "template.yaml", environments=(environment,)
     )
-    driver = EmbeddedDriver(project, path=os.environ["PATH"])
+    driver = Drivers(project, environ=os.environ).of(environment)
     endpoint = driver.start(environment)
     try:
         wait_until_healthy(endpoint, timeout=60)
         yield endpoint
     finally:
         driver.stop(environment)
+
+
+def _localstack(folder: Path, wanted: Wanted) -> contextlib.AbstractContextManager[Endpoint]:
+    """An environment of the container driver, which can't enforce IAM."""
+    if wanted.iam:
+        pytest.skip("the container's emulator enforces no IAM")
+    return _run(DriverName.LOCALSTACK, folder, wanted)
 
 
 @contextlib.contextmanager
@@ -90,10 +100,18 @@ def plain_ministack(folder: Path, wanted: Wanted) -> Iterator[Endpoint]:
             process.kill()
 
 
-STARTED = {"embedded": embedded, "ministack": plain_ministack}
+STARTED = {
+    "embedded": functools.partial(_run, DriverName.EMBEDDED),
+    "localstack": _localstack,
+    "ministack": plain_ministack,
+}
 
 
 def emulator_version(driver: str) -> str:
     """What a recorded run says it was made with."""
     ministack = f"MiniStack {version('ministack')}"
-    return {"embedded": f"{ministack} with multistack's additions", "ministack": ministack}.get(driver, driver)
+    return {
+        "embedded": f"{ministack} with multistack's additions",
+        "localstack": "LocalStack 4.14.0 with the additions of multistack's image",
+        "ministack": ministack,
+    }.get(driver, driver)

@@ -15,8 +15,9 @@ One line per rule of AWS that an environment depends on, held against every driv
 makes real resources and sends real traffic: an API call that is accepted proves nothing. `multistack capabilities`
 prints the same. This page is written by that run; do not edit it.
 
-*embedded* is multistack's default driver. *ministack* is the emulator inside it as it comes, without
-[multistack's additions](emulator.md#gaps); the last column names the addition that makes the difference.
+*embedded* is multistack's default driver, *localstack* a container of the image that `multistack image build` makes.
+*ministack* is the emulator inside the embedded driver as it comes, without [multistack's additions](emulator.md#gaps);
+the last column names the addition that makes the difference there.
 """
 _WORDS = {Outcome.PASSED: "yes", Outcome.NOT_RUN: "not run", Outcome.FAILED: "**no**", Outcome.UNSUPPORTED: "no"}
 
@@ -54,4 +55,5 @@ def _topics(found: Capabilities) -> Iterator[str]:
 
 def _cell(run: Run, case: Case) -> str:
     word, result = _WORDS[run.outcome(case)], run.results.get(case.id)
-    return f"{word}: {result.reason}" if result and result.reason and not case.gap else word
+    is_told = result is None or not result.reason or result.reason.startswith("filled by ")
+    return word if is_told else f"{word}: {result.reason}"

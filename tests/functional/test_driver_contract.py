@@ -78,7 +78,7 @@ class TestDriver:
         wait_until_healthy(endpoint, timeout=60)
         instance = driver.observe(environment)
         assert (instance.status, instance.endpoint, instance.reason) == (Status.READY, endpoint, "")
-        assert instance.limits == environment.limits
+        assert instance.settings == environment.settings
         assert (endpoint.account_id, endpoint.region) == (environment.account_id, environment.region)
         assert client(endpoint, "sts").get_caller_identity()["Account"] == environment.account_id
 

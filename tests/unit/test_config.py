@@ -20,8 +20,10 @@ from emulator import config
 from emulator.config import aws_environ, load_project, process_environ, scrubbed_environ
 from emulator.errors import ConfigError
 from emulator.model import DriverName, Endpoint, Project
-from emulator.settings import SETTINGS, EnvironmentTable, ProjectTable, ProxyTable
+from emulator.schema import EnvironmentTable, LocalstackTable, ProjectTable, ProxyTable
+from emulator.settings import SETTINGS
 
+DRIVERS = '"embedded" or "localstack" or "external" or "auto"'
 MINIMAL = 'service = "orders"\n\n[environments.test]\n'
 FULL = """\
 service = "orders"
@@ -351,7 +353,7 @@ WRONG_TOP_LEVEL = {
     "unknown key": ('servce = "x"', "unknown key servce, did you mean service?"),
     "unknown key unlike any": ("zzz = 1", "unknown key zzz; known here are service, template, api"),
     "unknown key with a newline": ('"a\\nb" = 1', 'unknown key "a\\nb"'),
-    "driver unknown": ('driver = "docker"', 'driver must be "embedded", not "docker"'),
+    "driver unknown": ('driver = "docker"', f'driver must be {DRIVERS}, not "docker"'),
     "region": ('region = "europe"', 'region must be a region such as "eu-west-1", not "europe"'),
     "region with trailing newline": ('region = "eu-west-1\\n"', "region must be"),
     "template empty": ('template = ""', "template must be the path of a template"),
@@ -402,7 +404,7 @@ WRONG_ENVIRONMENT = {
     "protected as text": ('protected = "yes"', 'environments.test.protected must be true or false, not "yes"'),
     "concurrency": ("lambda_concurrency = 0", "environments.test.lambda_concurrency must be a number of calls"),
     "region": ('region = "eu-west"', "environments.test.region must be"),
-    "driver": ('driver = "localstack"', 'environments.test.driver must be "embedded", not "localstack"'),
+    "driver": ('driver = "docker"', f'environments.test.driver must be {DRIVERS}, not "docker"'),
     "port": ("port = 70000", "environments.test.port must be"),
     "config is a number": ("config = 3", "environments.test.config must be a table, not 3"),
     "config value is a table": ("config.A = {}", "environments.test.config.A must be a string"),
@@ -497,7 +499,7 @@ def test_all_problems_come_at_once_in_the_order_of_the_file(load: Load) -> None:
             'MULTISTACK_PROXY_PORT: proxy.port must be a port from 1 to 65535 or "auto"',
         ),
         ({"MULTISTACK_PROXY_TIMEOUT": "-1"}, "MULTISTACK_PROXY_TIMEOUT: proxy.timeout must be"),
-        ({"MULTISTACK_DRIVER": "docker"}, 'MULTISTACK_DRIVER: driver must be "embedded", not "docker"'),
+        ({"MULTISTACK_DRIVER": "docker"}, f'MULTISTACK_DRIVER: driver must be {DRIVERS}, not "docker"'),
         ({"MULTISTACK_ENVIRONMENT_TEST_PROTECTED": "maybe"}, "MULTISTACK_ENVIRONMENT_TEST_PROTECTED: environments"),
         ({"MULTISTACK_TEMPLATE": "gone"}, 'MULTISTACK_TEMPLATE: template "gone" does not exist'),
         ({"MULTISTACK_CONFIG_TEST_A": "\udcff"}, "MULTISTACK_CONFIG_TEST_A: environments.test.config.A must be"),
@@ -696,10 +698,11 @@ class TestSettings:
     def test_every_key_of_the_schema_is_a_setting(self) -> None:
         """A setting nobody can look up does not exist."""
         keys = [setting.key for setting in SETTINGS if not setting.key.startswith("--")]
-        top = [name for name in ProjectTable.model_fields if name not in {"proxy", "environments"}]
+        top = [name for name in ProjectTable.model_fields if name not in {"proxy", "environments", "localstack"}]
         proxy = [f"proxy.{name}" for name in ProxyTable.model_fields]
+        containers = [f"localstack.{field.alias or name}" for name, field in LocalstackTable.model_fields.items()]
         own = [f"environments.<name>.{name}" for name in EnvironmentTable.model_fields]
-        expected = [*top, *proxy, *(key.replace(".config", ".config.<Parameter>") for key in own)]
+        expected = [*top, *proxy, *containers, *(key.replace(".config", ".config.<Parameter>") for key in own)]
         assert sorted(keys) == sorted(expected)
 
     def test_keys_and_variables_are_unique(self) -> None:

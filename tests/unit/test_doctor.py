@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator import doctor
-from emulator.doctor import Check, Verdict
+from emulator.doctor import Check, Verdict, examine, machine
+from emulator.doctor import project as projects
 from emulator.errors import ConfigError
 from emulator.model import DriverName, Environment, Project, ProxySettings
 
@@ -43,7 +43,7 @@ def version(name: str, versions: dict[str, str]) -> str:
 
 def versions_check(**changed: str | None) -> Check:
     given = {name: changed.get(name.partition("-")[0], number) for name, number in VERSIONS.items()}
-    return doctor.check_versions(lambda name: version(name, {k: v for k, v in given.items() if v}), REQUIRES.get)
+    return machine.check_versions(lambda name: version(name, {k: v for k, v in given.items() if v}), REQUIRES.get)
 
 
 @pytest.mark.parametrize(
@@ -53,7 +53,7 @@ def versions_check(**changed: str | None) -> Check:
 )
 def test_python_must_be_new_enough(found: tuple[int, int, int], verdict: Verdict) -> None:
     """3.11 is the oldest that works."""
-    assert doctor.check_python(found).verdict is verdict
+    assert machine.check_python(found).verdict is verdict
 
 
 def test_matching_packages_are_fine() -> None:
@@ -81,27 +81,27 @@ def test_packages_off_their_pins_are_a_problem(changed: dict[str, str | None], a
 
 def test_no_project_is_no_fault(tmp_path: Path) -> None:
     """Doctor also answers before there is a project."""
-    check = doctor.check_project(None, None, searched=tmp_path)
+    check = projects.check_project(None, None, searched=tmp_path)
     assert (check.verdict, check.advice) == (Verdict.INFO, "`multistack init` writes one")
 
 
 def test_broken_project_file_is_told_with_its_lines(tmp_path: Path) -> None:
     """All that is wrong with it, as any other command would say."""
     error = ConfigError("multistack.toml:3: unknown key x", details=["multistack.toml:4: unknown key y"])
-    check = doctor.check_project(None, error, searched=tmp_path)
+    check = projects.check_project(None, error, searched=tmp_path)
     assert check.verdict is Verdict.PROBLEM
     assert check.found == "multistack.toml:3: unknown key x; multistack.toml:4: unknown key y"
 
 
 def test_valid_project_names_its_environments(tmp_path: Path) -> None:
     """One sees which file counts, and what is in it."""
-    check = doctor.check_project(project(tmp_path), None, searched=tmp_path)
+    check = projects.check_project(project(tmp_path), None, searched=tmp_path)
     assert (check.verdict, check.found) == (Verdict.OK, f"{tmp_path / 'multistack.toml'} (test, prod)")
 
 
 def test_state_folder_is_tried_without_being_made(tmp_path: Path) -> None:
     """Looking leaves nothing behind."""
-    assert doctor.check_writable(tmp_path / ".multistack").verdict is Verdict.OK
+    assert projects.check_writable(tmp_path / ".multistack").verdict is Verdict.OK
     assert list(tmp_path.iterdir()) == []
 
 
@@ -109,7 +109,7 @@ def test_state_folder_is_tried_without_being_made(tmp_path: Path) -> None:
 def test_state_folder_without_permission_is_a_problem(tmp_path: Path) -> None:
     """Nothing can start there."""
     tmp_path.chmod(0o500)
-    assert doctor.check_writable(tmp_path / ".multistack").verdict is Verdict.PROBLEM
+    assert projects.check_writable(tmp_path / ".multistack").verdict is Verdict.PROBLEM
 
 
 @pytest.mark.parametrize(
@@ -117,7 +117,7 @@ def test_state_folder_without_permission_is_a_problem(tmp_path: Path) -> None:
 )
 def test_disk_is_judged_by_what_is_free(free: int, verdict: Verdict) -> None:
     """A full disk loses data."""
-    assert doctor.check_disk(Path("/x"), free).verdict is verdict
+    assert projects.check_disk(Path("/x"), free).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -132,14 +132,14 @@ def test_disk_is_judged_by_what_is_free(free: int, verdict: Verdict) -> None:
 )
 def test_memory_is_judged_by_what_still_has_to_start(available: int, stopped: int, verdict: Verdict) -> None:
     """Running environments have their memory already."""
-    assert doctor.check_memory(available, stopped).verdict is verdict
+    assert projects.check_memory(available, stopped).verdict is verdict
 
 
 def test_free_port_is_fine(tmp_path: Path) -> None:
     """What nobody holds can be had."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
-    check = doctor.check_proxy_port(project(tmp_path, proxy_port=port))
+    check = projects.check_proxy_port(project(tmp_path, proxy_port=port))
     assert (check.verdict, check.found) == (Verdict.OK, f"{port}, free")
 
 
@@ -147,7 +147,7 @@ def test_taken_port_is_a_problem_with_its_holder(tmp_path: Path) -> None:
     """One learns whom to stop, and how to move."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         port = server.getsockname()[1]
-        check = doctor.check_emulator_port(project(tmp_path, port=port), environment("test", port=port))
+        check = projects.check_emulator_port(project(tmp_path, port=port), environment("test", port=port))
     assert check.verdict is Verdict.PROBLEM
     assert f"(pid {os.getpid()})" in check.found
     assert "[environments.test]" in check.advice
@@ -155,7 +155,7 @@ def test_taken_port_is_a_problem_with_its_holder(tmp_path: Path) -> None:
 
 def test_automatic_port_is_always_fine(tmp_path: Path) -> None:
     """A free one is looked for when it is needed."""
-    check = doctor.check_emulator_port(project(tmp_path), environment("test"))
+    check = projects.check_emulator_port(project(tmp_path), environment("test"))
     assert (check.verdict, check.found) == (Verdict.OK, "a free one when it starts")
 
 
@@ -171,7 +171,7 @@ def test_automatic_port_is_always_fine(tmp_path: Path) -> None:
 )
 def test_localhost_must_be_this_machine(addresses: list[str], verdict: Verdict) -> None:
     """A name that leads elsewhere would send requests there."""
-    assert doctor.check_localhost(addresses).verdict is verdict
+    assert machine.check_localhost(addresses).verdict is verdict
 
 
 @pytest.mark.parametrize(
@@ -186,25 +186,20 @@ def test_localhost_must_be_this_machine(addresses: list[str], verdict: Verdict) 
 )
 def test_http_proxy_must_not_serve_this_machine(environ: dict[str, str], verdict: Verdict) -> None:
     """A company's proxy cannot reach the laptop's loopback."""
-    assert doctor.check_http_proxy(environ).verdict is verdict
+    assert machine.check_http_proxy(environ).verdict is verdict
 
 
 def test_what_only_some_need_is_never_a_problem() -> None:
-    """Pip, Node and Docker are needed for some functions and drivers only."""
-    checks = [doctor.check_pip(False), doctor.check_node(None), doctor.check_docker(None, None)]
-    assert [check.verdict for check in checks] == [Verdict.WARNING, Verdict.INFO, Verdict.INFO]
+    """Pip and Node are needed for some functions only."""
+    checks = [machine.check_pip(False), machine.check_node(None)]
+    assert [check.verdict for check in checks] == [Verdict.WARNING, Verdict.INFO]
     assert all(check.advice for check in checks)
-
-
-def test_docker_without_engine_is_told_from_no_docker() -> None:
-    """A client alone runs no container."""
-    assert "no engine" in doctor.check_docker("/usr/bin/docker", None).found
-    assert doctor.check_docker("/usr/bin/docker", "20.10.5").verdict is Verdict.OK
 
 
 def test_this_machine_can_be_examined_without_programs_on_the_path(tmp_path: Path) -> None:
     """Missing programs are findings, not failures; every warning and problem says what to do."""
-    checks = doctor.examine(project(tmp_path), None, environ={"PATH": str(tmp_path)}, searched=tmp_path)
+    environ = {"PATH": str(tmp_path), "DOCKER_HOST": f"unix://{tmp_path}/no.sock"}
+    checks = examine(project(tmp_path), None, environ=environ, searched=tmp_path)
     names = [check.name for check in checks]
     assert len(names) == len(set(names))
     assert {"python", "packages", "project file", "memory", "disk", "proxy port", "port of test", "node"} <= set(names)
@@ -218,5 +213,6 @@ def test_programs_that_are_asked_see_no_real_account(tmp_path: Path) -> None:
     node.write_text('#!/bin/sh\necho "v1 ${AWS_SECRET_ACCESS_KEY-unset} ${MINE-unset}"\n')
     node.chmod(0o755)
     environ = {"PATH": str(tmp_path), "AWS_SECRET_ACCESS_KEY": "real-secret", "MINE": "kept"}
-    checks = doctor.examine(None, None, environ=environ, searched=tmp_path)
+    environ["DOCKER_HOST"] = f"unix://{tmp_path}/no.sock"
+    checks = examine(None, None, environ=environ, searched=tmp_path)
     assert [check.found for check in checks if check.name == "node"] == ["v1 unset kept"]

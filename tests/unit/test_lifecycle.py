@@ -74,10 +74,10 @@ STORED = Artifact(digest=RELEASE.digest, template={}, code=())
         ),
         pytest.param(
             replace(TEST, enforce_iam=True),
-            replace(READY, limits=TEST.limits),
+            replace(READY, settings=TEST.settings),
             Step.RESTART,
             "IAM enforcement changed from off to on",
-            id="other limits",
+            id="other settings",
         ),
         pytest.param(replace(TEST, port=4601), READY, Step.RESTART, "port changed from 4600 to 4601", id="other port"),
         pytest.param(replace(TEST, port=4600), READY, Step.KEEP, "", id="fixed at the port it has"),

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from emulator import logs
 from emulator.errors import ConfigError
-from emulator.logs import LogEntry, LogFile, LogGroup, LogParser, filter_events, group_sources, merge, parse_duration
+from emulator.log_file import LogFile
+from emulator.logs import LogEntry, LogGroup, LogParser, filter_events, group_sources, merge, parse_duration
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 

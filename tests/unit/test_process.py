@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from emulator import process
-from emulator.logs import LogFile
+from emulator.log_file import LogFile
 from emulator.model import ProcessId
 
 SLEEP = "import signal, sys; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); input()"

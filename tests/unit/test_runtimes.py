@@ -65,7 +65,7 @@ def test_what_can_never_run_is_refused(machine: Machine, runtimes: dict[str, str
 def test_a_warning_is_told_for_one_environment() -> None:
     """Three environments get the same template; the machine is the same."""
     told: list[Event] = []
-    check = RuntimeCheck(lambda: _MACHINE, emit=told.append)
+    check = RuntimeCheck(lambda _environment: _MACHINE, emit=told.append)
     for environment in ("test", "staging", "prod"):
         check(environment, template(a="python3.13"))
     assert [(event.environment, event.step) for event in told] == [("test", "warning:")]

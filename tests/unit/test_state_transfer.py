@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import pytest
 
@@ -390,16 +390,9 @@ def test_copy_needs_two_environments(bench: Bench) -> None:
 
 def test_copy_of_drivers_that_differ_is_refused(bench: Bench) -> None:
     """One emulator can't read the other's state."""
-    other = replace(PROD, driver=cast("DriverName", FakeName("localstack")))
+    other = replace(PROD, driver=DriverName.LOCALSTACK)
     with pytest.raises(ConfigError, match="of driver embedded, which that of prod, localstack, can't read"):
         bench.transfer.copy(TEST, other, timeout=5)
-
-
-@dataclass(frozen=True)
-class FakeName:
-    """A driver that there isn't yet."""
-
-    value: Any
 
 
 def test_copy_of_nothing_is_refused(bench: Bench) -> None:

@@ -1,0 +1,1 @@
+"""What is done once, while the image is built."""

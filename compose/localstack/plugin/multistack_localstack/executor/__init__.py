@@ -1,0 +1,1 @@
+"""Runs Lambda functions as child processes under AWS's own ``awslambdaric``."""

@@ -1,0 +1,54 @@
+"""Puts the savings in place when LocalStack starts, before it loads a service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from localstack.runtime import hooks
+
+from multistack_localstack.supported import is_supported
+
+
+@hooks.on_infra_start(priority=1000)
+def share_model_files() -> None:
+    """Before anything makes a session."""
+    if is_supported("sharing parsed files"):
+        from multistack_localstack.lean.model_files import share
+        from multistack_localstack.lean.without_ec2 import import_ssm
+
+        share()
+        import_ssm()
+
+
+@hooks.on_infra_start(priority=900)
+def keep_metrics() -> None:
+    """CloudWatch is not started by what functions and queues do."""
+    if is_supported("keeping metrics"):
+        from localstack.aws import handlers
+        from localstack.services.lambda_.invocation import version_manager
+        from localstack.services.sqs import provider as sqs_provider
+
+        from multistack_localstack.lean.metrics import PendingMetrics, lambda_recorders, sqs_recorders
+
+        pending = PendingMetrics(_put_metrics)
+        for name, recorder in lambda_recorders(pending).items():
+            setattr(version_manager, name, recorder)
+        for name, recorder in sqs_recorders(pending).items():
+            setattr(sqs_provider, name, recorder)
+        # It would start a thread for each of them.
+        version_manager.start_thread = lambda method, *args, **kwargs: method()
+
+        def send_what_is_pending(chain: Any, context: Any, response: Any) -> None:
+            if context.service.service_name == "cloudwatch" and context.operation.name != "PutMetricData":
+                pending.flush()
+
+        handlers.serve_custom_service_request_handlers.append(send_what_is_pending)
+
+
+def _put_metrics(account_id: str, region: str, namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
+    from localstack.aws.connect import connect_to
+
+    connect_to(aws_access_key_id=account_id, region_name=region).cloudwatch.put_metric_data(
+        Namespace=namespace, MetricData=data
+    )

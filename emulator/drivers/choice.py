@@ -1,0 +1,92 @@
+"""Which driver ``driver = "auto"`` means on this machine."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+
+from emulator.drivers.embedded import EmbeddedDriver
+from emulator.drivers.engine import connect
+from emulator.drivers.images import find_image, pull
+from emulator.drivers.localstack import LocalstackDriver
+from emulator.errors import NotReady
+from emulator.events import Emit, Event
+from emulator.model import DriverName, Environment, Project
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Choice:
+    """
+    A driver and the reason for it.
+
+    Attributes:
+        reason: E.g. ``no Docker engine answers at unix:///var/run/docker.sock``; empty when nothing was to be chosen.
+    """
+
+    driver: DriverName
+    reason: str = ""
+
+
+def settle(project: Project, *, environ: Mapping[str, str], pulls: bool = False) -> tuple[Project, Choice | None]:
+    """
+    Give every environment of *project* whose driver is ``auto`` one that can run it; all of them the same.
+
+    What runs decides first, so that no command looks for an environment in the wrong place.
+
+    Args:
+        environ: The caller's variables: where the engine is.
+        pulls: Missing images can be had.
+
+    Returns:
+        The project, and what was chosen; None when no environment asked.
+    """
+    undecided = [one for one in project.environments if one.driver is DriverName.AUTO]
+    if not undecided:
+        return project, None
+    choice = _running(project, undecided, environ) or _possible(project, undecided, environ, pulls=pulls)
+    environments = tuple(
+        replace(one, driver=choice.driver) if one.driver is DriverName.AUTO else one for one in project.environments
+    )
+    return replace(project, environments=environments), choice
+
+
+def _running(project: Project, environments: list[Environment], environ: Mapping[str, str]) -> Choice | None:
+    embedded, localstack = EmbeddedDriver(project, path=""), LocalstackDriver(project, environ=environ)
+    for environment in environments:
+        if embedded.runs(environment):
+            return Choice(driver=DriverName.EMBEDDED, reason=f"{environment.name} runs with it")
+        if localstack.may_run(environment):
+            return Choice(driver=DriverName.LOCALSTACK, reason=f"{environment.name} runs with it")
+    return None
+
+
+def _possible(project: Project, environments: list[Environment], environ: Mapping[str, str], *, pulls: bool) -> Choice:
+    try:
+        client = connect(environ, allow_remote=project.allow_remote)
+        images = sorted({environment.container.image for environment in environments})
+        missing = [image for image in images if find_image(client, image) is None]
+    except NotReady as error:
+        return Choice(driver=DriverName.EMBEDDED, reason=error.message)
+    if missing and not pulls:
+        return Choice(
+            driver=DriverName.EMBEDDED, reason=f"the Docker engine answers, but has no image {', '.join(missing)}"
+        )
+    reason = "the Docker engine answers" + ("" if missing else f" and has image {', '.join(images)}")
+    return Choice(driver=DriverName.LOCALSTACK, reason=reason)
+
+
+def pull_images(project: Project, *, environ: Mapping[str, str], emit: Emit) -> None:
+    """
+    Get what the containers of *project* are made of and the engine doesn't have.
+
+    Raises:
+        NotReady: An image can't be had.
+    """
+    wanted = {one.container.image for one in project.environments if one.driver is DriverName.LOCALSTACK}
+    if not wanted:
+        return
+    client = connect(environ, allow_remote=project.allow_remote)
+    for image in sorted(wanted):
+        if find_image(client, image) is None:
+            emit(Event(None, "pulling", image))
+            pull(client, image)

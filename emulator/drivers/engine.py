@@ -1,0 +1,171 @@
+"""The Docker engine: where it is, whether it may be used, and its errors in our words."""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import re
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from emulator.addresses import is_loopback
+from emulator.errors import MultistackError, NotReady
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+_DEFAULT_SOCKET = "/var/run/docker.sock"
+# Seconds for one answer of the engine; making a container on a busy disk takes some.
+_TIMEOUT = 60
+# That of engine 20.10, which Debian 12 has. Source: Docker Engine API version history.
+OLDEST_API = (1, 41)
+_VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONTEXT")
+_INSTALL = 'install and start Docker (Debian: `apt-get install docker.io`), or use `driver = "embedded"`'
+
+
+def address(environ: Mapping[str, str]) -> str:
+    """The engine's address as the ``docker`` command finds it: DOCKER_HOST, then its context, then the socket."""
+    return str(_connection(environ)["base_url"])
+
+
+def _connection(environ: Mapping[str, str]) -> dict[str, Any]:
+    from docker.context import ContextAPI
+    from docker.errors import DockerException
+    from docker.utils import kwargs_from_env
+
+    given = {name: environ[name] for name in _VARIABLES if environ.get(name)}
+    try:
+        # An empty mapping would make the SDK look at the process's own variables.
+        found = kwargs_from_env({"DOCKER_TLS_VERIFY": "", **given})
+        if "base_url" not in found:
+            found |= ContextAPI.kwargs_from_context(environment=given)
+    except (DockerException, OSError, ValueError, AttributeError) as error:
+        raise NotReady(f"the Docker settings can't be read: {error}", hint="see `docker context ls`") from error
+    return {"base_url": f"unix://{_DEFAULT_SOCKET}", **found}
+
+
+def connect(environ: Mapping[str, str], *, allow_remote: bool, timeout: int = _TIMEOUT) -> DockerClient:
+    """
+    A client of the engine that answers.
+
+    Args:
+        environ: The caller's variables: DOCKER_HOST and the like.
+        timeout: Seconds in which it has to say something.
+
+    Raises:
+        NotReady: It doesn't answer, may not be used, is too old, or is on another machine without *allow_remote*.
+    """
+    wanted = _connection(environ)
+    where = str(wanted["base_url"])
+    if not allow_remote:
+        refuse_remote(where)
+    if fault := _socket_fault(where):
+        raise fault
+    options = tuple(sorted((key, value) for key, value in wanted.items() if key != "base_url"))
+    return _connected(where, options, timeout)
+
+
+@functools.lru_cache(maxsize=4)
+def _connected(where: str, options: tuple[tuple[str, Any], ...], timeout: int) -> DockerClient:
+    """One client for all threads of a command: its pool of connections is safe to share."""
+    from docker import DockerClient
+    from docker.errors import DockerException
+
+    try:
+        client = DockerClient(base_url=where, timeout=timeout, max_pool_size=16, version="auto", **dict(options))
+        version = client.api.api_version
+    except (DockerException, OSError, ValueError) as error:
+        raise _unreachable(where, error) from error
+    if tuple(int(part) for part in version.split(".")) < OLDEST_API:
+        oldest = ".".join(map(str, OLDEST_API))
+        raise NotReady(
+            f"the Docker engine at {where} speaks API {version}, multistack needs {oldest}",
+            hint="update Docker to 20.10 or later",
+        )
+    return client
+
+
+def refuse_remote(where: str) -> None:
+    """
+    Raise unless the engine at the address *where* is on this machine.
+
+    Raises:
+        NotReady: It is elsewhere, or the address is none.
+    """
+    scheme, _, rest = where.partition("://")
+    if scheme in ("unix", "npipe", "http+unix") and rest:
+        return
+    try:
+        host = urlsplit(where).hostname or ""
+    except ValueError:
+        host = ""
+    if not host:
+        raise NotReady(f"DOCKER_HOST: {where!r} is no address of an engine", hint="e.g. unix:///var/run/docker.sock")
+    if scheme == "ssh" or not is_loopback(host):
+        raise NotReady(
+            f"the Docker engine at {where} is on another machine: environments would run there",
+            hint="unset DOCKER_HOST, or allow it with `--set allow_remote=true`",
+        )
+
+
+def _socket_fault(where: str) -> NotReady | None:
+    """What is wrong with the socket at *where* before anybody tries to connect: the SDK would leave one open."""
+    path = Path(re.sub(r"^(http\+)?unix:/*", "/", where)) if "unix:" in where else None
+    try:
+        mode = path.stat().st_mode if path else None
+    except PermissionError:
+        return _forbidden(where)
+    except OSError:
+        return NotReady(f"no Docker engine: there is no socket {path}", hint=_INSTALL)
+    if mode is not None and not stat.S_ISSOCK(mode):
+        return NotReady(f"no Docker engine: {path} is no socket", hint="set DOCKER_HOST to the engine's socket")
+    return None
+
+
+def _unreachable(where: str, error: Exception) -> NotReady:
+    """Why the engine at *where* can't be reached, and what to do."""
+    said = str(error)
+    if "Permission denied" in said or "PermissionError" in said:
+        return _forbidden(where)
+    return NotReady(f"no Docker engine answers at {where}", hint=_INSTALL)
+
+
+def _forbidden(where: str) -> NotReady:
+    return NotReady(
+        f"no permission to use the Docker engine at {where}",
+        hint="join the group docker (`sudo usermod -aG docker $USER`, then log in again), or use rootless Docker",
+    )
+
+
+@contextlib.contextmanager
+def talking(what: str) -> Iterator[None]:
+    """
+    For as long as the engine is asked for something; *what* it is about begins the message.
+
+    Raises:
+        NotReady: The engine refuses, fails, or went away.
+    """
+    from docker.errors import APIError, DockerException
+    from requests.exceptions import RequestException
+
+    try:
+        yield
+    except APIError as error:
+        said = str(error.explanation or error).strip().rstrip(".")
+        raise NotReady(f"{what}: the Docker engine says: {said}", hint=_hint(said)) from error
+    except (DockerException, RequestException, OSError) as error:
+        if isinstance(error, OSError) and isinstance(error, MultistackError):
+            raise
+        raise NotReady(f"{what}: the Docker engine no longer answers", hint="start it, then run this again") from error
+
+
+def _hint(said: str) -> str | None:
+    """What to do about the engine's message *said*."""
+    if "no space left on device" in said:
+        return "free some space, e.g. with `docker system prune`, then run the same command again"
+    if "already allocated" in said or "address already in use" in said:
+        return "stop the program that has the port, or set another one"
+    return None

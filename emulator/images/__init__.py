@@ -1,0 +1,1 @@
+"""Makes the image that the LocalStack driver runs by default."""

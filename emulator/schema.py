@@ -1,0 +1,156 @@
+"""The schema that holds a project file, with what is put over it, to the settings."""
+
+from __future__ import annotations
+
+import difflib
+import math
+import re
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from emulator.addresses import normal_url
+from emulator.model import OWN_IMAGE, DriverName, Functions
+from emulator.settings import (
+    PARAMETER_PATTERN,
+    SERVICE_PATTERN,
+    SETTINGS,
+    Key,
+    matches,
+    show_key,
+    show_value,
+    value_at,
+)
+
+_REGION_PATTERN = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"
+# Source: the grammar of the reference in the Docker distribution project: name, tag, digest.
+_IMAGE_PATTERN = (
+    r"^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
+    r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$"
+)
+_UNITS = {"k": 2**10, "m": 2**20, "g": 2**30}
+
+
+def _config_text(value: object) -> str:
+    """Write a config value as CloudFormation takes it: ``true``, ``10``, ``a,b``."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int) and abs(value) < 2**63:
+        return str(value)
+    if isinstance(value, float) and math.isfinite(value):
+        return str(value)
+    if isinstance(value, list) and all(isinstance(item, str) and "," not in item for item in value):
+        value = ",".join(value)
+    if not isinstance(value, str):
+        raise ValueError("not a config value")
+    value.encode()
+    return value
+
+
+def _memory_bytes(value: object) -> object:
+    """Read ``"768m"`` as bytes; what can't be read is left for the schema to refuse."""
+    match = re.fullmatch(r"([0-9]{1,9})([kmg])b?", value.lower()) if isinstance(value, str) else None
+    return int(match[1]) * _UNITS[match[2]] if match else value
+
+
+_Memory = Annotated[Annotated[int, Field(ge=64 * 2**20)] | Literal["unlimited"], BeforeValidator(_memory_bytes)]
+_Cpus = Annotated[float, Field(gt=0, le=1024)] | Literal["unlimited"]
+_Image = Annotated[str, Field(pattern=_IMAGE_PATTERN, max_length=255)]
+_Url = Annotated[str, AfterValidator(normal_url)]
+_Region = Annotated[str, Field(pattern=_REGION_PATTERN)]
+_Driver = Annotated[DriverName, Field(strict=False)]
+_Port = Annotated[int, Field(ge=1, le=65535)] | Literal["auto"]
+_Parameter = Annotated[str, Field(pattern=PARAMETER_PATTERN)]
+_ConfigValue = Annotated[str, BeforeValidator(_config_text)]
+
+
+class _Table(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
+
+
+class ProxyTable(_Table):
+    """``[proxy]``"""
+
+    port: _Port = "auto"
+    timeout: Annotated[float, Field(gt=0, le=3600)] = 30.0
+    max_body: Annotated[int, Field(ge=1, le=2**30)] = 10 * 1024 * 1024
+
+
+class LocalstackTable(_Table):
+    """``[localstack]``"""
+
+    image: _Image = OWN_IMAGE
+    functions: Annotated[Functions, Field(strict=False, alias="lambda")] = Functions.PROCESS
+    memory: _Memory = 2**30
+    cpus: _Cpus = "unlimited"
+    internal: bool = False
+
+
+class EnvironmentTable(_Table):
+    """``[environments.<name>]``"""
+
+    driver: _Driver | None = None
+    account_id: Annotated[str, Field(pattern=r"^[0-9]{12}$")] | None = None
+    region: _Region | None = None
+    port: _Port = "auto"
+    protected: bool = False
+    enforce_iam: bool = False
+    lambda_concurrency: Annotated[int, Field(ge=1, le=1000)] | Literal["auto"] = "auto"
+    image: _Image | None = None
+    memory: _Memory | None = None
+    cpus: _Cpus | None = None
+    endpoint: _Url | None = None
+    config: dict[_Parameter, _ConfigValue] = Field(default_factory=dict)
+
+
+class ProjectTable(_Table):
+    """The whole file."""
+
+    service: Annotated[str, Field(pattern=SERVICE_PATTERN)]
+    template: Annotated[str, Field(min_length=1)] | None = None
+    api: Annotated[str, Field(pattern=PARAMETER_PATTERN)] | None = None
+    region: _Region = "us-east-1"
+    driver: _Driver = DriverName.EMBEDDED
+    allow_remote: bool = False
+    localstack: LocalstackTable = Field(default_factory=LocalstackTable)
+    proxy: ProxyTable = Field(default_factory=ProxyTable)
+    environments: dict[str, EnvironmentTable] = Field(default_factory=dict)
+
+
+def check(data: dict[str, object]) -> tuple[ProjectTable | None, list[tuple[Key, str]]]:
+    """Return the typed table, or every key that is wrong with what is wrong about it."""
+    try:
+        return ProjectTable.model_validate(data), []
+    except ValidationError as error:
+        found: dict[Key, str] = {}
+        for item in error.errors(include_url=False, include_context=False, include_input=False):
+            key, problem = _explain(data, item["type"], tuple(map(str, item["loc"])))
+            found.setdefault(key, problem)
+        return None, list(found.items())
+
+
+def _explain(data: dict[str, object], kind: str, loc: Key) -> tuple[Key, str]:
+    """Turn one of pydantic's errors into the key it is about, with what is wrong in our words."""
+    if kind == "extra_forbidden":
+        return loc, f"unknown key {show_key(loc)}{_suggest(loc)}"
+    if kind == "missing":
+        return loc, f"required key {show_key(loc)} is missing"
+    if loc[-1] == "[key]":
+        return loc[:-1], f"{show_key(loc[:-1])} cannot be a template parameter, whose names are letters and digits"
+    for end in range(len(loc), 0, -1):
+        key = loc[:end]
+        setting = next((setting for setting in SETTINGS if matches(setting.path, key)), None)
+        if setting is not None:
+            return key, f"{show_key(key)} must be {setting.allowed}, not {show_value(value_at(data, key))}"
+    return loc, f"{show_key(loc)} must be a table, not {show_value(value_at(data, loc))}"
+
+
+def _suggest(key: Key) -> str:
+    depth = len(key) - 1
+    known = dict.fromkeys(
+        setting.path[depth]
+        for setting in SETTINGS
+        if len(setting.path) > depth and matches(setting.path[:depth], key[:-1]) and not setting.key.startswith("--")
+    )
+    nearest = difflib.get_close_matches(key[-1], known, n=1)
+    return f", did you mean {nearest[0]}?" if nearest else f"; known here are {', '.join(known)}"
