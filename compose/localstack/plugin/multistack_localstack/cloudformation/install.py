@@ -8,38 +8,34 @@ from __future__ import annotations
 
 import logging
 
-from localstack.constants import VERSION
 from localstack.runtime import hooks
 
-LOG = logging.getLogger(__name__)
+from multistack_localstack.supported import is_supported
 
-_FITS = "4.14."
+LOG = logging.getLogger(__name__)
 
 
 def install() -> bool:
     """
-    Take the place of LocalStack's CloudFormation, before the service is loaded.
+    Take the place of LocalStack's CloudFormation, whether it is loaded already or not.
 
     Returns:
         Whether this LocalStack is one that the package fits.
     """
-    if not VERSION.startswith(_FITS):
-        LOG.warning(
-            "multistack: CloudFormation stays as it is: its updates are mended for LocalStack %sx, this is %s",
-            _FITS,
-            VERSION,
-        )
+    if not is_supported("CloudFormation updates"):
         return False
     # Imported late: on another version they might not even load.
+    from localstack.aws.skeleton import create_dispatch_table
     from localstack.services.cloudformation.v2 import provider as localstack_provider
+    from localstack.services.plugins import SERVICE_PLUGINS
 
-    from multistack_localstack.cloudformation import alias_weights
     from multistack_localstack.cloudformation.provider import CloudFormation
 
     # The service's factory looks the class up there when it loads.
     localstack_provider.CloudformationProviderV2 = CloudFormation  # type: ignore[misc]
-    alias_weights.apply()
-    LOG.info("multistack: CloudFormation updates are mended")
+    if container := SERVICE_PLUGINS._services.get("cloudformation"):
+        container.service.skeleton.dispatch_table = create_dispatch_table(CloudFormation())
+    LOG.info("CloudFormation updates stacks with multistack's engine")
     return True
 
 

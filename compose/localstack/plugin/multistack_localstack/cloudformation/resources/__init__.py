@@ -20,6 +20,7 @@ from localstack.services.cloudformation.resource_provider import (
 # Resource type to "module:class".
 MENDED: Mapping[str, str] = {
     "AWS::ApiGateway::Account": "again:PutAgain",
+    "AWS::ApiGateway::ApiKey": "usage_plans:ApiKey",
     "AWS::ApiGateway::Authorizer": "rest_parts:Authorizer",
     "AWS::ApiGateway::Deployment": "rest_stage:Deployment",
     "AWS::ApiGateway::GatewayResponse": "rest_parts:GatewayResponse",
@@ -28,6 +29,8 @@ MENDED: Mapping[str, str] = {
     "AWS::ApiGateway::RequestValidator": "rest_parts:RequestValidator",
     "AWS::ApiGateway::RestApi": "rest_api:RestApi",
     "AWS::ApiGateway::Stage": "rest_stage:Stage",
+    "AWS::ApiGateway::UsagePlan": "usage_plans:UsagePlan",
+    "AWS::CloudFormation::Stack": "nested_stack:NestedStack",
     "AWS::CloudWatch::Alarm": "again:PutAgain",
     "AWS::CloudWatch::CompositeAlarm": "again:PutAgain",
     "AWS::DynamoDB::Table": "dynamodb_table:Table",
@@ -36,6 +39,8 @@ MENDED: Mapping[str, str] = {
     "AWS::IAM::ManagedPolicy": "identities:ManagedPolicy",
     "AWS::IAM::Policy": "identities:Policy",
     "AWS::IAM::Role": "identities:Role",
+    "AWS::KMS::Alias": "keys:Alias",
+    "AWS::KMS::Key": "keys:Key",
     "AWS::Lambda::Alias": "lambda_alias:Alias",
     "AWS::Lambda::EventInvokeConfig": "lambda_events:EventInvokeConfig",
     "AWS::Lambda::EventSourceMapping": "lambda_events:EventSourceMapping",

@@ -113,10 +113,14 @@ class Deployment(ApiGatewayDeploymentProvider):
     def create(self, request: Request) -> ProgressEvent[Any]:
         """Take a snapshot; with a stage's name it is what that stage serves from now on."""
         model, gateway = request.desired_state, request.aws_client_factory.apigateway
-        made = gateway.create_deployment(restApiId=model["RestApiId"], description=model.get("Description") or "")
+        canary = _canary(model)
+        made = gateway.create_deployment(
+            restApiId=model["RestApiId"], description=model.get("Description") or "", **canary
+        )
         model["DeploymentId"] = made["id"]
         with taken_back(lambda: self.delete(request)):
-            _put_stage(request)
+            if not canary:
+                _put_stage(request)
         return done(model)
 
     def update(self, request: Request) -> ProgressEvent[Any]:
@@ -126,9 +130,10 @@ class Deployment(ApiGatewayDeploymentProvider):
         text = {"op": "replace", "path": "/description", "value": model.get("Description") or ""}
         deployment = {"restApiId": model["RestApiId"], "deploymentId": model["DeploymentId"]}
         gateway.update_deployment(**deployment, patchOperations=[text])
-        _put_stage(request)
-        if before(request).get("StageName") != model.get("StageName"):
-            _drop_stage(request, before(request))
+        if not _canary(model):
+            _put_stage(request)
+            if before(request).get("StageName") != model.get("StageName"):
+                _drop_stage(request, before(request))
         return done(model)
 
     def delete(self, request: Request) -> ProgressEvent[Any]:
@@ -144,6 +149,17 @@ class Deployment(ApiGatewayDeploymentProvider):
             # Its API is gone, and everything with it.
             pass
         return done(model)
+
+
+def _canary(model: Properties) -> dict[str, Any]:
+    """The share of a stage that a deployment takes, where it takes one."""
+    settings = model.get("DeploymentCanarySettings")
+    if not settings:
+        return {}
+    overrides = {key: str(value) for key, value in (settings.get("StageVariableOverrides") or {}).items()}
+    share = float(settings.get("PercentTraffic") or 0)
+    taken = {"percentTraffic": share, "stageVariableOverrides": overrides}
+    return {"stageName": model.get("StageName"), "canarySettings": taken}
 
 
 def _stages(gateway: Any, api: str) -> list[dict[str, Any]]:
@@ -176,11 +192,14 @@ def _put_stage(request: Request) -> None:
 
 
 def _drop_stage(request: Request, model: Properties) -> None:
-    """Delete the stage that a deployment made, unless it has moved on."""
+    """Delete the stage that a deployment made, and end its canaries, unless they have moved on."""
     gateway = request.aws_client_factory.apigateway
     for one in _stages(gateway, model["RestApiId"]):
+        stage = {"restApiId": model["RestApiId"], "stageName": one["stageName"]}
         if one["stageName"] == model.get("StageName") and one["deploymentId"] == model["DeploymentId"]:
-            gateway.delete_stage(restApiId=model["RestApiId"], stageName=one["stageName"])
+            gateway.delete_stage(**stage)
+        elif (one.get("canarySettings") or {}).get("deploymentId") == model["DeploymentId"]:
+            _send(gateway, stage, [{"op": "remove", "path": "/canarySettings"}])
 
 
 def _send(gateway: Any, stage: Mapping[str, str], operations: list[dict[str, str]]) -> None:
