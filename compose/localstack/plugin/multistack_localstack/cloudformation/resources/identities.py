@@ -115,7 +115,8 @@ def _about(request: Request, model: Properties) -> Request:
 
 
 def _document(document: Any) -> str:
-    return document if isinstance(document, str) else json.dumps(document)
+    # IAM takes a document without a version for one of 2008, which moto refuses.
+    return document if isinstance(document, str) else json.dumps({"Version": "2012-10-17", **document})
 
 
 def _parsed(document: Any) -> Any:
