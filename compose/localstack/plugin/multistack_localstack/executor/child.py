@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import contextlib
 import os
+import select
 import signal
 import subprocess
-from collections.abc import Mapping, Sequence
+import threading
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 _MAX_READ = 256 * 1024
+# Seconds that the kernel may take to end a killed process.
+_END_TIMEOUT = 2.0
 
 
 class Child:
@@ -22,17 +26,21 @@ class Child:
         has_closed_log: Nothing can come from the pipe any more.
     """
 
-    def __init__(self, process: subprocess.Popen[bytes], log: int) -> None:
-        self._process = process
-        self.pid = process.pid
-        self.fate = os.pidfd_open(process.pid)
+    def __init__(self, pid: int, fate: int, log: int, *, reap: Callable[[], int]) -> None:
+        """*reap* returns how the process ended, once it has."""
+        self.pid = pid
+        self.fate = fate
         self.log = log
+        self._reap = reap
+        self._status: int | None = None
+        self._lock = threading.Lock()
         self.has_closed_log = False
         self._is_closed = False
 
     def is_running(self) -> bool:
         """Whether it has not ended."""
-        return self._process.poll() is None
+        with self._lock:
+            return self._status is None and not self._is_closed and not _has_ended(self.fate, 0)
 
     def read_log(self) -> bytes:
         """What it wrote since, without waiting for more."""
@@ -63,23 +71,36 @@ class Child:
             https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html: a runtime without
             extensions gets SIGKILL, so that nothing needs to be waited for.
         """
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.pid, signal.SIGKILL)
+        with self._lock:
+            if self._status is None:  # else its number may be another's by now
+                for kill in (os.killpg, os.kill):  # a fork leads no group in its first moment
+                    with contextlib.suppress(ProcessLookupError, PermissionError):
+                        kill(self.pid, signal.SIGKILL)
 
     def end(self) -> int:
         """Kill it and wait; returns its exit status, that of its own if it had ended before, negative for a signal."""
-        self.kill()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            self._process.wait(timeout=2.0)
-        status = self._process.poll()
-        return -signal.SIGKILL if status is None else status
+        if not _has_ended(self.fate, 0):
+            self.kill()
+        with self._lock:
+            if self._status is None and not self._is_closed and _has_ended(self.fate, _END_TIMEOUT):
+                with contextlib.suppress(ProcessLookupError, PermissionError):
+                    os.killpg(self.pid, signal.SIGKILL)  # what it started
+                self._status = self._reap()
+            return -signal.SIGKILL if self._status is None else self._status
 
     def close(self) -> None:
         """Give its file descriptors back."""
-        if not self._is_closed:
-            self._is_closed = True
-            os.close(self.fate)
-            os.close(self.log)
+        with self._lock:
+            if not self._is_closed:
+                self._is_closed = True
+                os.close(self.fate)
+                os.close(self.log)
+
+
+def _has_ended(fate: int, timeout: float) -> bool:
+    poll = select.poll()
+    poll.register(fate, select.POLLIN)
+    return bool(poll.poll(timeout * 1000))
 
 
 def start(command: Sequence[str], environ: Mapping[str, str], folder: Path) -> Child:
@@ -92,7 +113,7 @@ def start(command: Sequence[str], environ: Mapping[str, str], folder: Path) -> C
     reading, writing = os.pipe2(os.O_CLOEXEC)
     try:
         os.set_blocking(reading, False)
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             command,
             env=dict(environ),
             cwd=folder,
@@ -106,4 +127,4 @@ def start(command: Sequence[str], environ: Mapping[str, str], folder: Path) -> C
         raise
     finally:
         os.close(writing)
-    return Child(process, reading)
+    return Child(process.pid, os.pidfd_open(process.pid), reading, reap=process.wait)

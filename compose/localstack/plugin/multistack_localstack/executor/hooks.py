@@ -36,12 +36,20 @@ def mend_lambda() -> None:
         patches.apply()
 
 
-@hooks.on_infra_shutdown(priority=100)
+@hooks.on_infra_shutdown(priority=200)
 def deliver_last_lines() -> None:
     """Before the services stop."""
     from multistack_localstack.executor.delivery import DELIVERY
 
     DELIVERY.flush()
+
+
+@hooks.on_infra_shutdown(priority=-200)
+def end_functions() -> None:
+    """After the services have stopped calling them."""
+    from multistack_localstack.executor.nursery import NURSERY
+
+    NURSERY.close()
 
 
 class _NoHandler:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import threading
+from pathlib import Path
 from typing import Any
 
 from localstack.aws.api.lambda_ import InvocationType, RequestTooLargeException
 from localstack.services.apigateway.next_gen.execute_api.integrations.aws import RestApiAwsProxyIntegration
 from localstack.services.lambda_.invocation.execution_environment import ExecutionEnvironment
-from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, Invocation, InvocationResult
+from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, Invocation, InvocationResult, S3Code
 from localstack.services.lambda_.invocation.lambda_service import LambdaService
 from localstack.services.lambda_.provider import LambdaProvider
 from localstack.utils.patch import patch
@@ -17,6 +20,8 @@ from localstack.utils.strings import long_uid
 # Bytes of an event. Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_SYNCHRONOUS = 6 * 1024 * 1024
 MAX_ASYNCHRONOUS = 1024 * 1024
+# Not below /tmp, which is memory in our containers; nothing of it needs to be kept.
+CODE = "/var/lib/localstack/code"
 
 
 def apply() -> None:
@@ -25,6 +30,7 @@ def apply() -> None:
     payload_limits()
     client_context()
     direct_calls()
+    code_on_disk(Path(os.environ.get("MULTISTACK_CODE") or CODE))
 
 
 def weighted_aliases() -> None:
@@ -98,6 +104,16 @@ def direct_calls() -> None:
         return result.payload
 
     RestApiAwsProxyIntegration.call_lambda = staticmethod(call_lambda)
+
+
+def code_on_disk(folder: Path) -> None:
+    """Functions are unpacked into *folder*; what a former start left there goes."""
+    shutil.rmtree(folder, ignore_errors=True)
+
+    def get_unzipped_code_location(self: S3Code) -> Path:
+        return folder / self.s3_bucket / self.id / "code"
+
+    S3Code.get_unzipped_code_location = get_unzipped_code_location
 
 
 def _lambda_service() -> LambdaService | None:
