@@ -10,8 +10,8 @@ import sys
 
 sys.path.insert(0, os.environ.get("MULTISTACK_PLUGIN", "/opt/multistack"))
 
-from multistack_localstack.cloudformation.install import install  # noqa: E402
-from multistack_localstack.executor.patches import weighted_aliases  # noqa: E402
+from multistack_localstack.cloudformation.install import install
+from multistack_localstack.executor.patches import weighted_aliases
 
 if install():
     weighted_aliases()

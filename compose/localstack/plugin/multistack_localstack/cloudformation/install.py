@@ -32,7 +32,7 @@ def install() -> bool:
     from multistack_localstack.cloudformation.provider import CloudFormation
 
     # The service's factory looks the class up there when it loads.
-    localstack_provider.CloudformationProviderV2 = CloudFormation  # type: ignore[misc]
+    localstack_provider.CloudformationProviderV2 = CloudFormation
     if container := SERVICE_PLUGINS._services.get("cloudformation"):
         container.service.skeleton.dispatch_table = create_dispatch_table(CloudFormation())
     LOG.info("CloudFormation updates stacks with multistack's engine")

@@ -39,9 +39,7 @@ from multistack_localstack.cloudformation.engine.planning import Plan, context_o
 from multistack_localstack.cloudformation.engine.target import Target
 from multistack_localstack.cloudformation.transforms import TransformFailed
 
-_UNCHANGED = (
-    "The submitted information didn't contain changes. Submit different information to create a change set."
-)
+_UNCHANGED = "The submitted information didn't contain changes. Submit different information to create a change set."
 _KIND = {"CREATE", "UPDATE"}
 
 
@@ -139,7 +137,7 @@ class ChangeSets:
         is_new = str(stack.status) == "REVIEW_IN_PROGRESS"
         if not is_new:
             operations.check_can_update(stack)
-        target = requests.target_from(change_set.target)  # type: ignore[attr-defined]
+        target = requests.target_from(change_set.target)
         on_failure = getattr(change_set, "on_stack_failure", None)
 
         def work() -> None:
@@ -158,10 +156,10 @@ class ChangeSets:
         except ValidationError:
             change_set.set_execution_status(ExecutionStatus.AVAILABLE)
             raise
-        change_set.target = None  # type: ignore[attr-defined]
+        change_set.target = None
         stack.change_set_id = change_set.change_set_id
         if not is_new:
-            stack.updated_time = datetime.now(UTC)  # type: ignore[attr-defined]
+            stack.updated_time = datetime.now(UTC)
         drop_others(context, stack, keep=change_set)
         return ExecuteChangeSetOutput()
 
@@ -203,7 +201,7 @@ def _keep(change_set: ChangeSet, target: Target) -> None:
     change_set.template = dict(target.original)
     change_set.processed_template = dict(target.template)
     change_set.resolved_parameters = dict(target.parameters)
-    change_set.tags = [dict(tag) for tag in target.tags]  # type: ignore[misc]
+    change_set.tags = [dict(tag) for tag in target.tags]
     vars(change_set)["target"] = requests.kept(target)
 
 

@@ -115,7 +115,9 @@ class Descriptions:
         return DescribeStackResourceOutput(StackResourceDetail=detail)
 
     @handler("ListStackResources")
-    def list_stack_resources(self, context: RequestContext, stack_name: str, **_others: Any) -> ListStackResourcesOutput:
+    def list_stack_resources(
+        self, context: RequestContext, stack_name: str, **_others: Any
+    ) -> ListStackResourcesOutput:
         """The resources of a stack, shorter."""
         stack = stack_of(context, stack_name, _NO_STACK)
         dropped = {"StackName", "StackId", "Timestamp"}
@@ -273,5 +275,3 @@ def _declared(found: Any, *, kind: bool) -> list[dict[str, Any]]:
         )
         declared.append({**entry, "NoEcho": str(one.get("NoEcho", "")).lower() == "true"})
     return declared
-
-

@@ -35,7 +35,11 @@ class Drift:
 
     @handler("DetectStackDrift")
     def detect_stack_drift(
-        self, context: RequestContext, stack_name: str, logical_resource_ids: Sequence[str] | None = None, **_others: Any
+        self,
+        context: RequestContext,
+        stack_name: str,
+        logical_resource_ids: Sequence[str] | None = None,
+        **_others: Any,
     ) -> DetectStackDriftOutput:
         """Compare all resources of a stack, or those named."""
         stack = stack_of(context, stack_name)

@@ -40,7 +40,7 @@ def template_body(context: RequestContext, request: Request, stack: Stack | None
     if request.get("UsePreviousTemplate"):
         if stack is None or stack.template_body is None:
             raise ValidationError("UsePreviousTemplate needs a stack that has a template")
-        return stack.template_body
+        return str(stack.template_body)
     if bool(body) == bool(url):
         raise ValidationError("Specify exactly one of 'TemplateBody' or 'TemplateUrl'")
     if url:

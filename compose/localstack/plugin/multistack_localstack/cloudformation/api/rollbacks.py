@@ -50,9 +50,7 @@ class Rollbacks:
         stack = stack_of(context, stack_name)
         status = str(stack.status)
         if status == "UPDATE_FAILED":
-            operations.start(
-                stack, "UPDATE_ROLLBACK_IN_PROGRESS", lambda: go_back(stack), reason="User Initiated"
-            )
+            operations.start(stack, "UPDATE_ROLLBACK_IN_PROGRESS", lambda: go_back(stack), reason="User Initiated")
         elif status == "CREATE_FAILED":
             operations.start(
                 stack,

@@ -54,9 +54,7 @@ class Stacks:
         on_failure = "DO_NOTHING" if request.get("DisableRollback") else str(request.get("OnFailure") or "ROLLBACK")
         store_of(context).stacks_v2[stack.stack_id] = stack
         drop_others(context, stack, keep=None)
-        operations.start(
-            stack, "CREATE_IN_PROGRESS", lambda: operations.create(stack, target, on_failure=on_failure)
-        )
+        operations.start(stack, "CREATE_IN_PROGRESS", lambda: operations.create(stack, target, on_failure=on_failure))
         return CreateStackOutput(StackId=stack.stack_id)
 
     @handler("UpdateStack", expand=False)
@@ -72,10 +70,8 @@ class Stacks:
             raise ValidationError("No updates are to be performed.")
         stays = bool(request.get("DisableRollback"))
         drop_others(context, stack, keep=None)
-        operations.start(
-            stack, "UPDATE_IN_PROGRESS", lambda: operations.update(stack, target, disable_rollback=stays)
-        )
-        stack.updated_time = datetime.now(UTC)  # type: ignore[attr-defined]
+        operations.start(stack, "UPDATE_IN_PROGRESS", lambda: operations.update(stack, target, disable_rollback=stays))
+        stack.updated_time = datetime.now(UTC)
         return UpdateStackOutput(StackId=stack.stack_id)
 
     @handler("DeleteStack")

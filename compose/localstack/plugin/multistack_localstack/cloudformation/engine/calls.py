@@ -73,7 +73,13 @@ class Caller:
         return self._run(provider.create, self._request(kind, logical_id, "Add", desired, None))
 
     def update(
-        self, kind: str, logical_id: str, desired: Mapping[str, Any], before: Mapping[str, Any], *, put_all: bool = False
+        self,
+        kind: str,
+        logical_id: str,
+        desired: Mapping[str, Any],
+        before: Mapping[str, Any],
+        *,
+        put_all: bool = False,
     ) -> Model:
         """
         Change a resource where it is.

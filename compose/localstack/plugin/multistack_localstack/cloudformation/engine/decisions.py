@@ -37,9 +37,7 @@ class Decision:
     attributes: tuple[str, ...] = ()
 
 
-def decide(
-    record: Record, desired: Mapping[str, Any], *, policies: Mapping[str, str], metadata: Any
-) -> Decision:
+def decide(record: Record, desired: Mapping[str, Any], *, policies: Mapping[str, str], metadata: Any) -> Decision:
     """Hold what a resource is to be like against what was asked for it last."""
     names = dict.fromkeys([*desired, *record.desired])
     changed = tuple(name for name in names if not same(record.desired.get(name), desired.get(name)))

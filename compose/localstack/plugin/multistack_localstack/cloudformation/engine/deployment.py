@@ -102,9 +102,7 @@ class Deployment:
             made, exported = self._outputs()
         except ValidationError as error:
             raise DeploymentFailed(str(error)) from error
-        return Result(
-            outputs=made, exports=exported, imports=sorted(self._lookup.imported), wanted=frozenset(wanted)
-        )
+        return Result(outputs=made, exports=exported, imports=sorted(self._lookup.imported), wanted=frozenset(wanted))
 
     def _bring(self, name: str, resource: Mapping[str, Any]) -> None:
         record, kind = self._records.get(name), resource["Type"]
@@ -112,7 +110,7 @@ class Deployment:
         try:
             desired = desired_properties(resource, self._evaluation)
             policies = policies_of(resource, self._evaluation)
-            attributes = {
+            attributes: dict[str, Any] = {
                 "needs": tuple(self._needs[name]),
                 "policies": policies,
                 "metadata": resource.get("Metadata"),

@@ -80,7 +80,7 @@ def _differences(path: str, expected: Any, actual: Any) -> Iterator[Difference]:
         yield _difference(path, "NOT_EQUAL", expected, actual)
 
 
-def _at(path: str, is_expected: bool, expected: Any, is_there: bool, actual: Any) -> Iterator[Difference]:  # noqa: PLR0917
+def _at(path: str, is_expected: bool, expected: Any, is_there: bool, actual: Any) -> Iterator[Difference]:
     if is_expected and is_there:
         yield from _differences(path, expected, actual)
     elif is_expected:

@@ -38,6 +38,6 @@ def fill_in(value: Any, *, account_id: str, region: str) -> Any:
             raise ValidationError(f"Could not resolve {match[0]}: {error}") from error
         if found is None:
             raise ValidationError(f"Could not resolve {match[0]}")
-        return found
+        return str(found)
 
     return _REFERENCE.sub(read, value)

@@ -79,7 +79,9 @@ def _bring_back(stack: Stack, before: Record, skipped: set[str]) -> bool:
         caller, place = Caller(place=place_of(stack)), place_of(stack)
         try:
             desired = dynamic.fill_in(before.desired, account_id=place.account_id, region=place.region)
-            model = kept_identity(before, caller.update(before.kind, name, desired, current.model, put_all=current.is_dirty))
+            model = kept_identity(
+                before, caller.update(before.kind, name, desired, current.model, put_all=current.is_dirty)
+            )
         except (ResourceFailed, ValidationError) as error:
             reason = error.reason if isinstance(error, ResourceFailed) else str(error.message)
             tell_resource(stack, name, before.kind, before.physical_id, "UPDATE_FAILED", reason)

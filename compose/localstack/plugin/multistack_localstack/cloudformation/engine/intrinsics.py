@@ -64,7 +64,7 @@ class Evaluation:
         self._depth = 0
         self._functions: dict[str, Callable[[Any], Any]] = {
             "Ref": self._ref,
-            "Fn::And": lambda argument: all([bool(self.resolve(part)) for part in argument]),
+            "Fn::And": lambda argument: all(map(self.resolve, argument)),
             "Fn::Base64": self._base64,
             "Fn::Cidr": self._cidr,
             "Fn::Equals": self._equals,
@@ -76,7 +76,7 @@ class Evaluation:
             "Fn::Join": self._join,
             "Fn::Length": self._length,
             "Fn::Not": lambda argument: not self.resolve(argument[0] if isinstance(argument, list) else argument),
-            "Fn::Or": lambda argument: any([bool(self.resolve(part)) for part in argument]),
+            "Fn::Or": lambda argument: any(map(self.resolve, argument)),
             "Fn::Select": self._select,
             "Fn::Split": self._split,
             "Fn::Sub": self._sub,
@@ -159,7 +159,9 @@ class Evaluation:
     def _sub(self, argument: Any) -> Any:
         template, given = (argument[0], argument[1]) if isinstance(argument, list) else (argument, {})
         if not isinstance(template, str):
-            raise ValidationError("Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments")
+            raise ValidationError(
+                "Template error: One or more Fn::Sub intrinsic functions don't specify expected arguments"
+            )
         own = {name: self.resolve(value) for name, value in given.items()}
         unknown: list[Unknown] = []
 
@@ -219,9 +221,7 @@ class Evaluation:
 
     def _equals(self, argument: Any) -> bool:
         if not isinstance(argument, list) or len(argument) != 2:
-            raise ValidationError(
-                "Template error: every Fn::Equals object requires a list of 2 string parameters."
-            )
+            raise ValidationError("Template error: every Fn::Equals object requires a list of 2 string parameters.")
         one, other = map(self.resolve, argument)
         return text_of(one) == text_of(other)
 

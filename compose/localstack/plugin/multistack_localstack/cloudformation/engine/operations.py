@@ -62,7 +62,7 @@ def start(stack: Stack, status: str, work: Callable[[], object], *, reason: str 
 
 def cancel(stack: Stack) -> None:
     """Let an update of *stack* that runs fail before its next resource."""
-    stack.is_cancelled = True  # type: ignore[attr-defined]
+    stack.is_cancelled = True
 
 
 def check_can_update(stack: Stack) -> None:
@@ -150,7 +150,7 @@ def update(stack: Stack, target: Target, *, disable_rollback: bool = False) -> b
         Whether it could be done; if not, the stack went back.
     """
     begin_undo(stack)
-    stack.is_cancelled = False  # type: ignore[attr-defined]
+    stack.is_cancelled = False
     # What was compared won't be there any more.
     vars(stack).update(drift=None, resource_drifts={})
     try:
@@ -176,13 +176,13 @@ def adopt(stack: Stack, target: Target) -> None:
     stack.processed_template = dict(target.template)
     stack.resolved_parameters = dict(target.parameters)
     stack.description = target.original.get("Description")
-    stack.tags = [dict(tag) for tag in target.tags]  # type: ignore[misc]
+    stack.tags = [dict(tag) for tag in target.tags]
     stack.capabilities = list(target.capabilities)
 
 
 def settle(stack: Stack, result: Result) -> None:
     """Make *result* what the stack gives to others."""
-    stack.resolved_outputs = list(result.outputs)  # type: ignore[arg-type]
+    stack.resolved_outputs = list(result.outputs)
     stack.resolved_exports = dict(result.exports)
     exports.keep_imports(stack, result.imports)
 
@@ -200,7 +200,7 @@ def clean_up_after_update(stack: Stack, wanted: Iterable[str] | None = None) -> 
     if wanted is not None:
         # For a process that ends before all is deleted.
         for name in current.keys() - names:
-            stack.resolved_resources[name]["is_unwanted"] = True  # type: ignore[typeddict-unknown-key]
+            stack.resolved_resources[name]["is_unwanted"] = True
     unwanted = {name for name, kept in stack.resolved_resources.items() if kept.get("is_unwanted")}
     used = {record.made for name, record in current.items() if name not in unwanted}
     everything = {record.made: record for record in (*undo.before.values(), *undo.made, *current.values())}

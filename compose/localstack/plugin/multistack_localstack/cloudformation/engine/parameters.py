@@ -62,9 +62,7 @@ def _given_values(given: Iterable[Mapping[str, Any]], before: Mapping[str, Engin
     return values
 
 
-def _resolved(
-    name: str, declared: Mapping[str, Any], given: str | None, read: Callable[[str], str]
-) -> EngineParameter:
+def _resolved(name: str, declared: Mapping[str, Any], given: str | None, read: Callable[[str], str]) -> EngineParameter:
     kind = str(declared.get("Type", "String"))
     default = declared.get("Default")
     parameter = EngineParameter(

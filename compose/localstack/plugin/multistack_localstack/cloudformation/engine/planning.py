@@ -17,10 +17,11 @@ from localstack.services.cloudformation.v2.types import EngineParameter
 
 from multistack_localstack.cloudformation.engine import parameters
 from multistack_localstack.cloudformation.engine.decisions import Decision, Verdict, decide, recreation
-from multistack_localstack.cloudformation.engine.intrinsics import Evaluation, Place
+from multistack_localstack.cloudformation.engine.intrinsics import Place
 from multistack_localstack.cloudformation.engine.records import Record, records_of
 from multistack_localstack.cloudformation.engine.resource_types import at
 from multistack_localstack.cloudformation.engine.target import (
+    Conditions,
     Target,
     World,
     attribute_of,
@@ -95,16 +96,14 @@ class Plan:
         self._given_before: Mapping[str, EngineParameter] = stack.resolved_parameters or {}
         self._records = records_of(stack)
         self._target = target
-        # What is in a condition must not depend on resources, so any lookup does.
-        self._evaluation = evaluation_of(target, place_of(stack), World(place_of(stack)))  # type: ignore[arg-type]
-        wanted = wanted_resources(target, self._evaluation)
+        wanted = wanted_resources(target, evaluation_of(target, place_of(stack), Conditions(place_of(stack))))
         self._world = Planned(place_of(stack), self._records, set(wanted))
         self._evaluation = evaluation_of(target, place_of(stack), self._world)
         self.values: dict[str, tuple[Mapping[str, Any] | None, Mapping[str, Any] | None]] = {}
-        found = {name: self._change(name, resource) for name, resource in wanted.items()}
+        found = {name: change for name, resource in wanted.items() if (change := self._change(name, resource))}
         declared = target.template["Resources"]
         removed = [self._removal(record) for name, record in self._records.items() if name not in wanted]
-        self.changes: list[Change] = [found[name] for name in declared if found.get(name)] + removed  # type: ignore[misc]
+        self.changes: list[Change] = [found[name] for name in declared if name in found] + removed
         self.has_others = _tags(stack.tags) != _tags(target.tags) or self._outputs_change(stack)
 
     def _change(self, name: str, resource: Mapping[str, Any]) -> Change | None:
@@ -118,7 +117,13 @@ class Plan:
         if record is None:
             self._world.will_be_new(name)
             self.values[name] = (None, desired)
-            return {"Action": "Add", "LogicalResourceId": name, "ResourceType": resource["Type"], "Scope": [], "Details": []}
+            return {
+                "Action": "Add",
+                "LogicalResourceId": name,
+                "ResourceType": resource["Type"],
+                "Scope": [],
+                "Details": [],
+            }
         decision = decide(
             record,
             desired,
@@ -152,7 +157,9 @@ class Plan:
             "ResourceType": record.kind,
             "Scope": [],
             "Details": [],
-            "PolicyAction": "Retain" if record.policies.get("DeletionPolicy", "Delete").startswith("Retain") else "Delete",
+            "PolicyAction": "Retain"
+            if record.policies.get("DeletionPolicy", "Delete").startswith("Retain")
+            else "Delete",
         }
 
     def _details(self, record: Record, desired: Mapping[str, Any], decision: Decision) -> Iterator[Change]:
@@ -223,4 +230,3 @@ def _shown(value: Any) -> Any:
     if isinstance(value, Mapping):
         return {key: _shown(part) for key, part in value.items()}
     return [_shown(part) for part in value] if isinstance(value, list) else value
-

@@ -92,7 +92,7 @@ def records_of(stack: Stack) -> dict[str, Record]:
 
 def remember(stack: Stack, record: Record) -> None:
     """Keep *record* as the stack's resource of its name."""
-    stack.resolved_resources[record.logical_id] = record.kept()  # type: ignore[assignment]
+    stack.resolved_resources[record.logical_id] = record.kept()
 
 
 def forget(stack: Stack, logical_id: str) -> None:

@@ -69,7 +69,7 @@ def provider_for(kind: str) -> ResourceProvider[Any] | None:
         module, _, name = MENDED[kind].partition(":")
         made_by = getattr(importlib.import_module(f"multistack_localstack.cloudformation.resources.{module}"), name)
         # One class for several types has to be told which.
-        return made_by(kind) if module == "again" else made_by()  # type: ignore[no-any-return]
+        return made_by(kind) if module == "again" else made_by()
     if plugin_manager.exists(kind):
         return ResourceProviderExecutor.try_load_resource_provider(kind)
     return Ignored(kind) if _is_ignored(kind) else None

@@ -74,6 +74,21 @@ class World:
             return [f"{region}{letter}" for letter in "abc"]
 
 
+class Conditions(World):
+    """What a condition can ask about: anything but resources."""
+
+    def reference(self, logical_id: str) -> Any:
+        """There are none yet."""
+        raise ValidationError(
+            f"Template format error: Unresolved dependencies [{logical_id}]. Cannot reference resources in the "
+            "Conditions block of the template"
+        )
+
+    def attribute(self, logical_id: str, name: str) -> Any:
+        """There are none yet."""
+        return self.reference(logical_id)
+
+
 class Deployed(World):
     """Resources as they are, for a deployment that makes them one after the other."""
 

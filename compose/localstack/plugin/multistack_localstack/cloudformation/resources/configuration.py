@@ -74,7 +74,9 @@ class Secret(SecretsManagerSecretProvider):
         if model.get("SecretString") is not None and has_changed(request, "SecretString"):
             changed["SecretString"] = model["SecretString"]
         # Only a changed rule: an update that broke off must not lose the value that others use.
-        elif model.get("GenerateSecretString") is not None and model["GenerateSecretString"] != was.get("GenerateSecretString"):
+        elif model.get("GenerateSecretString") is not None and model["GenerateSecretString"] != was.get(
+            "GenerateSecretString"
+        ):
             rule = model["GenerateSecretString"]
             value = self._get_secret_value(rule)
             if template := rule.get("SecretStringTemplate"):

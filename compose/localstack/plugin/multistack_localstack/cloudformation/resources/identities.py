@@ -92,7 +92,8 @@ class Role(IAMRoleProvider):
         name = expected["RoleName"]
         role = iam.get_role(RoleName=name)["Role"]
         inline = [
-            {"PolicyName": policy, "PolicyDocument": _parsed(_inline(iam, name, policy))} for policy in _inline_names(iam, name)
+            {"PolicyName": policy, "PolicyDocument": _parsed(_inline(iam, name, policy))}
+            for policy in _inline_names(iam, name)
         ]
         return done(
             {

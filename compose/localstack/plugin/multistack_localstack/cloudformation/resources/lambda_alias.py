@@ -39,7 +39,9 @@ class Alias(LambdaAliasProvider):
         model, aws = request.desired_state, request.aws_client_factory.lambda_
         if is_first(request):
             named = selected(model, "FunctionName", "FunctionVersion", "Name", "Description")
-            made = aws.create_alias(**named, **({"RoutingConfig": _routing(model)} if _routing(model)[_WEIGHTS] else {}))
+            made = aws.create_alias(
+                **named, **({"RoutingConfig": _routing(model)} if _routing(model)[_WEIGHTS] else {})
+            )
             model |= {"Id": made["AliasArn"], "AliasArn": made["AliasArn"]}
             with taken_back(lambda: self.delete(request)):
                 _provision(request)

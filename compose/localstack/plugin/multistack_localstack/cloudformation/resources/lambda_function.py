@@ -71,7 +71,9 @@ class Function(LambdaFunctionProvider):
                 Code=_get_lambda_code_param(model),
                 Tags=tag_map(model),
                 **selected(model, "Architectures", "CodeSigningConfigArn", "PackageType"),
-                **{api: _value(model, name) for name, (api, _) in _CONFIGURATION.items() if model.get(name) is not None},
+                **{
+                    api: _value(model, name) for name, (api, _) in _CONFIGURATION.items() if model.get(name) is not None
+                },
             )
             model["Arn"] = made["FunctionArn"]
             with taken_back(lambda: aws.delete_function(FunctionName=model["FunctionName"])):

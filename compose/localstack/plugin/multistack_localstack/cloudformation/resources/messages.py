@@ -171,7 +171,11 @@ class Topic(SNSTopicProvider):
             for properties in (model, before(request))
         )
         pages = sns.get_paginator("list_subscriptions_by_topic").paginate(TopicArn=model["TopicArn"])
-        there = {(one["Protocol"], one["Endpoint"]): one["SubscriptionArn"] for page in pages for one in page["Subscriptions"]}
+        there = {
+            (one["Protocol"], one["Endpoint"]): one["SubscriptionArn"]
+            for page in pages
+            for one in page["Subscriptions"]
+        }
         for protocol, endpoint in sorted(wanted - there.keys()):
             sns.subscribe(TopicArn=model["TopicArn"], Protocol=protocol, Endpoint=endpoint)
         for one in (was - wanted) & there.keys():

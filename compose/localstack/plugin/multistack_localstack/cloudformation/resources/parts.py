@@ -1,17 +1,17 @@
-"""What the classes of this folder share: comparing what was with what is wanted, and taking back a half-made resource."""
+"""What the classes of this folder share: comparing what was with what is wanted, and taking back half a resource."""
 
 from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 
 from localstack.services.cloudformation.resource_provider import OperationStatus, ProgressEvent, ResourceRequest
 
 from multistack_localstack.cloudformation.resources import PUT_ALL
 
-Properties = Mapping[str, Any]
-Request = ResourceRequest[Any]
+Properties: TypeAlias = Mapping[str, Any]
+Request: TypeAlias = ResourceRequest[Any]
 
 _BEGUN = "multistack:begun"
 

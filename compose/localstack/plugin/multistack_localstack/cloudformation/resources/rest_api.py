@@ -222,5 +222,8 @@ def _root(request: Request) -> str:
     gateway, model = request.aws_client_factory.apigateway, request.desired_state
     pages = gateway.get_paginator("get_resources").paginate(restApiId=model["RestApiId"])
     return next(
-        str(found["id"]) for page in pages for found in page["items"] if found["path"] == "/" and not found.get("parentId")
+        str(found["id"])
+        for page in pages
+        for found in page["items"]
+        if found["path"] == "/" and not found.get("parentId")
     )

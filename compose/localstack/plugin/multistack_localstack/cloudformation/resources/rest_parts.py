@@ -42,7 +42,7 @@ class Method(ApiGatewayMethodProvider):
     """Methods."""
 
     def update(self, request: Request) -> ProgressEvent[Any]:
-        """Put the method anew: what the template drops goes with the old one; callers see neither before a deployment."""
+        """Put the method anew: what the template drops goes; callers see nothing of it before a deployment."""
         self.delete(request)
         return self.create(request)
 

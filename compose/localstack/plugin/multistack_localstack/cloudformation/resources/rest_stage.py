@@ -91,7 +91,9 @@ class Stage(ApiGatewayStageProvider):
         _send(gateway, stage, list(_changes(was, model)))
         if has_changed(request, "Tags"):
             wanted, dropped = tag_changes(request)
-            arn = f"arn:aws:apigateway:{request.region_name}::/restapis/{model['RestApiId']}/stages/{model['StageName']}"
+            arn = (
+                f"arn:aws:apigateway:{request.region_name}::/restapis/{model['RestApiId']}/stages/{model['StageName']}"
+            )
             if wanted:
                 gateway.tag_resource(resourceArn=arn, tags=wanted)
             if dropped:
@@ -173,9 +175,7 @@ def _put_stage(request: Request) -> None:
     if not model.get("StageName"):
         return
     stage = {"restApiId": model["RestApiId"], "stageName": model["StageName"]}
-    there = next(
-        (one for one in _stages(gateway, model["RestApiId"]) if one["stageName"] == model["StageName"]), None
-    )
+    there = next((one for one in _stages(gateway, model["RestApiId"]) if one["stageName"] == model["StageName"]), None)
     if there is None:
         gateway.create_stage(**stage, deploymentId=model["DeploymentId"])
         there = {}
@@ -255,7 +255,11 @@ def _log_changes(was: Properties, wanted: Properties) -> Iterator[dict[str, str]
 def _canary_changes(was: Properties, wanted: Properties) -> Iterator[dict[str, str]]:
     if was and not wanted:
         yield {"op": "remove", "path": "/canarySettings"}
-    for name, key in (("DeploymentId", "deploymentId"), ("PercentTraffic", "percentTraffic"), ("UseStageCache", "useStageCache")):
+    for name, key in (
+        ("DeploymentId", "deploymentId"),
+        ("PercentTraffic", "percentTraffic"),
+        ("UseStageCache", "useStageCache"),
+    ):
         if wanted.get(name) is not None and wanted[name] != was.get(name):
             yield {"op": "replace", "path": f"/canarySettings/{key}", "value": _text(wanted[name])}
     overrides = wanted.get("StageVariableOverrides") or {}

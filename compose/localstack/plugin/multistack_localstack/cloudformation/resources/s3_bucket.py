@@ -82,23 +82,34 @@ class Bucket(S3BucketProvider):
                 put(s3, bucket, model[name])
             elif before(request).get(name):
                 drop(s3, bucket)
-        if has_changed(request, "AccessControl") and (model.get("AccessControl") or before(request).get("AccessControl")):
-            s3.put_bucket_acl(Bucket=bucket, ACL=self._convert_acl_cf_to_s3(model.get("AccessControl") or "Private"))
-        if has_changed(request, "CorsConfiguration"):
-            if model.get("CorsConfiguration"):
-                s3.put_bucket_cors(Bucket=bucket, CORSConfiguration=self._transform_cfn_cors(model["CorsConfiguration"]))
-            elif before(request).get("CorsConfiguration"):
-                s3.delete_bucket_cors(Bucket=bucket)
-        if has_changed(request, "WebsiteConfiguration"):
-            if website := self._transform_website_configuration(model.get("WebsiteConfiguration") or {}):
-                s3.put_bucket_website(Bucket=bucket, WebsiteConfiguration=website)
-            elif before(request).get("WebsiteConfiguration"):
-                s3.delete_bucket_website(Bucket=bucket)
-        if has_changed(request, "NotificationConfiguration"):
-            wanted = self._get_s3_bucket_notification_config(model)
-            if wanted or before(request).get("NotificationConfiguration"):
-                empty = {"Bucket": bucket, "NotificationConfiguration": {}}
-                s3.put_bucket_notification_configuration(**(wanted or empty))
+        for name, begin, end in (
+            ("AccessControl", self._put_acl, lambda: s3.put_bucket_acl(Bucket=bucket, ACL="private")),
+            ("CorsConfiguration", self._put_cors, lambda: s3.delete_bucket_cors(Bucket=bucket)),
+            ("NotificationConfiguration", self._put_notifications, lambda: _end_notifications(s3, bucket)),
+            ("WebsiteConfiguration", self._put_website, lambda: s3.delete_bucket_website(Bucket=bucket)),
+        ):
+            if has_changed(request, name) and model.get(name):
+                begin(s3, model)
+            elif has_changed(request, name) and before(request).get(name):
+                end()
+
+    def _put_acl(self, s3: Any, model: Properties) -> None:
+        s3.put_bucket_acl(Bucket=model["BucketName"], ACL=self._convert_acl_cf_to_s3(model["AccessControl"]))
+
+    def _put_cors(self, s3: Any, model: Properties) -> None:
+        rules = self._transform_cfn_cors(model["CorsConfiguration"])
+        s3.put_bucket_cors(Bucket=model["BucketName"], CORSConfiguration=rules)
+
+    def _put_notifications(self, s3: Any, model: Properties) -> None:
+        s3.put_bucket_notification_configuration(**self._get_s3_bucket_notification_config(model))
+
+    def _put_website(self, s3: Any, model: Properties) -> None:
+        website = self._transform_website_configuration(model["WebsiteConfiguration"])
+        s3.put_bucket_website(Bucket=model["BucketName"], WebsiteConfiguration=website)
+
+
+def _end_notifications(s3: Any, bucket: str) -> None:
+    s3.put_bucket_notification_configuration(Bucket=bucket, NotificationConfiguration={})
 
 
 def _is_there(s3: Any, bucket: str) -> bool:
@@ -106,7 +117,7 @@ def _is_there(s3: Any, bucket: str) -> bool:
         s3.head_bucket(Bucket=bucket)
     except ClientError as error:
         # 403: somebody else's.
-        return error.response["ResponseMetadata"]["HTTPStatusCode"] != 404
+        return bool(error.response["ResponseMetadata"]["HTTPStatusCode"] != 404)
     return True
 
 

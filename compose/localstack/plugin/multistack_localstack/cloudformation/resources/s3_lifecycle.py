@@ -30,7 +30,11 @@ def lifecycle_rules(rules: Sequence[Rule]) -> list[dict[str, Any]]:
 def _rule(rule: Rule, name: str) -> dict[str, Any]:
     expiration = _renamed(
         rule,
-        {"ExpirationDate": "Date", "ExpirationInDays": "Days", "ExpiredObjectDeleteMarker": "ExpiredObjectDeleteMarker"},
+        {
+            "ExpirationDate": "Date",
+            "ExpirationInDays": "Days",
+            "ExpiredObjectDeleteMarker": "ExpiredObjectDeleteMarker",
+        },
     )
     noncurrent = rule.get("NoncurrentVersionExpiration") or {}
     if days := rule.get("NoncurrentVersionExpirationInDays"):

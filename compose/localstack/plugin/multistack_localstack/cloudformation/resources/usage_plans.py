@@ -33,8 +33,9 @@ class UsagePlan(ApiGatewayUsagePlanProvider):
             {"op": "replace", "path": "/name", "value": model["UsagePlanName"]},
             {"op": "replace", "path": "/description", "value": model.get("Description") or ""},
         ]
-        wanted, there = _stages(model.get("ApiStages") or [], "ApiId", "Stage"), _stages(
-            found.get("apiStages") or [], "apiId", "stage"
+        wanted, there = (
+            _stages(model.get("ApiStages") or [], "ApiId", "Stage"),
+            _stages(found.get("apiStages") or [], "apiId", "stage"),
         )
         operations += [{"op": "remove", "path": "/apiStages", "value": one} for one in sorted(there - wanted)]
         operations += [{"op": "add", "path": "/apiStages", "value": one} for one in sorted(wanted - there)]
