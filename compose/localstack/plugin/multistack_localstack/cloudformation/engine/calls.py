@@ -196,7 +196,7 @@ def reason_of(error: BaseException) -> str:
     if isinstance(error, ClientError):
         said = error.response.get("Error", {})
         return f"{said.get('Message') or error} (Service: {error.operation_name}, Error code: {said.get('Code')})"
-    return str(error) or type(error).__name__
+    return str(getattr(error, "message", "") or error) or type(error).__name__
 
 
 def _says_gone(error: BaseException | None) -> bool:

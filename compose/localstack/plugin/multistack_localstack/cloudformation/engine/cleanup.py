@@ -79,4 +79,4 @@ def _delete(stack: Stack, record: Record, *, is_current: bool) -> bool:
 
 
 def _tell(stack: Stack, record: Record, status: str, reason: str | None = None, *, is_current: bool) -> None:
-    tell_resource(stack, record.logical_id, record.kind, record.physical_id, status, reason, is_current=is_current)
+    tell_resource(stack, record.subject, status, reason, is_current=is_current)

@@ -19,9 +19,9 @@ from localstack.services.cloudformation.stores import exports_map
 from localstack.services.cloudformation.v2.entities import Stack
 
 from multistack_localstack.cloudformation.engine import dynamic, exports
-from multistack_localstack.cloudformation.engine.calls import Caller, Model, ResourceFailed
+from multistack_localstack.cloudformation.engine.calls import Caller, Model, ResourceFailed, reason_of
 from multistack_localstack.cloudformation.engine.decisions import Verdict, decide, keeps_its_name
-from multistack_localstack.cloudformation.engine.events import tell_resource
+from multistack_localstack.cloudformation.engine.events import Subject, tell_resource
 from multistack_localstack.cloudformation.engine.records import (
     Record,
     new_mark,
@@ -93,7 +93,7 @@ class Deployment:
         try:
             wanted = wanted_resources(self._target, self._evaluation)
         except ValidationError as error:
-            raise DeploymentFailed(str(error)) from error
+            raise DeploymentFailed(str(error.message)) from error
         for name, resource in wanted.items():
             if getattr(self._stack, "is_cancelled", False):
                 raise DeploymentFailed("User Initiated")
@@ -101,7 +101,7 @@ class Deployment:
         try:
             made, exported = self._outputs()
         except ValidationError as error:
-            raise DeploymentFailed(str(error)) from error
+            raise DeploymentFailed(str(error.message)) from error
         return Result(outputs=made, exports=exported, imports=sorted(self._lookup.imported), wanted=frozenset(wanted))
 
     def _bring(self, name: str, resource: Mapping[str, Any]) -> None:
@@ -127,21 +127,24 @@ class Deployment:
                 self._update(record, attributes, has_changed=bool(decision.changed) or record.is_dirty)
             else:
                 self._replace(record, attributes)
-        except (ResourceFailed, ValidationError) as error:
-            reason = error.reason if isinstance(error, ResourceFailed) else str(error.message)
-            physical = "" if record is None else record.physical_id
-            tell_resource(self._stack, name, kind, physical, f"{verb.upper()}_FAILED", reason)
+        # Also an error that should not be: whatever one resource fails by, what was done can be taken back.
+        except Exception as error:
+            if not isinstance(error, (ResourceFailed, ValidationError)):
+                LOG.exception("stack %s: resource %s", self._stack.stack_name, name)
+            reason = reason_of(error)
+            subject = Subject(name, kind) if record is None else record.subject
+            tell_resource(self._stack, subject, f"{verb.upper()}_FAILED", reason)
             raise DeploymentFailed(f"The following resource(s) failed to {verb}: [{name}].") from error
 
     def _create(self, name: str, kind: str, attributes: Mapping[str, Any]) -> None:
-        tell_resource(self._stack, name, kind, "", "CREATE_IN_PROGRESS")
+        tell_resource(self._stack, Subject(name, kind), "CREATE_IN_PROGRESS")
         record = self._made(name, kind, attributes)
         self._keep(record)
-        tell_resource(self._stack, name, kind, record.physical_id, "CREATE_COMPLETE")
+        tell_resource(self._stack, record.subject, "CREATE_COMPLETE")
 
     def _update(self, record: Record, attributes: Mapping[str, Any], *, has_changed: bool) -> None:
         name, kind = record.logical_id, record.kind
-        tell_resource(self._stack, name, kind, record.physical_id, "UPDATE_IN_PROGRESS")
+        tell_resource(self._stack, record.subject, "UPDATE_IN_PROGRESS")
         note_touched(self._stack, name)
         model: Mapping[str, Any] = record.model
         if has_changed:
@@ -152,7 +155,7 @@ class Deployment:
             model = kept_identity(record, model)
         updated = with_status(record, "UPDATE_COMPLETE", model=model, is_dirty=False, **attributes)
         self._keep(replace(updated, physical_id=physical_id(kind, updated.model)))
-        tell_resource(self._stack, name, kind, self._records[name].physical_id, "UPDATE_COMPLETE")
+        tell_resource(self._stack, self._records[name].subject, "UPDATE_COMPLETE")
 
     def _replace(self, record: Record, attributes: Mapping[str, Any]) -> None:
         name, kind = record.logical_id, record.kind
@@ -163,11 +166,11 @@ class Deployment:
                 f"{named} and update the stack again."
             )
         reason = "Requested update requires the creation of a new physical resource; hence creating one."
-        tell_resource(self._stack, name, kind, record.physical_id, "UPDATE_IN_PROGRESS", reason)
+        tell_resource(self._stack, record.subject, "UPDATE_IN_PROGRESS", reason)
         made = self._made(name, kind, attributes)
         note_touched(self._stack, name)
         self._keep(replace(made, status="UPDATE_COMPLETE"))
-        tell_resource(self._stack, name, kind, made.physical_id, "UPDATE_COMPLETE")
+        tell_resource(self._stack, made.subject, "UPDATE_COMPLETE")
 
     def _made(self, name: str, kind: str, attributes: Mapping[str, Any]) -> Record:
         model = self._caller.create(kind, name, self._filled_in(attributes["desired"]))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
@@ -10,22 +11,24 @@ from localstack.services.cloudformation.v2.entities import Stack
 from localstack.utils.strings import long_uid
 
 
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom an event is about; without a physical id while there is nothing yet."""
+
+    logical_id: str
+    kind: str
+    physical_id: str = ""
+
+
 def tell_stack(stack: Stack, status: str, reason: str | None = None) -> None:
     """Put a stack into *status*, for *reason*."""
     stack.status = status
     stack.status_reason = reason
-    _tell(stack, stack.stack_name, "AWS::CloudFormation::Stack", stack.stack_id, status, reason)
+    _tell(stack, Subject(stack.stack_name, "AWS::CloudFormation::Stack", stack.stack_id), status, reason)
 
 
-def tell_resource(  # noqa: PLR0917
-    stack: Stack,
-    logical_id: str,
-    kind: str,
-    physical_id: str | None,
-    status: str,
-    reason: str | None = None,
-    *,
-    is_current: bool = True,
+def tell_resource(
+    stack: Stack, subject: Subject, status: str, reason: str | None = None, *, is_current: bool = True
 ) -> None:
     """
     Put a resource into *status*.
@@ -37,28 +40,28 @@ def tell_resource(  # noqa: PLR0917
         shown: dict[str, Any] = {
             "StackName": stack.stack_name,
             "StackId": stack.stack_id,
-            "LogicalResourceId": logical_id,
-            "PhysicalResourceId": physical_id or "",
-            "ResourceType": kind,
+            "LogicalResourceId": subject.logical_id,
+            "PhysicalResourceId": subject.physical_id,
+            "ResourceType": subject.kind,
             "Timestamp": datetime.now(UTC),
             "ResourceStatus": status,
         }
         if reason:
             shown["ResourceStatusReason"] = reason
-        stack.resource_states[logical_id] = StackResource(**shown)
-    _tell(stack, logical_id, kind, physical_id or "", status, reason)
+        stack.resource_states[subject.logical_id] = StackResource(**shown)
+    _tell(stack, subject, status, reason)
 
 
-def _tell(stack: Stack, logical_id: str, kind: str, physical_id: str, status: str, reason: str | None) -> None:  # noqa: PLR0917
+def _tell(stack: Stack, subject: Subject, status: str, reason: str | None) -> None:
     event: dict[str, Any] = {
         "EventId": long_uid(),
         "Timestamp": datetime.now(UTC),
         "StackId": stack.stack_id,
         "StackName": stack.stack_name,
-        "LogicalResourceId": logical_id,
-        "PhysicalResourceId": physical_id,
+        "LogicalResourceId": subject.logical_id,
+        "PhysicalResourceId": subject.physical_id,
         "ResourceStatus": status,
-        "ResourceType": kind,
+        "ResourceType": subject.kind,
     }
     if reason:
         event["ResourceStatusReason"] = reason

@@ -13,7 +13,7 @@ from localstack.services.cloudformation.engine.validations import ValidationErro
 from localstack.services.cloudformation.v2.entities import Stack
 
 from multistack_localstack.cloudformation.engine import dynamic
-from multistack_localstack.cloudformation.engine.calls import Caller, ResourceFailed
+from multistack_localstack.cloudformation.engine.calls import Caller, ResourceFailed, reason_of
 from multistack_localstack.cloudformation.engine.cleanup import delete_all
 from multistack_localstack.cloudformation.engine.deployment import kept_identity
 from multistack_localstack.cloudformation.engine.events import tell_resource, tell_stack
@@ -21,6 +21,7 @@ from multistack_localstack.cloudformation.engine.records import (
     Record,
     Undo,
     end_undo,
+    forget,
     keep_touched,
     records_of,
     remember,
@@ -56,10 +57,9 @@ def clean_up_after_return(stack: Stack) -> None:
     undo = undo_of(stack) or Undo(before={})
     kept = {record.made for record in undo.before.values()}
     delete_all(stack, [record for record in undo.made if record.made not in kept], undoes_creation=True)
-    for name in records_of(stack).keys() - undo.before.keys():
-        # It couldn't be deleted: from here on it is nobody's.
-        stack.resolved_resources.pop(name, None)
-        stack.resource_states.pop(name, None)
+    # One that couldn't be made isn't there; one that couldn't be deleted is nobody's from here on.
+    for name in stack.resource_states.keys() - undo.before.keys():
+        forget(stack, name)
     end_undo(stack)
     tell_stack(stack, "UPDATE_ROLLBACK_COMPLETE")
 
@@ -72,7 +72,7 @@ def _order(undo: Undo) -> list[str]:
 
 def _bring_back(stack: Stack, before: Record, skipped: set[str]) -> bool:
     name, current = before.logical_id, records_of(stack).get(before.logical_id)
-    tell_resource(stack, name, before.kind, before.physical_id, "UPDATE_IN_PROGRESS")
+    tell_resource(stack, before.subject, "UPDATE_IN_PROGRESS")
     is_replaced = current is None or current.made != before.made
     model: Mapping[str, object] = before.model
     if name not in skipped and not is_replaced and current is not None:
@@ -83,9 +83,8 @@ def _bring_back(stack: Stack, before: Record, skipped: set[str]) -> bool:
                 before, caller.update(before.kind, name, desired, current.model, put_all=current.is_dirty)
             )
         except (ResourceFailed, ValidationError) as error:
-            reason = error.reason if isinstance(error, ResourceFailed) else str(error.message)
-            tell_resource(stack, name, before.kind, before.physical_id, "UPDATE_FAILED", reason)
+            tell_resource(stack, before.subject, "UPDATE_FAILED", reason_of(error))
             return False
     remember(stack, with_status(before, "UPDATE_COMPLETE", model=model, is_dirty=False))
-    tell_resource(stack, name, before.kind, before.physical_id, "UPDATE_COMPLETE")
+    tell_resource(stack, before.subject, "UPDATE_COMPLETE")
     return True

@@ -94,7 +94,7 @@ class Evaluation:
             if len(value) == 1:
                 ((name, argument),) = value.items()
                 if name in self._functions:
-                    return _local(self._functions[name](argument))
+                    return _local(self._call(name, argument))
                 # Elsewhere it is a property, such as the one of a policy's statement.
                 if name == "Condition" and self._depth:
                     return self.condition(argument)
@@ -105,6 +105,12 @@ class Evaluation:
         if isinstance(value, list):
             return [part for part in map(self.resolve, value) if part is not NO_VALUE]
         return _local(value)
+
+    def _call(self, name: str, argument: Any) -> Any:
+        try:
+            return self._functions[name](argument)
+        except (AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+            raise ValidationError(f"Template error: {name} can't be used with {argument!r}") from error
 
     def condition(self, name: str) -> bool:
         """Whether the condition *name* of the template holds."""

@@ -21,7 +21,7 @@ from multistack_localstack.cloudformation.engine.cleanup import delete_all
 from multistack_localstack.cloudformation.engine.deployment import Deployment, DeploymentFailed, Result
 from multistack_localstack.cloudformation.engine.events import tell_stack
 from multistack_localstack.cloudformation.engine.going_back import clean_up_after_return, go_back
-from multistack_localstack.cloudformation.engine.records import Undo, begin_undo, end_undo, records_of, undo_of
+from multistack_localstack.cloudformation.engine.records import Undo, begin_undo, end_undo, forget, records_of, undo_of
 from multistack_localstack.cloudformation.engine.target import Target
 
 LOG = logging.getLogger(__name__)
@@ -205,10 +205,9 @@ def clean_up_after_update(stack: Stack, wanted: Iterable[str] | None = None) -> 
     used = {record.made for name, record in current.items() if name not in unwanted}
     everything = {record.made: record for record in (*undo.before.values(), *undo.made, *current.values())}
     delete_all(stack, [record for made, record in everything.items() if made not in used])
-    for name in unwanted:
-        # One that couldn't be deleted belongs to nobody now, as on AWS.
-        stack.resolved_resources.pop(name, None)
-        stack.resource_states.pop(name, None)
+    # One that could not be deleted belongs to nobody now, as on AWS; one that could not be made isn't there.
+    for name in unwanted | (stack.resource_states.keys() - current.keys()):
+        forget(stack, name)
     end_undo(stack)
     tell_stack(stack, "UPDATE_COMPLETE")
 

@@ -113,7 +113,7 @@ def _check(name: str, declared: Mapping[str, Any], given: str) -> None:
     pattern = declared.get("AllowedPattern")
     if kind == "Number":
         problem = _number_problem(declared, given)
-        if problem.startswith("must be a number"):
+        if problem == "must be a number":
             raise ValidationError(f"Parameter '{name}' must be a number.")
     elif kind == "String":
         problem = _length_problem(declared, given)

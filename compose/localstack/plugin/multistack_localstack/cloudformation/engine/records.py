@@ -15,6 +15,8 @@ from typing import Any
 
 from localstack.services.cloudformation.v2.entities import Stack
 
+from multistack_localstack.cloudformation.engine.events import Subject
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Record:
@@ -42,6 +44,11 @@ class Record:
     is_dirty: bool = False
     status: str = "CREATE_COMPLETE"
     changed_at: datetime = field(default_factory=lambda: datetime.now(UTC))
+
+    @property
+    def subject(self) -> Subject:
+        """Whom events about it are about."""
+        return Subject(self.logical_id, self.kind, self.physical_id)
 
     def kept(self) -> dict[str, Any]:
         """As a stack keeps it; the upper-case keys are LocalStack's."""
