@@ -216,14 +216,16 @@ def test_fork_only_where_it_does(tmp_path: Path, environ: Mapping[str, str], bro
 
 
 def test_lines_are_delivered_in_order_and_by_stream() -> None:
-    """A flush puts all lines of a stream in one go, ordered by time."""
-    puts: list[tuple[Stream, list[object]]] = []
-    delivery = LogDelivery(lambda stream, events: puts.append((stream, [one["message"] for one in events])), pause=60)
-    delivery.add(STREAM, [LogEvent(2.0, "b"), LogEvent(1.0, "a")])
+    """A flush puts all lines of a stream in one go, as they were written, with times that never go back."""
+    puts: list[tuple[Stream, list[tuple[object, ...]]]] = []
+    delivery = LogDelivery(
+        lambda stream, events: puts.append((stream, [tuple(one.values()) for one in events])), pause=60
+    )
+    delivery.add(STREAM, [LogEvent(2.0, "a"), LogEvent(1.0, "b")])
     delivery.add(STREAM, [LogEvent(3.0, "c")])
     delivery.flush()
     delivery.flush()
-    assert puts == [(STREAM, ["a", "b", "c"])]
+    assert puts == [(STREAM, [(2000, "a"), (2000, "b"), (3000, "c")])]
 
 
 def test_lines_that_cannot_be_put_do_not_hold_up_others() -> None:
