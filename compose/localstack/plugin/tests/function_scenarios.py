@@ -83,9 +83,9 @@ def mapping(localstack: LocalStackProcess) -> Check:
     create_function(localstack, "mapped", _TELLS, Environment={"Variables": {"TELL": told}}, Timeout=20)
     arn = f"arn:aws:sqs:{REGION}:{ACCOUNT}:mapped"
     on = functions.create_event_source_mapping(FunctionName="mapped", EventSourceArn=f"{arn}-in", BatchSize=1)["UUID"]
-    off = functions.create_event_source_mapping(
-        FunctionName="mapped", EventSourceArn=f"{arn}-off", Enabled=False
-    )["UUID"]
+    off = functions.create_event_source_mapping(FunctionName="mapped", EventSourceArn=f"{arn}-off", Enabled=False)[
+        "UUID"
+    ]
     _wait_for_mapping(functions, on, "Enabled")
     _wait_for_mapping(functions, off, "Disabled")
 
@@ -127,9 +127,7 @@ def stack(localstack: LocalStackProcess) -> Check:
     """A stack answers, is described, is updated by a change set, and is deleted."""
     cloudformation = localstack.client("cloudformation")
     bucket = "code-of-stack"
-    localstack.client("s3").create_bucket(
-        Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION}
-    )
+    localstack.client("s3").create_bucket(Bucket=bucket, CreateBucketConfiguration={"LocationConstraint": REGION})
     for version in ("1", "2"):
         source = f"def handler(e, c): return {{'statusCode': 200, 'body': '{version}' + str(e['stageVariables'])}}"
         localstack.client("s3").put_object(Bucket=bucket, Key=f"{version}.zip", Body=code(source))
@@ -181,7 +179,7 @@ def outputs_of(cloudformation: Any, name: str) -> dict[str, str]:
 
 def template(version: str, *, size: int) -> dict[str, Any]:
     """An API, a function, a table and a queue."""
-    uri = f"arn:aws:apigateway:${{AWS::Region}}:lambda:path/2015-03-31/functions/${{Function.Arn}}/invocations"
+    uri = "arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Function.Arn}/invocations"
     resources: dict[str, Any] = {
         "Api": {"Type": "AWS::ApiGateway::RestApi", "Properties": {"Name": "whole"}},
         "Hello": {

@@ -49,7 +49,12 @@ def create_function(localstack: LocalStackProcess, name: str, source: str, **opt
     """A function that is ready to be called."""
     functions = localstack.client("lambda")
     created = functions.create_function(
-        FunctionName=name, Runtime="python3.13", Handler="app.handler", Role=ROLE, Code={"ZipFile": code(source)}, **options
+        FunctionName=name,
+        Runtime="python3.13",
+        Handler="app.handler",
+        Role=ROLE,
+        Code={"ZipFile": code(source)},
+        **options,
     )
     functions.get_waiter("function_active_v2").wait(FunctionName=name)
     return created
@@ -76,7 +81,9 @@ def queue_with_messages(localstack: LocalStackProcess) -> Check:
     sqs.send_message(QueueUrl=url, MessageBody="hidden")
     receipt = sqs.receive_message(QueueUrl=url)["Messages"][0]["ReceiptHandle"]
     for body in ("1", "2", "3"):
-        sqs.send_message(QueueUrl=url, MessageBody=body, MessageAttributes={"a": {"DataType": "String", "StringValue": "b"}})
+        sqs.send_message(
+            QueueUrl=url, MessageBody=body, MessageAttributes={"a": {"DataType": "String", "StringValue": "b"}}
+        )
     sqs.send_message(QueueUrl=url, MessageBody="later", DelaySeconds=2)
 
     def check() -> None:
@@ -219,7 +226,12 @@ def table(localstack: LocalStackProcess) -> Check:
     for number in range(20):
         dynamodb.put_item(
             TableName="orders",
-            Item={"id": {"S": str(number)}, "owner": {"S": f"o{number % 2}"}, "n": {"N": str(number)}, "l": {"L": [{"B": b"x"}]}},
+            Item={
+                "id": {"S": str(number)},
+                "owner": {"S": f"o{number % 2}"},
+                "n": {"N": str(number)},
+                "l": {"L": [{"B": b"x"}]},
+            },
         )
 
     def check() -> None:
@@ -349,7 +361,9 @@ def rules(localstack: LocalStackProcess) -> Check:
     target = {"Id": "1", "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:told", "InputPath": "$.detail.what"}
     events.put_targets(Rule="tells", EventBusName="own", Targets=[target])
     events.put_rule(Name="ticks", ScheduleExpression="rate(1 minute)", State="ENABLED")
-    events.put_targets(Rule="ticks", Targets=[{"Id": "1", "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:told", "Input": "{}"}])
+    events.put_targets(
+        Rule="ticks", Targets=[{"Id": "1", "Arn": f"arn:aws:sqs:{REGION}:{ACCOUNT}:told", "Input": "{}"}]
+    )
     events.create_archive(ArchiveName="kept", EventSourceArn=f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/own")
     created = events.describe_archive(ArchiveName="kept")["CreationTime"]
     localstack.client("scheduler").create_schedule(
@@ -362,9 +376,7 @@ def rules(localstack: LocalStackProcess) -> Check:
     def check() -> None:
         events = localstack.client("events")
         detail = json.dumps({"what": "hello"})
-        events.put_events(
-            Entries=[{"Source": "me", "DetailType": "d", "Detail": detail, "EventBusName": "own"}]
-        )
+        events.put_events(Entries=[{"Source": "me", "DetailType": "d", "Detail": detail, "EventBusName": "own"}])
         eventually(lambda: '"hello"' in messages(localstack.client("sqs"), url, WaitTimeSeconds=1))
         assert events.describe_rule(Name="ticks")["ScheduleExpression"] == "rate(1 minute)"
         events.disable_rule(Name="ticks")

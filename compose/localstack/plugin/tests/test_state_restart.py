@@ -230,7 +230,9 @@ def test_command_without_localstack(localstack: LocalStackProcess) -> None:
 
 def test_stack_in_progress_has_failed_after(localstack: LocalStackProcess) -> None:
     """A deployment that a kill interrupted does not look as if it went on."""
-    arn = create_function(localstack, "slow", "import time\ndef handler(e, c): time.sleep(100)", Timeout=120)["FunctionArn"]
+    arn = create_function(localstack, "slow", "import time\ndef handler(e, c): time.sleep(100)", Timeout=120)[
+        "FunctionArn"
+    ]
     resources = {
         "Queue": {"Type": "AWS::SQS::Queue"},
         "Slow": {"Type": "Custom::Slow", "DependsOn": "Queue", "Properties": {"ServiceToken": arn}},
