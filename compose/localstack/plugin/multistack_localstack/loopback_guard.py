@@ -120,16 +120,16 @@ class Guard:
     The first request handler in LocalStack's chain.
 
     Args:
-        is_from_outside: Whether a request of this context came over the network.
+        outside: The class of contexts of requests that came over the network.
     """
 
-    def __init__(self, hosts: Hosts, is_from_outside: type) -> None:
-        self._hosts, self._outside = hosts, is_from_outside
+    def __init__(self, hosts: Hosts, outside: type) -> None:
+        self._hosts, self._outside = hosts, outside
 
     def __call__(self, chain: Any, context: Any, _response: Any) -> None:
         if not isinstance(context, self._outside):
             return  # LocalStack's own
-        request = context.request
+        request: Any = context.request  # type: ignore[attr-defined]
         reason = refusal(self._hosts, request.path, request.headers)
         if reason is not None:
             _log.warning("refused %s %s: %s", request.method, request.path, reason)

@@ -18,7 +18,10 @@ import boto3
 from botocore.config import Config
 
 ACCOUNT, REGION = "111111111111", "eu-west-1"
-SERVICES = "apigateway,cloudformation,dynamodb,events,iam,kms,lambda,logs,s3,scheduler,secretsmanager,sns,sqs,ssm,sts"
+SERVICES = (
+    "apigateway,cloudformation,dynamodb,dynamodbstreams,events,iam,kms,lambda,logs,s3,scheduler,secretsmanager,sns,"
+    "sqs,ssm,sts"
+)
 # Seconds. A start takes 4 on a quiet machine.
 _PATIENCE = 60.0
 
@@ -54,7 +57,7 @@ class LocalStackProcess:
         self.spawn()
         deadline = time.monotonic() + _PATIENCE
         while not self._answers():
-            assert self._process is not None and self._process.poll() is None, self.log[-3000:]
+            assert self.is_running(), self.log[-3000:]
             assert time.monotonic() < deadline, self.log[-3000:]
             time.sleep(0.1)
 
@@ -63,7 +66,7 @@ class LocalStackProcess:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / "log").open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "localstack.runtime.main"],
+                [sys.executable, "-m", "multistack_localstack"],
                 cwd=self.folder,
                 env=self._environ(),
                 stdout=log,
@@ -150,12 +153,15 @@ class LocalStackProcess:
             "EAGER_SERVICE_LOADING": "1",
             "STRICT_SERVICE_LOADING": "0",
             "SERVICES": SERVICES,
+            "GATEWAY_SERVER": "multistack",
+            "IN_MEMORY_CLIENT": "1",
             "DISABLE_EVENTS": "1",
             "SKIP_SSL_CERT_DOWNLOAD": "1",
             "DNS_ADDRESS": "0",
             "PYTHONUNBUFFERED": "1",
             "TMPDIR": str(self._temporary()),
             "FILESYSTEM_ROOT": str(self.folder / "root"),
+            "MULTISTACK_CODE": str(self.folder / "code"),
             "MULTISTACK_STATE": str(self.state),
             "MULTISTACK_CONTROL_SOCKET": str(self.socket),
             "MULTISTACK_ACCOUNT_ID": ACCOUNT,

@@ -9,7 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-
 from multistack_localstack.executor import outcomes, reporting
 from multistack_localstack.executor.delivery import LogDelivery, Stream
 from multistack_localstack.executor.log_lines import MAX_LINE, LogEvent, LogLines
@@ -205,9 +204,7 @@ def test_search_path_is_awss() -> None:
         pytest.param({"AWS_LAMBDA_EXEC_WRAPPER": "/opt/w"}, None, False, id="wrapped"),
     ],
 )
-def test_fork_only_where_it_does(
-    tmp_path: Path, environ: Mapping[str, str], brought: str | None, forks: bool
-) -> None:
+def test_fork_only_where_it_does(tmp_path: Path, environ: Mapping[str, str], brought: str | None, forks: bool) -> None:
     """A function that would notice gets an interpreter of its own."""
     if brought:
         (tmp_path / brought).parent.mkdir(exist_ok=True)

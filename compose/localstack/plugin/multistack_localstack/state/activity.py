@@ -115,7 +115,8 @@ def service_written(context: Any) -> str:
     operation = context.operation
     if operation is None or context.service is None:
         return ""
-    return str(context.service.service_name) if writes(operation.name) else ""
+    # LocalStack knows the two protocols of SQS as two services.
+    return str(context.service.service_name).removesuffix("-query") if writes(operation.name) else ""
 
 
 def writes(operation: str) -> bool:

@@ -57,15 +57,24 @@ class Checkpointer:
         self._first: float | None = None
         self._last = 0.0
         self._touched: set[str] = set()
-        self._took, self._encoding, self._all = 0.05, 0.0, 0.0
+        self._took, self._all = 0.05, 0.0
+        # Seconds that turning a group into bytes took when that was last done, by its name.
+        self._encoding: dict[str, float] = {}
         self._newest: Checkpoint | None = None
         self._number = 0
         self._recheck = _SELDOM
         self._thread = threading.Thread(target=self._run, name="multistack-checkpoints", daemon=True)
 
-    def start(self, number: int) -> None:
-        """Begin to look for writes; *number* is that of the newest checkpoint there is, or 0."""
+    def start(self, number: int, took: Mapping[str, float]) -> None:
+        """
+        Begin to look for writes.
+
+        Args:
+            number: That of the newest checkpoint there is, or 0.
+            took: Seconds that turning a group into bytes may take, by its name.
+        """
         self._number = number
+        self._encoding.update(took)
         self._thread.start()
 
     def mark(self, service: str) -> None:
@@ -103,7 +112,8 @@ class Checkpointer:
             except Exception as error:  # of any kind: a thread that ended would save nothing any more, unseen
                 self._fail(f"{type(error).__name__}: {error}", touched, error)
             else:
-                self._took, self._encoding = time.monotonic() - began, done["encoding"]
+                self._took = time.monotonic() - began
+                self._encoding.update(done["took"])
                 self._all = began if everything else self._all
                 self._note(done, touched)
 
@@ -122,14 +132,14 @@ class Checkpointer:
             if is_new:
                 self._files.sync(unsynced)
                 moment.write(made, self._folder.path_of(number), aside=self._folder.aside / f"{number}.checkpoint")
-            return {"is_new": is_new, "encoding": taken.encoding, "unsaved": list(taken.unsaved)}
+            return {"is_new": is_new, "took": dict(taken.took), "unsaved": list(taken.unsaved)}
 
         with self._gate.closed():
-            self._source.groups()  # known before a fork: no copy should have to import
+            expected = self._expected(touched)
             unsynced = self._files.unsynced()
-            copy = self._fork(lambda: write(take())) if self._encoding > LITTLE else None
+            copy = self._fork(lambda: write(take())) if expected > LITTLE else None
             if copy is None:
-                with _undisturbed(2 * self._encoding):
+                with _undisturbed(2 * expected):
                     taken = take()
             self._files.taken(number)
         done = write(taken) if copy is None else self._await(copy, lambda: write(take()))
@@ -138,6 +148,11 @@ class Checkpointer:
             self._number = number
             self._files.synced(unsynced)
         return done
+
+    def _expected(self, touched: set[str] | None) -> float:
+        """Seconds that turning what was *touched* into bytes will take."""
+        changed = (group.name for group in self._source.groups() if not moment.is_same(group, touched))
+        return sum(self._encoding.get(name, 0.0) for name in changed)
 
     def _is_there(self) -> bool:
         return self._folder.path_of(self._number).exists()
@@ -160,14 +175,15 @@ class Checkpointer:
             done = copy.wait(_PATIENCE + 4 * self._took)
         except forking.Abandoned as error:
             _log.warning("the copy of this process that should save its state was given up: %s", error)
-            with self._gate.closed(), _undisturbed(2 * self._encoding):
+            with self._gate.closed(), _undisturbed(_MOST_UNDISTURBED):
                 return work()
         if "errno" in done:
             raise OSError(done["errno"], done["strerror"], done["filename"])
         return done
 
     def _note(self, done: Mapping[str, Any], touched: set[str]) -> None:
-        _log.debug("checkpoint %d: %.3f s, %.3f of them to encode", self._number, self._took, self._encoding)
+        encoding = sum(done["took"].values())
+        _log.debug("checkpoint %d: %.3f s, %.3f of them to encode", self._number, self._took, encoding)
         self._recheck = _AGAIN if done["is_new"] else _SELDOM
         if done["is_new"] and self._newest:
             self.at = self._newest.header.at.isoformat()

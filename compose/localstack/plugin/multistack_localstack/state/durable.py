@@ -6,6 +6,7 @@ import fcntl
 import importlib
 import logging
 import os
+import sys
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -78,6 +79,7 @@ class Durable:
         self._restored: Restored | None = None
         self._storage: FileStorage | None = None
         self._pending: Any = None
+        self._idle: list[str] = []
         source = Source(groups=services.groups, objects=self._objects, header=self._header)
         self._checkpointer = Checkpointer(self._folder, self._files, source, self._gate)
 
@@ -95,7 +97,7 @@ class Durable:
         for name in self._services.running():
             if name != _LAMBDA:
                 self._revive(name)
-        _log.warning("restored %s", self._restored.summary)
+        _log.info("restored %s", self._restored.summary)
         if self._restored.loss:
             _log.error("%s", self._restored.loss)
 
@@ -103,13 +105,11 @@ class Durable:
         """LocalStack listens, so it can call itself, which Lambda does; others wait until this returns."""
         restored = self._restored or Restored(summary="")
         try:
-            if provider := self._services.provider(_LAMBDA):
+            if self._pending is not None:
                 self._revive(_LAMBDA)
-                self._pending.enqueue()
-                _module_of(_LAMBDA).start_mappings(provider)
         finally:
             unannounced.watch(self._checkpointer.mark)
-            self._checkpointer.start(restored.number)
+            self._checkpointer.start(restored.number, restored.took)
             control.Control(self._settings.socket, {"checkpoint": self._save, "condition": self._condition})
             self._opened.set()
 
@@ -129,10 +129,17 @@ class Durable:
             self._services.add(_LAMBDA, self._pending)
 
     def _revive(self, name: str) -> None:
-        if name in _REVIVED:
-            _module_of(name).revive(self._services.provider(name))
-        elif hook := self._services.hook(name):
-            hook.on_after_state_load()
+        try:
+            if name in _REVIVED:
+                _module_of(name).revive(self._services.provider(name))
+            elif hook := self._services.hook(name):
+                hook.on_after_state_load()
+            if name == _LAMBDA:
+                self._pending.enqueue()
+                _module_of(name).start_mappings(self._services.provider(name))
+        except Exception:  # of any kind: the other services work
+            _log.exception("%s was restored and does not work again", name)
+            self._idle.append(name)
 
     def _objects(self) -> dict[str, int]:
         return self._storage.sizes() if self._storage else {}
@@ -147,14 +154,23 @@ class Durable:
         )
 
     def _save(self) -> control.Answer:
+        # Whoever copies the folder now needs the objects of this checkpoint, whatever is deleted meanwhile.
         self._files.hold()
+        _deliver_logs()
         self._checkpointer.save(anyway=True)
         return {"error": self._checkpointer.problem} if self._checkpointer.problem else {"at": self._checkpointer.at}
 
     def _condition(self) -> control.Answer:
         restored = self._restored or Restored(summary="")
-        problem = "; ".join(filter(None, [self._checkpointer.problem, restored.loss]))
+        idle = f"{', '.join(self._idle)} was restored and does not work again: see its log" if self._idle else ""
+        problem = "; ".join(filter(None, [self._checkpointer.problem, restored.loss, idle]))
         return {"problem": problem, "restored": restored.summary, "checkpoint": self._checkpointer.at}
+
+
+def _deliver_logs() -> None:
+    """What functions have written and the executor has yet to bring to CloudWatch Logs."""
+    if delivery := sys.modules.get("multistack_localstack.executor.delivery"):
+        delivery.DELIVERY.flush()
 
 
 def _module_of(service: str) -> Any:

@@ -17,6 +17,7 @@ import select
 import signal
 import time
 from collections.abc import Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 # Politer than whoever answers requests: the copy must not take their processor on a small machine.
@@ -102,10 +103,18 @@ def _be_the_copy(job: Callable[[], Mapping[str, Any]], writing: int) -> None:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, signal.SIG_DFL)
         gc.disable()  # a collection would touch, and so copy, every page
-        os.closerange(_FIRST_FILE, writing)
-        os.closerange(writing + 1, os.sysconf("SC_OPEN_MAX"))
+        _close_all_but(writing)
         os.nice(NICE)
         with os.fdopen(writing, "wb") as pipe:
             pipe.write(json.dumps(job()).encode())
     finally:
         os._exit(0)  # a failed job has not answered, which is what the original looks at
+
+
+def _close_all_but(kept: int) -> None:
+    """One by one, since older engines forbid containers to close a range, and there may be a million to try."""
+    numbers = [int(path.name) for path in Path("/proc/self/fd").iterdir()]
+    for number in numbers:
+        if number >= _FIRST_FILE and number != kept:
+            with contextlib.suppress(OSError):
+                os.close(number)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -37,7 +38,7 @@ class Moment:
         raw: Bytes by the name of the group, of those that may have changed.
         same: Names of groups of which the last checkpoint has what is to be saved.
         unsaved: Why a group could not be turned into bytes, a line for each; what was saved last is kept.
-        encoding: Seconds that it took.
+        took: Seconds by the name of the group.
     """
 
     header: Header
@@ -46,10 +47,15 @@ class Moment:
     same: frozenset[str]
     objects: Mapping[str, int]
     unsaved: tuple[str, ...] = field(default=())
-    encoding: float
+    took: Mapping[str, float]
 
 
-def take(source: Source, last: Checkpoint | None, touched: frozenset[str] | None) -> Moment:
+def is_same(group: Group, touched: AbstractSet[str] | None) -> bool:
+    """Whether nothing of *group* can have changed when only services of these names were *touched*; None for any."""
+    return touched is not None and touched.isdisjoint((group.name, *group.services))
+
+
+def take(source: Source, last: Checkpoint | None, touched: AbstractSet[str] | None) -> Moment:
     """
     All state of now; nothing may change meanwhile.
 
@@ -57,19 +63,20 @@ def take(source: Source, last: Checkpoint | None, touched: frozenset[str] | None
         last: The checkpoint before.
         touched: Services that may have changed since *last*; None for any.
     """
-    began = time.monotonic()
-    groups, raw, same, unsaved = source.groups(), {}, set(), []
+    groups, raw, same, unsaved, took = source.groups(), {}, set(), [], {}
     saved = last.packed if last else {}
     for group in groups:
-        if touched is not None and group.name in saved and touched.isdisjoint((group.name, *group.services)):
+        if group.name in saved and is_same(group, touched):
             same.add(group.name)
             continue
+        began = time.monotonic()
         try:
             if content := group.save():
                 raw[group.name] = pickling.dumps(content)
         except Exception as error:  # of any kind: the other services can be saved
             unsaved.append(f"{group.name}: {type(error).__name__}: {error}")
             same.update({group.name} & saved.keys())
+        took[group.name] = time.monotonic() - began
     return Moment(
         header=source.header(),
         groups=groups,
@@ -77,7 +84,7 @@ def take(source: Source, last: Checkpoint | None, touched: frozenset[str] | None
         same=frozenset(same),
         objects=dict(source.objects()),
         unsaved=tuple(unsaved),
-        encoding=time.monotonic() - began,
+        took=took,
     )
 
 

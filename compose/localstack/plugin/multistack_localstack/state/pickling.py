@@ -7,6 +7,9 @@ that no module exports, and the stores and backends themselves, which are referr
 
 Who can write a pickle runs code when it is loaded. These come from the state folder only, which belongs to the user
 that runs LocalStack and that nobody else can write: whoever could change a checkpoint could as well do what it does.
+
+A pickle names what makes its values again. The functions here that do are part of the format of checkpoints: a change
+of their names or arguments is a new :data:`checkpoint.LAYOUT`.
 """
 
 from __future__ import annotations
@@ -88,8 +91,8 @@ def _function(value: types.FunctionType) -> Any:
     if _is_exported(value):
         return NotImplemented
     cells = tuple(cell.cell_contents for cell in value.__closure__ or ())
-    code = marshal.dumps(value.__code__)
-    return _make_function, (code, value.__module__, value.__name__, value.__defaults__, value.__kwdefaults__, cells)
+    defaults = (value.__defaults__, value.__kwdefaults__)
+    return _make_function, (marshal.dumps(value.__code__), value.__module__, value.__name__, defaults, cells)
 
 
 def _is_exported(value: types.FunctionType) -> bool:
@@ -100,12 +103,12 @@ def _is_exported(value: types.FunctionType) -> bool:
 
 
 def _make_function(
-    code: bytes, module: str, name: str, defaults: Any, keywords: Any, cells: tuple[Any, ...]
+    code: bytes, module: str, name: str, defaults: tuple[Any, Any], cells: tuple[Any, ...]
 ) -> types.FunctionType:
     namespace = vars(importlib.import_module(module))
     closure = tuple(types.CellType(content) for content in cells)
-    made = types.FunctionType(marshal.loads(code), namespace, name, defaults, closure)  # noqa: S302 (see above)
-    made.__kwdefaults__ = keywords
+    made = types.FunctionType(marshal.loads(code), namespace, name, defaults[0], closure)  # noqa: S302 (see above)
+    made.__kwdefaults__ = defaults[1]
     return made
 
 

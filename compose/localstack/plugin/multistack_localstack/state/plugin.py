@@ -14,6 +14,7 @@ from localstack.services.plugins import SERVICE_PLUGINS
 
 from multistack_localstack import gateway as entrance
 from multistack_localstack.loopback_guard import Hosts
+from multistack_localstack.state import regions
 from multistack_localstack.state.checkpoint import ForeignCheckpoint
 from multistack_localstack.state.durable import VARIABLE, Durable, Settings
 from multistack_localstack.state.services import Services
@@ -40,6 +41,7 @@ def restore_state() -> None:
     """Restore the newest state before anything is served, and keep it from then on."""
     if not _is_wanted() or not is_supported("state that outlives it"):
         return
+    regions.look_up_with_one_session()
     settings = Settings.read(os.environ, version=VERSION)
     try:
         durable = Durable(settings, Services(SERVICE_PLUGINS))
@@ -49,6 +51,9 @@ def restore_state() -> None:
         _leave(str(error))
     except OSError as error:
         _leave(f"the state can't be kept: {error.filename or settings.folder}: {error.strerror or error}")
+    except Exception as error:  # of any kind: LocalStack would log it, and start without its state
+        _log.exception("the state can't be restored")
+        _leave(f"the state can't be restored: {type(error).__name__}: {error}")
     else:
         _durable.append(durable)
 

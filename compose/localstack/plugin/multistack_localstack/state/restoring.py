@@ -6,8 +6,8 @@ import contextlib
 import gc
 import logging
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 from multistack_localstack.state import pickling
@@ -27,11 +27,13 @@ class Restored:
         summary: In one line: which checkpoint, or that there was none.
         loss: In one line: what could not be restored; empty if nothing was lost.
         number: Of the newest checkpoint there is, or 0.
+        took: Seconds by the name of what was restored.
     """
 
     summary: str
     loss: str = ""
     number: int = 0
+    took: Mapping[str, float] = field(default_factory=dict)
 
 
 def restore(folder: StateFolder, services: Services, *, emulator: str) -> Restored:
@@ -46,7 +48,7 @@ def restore(folder: StateFolder, services: Services, *, emulator: str) -> Restor
     """
     began = time.monotonic()
     found = _newest(folder, emulator)
-    failed = _load(found.checkpoint, services) if found.checkpoint else []
+    failed, took = _load(found.checkpoint, services) if found.checkpoint else ([], {})
     there = folder.numbered()
     loss = _lost(found)
     if found.broken:
@@ -57,10 +59,9 @@ def restore(folder: StateFolder, services: Services, *, emulator: str) -> Restor
     number = there[0].number if there else 0
     if found.checkpoint is None:
         return Restored(summary="nothing: there was no state", loss=loss, number=number)
-    at, took = found.checkpoint.header.at, time.monotonic() - began
-    return Restored(
-        summary=f"checkpoint {found.number} of {at:%Y-%m-%d %H:%M:%S} UTC in {took:.2f} s", loss=loss, number=number
-    )
+    at, seconds = found.checkpoint.header.at, time.monotonic() - began
+    summary = f"checkpoint {found.number} of {at:%Y-%m-%d %H:%M:%S} UTC in {seconds:.2f} s"
+    return Restored(summary=summary, loss=loss, number=number, took=took)
 
 
 def _newest(folder: StateFolder, emulator: str) -> Found:
@@ -80,13 +81,13 @@ def _family(emulator: str) -> str:
     return emulator.rpartition(".")[0]
 
 
-def _load(checkpoint: Checkpoint, services: Services) -> list[str]:
-    """Load all segments; returns the names of those that can't be."""
+def _load(checkpoint: Checkpoint, services: Services) -> tuple[list[str], dict[str, float]]:
+    """Load all segments; returns the names of those that can't be, and how many seconds each took."""
     wanted = dict.fromkeys(name for segment in checkpoint.contents.segments for name in segment.services)
     for name in services.require(wanted):
         _log.error("the service %s can't be loaded, so its state can't be restored", name)
     groups = {group.name: group for group in services.groups()}
-    failed = []
+    failed, took = [], {}
     with _no_collection():
         for segment in checkpoint.contents.segments:
             began = time.monotonic()
@@ -95,8 +96,8 @@ def _load(checkpoint: Checkpoint, services: Services) -> list[str]:
             except Exception:  # of any kind: the other services start with what they had
                 _log.exception("the state of %s can't be restored", segment.name)
                 failed.append(segment.name)
-            _log.debug("restored %s in %.3f s", segment.name, time.monotonic() - began)
-    return failed
+            took[segment.name] = time.monotonic() - began
+    return failed, took
 
 
 def _keep(folder: StateFolder, number: int) -> None:

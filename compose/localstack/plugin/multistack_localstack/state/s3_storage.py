@@ -186,7 +186,7 @@ class StoredUpload(S3StoredMultipart):
 
     _s3_store: FileStorage
 
-    def open(self, s3_part: S3Part, mode: str = "r") -> StoredFile:  # type: ignore[override]
+    def open(self, s3_part: S3Part, mode: str = "r") -> StoredFile:
         return self._s3_store.open_key(self._key(s3_part), s3_part, mode)
 
     def remove_part(self, s3_part: S3Part) -> None:
@@ -230,7 +230,7 @@ class FileStorage(S3ObjectStore):
         self._entries: dict[Key, _Entry] = {}
         self.root_directory = str(files.folder)
 
-    def open(self, bucket: str, s3_object: S3Object, mode: str = "r") -> StoredFile:  # type: ignore[override]
+    def open(self, bucket: str, s3_object: S3Object, mode: str = "r") -> StoredFile:
         return self.open_key(_key_of(bucket, s3_object), s3_object, mode)
 
     def open_key(self, key: Key, s3_object: S3Object | S3Part, mode: str) -> StoredFile:

@@ -99,18 +99,24 @@ def start_mappings(provider: Any) -> None:
     """Let event source mappings poll again."""
     for store in _stores():
         for mapping in list(store.event_source_mappings.values()):
+            name, target = str(mapping["UUID"]), str(mapping["FunctionArn"])
             if mapping.get("State") == EsmState.DELETING:
-                del store.event_source_mappings[mapping["UUID"]]
+                del store.event_source_mappings[name]
                 continue
             is_enabled = mapping.get("State") not in (EsmState.DISABLED, EsmState.DISABLING)
             try:
-                role = get_function_version_from_arn(mapping["FunctionArn"]).config.role
-                worker = EsmWorkerFactory(mapping, role, is_enabled).get_esm_worker()
+                role = get_function_version_from_arn(target).config.role
+                worker: Any = _worker(mapping, role, is_enabled)
                 worker.create()
             except Exception as error:  # of any kind: the other ones can poll
-                _log.warning("event source mapping %s does not poll: %s", mapping["UUID"], error)
+                _log.warning("event source mapping %s does not poll: %s", name, error)
                 continue
             provider.esm_workers[worker.uuid] = worker
+
+
+def _worker(mapping: Any, role: str, is_enabled: bool) -> Any:
+    factory: Any = EsmWorkerFactory
+    return factory(mapping, role, is_enabled).get_esm_worker()
 
 
 def _stores() -> Iterator[LambdaStore]:
