@@ -16,6 +16,7 @@ _AMAZON = ("amazonaws.com", "amazonaws.com.cn", "amazonaws.eu", "api.aws", "aws"
 # Where machines and containers of AWS ask for their credentials; other clouds took the first one over. The last two
 # look private. Source: Amazon EC2 User Guide, "Access instance metadata"; Amazon ECS and EKS, credentials endpoints.
 _CREDENTIALS = frozenset({"169.254.169.254", "169.254.170.2", "169.254.170.23", "fd00:ec2::254", "fd00:ec2::23"})
+_NEVER = "multistack never talks to it"
 _PORTS = {"http": 80, "https": 443}
 _HOST = re.compile(r"[a-z0-9_]([a-z0-9._-]{0,251}[a-z0-9_.])?")
 
@@ -54,10 +55,11 @@ def origin_of(url: str) -> Origin:
     """
     parts = urlsplit(url)
     host = host_of(url)
-    if parts.scheme not in _PORTS or not host or parts.port == 0:
+    # A zone such as %eth0 means something to one machine only.
+    if parts.scheme not in _PORTS or not host or "%" in host or parts.port == 0:
         raise ValueError(f"no URL of a web server: {url}")
     if ":" in host:
-        ipaddress.IPv6Address(host)  # a zone such as %eth0 is refused: only this machine knows what it means
+        ipaddress.IPv6Address(host)
     elif not _HOST.fullmatch(host):
         raise ValueError(f"no host name: {host}")
     return Origin(parts.scheme, host, parts.port or _PORTS[parts.scheme])
@@ -116,14 +118,17 @@ def host_of(url: str) -> str:
 
 def refuse_amazon(url: str) -> str:
     """What is wrong with *url* if it leads to AWS, else nothing."""
-    return _amazon(host_of(url))
+    host = host_of(url)
+    problem = _amazon(host)
+    return f"{host} is {problem}: {_NEVER}" if problem else ""
 
 
 def _amazon(host: str) -> str:
+    """What of AWS *host* is, or nothing."""
     if any(host == name or host.endswith(f".{name}") for name in _AMAZON):
-        return f"{host} is AWS: multistack never talks to it"
+        return "AWS"
     if host in _CREDENTIALS:
-        return f"{host} is where clouds give away credentials: multistack never talks to it"
+        return "where clouds give away credentials"
     return ""
 
 
@@ -138,12 +143,12 @@ def refuse_foreign(url: str, *, allow_remote: bool, resolve: Resolve = resolve, 
         OSError: Its host has no address now.
     """
     host = host_of(url)
-    if problem := _amazon(host):
+    if problem := refuse_amazon(url):
         return problem
     addresses = [str(_plain(address)) for address in resolve(host)]
     for other in (*names_of(host), *addresses):
         if problem := _amazon(other):
-            return f"{host} leads to {problem}"
+            return f"{host} leads to {other}, which is {problem}: {_NEVER}"
     if not allow_remote and (foreign := [address for address in addresses if not _is_near(_plain(address))]):
         where = "" if foreign[0] == host else f" ({foreign[0]})"
         return f"{host}{where} is neither on this machine nor in a private network"

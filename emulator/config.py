@@ -134,7 +134,9 @@ def isolate_process() -> dict[str, str]:
 
 def aws_environ(endpoint: Endpoint) -> dict[str, str]:
     """Return the variables with which any AWS tool talks to *endpoint* and to nothing else."""
+    authorities = os.environ.get("SSL_CERT_FILE") if endpoint.url.startswith("https:") else None
     return {
+        **({"AWS_CA_BUNDLE": authorities} if authorities else {}),
         **_NO_REAL_ACCOUNT,
         "AWS_ENDPOINT_URL": endpoint.url,
         "AWS_ACCESS_KEY_ID": endpoint.account_id,
@@ -205,6 +207,7 @@ def _build(table: ProjectTable, origin: _Origin, cwd: Path) -> Project:
         environments=environments,
         api=table.api,
         proxy=ProxySettings(
+            host=table.proxy.host,
             port=None if table.proxy.port == "auto" else table.proxy.port,
             timeout=table.proxy.timeout,
             max_body=table.proxy.max_body,

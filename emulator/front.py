@@ -20,6 +20,7 @@ _HEALTH_PATH = "/_multistack/health"
 # Where an automatic port starts to look.
 _PORTS = range(8080, 8180)
 _TIMEOUT = 15.0
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 (only what it is called)
 
 
 class Front:
@@ -46,7 +47,7 @@ class Front:
     def url(self) -> str | None:
         """Where the proxy listens, or None when it does not run."""
         record = process.read_record(self._folder) if process.is_running(self._folder) else None
-        return f"http://{ports.HOST}:{record.port}" if record else None
+        return f"http://{_reached_at(record.settings.get('host', ports.HOST))}:{record.port}" if record else None
 
     def environment_url(self, name: str) -> str | None:
         """Where an environment's API answers, or None when the proxy does not run."""
@@ -61,14 +62,17 @@ class Front:
             NotReady: Its port is taken, or it does not answer in time.
         """
         record = process.read_record(self._folder) if process.is_running(self._folder) else None
-        if record is not None and self._is_as_wanted(record) and _answers(record.port):
+        host = self._project.proxy.host
+        if record is not None and self._is_as_wanted(record) and _answers(host, record.port):
             return False
         started = time.monotonic()
         self._emit(Event(None, "starting proxy"))
         process.stop(self._folder, grace=2.0)
         candidates = process.candidate_ports(self._folder, _PORTS)
         try:
-            with ports.listen(port=self._project.proxy.port, candidates=candidates, purpose="the proxy") as listener:
+            with ports.listen(
+                port=self._project.proxy.port, candidates=candidates, purpose="the proxy", host=host
+            ) as listener:
                 port = listener.getsockname()[1]
                 process.spawn(
                     _MODULE,
@@ -77,11 +81,11 @@ class Front:
                     arguments=[f"--{name}={value}" for name, value in self._settings().items()],
                     environ=self._environ,
                 )
-            self._await_answer(port, cancelled=cancelled)
+            self._await_answer(host, port, cancelled=cancelled)
         except BaseException:
             process.stop(self._folder, grace=0.0)
             raise
-        self._emit(Event(None, "proxy ready", f"http://{ports.HOST}:{port}", time.monotonic() - started))
+        self._emit(Event(None, "proxy ready", f"http://{_reached_at(host)}:{port}", time.monotonic() - started))
         return True
 
     def _is_as_wanted(self, record: process.ServerRecord) -> bool:
@@ -93,15 +97,16 @@ class Front:
         settings = self._project.proxy
         return {
             "routes": str(self._routes),
+            "host": settings.host,
             "timeout": str(settings.timeout),
             "max-body": str(settings.max_body),
             "allow-remote": "yes" if self._project.allow_remote else "no",
             "ca-file": ca_file() or "",
         }
 
-    def _await_answer(self, port: int, *, cancelled: Callable[[], None]) -> None:
+    def _await_answer(self, host: str, port: int, *, cancelled: Callable[[], None]) -> None:
         deadline = time.monotonic() + _TIMEOUT
-        while not _answers(port):
+        while not _answers(host, port):
             cancelled()
             is_dead = not process.is_running(self._folder)
             if is_dead or time.monotonic() >= deadline:
@@ -154,10 +159,16 @@ def _upstream_of(environment: Environment, instance: Instance) -> str | None:
     return environment.url if is_away else None
 
 
-def _answers(port: int) -> bool:
-    connection = http.client.HTTPConnection(ports.HOST, port, timeout=2.0)
+def _reached_at(host: str) -> str:
+    """Where a server is found that listens on *host*."""
+    return ports.HOST if host == EVERY_ADDRESS else host
+
+
+def _answers(host: str, port: int) -> bool:
+    connection = http.client.HTTPConnection(_reached_at(host), port, timeout=2.0)
     try:
-        connection.request("GET", _HEALTH_PATH)
+        # It is asked by the one name that it answers to whatever it listens on.
+        connection.request("GET", _HEALTH_PATH, headers={"Host": ports.HOST})
         return connection.getresponse().status == 200
     except (OSError, http.client.HTTPException):
         return False

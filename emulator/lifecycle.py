@@ -123,14 +123,17 @@ class Lifecycle:
         self._wait = wait
 
     def observe(self, environments: Sequence[Environment]) -> Mapping[str, Instance]:
-        """Each environment as it is right now."""
+        """Each environment as it is right now; one whose driver can't tell counts as stopped, with the reason."""
+        return {
+            name: found
+            if isinstance(found, Instance)
+            else Instance(environment=name, status=Status.STOPPED, reason=found.message)
+            for name, found in self._look(environments).items()
+        }
+
+    def _look(self, environments: Sequence[Environment]) -> Mapping[str, Instance | MultistackError]:
         by_name = {environment.name: environment for environment in environments}
-        observed = run_parallel(
-            list(by_name),
-            lambda name: self._drivers.observe(by_name[name]),
-            self._cancellation,
-        )
-        return {name: _value(instance) for name, instance in observed.items()}
+        return run_parallel(list(by_name), lambda name: self._drivers.observe(by_name[name]), self._cancellation)
 
     def up(self, environments: Sequence[Environment], *, timeout: float) -> Mapping[str, UpResult | MultistackError]:
         """
@@ -144,7 +147,13 @@ class Lifecycle:
         Returns:
             Per environment what was done, or why it is not ready; the others are up nevertheless.
         """
-        actions = {action.environment.name: action for action in decide(environments, self.observe(environments))}
+        found = self._look(environments)
+        known = {name: one for name, one in found.items() if isinstance(one, Instance)}
+        actions = decide([one for one in environments if one.name in known], known)
+        done = self._act({action.environment.name: action for action in actions}, timeout=timeout)
+        return {name: done[name] if isinstance(one, Instance) else one for name, one in found.items()}
+
+    def _act(self, actions: Mapping[str, Action], *, timeout: float) -> Mapping[str, UpResult | MultistackError]:
         if all(self._history.current(name) for name in actions):
             return run_parallel(
                 list(actions),
@@ -258,7 +267,8 @@ class Lifecycle:
     def _has_died(self, environment: Environment) -> str | None:
         self._cancellation.check()
         instance = self._drivers.of(environment).observe(environment)
-        return "its emulator ended while starting" if instance.status is Status.STOPPED else None
+        reason = "its emulator ended while starting" + (f": {instance.reason}" if instance.reason else "")
+        return reason if instance.status is Status.STOPPED else None
 
     def _deploy_missing(
         self, environment: Environment, endpoint: Endpoint, *, build: Callable[[], Artifact]
@@ -334,9 +344,3 @@ class Lifecycle:
             return self.revive(environment, timeout=timeout)
 
         return run_parallel(list(by_name), reset_one, self._cancellation)
-
-
-def _value(result: Instance | MultistackError) -> Instance:
-    if isinstance(result, MultistackError):
-        raise result
-    return result

@@ -115,11 +115,13 @@ class Environment:
 class ProxySettings:
     """
     Attributes:
-        port: Port on 127.0.0.1, or None to take 8080 or the next free one.
+        host: The IPv4 address that it listens on; 0.0.0.0 for all of the machine's.
+        port: Its port, or None to take 8080 or the next free one.
         timeout: Seconds to wait for an environment's answer before 504.
         max_body: Largest request body in bytes, else 413.
     """
 
+    host: str = "127.0.0.1"
     port: int | None = None
     timeout: float = 30.0
     max_body: int = 10 * 1024 * 1024

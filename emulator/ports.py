@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import socket
 from collections.abc import Sequence
 
@@ -14,26 +15,32 @@ HOST = "127.0.0.1"
 _BACKLOG = 512
 
 
-def listen(*, port: int | None, candidates: Sequence[int], purpose: str) -> socket.socket:
+def listen(*, port: int | None, candidates: Sequence[int], purpose: str, host: str = HOST) -> socket.socket:
     """
-    A listening socket on 127.0.0.1.
+    A listening socket on an IPv4 address of this machine.
 
     Args:
+        host: The address; 0.0.0.0 for all of them.
         port: The one port to take, or None to take the first free one of *candidates*.
         purpose: What it is for, as it stands in the error, e.g. ``environment test``.
 
     Raises:
-        NotReady: The port is taken; the message names the holder where the system tells.
+        NotReady: The port is taken; the message names the holder where the system tells. Or *host* is elsewhere.
     """
     for candidate in candidates if port is None else (port,):
         listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            listener.bind((HOST, candidate))
+            listener.bind((host, candidate))
             # At once, so that the port is ours: two bound sockets may share a port until one listens.
             listener.listen(_BACKLOG)
         except OSError as error:
             listener.close()
+            if error.errno == errno.EADDRNOTAVAIL:
+                raise NotReady(
+                    f"{purpose} can't listen on {host}: this machine does not have that address",
+                    hint="`ip address` shows those it has",
+                ) from error
             if isinstance(error, PermissionError):
                 raise NotReady(
                     f"port {candidate} for {purpose} needs privileges", hint="choose one above 1023"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import ipaddress
 import math
 import re
 from typing import Annotated, Literal
@@ -53,6 +54,10 @@ def _memory_bytes(value: object) -> object:
     return int(match[1]) * _UNITS[match[2]] if match else value
 
 
+def _ipv4(value: str) -> str:
+    return str(ipaddress.IPv4Address(value))
+
+
 _Memory = Annotated[Annotated[int, Field(ge=64 * 2**20)] | Literal["unlimited"], BeforeValidator(_memory_bytes)]
 _Cpus = Annotated[float, Field(gt=0, le=1024)] | Literal["unlimited"]
 _Image = Annotated[str, Field(pattern=_IMAGE_PATTERN, max_length=255)]
@@ -71,6 +76,7 @@ class _Table(BaseModel):
 class ProxyTable(_Table):
     """``[proxy]``"""
 
+    host: Annotated[str, AfterValidator(_ipv4)] = "127.0.0.1"
     port: _Port = "auto"
     timeout: Annotated[float, Field(gt=0, le=3600)] = 30.0
     max_body: Annotated[int, Field(ge=1, le=2**30)] = 10 * 1024 * 1024

@@ -134,11 +134,18 @@ SETTINGS: tuple[Setting, ...] = (
         description="Whether the containers' networks lead nowhere; their ports are then not published on 127.0.0.1.",
     ),
     Setting(
+        key="proxy.host",
+        variable="MULTISTACK_PROXY_HOST",
+        default="127.0.0.1",
+        allowed='an IPv4 address of this machine such as "127.0.0.1", or "0.0.0.0" for all of them',
+        description="Address that the proxy listens on; it knows no passwords, so whoever reaches it may use it.",
+    ),
+    Setting(
         key="proxy.port",
         variable="MULTISTACK_PROXY_PORT",
         default="auto",
         allowed=_PORTS,
-        description="Port of the proxy on 127.0.0.1; auto takes 8080, or the next free one.",
+        description="Port of the proxy; auto takes 8080, or the next free one.",
     ),
     Setting(
         key="proxy.timeout",

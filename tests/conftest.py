@@ -9,14 +9,16 @@ import subprocess
 import sys
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-pytest_plugins = ["tests.conformance.plugin"]
+from tests.drivers import assert_nothing_left, driver_environ
+
+pytest_plugins = ["tests.conformance.plugin", "tests.driver_option"]
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SAMPLE = REPOSITORY / "sample_service"
@@ -51,24 +53,30 @@ def http(method: str, url: str, body: Any = None, *, headers: Mapping[str, str] 
 
 @dataclass(frozen=True)
 class ProjectFolder:
-    """A project in a temporary folder; commands run in it as a user would run them."""
+    """
+    A project in a temporary folder; commands run in it as a user would run them.
+
+    Attributes:
+        inside: What stands before every command, e.g. one that enters a network namespace.
+    """
 
     folder: Path
     home: Path
     environ: Mapping[str, str] = field(default_factory=dict)
+    inside: Sequence[str] = ()
 
     def command_environ(self, env: Mapping[str, str] | None = None) -> dict[str, str]:
         """What a command sees: a path, an empty home, and nothing of the developer's own settings."""
         base = {"PATH": f"{MULTISTACK.parent}:{os.environ['PATH']}", "HOME": str(self.home), "LANG": "C.UTF-8"}
         passed = {name: value for name, value in os.environ.items() if name.startswith("PIP_")}
-        return {**base, **passed, **self.environ, **(env or {})}
+        return {**base, **passed, **driver_environ(), **self.environ, **(env or {})}
 
     def run(
         self, *args: str, check: bool = True, env: Mapping[str, str] | None = None, timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
         """Run ``multistack`` with *args*; with *check*, a failure fails the test with its output."""
         done = subprocess.run(
-            [str(MULTISTACK), *args],
+            [*self.inside, str(MULTISTACK), *args],
             cwd=self.folder,
             env=self.command_environ(env),
             capture_output=True,
@@ -84,7 +92,7 @@ class ProjectFolder:
     def start(self, *args: str, env: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
         """Start ``multistack`` in a process group of its own and don't wait for it."""
         return subprocess.Popen(
-            [str(MULTISTACK), *args],
+            [*self.inside, str(MULTISTACK), *args],
             cwd=self.folder,
             env=self.command_environ(env),
             stdout=subprocess.PIPE,
@@ -150,3 +158,4 @@ def _tear_down(folder: ProjectFolder) -> None:
     done = folder.run("down", check=False)
     assert done.returncode == 0, done.stderr
     assert folder.processes() == []
+    assert_nothing_left(folder.folder)

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from emulator.model import Project
     from emulator.workspace import Workspace
 
 
@@ -49,6 +50,27 @@ class Context:
         )
         emit = Progress([environment.name for environment in project.environments])
         return open_workspace(project, environ=scrubbed_environ(environ), emit=emit, pulls=pulls)
+
+    def project(self) -> Project | None:
+        """
+        The project of this folder, for commands that do without one; None when nothing names one and there is none.
+
+        Raises:
+            ConfigError: It is wrong.
+        """
+        from emulator.config import load_project
+        from emulator.errors import ConfigError
+        from emulator.project_file import find_project_file
+
+        environ = self.caller_environ()
+        if not self.file and not environ.get("MULTISTACK_FILE"):
+            try:
+                find_project_file(Path.cwd())
+            except ConfigError:
+                return None
+        return load_project(
+            file=self.file, environ=environ, cwd=Path.cwd(), overrides=self.overrides, needs_template=False
+        )
 
     def caller_environ(self) -> Mapping[str, str]:
         """The variables this command was started with."""

@@ -189,10 +189,12 @@ def raise_first(results: Mapping[str, Any]) -> None:
     from emulator.render import print_error
 
     errors = [result for result in results.values() if isinstance(result, MultistackError)]
-    for error in errors[1:]:
+    # What has nothing to do with one environment, such as an engine that does not answer, is told once for all.
+    distinct = list({(type(error), error.message, error.details): error for error in errors}.values())
+    for error in distinct[1:]:
         print_error(error)
-    if errors:
-        raise errors[0]
+    if distinct:
+        raise distinct[0]
 
 
 COMMANDS = (up, down, status, reset)

@@ -28,16 +28,26 @@ def image() -> None:
     envvar="MULTISTACK_IMAGE_CACHE",
     help="Keep a base made with debootstrap in this folder. Also MULTISTACK_IMAGE_CACHE.",
 )
+@click.option("--proxy", "is_proxy", is_flag=True, help="Build the image of the Compose file's proxy instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def build(context: Context, *, base: str | None, is_fresh: bool, cache: Path | None, as_json: bool) -> None:
+def build(
+    context: Context, *, base: str | None, is_fresh: bool, cache: Path | None, is_proxy: bool, as_json: bool
+) -> None:
     """Build the image for containers, unless it is there and current."""
     from emulator.images.build import build as build_image
+    from emulator.images.recipe import read_proxy_recipe, read_recipe
     from emulator.render import Progress, print_json
 
     environ = context.caller_environ()
     built = build_image(
-        _engine(context), environ=environ, emit=Progress([]), base=base, cache=cache, is_fresh=is_fresh
+        _engine(context),
+        environ=environ,
+        emit=Progress([]),
+        base=base,
+        cache=cache,
+        is_fresh=is_fresh,
+        recipe=read_proxy_recipe() if is_proxy else read_recipe(),
     )
     if as_json:
         print_json(built)

@@ -120,18 +120,10 @@ def doctor(click_context: click.Context, as_json: bool) -> None:
 
 def _load(context: Context) -> tuple[Project | None, ConfigError | None]:
     """The project, or why it can't be loaded; neither when nothing names one and there is none here."""
-    from emulator.config import load_project
     from emulator.errors import ConfigError
-    from emulator.project_file import find_project_file
 
-    environ = context.caller_environ()
-    if not context.file and not environ.get("MULTISTACK_FILE"):
-        try:
-            find_project_file(Path.cwd())
-        except ConfigError:
-            return None, None
     try:
-        return load_project(file=context.file, environ=environ, cwd=Path.cwd(), overrides=context.overrides), None
+        return context.project(), None
     except ConfigError as error:
         return None, error
 

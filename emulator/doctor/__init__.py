@@ -17,7 +17,7 @@ from emulator.doctor import project as projects
 from emulator.doctor.check import Check, Verdict
 from emulator.doctor.engine import Engine, look
 from emulator.drivers.choice import settle
-from emulator.drivers.images import TOKEN
+from emulator.drivers.containers import TOKEN
 from emulator.errors import ConfigError, NotReady
 from emulator.model import DriverName, Project
 

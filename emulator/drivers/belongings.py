@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import contextlib
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from emulator.drivers.containers import PROJECT, is_ours, labels_of, name_of
+from emulator.drivers.containers import DATA, ENVIRONMENT, IMAGE, PROJECT, Image, is_ours, labels_of, name_of
 from emulator.drivers.engine import talking
 from emulator.errors import NotReady
 from emulator.model import Environment, Project
 
 if TYPE_CHECKING:
     from docker import DockerClient
+
+_EMPTY_TAR = bytes(1024)
 
 
 class Belongings:
@@ -58,40 +62,42 @@ class Belongings:
     def _is_ours(self, found: Any) -> bool:
         return is_ours(self._project, found.name, found.attrs.get("Labels"))
 
-    def make(self, environment: Environment) -> bool:
-        """
-        Make the network anew, and the volume if it isn't there: whether it wasn't.
+    def make_volume(self, environment: Environment, image: Image) -> None:
+        """Make the volume; it says whether what will be in it is to be kept."""
+        labels = labels_of(self._project, environment) | ({IMAGE: "true"} if image.is_own else {})
+        with talking(self.where):
+            self._client.volumes.create(self.name, labels=labels)
 
-        Raises:
-            NotReady: Something of somebody else has its name.
-        """
-        self._refuse_strangers()
-        labels = labels_of(self._project, environment)
+    def make_network(self, environment: Environment) -> None:
+        """Make the network anew."""
         self.remove_network()
-        is_new = self.volume() is None
+        labels = labels_of(self._project, environment)
         with talking(self.where):
             self._client.networks.create(
                 self.name, driver="bridge", labels=labels, internal=environment.container.internal
             )
-            if is_new:
-                self._client.volumes.create(self.name, labels=labels)
-        return is_new
 
-    def _refuse_strangers(self) -> None:
+    def refuse_strangers(self) -> None:
+        """
+        Look at what has the name of what will be made.
+
+        Raises:
+            NotReady: Something of somebody else has.
+        """
         with talking(self.where):
-            kinds = {
-                "container": self._client.containers.list(all=True, filters={"name": f"^/?{self.name}$"}),
-                "network": self._client.networks.list(names=[f"^{self.name}$"]),
-                "volume": self._client.volumes.list(filters={"name": self.name}),
-            }
-        for kind, found in kinds.items():
-            for one in found:
-                labels = one.labels if kind == "container" else one.attrs.get("Labels")
-                if one.name == self.name and not is_ours(self._project, one.name, labels):
-                    raise NotReady(
-                        f"{self.where}: {kind} {self.name} is in the Docker engine and not of this project",
-                        hint=f"look at it with `docker {kind} inspect {self.name}`; rename or remove it",
-                    )
+            api, filters = self._client.api, {"name": self.name}
+            found = [
+                *(("container", one["Names"][0], one["Labels"]) for one in api.containers(all=True, filters=filters)),
+                *(("network", one["Name"], one["Labels"]) for one in api.networks(filters=filters)),
+                *(("volume", one["Name"], one["Labels"]) for one in api.volumes(filters=filters)["Volumes"] or ()),
+            ]
+        for kind, name, labels in found:
+            # The engine finds what has it as a part of its name, too.
+            if name.removeprefix("/") == self.name and not is_ours(self._project, name, labels):
+                raise NotReady(
+                    f"{self.where}: {kind} {self.name} is in the Docker engine and not of this project",
+                    hint=f"look at it with `docker {kind} inspect {self.name}`; rename or remove it",
+                )
 
     def remove_network(self) -> None:
         """Remove the network, whoever is still connected to it."""
@@ -111,9 +117,46 @@ class Belongings:
             with talking(self.where):
                 volume.remove(force=True)
 
+    @contextlib.contextmanager
+    def reader(self) -> Iterator[Any]:
+        """
+        A container that never runs, through which the engine gives out the volume whose container is gone.
+
+        It is made of an empty image, for the volume's own may be gone as well.
+        """
+        volume = self.volume()
+        with talking(self.where):
+            self._client.api.import_image_from_data(_EMPTY_TAR, repository=self.name, tag="empty")
+            found = self._client.containers.create(
+                image=f"{self.name}:empty",
+                command=["nothing"],
+                name=self.name,
+                labels=volume.attrs["Labels"] if volume else {},
+                network_mode="none",
+                volumes={self.name: {"bind": DATA, "mode": "ro"}},
+            )
+        try:
+            yield found
+        finally:
+            with talking(self.where):
+                found.remove(force=True)
+                self._client.images.remove(f"{self.name}:empty")
+
 
 def environments_of(client: DockerClient, project: Project) -> list[dict[str, Any]]:
     """The engine's ``inspect`` of each container of *project* that was not stopped."""
     with talking("containers"):
-        found = client.containers.list(filters={"label": f"{PROJECT}={project.root}"})
+        found = client.containers.list(filters={"label": f"{PROJECT}={project.root}"}, ignore_removed=True)
     return [one.attrs for one in found if is_ours(project, one.name or "", one.labels)]
+
+
+def traces_of(client: DockerClient, project: Project) -> dict[str, Mapping[str, str]]:
+    """The environments of *project* of which anything is in the engine, with the labels that tell of them."""
+    label = {"label": f"{PROJECT}={project.root}"}
+    with talking("containers"):
+        found = [
+            *((one["Names"][0], one["Labels"]) for one in client.api.containers(all=True, filters=label)),
+            *((one["Name"], one["Labels"]) for one in client.api.networks(filters=label)),
+            *((one["Name"], one["Labels"]) for one in client.api.volumes(filters=label)["Volumes"] or ()),
+        ]
+    return {labels[ENVIRONMENT]: labels for name, labels in found if is_ours(project, name, labels)}

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
+from emulator.drivers.containers import TOKEN
 from emulator.drivers.embedded import EmbeddedDriver
 from emulator.drivers.engine import connect
-from emulator.drivers.images import find_image, pull
+from emulator.drivers.images import check_token, find_image, pull
 from emulator.drivers.localstack import LocalstackDriver
-from emulator.errors import NotReady
+from emulator.errors import ConfigError, NotReady
 from emulator.events import Emit, Event
 from emulator.model import DriverName, Environment, Project
+
+if TYPE_CHECKING:
+    from docker import DockerClient
+
+
+Connect = Callable[..., "DockerClient"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,7 +35,9 @@ class Choice:
     reason: str = ""
 
 
-def settle(project: Project, *, environ: Mapping[str, str], pulls: bool = False) -> tuple[Project, Choice | None]:
+def settle(
+    project: Project, *, environ: Mapping[str, str], pulls: bool = False, connect: Connect = connect
+) -> tuple[Project, Choice | None]:
     """
     Give every environment of *project* whose driver is ``auto`` one that can run it; all of them the same.
 
@@ -36,6 +46,7 @@ def settle(project: Project, *, environ: Mapping[str, str], pulls: bool = False)
     Args:
         environ: The caller's variables: where the engine is.
         pulls: Missing images can be had.
+        connect: See :func:`emulator.drivers.engine.connect`.
 
     Returns:
         The project, and what was chosen; None when no environment asked.
@@ -43,7 +54,9 @@ def settle(project: Project, *, environ: Mapping[str, str], pulls: bool = False)
     undecided = [one for one in project.environments if one.driver is DriverName.AUTO]
     if not undecided:
         return project, None
-    choice = _running(project, undecided, environ) or _possible(project, undecided, environ, pulls=pulls)
+    choice = _running(project, undecided, environ) or _possible(
+        project, undecided, environ, pulls=pulls, connect=connect
+    )
     environments = tuple(
         replace(one, driver=choice.driver) if one.driver is DriverName.AUTO else one for one in project.environments
     )
@@ -60,12 +73,20 @@ def _running(project: Project, environments: list[Environment], environ: Mapping
     return None
 
 
-def _possible(project: Project, environments: list[Environment], environ: Mapping[str, str], *, pulls: bool) -> Choice:
+def _possible(
+    project: Project, environments: list[Environment], environ: Mapping[str, str], *, pulls: bool, connect: Connect
+) -> Choice:
+    enforcing = [environment.name for environment in environments if environment.enforce_iam]
+    if enforcing:
+        reason = f"{enforcing[0]} enforces IAM, which only this driver does"
+        return Choice(driver=DriverName.EMBEDDED, reason=reason)
     try:
+        for environment in environments:
+            check_token(environment.container.image, environ.get(TOKEN))
         client = connect(environ, allow_remote=project.allow_remote)
         images = sorted({environment.container.image for environment in environments})
         missing = [image for image in images if find_image(client, image) is None]
-    except NotReady as error:
+    except (ConfigError, NotReady) as error:
         return Choice(driver=DriverName.EMBEDDED, reason=error.message)
     if missing and not pulls:
         return Choice(
@@ -80,11 +101,14 @@ def pull_images(project: Project, *, environ: Mapping[str, str], emit: Emit) -> 
     Get what the containers of *project* are made of and the engine doesn't have.
 
     Raises:
+        ConfigError: One would not run without a token.
         NotReady: An image can't be had.
     """
     wanted = {one.container.image for one in project.environments if one.driver is DriverName.LOCALSTACK}
     if not wanted:
         return
+    for image in sorted(wanted):
+        check_token(image, environ.get(TOKEN))
     client = connect(environ, allow_remote=project.allow_remote)
     for image in sorted(wanted):
         if find_image(client, image) is None:

@@ -17,6 +17,8 @@ PROJECT, ENVIRONMENT, CONFIG = f"{LABEL}.project", f"{LABEL}.environment", f"{LA
 _SETTINGS = f"{LABEL}.settings"
 # Only on images that `multistack image build` made: the hash of what they were made from.
 IMAGE = f"{LABEL}.image"
+# The variable with LocalStack's token.
+TOKEN = "LOCALSTACK_AUTH_TOKEN"  # noqa: S105 (the name of a variable)
 PORT = 4566
 # The one place in a container that is kept.
 DATA = "/var/lib/localstack"
@@ -25,6 +27,10 @@ _SOCKET = "/var/run/docker.sock"
 # Seconds in which a container that doesn't answer yet counts as starting.
 _STARTING = 60.0
 _KILLED = 128 + 9
+# With which LocalStack's images end that have no token. Source: LocalStack's announcement for 23 March 2026.
+_NO_TOKEN = 55
+# The engine's own default is without bounds. Each run of an emulator writes some kilobytes, a failing function more.
+_LOG = {"type": "json-file", "config": {"max-size": "10m", "max-file": "2"}}
 
 
 def name_of(project: Project, environment: str) -> str:
@@ -48,11 +54,13 @@ def is_ours(project: Project, name: str, labels: Mapping[str, str] | None) -> bo
     """
     Whether what is called *name* is of *project*: by its name and its labels, for a stranger may have copied either.
     """
-    environment = (labels or {}).get(ENVIRONMENT)
+    told = labels or {}
+    environment = told.get(ENVIRONMENT)
     return bool(
         environment
-        and (labels or {}).get(PROJECT) == str(project.root)
+        and told.get(PROJECT) == str(project.root)
         and name.removeprefix("/") == name_of(project, environment)
+        and {CONFIG, _SETTINGS} <= told.keys()
     )
 
 
@@ -106,6 +114,7 @@ def arguments(
         "restart_policy": {"Name": "on-failure", "MaximumRetryCount": 3},
         "security_opt": ["no-new-privileges:true"],
         "init": True,
+        "log_config": _LOG,
         **(bounds if image.is_own and not needs_socket else {}),
     }
 
@@ -116,7 +125,7 @@ def _environ(environment: Environment, *, port: int | None, token: str | None, i
     return {
         **({} if concurrency is None else {"LAMBDA_LIMITS_CONCURRENT_EXECUTIONS": str(concurrency)}),
         **({} if concurrency is None else {"LAMBDA_ACCOUNT_CONCURRENCY": str(concurrency)}),
-        **({} if token is None else {"LOCALSTACK_AUTH_TOKEN": token}),
+        **({} if token is None else {TOKEN: token}),
         # Addresses that the emulator gives away, of queues for one, must work for who asked.
         **({} if port is None else {"LOCALSTACK_HOST": f"127.0.0.1:{port}"}),
         **({"LAMBDA_RUNTIME_EXECUTOR": "docker"} if in_docker else {}),
@@ -138,6 +147,8 @@ class Container:
         reason: Why it doesn't run; empty when it does.
         settings: See :attr:`emulator.model.Instance.settings`.
         address: ``127.0.0.1:4600``, or the container's own where no port is published; None while it has none.
+        port: The one that is published while it runs; None for none.
+        keeps_state: Made of an image of ours.
     """
 
     id: str
@@ -150,6 +161,8 @@ class Container:
     region: str
     settings: Mapping[str, str]
     address: str | None
+    port: int | None = None
+    keeps_state: bool = False
 
 
 def read(found: Mapping[str, Any], *, now: datetime) -> Container:
@@ -169,6 +182,8 @@ def read(found: Mapping[str, Any], *, now: datetime) -> Container:
         region=region,
         settings=told,
         address=_address(found),
+        port=_port(found),
+        keeps_state=IMAGE in labels,
     )
 
 
@@ -190,13 +205,16 @@ def _judge(found: Mapping[str, Any], *, now: datetime) -> tuple[Status, str]:
 
 def _why_ended(found: Mapping[str, Any]) -> str:
     state = found["State"]
-    if state.get("OOMKilled"):
+    # A function that ran out of memory leaves the same mark, and its emulator goes on.
+    if state.get("OOMKilled") and state["ExitCode"] != 0:
         memory = found["HostConfig"].get("Memory") or 0
         return f"ran out of memory ({memory // 2**20} MiB)" if memory else "ran out of memory"
     if state["ExitCode"] == _KILLED:
         return "was killed"
     if state["ExitCode"] == 0:
         return "was stopped"
+    if state["ExitCode"] == _NO_TOKEN:
+        return f"ended with exit code {_NO_TOKEN}, as LocalStack's images do without {TOKEN}"
     return f"ended with exit code {state['ExitCode']}"
 
 
@@ -220,16 +238,24 @@ def _address(found: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _port(found: Mapping[str, Any]) -> int | None:
+    """What it was made to publish, also while it is stopped."""
+    for binding in (found["HostConfig"].get("PortBindings") or {}).get(f"{PORT}/tcp") or ():
+        return int(binding["HostPort"])
+    return None
+
+
 def _time(text: str) -> datetime:
     """The engine's RFC 3339 time, which has nanoseconds, in UTC."""
     return datetime.fromisoformat(text[:19] + "+00:00" if text.endswith("Z") else text[:19] + text[-6:]).astimezone(UTC)
 
 
-def leftover(container: Container) -> Environment:
-    """As much of an environment as its container tells."""
+def leftover(labels: Mapping[str, str]) -> Environment:
+    """As much of an environment as the labels tell that it left in the engine."""
+    told = json.loads(labels[_SETTINGS])
     return Environment(
-        name=container.environment,
+        name=labels[ENVIRONMENT],
         driver=DriverName.LOCALSTACK,
-        account_id=container.account_id,
-        region=container.region,
+        account_id=told["account_id"],
+        region=told["region"],
     )

@@ -5,14 +5,16 @@ from __future__ import annotations
 import contextlib
 import functools
 import re
+import socket
 import stat
+import threading
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from emulator.addresses import is_loopback
-from emulator.errors import MultistackError, NotReady
+from emulator.errors import NotReady
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -20,8 +22,12 @@ if TYPE_CHECKING:
 _DEFAULT_SOCKET = "/var/run/docker.sock"
 # Seconds for one answer of the engine; making a container on a busy disk takes some.
 _TIMEOUT = 60
+# For its first one, to who it is: an engine that hangs is told from a busy one.
+_PATIENCE = 10
 # That of engine 20.10, which Debian 12 has. Source: Docker Engine API version history.
 OLDEST_API = (1, 41)
+# Else every thread of a command would make a client of its own.
+_connecting = threading.Lock()
 _VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONTEXT")
 _INSTALL = 'install and start Docker (Debian: `apt-get install docker.io`), or use `driver = "embedded"`'
 
@@ -65,7 +71,8 @@ def connect(environ: Mapping[str, str], *, allow_remote: bool, timeout: int = _T
     if fault := _socket_fault(where):
         raise fault
     options = tuple(sorted((key, value) for key, value in wanted.items() if key != "base_url"))
-    return _connected(where, options, timeout)
+    with _connecting:
+        return _connected(where, options, timeout)
 
 
 @functools.lru_cache(maxsize=4)
@@ -75,17 +82,29 @@ def _connected(where: str, options: tuple[tuple[str, Any], ...], timeout: int) -
     from docker.errors import DockerException
 
     try:
-        client = DockerClient(base_url=where, timeout=timeout, max_pool_size=16, version="auto", **dict(options))
+        first = min(timeout, _PATIENCE)
+        client = DockerClient(base_url=where, timeout=first, max_pool_size=16, version="auto", **dict(options))
         version = client.api.api_version
+        client.api.timeout = timeout
     except (DockerException, OSError, ValueError) as error:
         raise _unreachable(where, error) from error
+    refuse_old(where, version)
+    return client
+
+
+def refuse_old(where: str, version: str) -> None:
+    """
+    Raise unless an engine that speaks API *version*, e.g. ``1.41``, is new enough.
+
+    Raises:
+        NotReady: It is older than :data:`OLDEST_API`.
+    """
     if tuple(int(part) for part in version.split(".")) < OLDEST_API:
         oldest = ".".join(map(str, OLDEST_API))
         raise NotReady(
             f"the Docker engine at {where} speaks API {version}, multistack needs {oldest}",
             hint="update Docker to 20.10 or later",
         )
-    return client
 
 
 def refuse_remote(where: str) -> None:
@@ -112,16 +131,22 @@ def refuse_remote(where: str) -> None:
 
 
 def _socket_fault(where: str) -> NotReady | None:
-    """What is wrong with the socket at *where* before anybody tries to connect: the SDK would leave one open."""
-    path = Path(re.sub(r"^(http\+)?unix:/*", "/", where)) if "unix:" in where else None
+    """What is wrong with the socket at *where* before the SDK tries to connect, which would leave one open."""
+    if "unix:" not in where:
+        return None
+    path = Path(re.sub(r"^(http\+)?unix:/*", "/", where))
     try:
-        mode = path.stat().st_mode if path else None
+        if not stat.S_ISSOCK(path.stat().st_mode):
+            return NotReady(f"no Docker engine: {path} is no socket", hint="set DOCKER_HOST to the engine's socket")
+        with socket.socket(socket.AF_UNIX) as probe:
+            probe.settimeout(_PATIENCE)
+            probe.connect(str(path))
     except PermissionError:
         return _forbidden(where)
-    except OSError:
+    except FileNotFoundError:
         return NotReady(f"no Docker engine: there is no socket {path}", hint=_INSTALL)
-    if mode is not None and not stat.S_ISSOCK(mode):
-        return NotReady(f"no Docker engine: {path} is no socket", hint="set DOCKER_HOST to the engine's socket")
+    except OSError as error:
+        return _unreachable(where, error)
     return None
 
 
@@ -150,15 +175,15 @@ def talking(what: str) -> Iterator[None]:
     """
     from docker.errors import APIError, DockerException
     from requests.exceptions import RequestException
+    from urllib3.exceptions import HTTPError
 
     try:
         yield
     except APIError as error:
         said = str(error.explanation or error).strip().rstrip(".")
         raise NotReady(f"{what}: the Docker engine says: {said}", hint=_hint(said)) from error
-    except (DockerException, RequestException, OSError) as error:
-        if isinstance(error, OSError) and isinstance(error, MultistackError):
-            raise
+    # Not any OSError: a file of this machine that can't be read is no fault of the engine.
+    except (DockerException, RequestException, HTTPError, ConnectionError, TimeoutError) as error:
         raise NotReady(f"{what}: the Docker engine no longer answers", hint="start it, then run this again") from error
 
 

@@ -13,14 +13,14 @@ from typing import NoReturn
 
 from emulator import own_stack
 from emulator.addresses import Resolve, names_of, refuse_foreign, resolve
-from emulator.drivers.probe import Answer, probe
+from emulator.drivers.probe import Answer, only_account, probe
 from emulator.endpoint import answering
 from emulator.errors import ConfigError, MultistackError, NotReady
 from emulator.log_file import LogReader, NoLog
 from emulator.model import Endpoint, Environment, Instance, Project, Status
 
-# Seconds; an emulator that deploys for somebody else may be slow.
-_TIMEOUT = 3.0
+# Seconds; an emulator that deploys for somebody else may be slow, but a command looks several times.
+_TIMEOUT = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,6 +90,8 @@ class ExternalDriver:
             answer = Answer(Status.UNHEALTHY, f"{url} is not used: {problem}")
             return _Found(answer=answer, may_be_used=False, hint=_way_in(problem, key))
         answer = probe(url, timeout=_TIMEOUT)
+        if answer.status is Status.READY and not answer.reason:
+            answer = Answer(Status.READY, _remark(environment))
         return _Found(answer=answer, may_be_used=True, hint=_advice(answer, key))
 
     def start(self, environment: Environment) -> Endpoint:
@@ -149,6 +151,16 @@ def _endpoint(environment: Environment) -> Endpoint:
         account_id=environment.account_id,
         region=environment.region,
         is_shared=True,
+    )
+
+
+def _remark(environment: Environment) -> str:
+    """What a user should know of a healthy one; empty where all is well."""
+    account = only_account(environment.url or "", timeout=_TIMEOUT)
+    if account in (None, environment.account_id):
+        return ""
+    return (
+        f"its emulator calls APIs of its own account only: set environments.{environment.name}.account_id to {account}"
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from emulator.drivers.containers import IMAGE, Image
+from emulator.drivers.containers import IMAGE, TOKEN, Image
 from emulator.drivers.engine import talking
 from emulator.errors import ConfigError, NotReady
 from emulator.model import OWN_IMAGE
@@ -15,8 +15,7 @@ if TYPE_CHECKING:
 
 # The last release that runs without a token. Source: LocalStack's announcement for 23 March 2026.
 LAST_WITHOUT_TOKEN = (4, 14, 0)
-TOKEN = "LOCALSTACK_AUTH_TOKEN"  # noqa: S105 (the name of a variable)
-_OFFICIAL = re.compile(r"(?:.+/)?localstack/localstack(?P<edition>-[a-z0-9-]+)?(?::(?P<tag>[^@]+))?(?:@.+)?")
+_OFFICIAL = re.compile(r"(?:.+/)?localstack/localstack(?P<edition>-[a-z0-9-]+)?(?::(?P<tag>[^@]+))?(?P<digest>@.+)?")
 
 
 def check_token(image: str, token: str | None) -> None:
@@ -27,7 +26,7 @@ def check_token(image: str, token: str | None) -> None:
         ConfigError: *image* needs one; the hint has both ways out.
     """
     match = _OFFICIAL.fullmatch(image)
-    if match is None or token or (match["edition"] is None and _runs_without(match["tag"])):
+    if match is None or token or (match["edition"] is None and _runs_without(match["tag"], match["digest"])):
         return
     pinned = ".".join(map(str, LAST_WITHOUT_TOKEN))
     raise ConfigError(
@@ -36,8 +35,10 @@ def check_token(image: str, token: str | None) -> None:
     )
 
 
-def _runs_without(tag: str | None) -> bool:
+def _runs_without(tag: str | None, digest: str | None) -> bool:
     """Whether the community image of that *tag* is one of those before the token; ``latest`` is not."""
+    if tag is None and digest:
+        return True  # it may be any release, and says so itself when it ends
     numbers = re.fullmatch(r"v?(\d+)(?:\.(\d+))?(?:\.(\d+))?(?:-(?:amd64|arm64|s3|bigdata.*))?", tag or "")
     if numbers is None:
         return False

@@ -7,18 +7,20 @@ in the engine. What is ours is told by name and labels; nothing else is ever tou
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from emulator import checkpoint, ports, process
-from emulator.drivers import container_state, containers, engine, saved_state
-from emulator.drivers.belongings import Belongings, environments_of
+from emulator import checkpoint
+from emulator.drivers import container_state, containers, control, engine, saved_state
+from emulator.drivers.belongings import Belongings, traces_of
 from emulator.drivers.container_log import ContainerLog
-from emulator.drivers.containers import Container, Image
+from emulator.drivers.container_making import Maker, says_taken
+from emulator.drivers.containers import TOKEN, Container, Image
 from emulator.drivers.engine import talking
-from emulator.drivers.images import TOKEN, check_token, find_image, need_image
+from emulator.drivers.images import check_token, find_image, need_image
+from emulator.drivers.kept_state import KeptState, any_begun, fill_copy
 from emulator.endpoint import broken_services, health
 from emulator.errors import MultistackError, NotReady, file_hint
 from emulator.model import Endpoint, Environment, Instance, Project, Status
@@ -28,14 +30,8 @@ if TYPE_CHECKING:
     from docker import DockerClient
 
 VERSION = "localstack 4.14.0"
-# Clear of LocalStack's 4566 and 4510-4559, so that both can run.
-_PORTS = range(4600, 5000)
 # Seconds for a last checkpoint before the engine kills it.
 _GRACE = 15
-# Says that the engine is worth asking for this environment, whatever its driver is now.
-_MARK = "container"
-# What an engine says when somebody else has the port.
-_TAKEN = ("already allocated", "address already in use", "ports are not available")
 
 
 class LocalstackDriver:
@@ -50,6 +46,7 @@ class LocalstackDriver:
         self._project = project
         self._environ = environ
         self._token = environ.get(TOKEN) or None
+        self._maker = Maker(project, token=self._token)
 
     @property
     def version(self) -> str:
@@ -58,15 +55,25 @@ class LocalstackDriver:
 
     def may_run(self, environment: Environment) -> bool:
         """Whether it is worth asking the engine for *environment* although its driver is another one now."""
-        return (self._folder(environment) / _MARK).exists()
+        return self._kept(environment).has_begun
 
     def was_used(self) -> bool:
         """Whether any environment of the project, also a former one, may have a container."""
-        return any(self._project.environment_state("").glob(f"*/{_MARK}"))
+        return any_begun(self._project.environment_state(""))
 
     def observe(self, environment: Environment) -> Instance:
-        """See :class:`emulator.drivers.base.Driver`."""
-        found = self._belongings(environment).container()
+        """
+        See :class:`emulator.drivers.base.Driver`.
+
+        Raises:
+            NotReady: The engine can't be asked, and may have a container.
+        """
+        try:
+            found = self._belongings(environment).container()
+        except NotReady:
+            if self.may_run(environment):
+                raise
+            return Instance(environment=environment.name, status=Status.STOPPED)
         if found is None:
             return Instance(environment=environment.name, status=Status.STOPPED, reason=self._rest(environment))
         container = _read(found)
@@ -74,107 +81,66 @@ class LocalstackDriver:
             return Instance(environment=environment.name, status=Status.STOPPED, reason=container.reason)
         endpoint = _endpoint(container)
         status, reason = _health(endpoint, container)
-        if status is Status.READY:
-            reason = self._remark(found, container)
+        if status is Status.READY and endpoint is not None:
+            status, reason = _remark(endpoint, container, restarts=containers.restarts(found.attrs))
         return Instance(
             environment=environment.name, status=status, endpoint=endpoint, settings=container.settings, reason=reason
         )
 
     def _rest(self, environment: Environment) -> str:
         """What is missing when there is no container, although nobody stopped it in good order; else nothing."""
-        belongings = self._belongings(environment)
-        if belongings.volume() is not None:
+        kept = self._kept(environment)
+        if self._belongings(environment).volume() is not None and not kept.is_filling:
             return "its container is gone"
-        if not self.may_run(environment):
+        if not kept.has_begun:
             return ""
-        kept = container_state.kept_at(self._folder(environment))
-        rest = f"what comes back is its state of {kept:%Y-%m-%d %H:%M} UTC" if kept else "and its data with them"
+        rest = f"what comes back is its state of {kept.at:%Y-%m-%d %H:%M} UTC" if kept.at else "and its data with them"
         return f"its container and volume are gone, {rest}"
-
-    def _remark(self, found: Any, container: Container) -> str:
-        """What a user should know of one that serves; empty where all is well."""
-        if count := containers.restarts(found.attrs):
-            return f"Docker started its container again after a failure ({count} of 3 times): see its log"
-        if containers.IMAGE not in (found.labels or {}):
-            return f"image {container.settings.get('image')} keeps no data over a stop"
-        return container_state.problem(found, f"environment {container.environment}")
 
     def start(self, environment: Environment) -> Endpoint:
         """See :class:`emulator.drivers.base.Driver`."""
         check_token(environment.container.image, self._token)
         client, belongings = self._client(), self._belongings(environment)
         found, image = belongings.container(), find_image(client, environment.container.image)
-        if found is not None:
-            container = _read(found)
-            if container.condition is not Status.STOPPED:
-                raise NotReady(f"environment {environment.name} already runs")
-            if self._is_as_wanted(environment, container, image) and belongings.network() is not None:
-                with talking(belongings.where):
-                    found.unpause() if containers.is_paused(found.attrs) else found.start()
-                return self._started(environment)
-            image = image or need_image(client, environment.container.image)
-            self._end(environment, found)
-        return self._create(environment, image or need_image(client, environment.container.image))
+        if found is not None and _read(found).condition is not Status.STOPPED:
+            raise NotReady(f"environment {environment.name} already runs")
+        is_as_wanted = found is not None and self._is_as_wanted(environment, found, image)
+        if is_as_wanted and belongings.network() is not None and self._resume(environment, found):
+            return self._started(environment)
+        image = image or need_image(client, environment.container.image)
+        volume = belongings.volume()
+        if found is not None or (volume is not None and self._is_foreign(environment, volume, image)):
+            self._bring_home(environment, found)
+        self._maker.make(client, environment, image)
+        return self._started(environment)
 
-    def _is_as_wanted(self, environment: Environment, container: Container, image: Image | None) -> bool:
+    def _is_as_wanted(self, environment: Environment, found: Any, image: Image | None) -> bool:
         """Whether it can be started again: also without its image, of which it has all that it needs."""
-        config = containers.labels_of(self._project, environment)[containers.CONFIG]
-        return container.config == config and (image is None or image.id == container.image_id)
-
-    def _create(self, environment: Environment, image: Image) -> Endpoint:
-        folder = self._folder(environment)
-        try:
-            make_state_folder(self._project.state)
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (folder / _MARK).touch()
-        except OSError as error:
-            where = f"environment {environment.name}"
-            raise NotReady(f"{where}: can't write {folder}: {error.strerror}", hint=file_hint(error)) from error
-        is_new = self._belongings(environment).make(environment)
-        for port in self._candidates(environment):
-            if self._create_at(environment, image, port=port, brings_state=is_new and image.is_own):
-                if port is not None:
-                    process.remember_port(folder, port)
-                return self._started(environment)
-        raise NotReady(
-            f"no free port for environment {environment.name} between {_PORTS[0]} and {_PORTS[-1]}",
+        container = _read(found)
+        return (
+            container.config == containers.labels_of(self._project, environment)[containers.CONFIG]
+            and (image is None or image.id == container.image_id)
+            and environment.port in (None, container.port)
+            and not self._kept(environment).is_filling
         )
 
-    def _candidates(self, environment: Environment) -> Iterator[int | None]:
-        """Ports to try; None for a network whose ports can't be published."""
-        if environment.container.internal:
-            yield None
-        elif environment.port is not None:
-            # Its error names who has the port; the engine's doesn't.
-            ports.listen(port=environment.port, candidates=(), purpose=f"environment {environment.name}").close()
-            yield environment.port
-        else:
-            candidates = process.candidate_ports(self._folder(environment), _PORTS)
-            yield from (port for port in candidates if ports.is_free(port))
+    def _is_foreign(self, environment: Environment, volume: Any, image: Image) -> bool:
+        """Whether what is in a volume is not what a container of *image* should find there."""
+        is_own = containers.IMAGE in volume.attrs["Labels"]
+        return self._kept(environment).is_filling or is_own != image.is_own
 
-    def _create_at(self, environment: Environment, image: Image, *, port: int | None, brings_state: bool) -> bool:
-        """Make and start the container; False when somebody took *port* meanwhile and another one will do."""
+    def _resume(self, environment: Environment, found: Any) -> bool:
+        """Start a stopped or paused container; False when somebody took its port meanwhile and another one will do."""
         from docker.errors import APIError
 
-        wanted = containers.arguments(self._project, environment, image, port=port, token=self._token)
         with talking(f"environment {environment.name}"):
-            container = self._client().containers.create(**wanted)
-            if brings_state:
-                self._put_state(environment, container)
             try:
-                container.start()
+                found.unpause() if containers.is_paused(found.attrs) else found.start()
             except APIError as error:
-                container.remove(force=True)
-                if environment.port is None and any(text in str(error) for text in _TAKEN):
+                if environment.port is None and says_taken(error):
                     return False
                 raise
         return True
-
-    def _put_state(self, environment: Environment, container: Any) -> None:
-        archive = container_state.for_container(self._folder(environment))
-        if archive is not None:
-            with archive:
-                container.put_archive(containers.DATA, archive)
 
     def _started(self, environment: Environment) -> Endpoint:
         found = self._belongings(environment).container()
@@ -190,58 +156,52 @@ class LocalstackDriver:
 
     def stop(self, environment: Environment) -> bool:
         """See :class:`emulator.drivers.base.Driver`."""
-        belongings = self._belongings(environment)
-        found = belongings.container()
+        try:
+            found = self._belongings(environment).container()
+        except NotReady:
+            if self.may_run(environment):
+                raise
+            return False
         was_running = found is not None and _is_there(found)
-        if found is None and belongings.volume() is not None:
-            found = self._reader(environment)
-        if found is not None:
-            self._end(environment, found)
-        belongings.remove_volume()
-        belongings.remove_network()
-        (self._folder(environment) / _MARK).unlink(missing_ok=True)
+        self._bring_home(environment, found)
+        self._kept(environment).end()
         return was_running
 
-    def _end(self, environment: Environment, found: Any) -> None:
-        """Stop and remove a container; its state is then kept."""
-        with talking(f"environment {environment.name}"):
-            if containers.is_paused(found.attrs):
-                found.unpause()
-            found.stop(timeout=_GRACE)
-        self._keep_state(environment, found)
-        with talking(f"environment {environment.name}"):
-            found.remove(force=True)
-
-    def _reader(self, environment: Environment) -> Any:
-        """A container that never runs, through which the engine gives out a volume whose container is gone."""
+    def _bring_home(self, environment: Environment, found: Any | None) -> None:
+        """End the container, if there is one, and leave nothing in the engine; its state is then kept."""
         belongings = self._belongings(environment)
-        image = need_image(self._client(), environment.container.image)
-        with talking(belongings.where):
-            return self._client().containers.create(
-                image=image.id,
-                name=belongings.name,
-                labels=containers.labels_of(self._project, environment),
-                network_mode="none",
-                volumes={belongings.name: {"bind": containers.DATA, "mode": "ro"}},
-            )
+        if found is not None:
+            with talking(belongings.where):
+                if containers.is_paused(found.attrs):
+                    found.unpause()
+                found.stop(timeout=_GRACE)
+            self._keep_state(environment, found)
+            with talking(belongings.where):
+                found.remove(force=True, v=True)
+        elif belongings.volume() is not None:
+            with belongings.reader() as reader:
+                self._keep_state(environment, reader)
+        belongings.remove_volume()
+        belongings.remove_network()
 
     def _keep_state(self, environment: Environment, found: Any) -> None:
         """Bring what a container of our image saved into the environment's folder; without any, what is kept stays."""
-        folder = self._folder(environment)
+        kept, where = self._kept(environment), f"environment {environment.name}"
+        if kept.is_filling or not container_state.keeps_state(found):
+            return
+        chunks = container_state.archive(found, where)
         try:
-            with container_state.archive(found, f"environment {environment.name}") as chunks:
-                if chunks is not None:
-                    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-                    container_state.keep(folder, chunks)
+            if chunks is not None:
+                kept.keep(chunks)
         except OSError as error:
             raise NotReady(
-                f"environment {environment.name}: its state can't be kept in {folder}: {error.strerror or error}",
+                f"{where}: its state can't be kept in {self._folder(environment)}: {error.strerror or error}",
                 hint=f"{file_hint(error)}; until then it stays in the Docker volume {found.name}",
             ) from error
 
     def erase(self, environment: Environment) -> None:
         """See :class:`emulator.drivers.base.Driver`."""
-        container_state.forget(self._folder(environment))
+        self._kept(environment).forget()
 
     def save(self, environment: Environment, folder: Path) -> None:
         """See :class:`emulator.drivers.base.Driver`."""
@@ -249,19 +209,23 @@ class LocalstackDriver:
         header = checkpoint.Header(
             emulator=VERSION, at=datetime.now(UTC), account_id=environment.account_id, region=environment.region
         )
-        saved_state.write_copy(folder, lambda aside: container_state.fill_copy(aside, header, payload))
+        saved_state.write_copy(folder, lambda aside: fill_copy(aside, header, payload))
 
     def _state(self, environment: Environment) -> bytes:
         """The state of a running container of this moment, else that of its last stop."""
         where = f"environment {environment.name}"
-        found = self._belongings(environment).container()
-        if found is None:
-            payload = container_state.kept(self._folder(environment))
-        else:
+        belongings = self._belongings(environment)
+        found, payload = belongings.container(), None
+        if found is not None and container_state.keeps_state(found):
             if _read(found).condition is not Status.STOPPED:
                 container_state.checkpoint_now(found, where)
-            with container_state.still(found, where), container_state.archive(found, where) as chunks:
-                payload = None if chunks is None else b"".join(chunks)
+            with container_state.still(found, where):
+                payload = _joined(container_state.archive(found, where))
+        elif found is None and belongings.volume() is not None and not self._kept(environment).is_filling:
+            with belongings.reader() as reader:
+                payload = _joined(container_state.archive(reader, where))
+        elif found is None:
+            payload = self._kept(environment).read()
         if payload is None:
             reason = "it never ran" if found is None else f"image {environment.container.image} keeps none"
             raise MultistackError(f"{where} has no state to save: {reason}", hint=f"multistack up {environment.name}")
@@ -278,8 +242,7 @@ class LocalstackDriver:
         saved_state.check_owner(folder, environment, version=VERSION)
         try:
             make_state_folder(self._project.state)
-            own.mkdir(mode=0o700, parents=True, exist_ok=True)
-            container_state.load_copy(own, folder)
+            self._kept(environment).load(folder)
         except OSError as error:
             raise NotReady(f"{where}: can't write {own}: {error.strerror or error}", hint=file_hint(error)) from error
 
@@ -296,10 +259,10 @@ class LocalstackDriver:
         return ContainerLog(self._belongings(environment).container)
 
     def leftovers(self) -> list[Environment]:
-        """See :class:`emulator.drivers.base.Driver`."""
+        """See :class:`emulator.drivers.base.Driver`; also those of which only a network or a volume is left."""
         known = {environment.name for environment in self._project.environments}
-        found = [containers.read(one, now=datetime.now(UTC)) for one in environments_of(self._client(), self._project)]
-        return [containers.leftover(one) for one in found if one.environment not in known]
+        found = traces_of(self._client(), self._project)
+        return [containers.leftover(labels) for name, labels in sorted(found.items()) if name not in known]
 
     def _client(self) -> DockerClient:
         return engine.connect(self._environ, allow_remote=self._project.allow_remote)
@@ -310,6 +273,9 @@ class LocalstackDriver:
     def _folder(self, environment: Environment) -> Path:
         return self._project.environment_state(environment.name)
 
+    def _kept(self, environment: Environment) -> KeptState:
+        return KeptState(self._folder(environment))
+
 
 def _read(found: Any) -> Container:
     return containers.read(found.attrs, now=datetime.now(UTC))
@@ -317,6 +283,10 @@ def _read(found: Any) -> Container:
 
 def _is_there(found: Any) -> bool:
     return containers.is_paused(found.attrs) or _read(found).condition is not Status.STOPPED
+
+
+def _joined(chunks: Iterable[bytes] | None) -> bytes | None:
+    return None if chunks is None else b"".join(chunks)
 
 
 def _endpoint(container: Container) -> Endpoint | None:
@@ -340,3 +310,16 @@ def _health(endpoint: Endpoint | None, container: Container) -> tuple[Status, st
     if broken := broken_services(services):
         return Status.UNHEALTHY, f"its emulator could not load {', '.join(broken)}"
     return Status.READY, ""
+
+
+def _remark(endpoint: Endpoint, container: Container, *, restarts: int) -> tuple[Status, str]:
+    """What a user should know of one that serves; READY and nothing where all is well."""
+    if restarts:
+        return (
+            Status.READY,
+            f"Docker started its container again after a failure ({restarts} of 3 times): see its log",
+        )
+    if not container.keeps_state:
+        return Status.READY, f"image {container.settings.get('image')} keeps no data over a stop"
+    condition = control.condition(endpoint, timeout=2.0)
+    return (Status.UNHEALTHY if condition.loss else Status.READY), condition.loss or condition.problem

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import http.client
+import re
 import ssl
 from dataclasses import dataclass
 
 from emulator.endpoint import HEALTH_PATH, broken_services, connection_to, services_in
 from emulator.model import Status
 
-# A health longer than this is none.
+# A longer answer is none to our questions.
 _MOST_BYTES = 2**20
+_MINISTACK_HEALTH = "/_ministack/health"
+_WHO_AM_I = "/?Action=GetCallerIdentity&Version=2011-06-15"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,3 +72,32 @@ def _judge(url: str, response: http.client.HTTPResponse, body: bytes) -> Answer:
     if broken := broken_services(services):
         return Answer(Status.READY, f"its emulator could not load {', '.join(broken)}")
     return Answer(Status.READY)
+
+
+def only_account(url: str, *, timeout: float) -> str | None:
+    """
+    The account whose APIs alone the emulator at *url* calls, or None when it calls those of any.
+
+    A call of an API is not signed. LocalStack finds the API whichever account has it, MiniStack looks into the account
+    that it was started with, which an unsigned call of STS tells.
+
+    Source:
+        MiniStack 1.5.33, ``core/responses.py``, ``set_request_account_id``.
+    """
+    connection = connection_to(url, timeout=timeout)
+    try:
+        if _text(connection, _MINISTACK_HEALTH) is None:
+            return None
+        found = re.search(r"<Account>(\d{12})</Account>", _text(connection, _WHO_AM_I) or "")
+        return found[1] if found else None
+    except (OSError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+
+
+def _text(connection: http.client.HTTPConnection, path: str) -> str | None:
+    connection.request("GET", path)
+    response = connection.getresponse()
+    body = response.read(_MOST_BYTES)
+    return body.decode(errors="replace") if response.status == 200 else None

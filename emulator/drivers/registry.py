@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
@@ -68,20 +69,18 @@ class Drivers:
         if environment.driver is not DriverName.EMBEDDED and self._embedded.runs(environment):
             return DriverName.EMBEDDED
         if environment.driver is not DriverName.LOCALSTACK and self._localstack.may_run(environment):
-            found = self._localstack.observe(environment)
-            return DriverName.LOCALSTACK if found.status is not Status.STOPPED or found.reason else None
+            with contextlib.suppress(NotReady):  # no engine runs nothing
+                found = self._localstack.observe(environment)
+                return DriverName.LOCALSTACK if found.status is not Status.STOPPED or found.reason else None
         return None
 
     def leftovers(self) -> list[Environment]:
         """Environments that run but no longer stand in the project file, of all drivers."""
         found = self._embedded.leftovers()
         if self._uses_engine:
-            try:
+            # Who needs the engine says why it can't be asked; an environment of another driver can go without.
+            with contextlib.suppress(NotReady):
                 found += self._localstack.leftovers()
-            except NotReady:
-                # Whoever needs the engine says so; an environment of another driver can go without.
-                if any(one.driver is DriverName.LOCALSTACK for one in self._project.environments):
-                    raise
         return found
 
     @functools.cached_property

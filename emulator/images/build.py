@@ -17,8 +17,7 @@ from emulator.errors import MultistackError
 from emulator.events import Emit, Event
 from emulator.images import bases
 from emulator.images.host_pip import host_files
-from emulator.images.recipe import Recipe, read_recipe
-from emulator.model import OWN_IMAGE
+from emulator.images.recipe import Recipe, read_proxy_recipe, read_recipe
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -73,20 +72,22 @@ def build(
         MultistackError: No base, no network, a full disk, or a step of the build failed.
     """
     wanted = recipe or read_recipe()
+    name = wanted.image
     found = None if is_fresh else _find(client, wanted)
     if found is not None and found.is_current and base in (None, found.base):
-        emit(Event(None, "current", f"{OWN_IMAGE}, nothing to build"))
+        emit(Event(None, "current", f"{name}, nothing to build"))
         return found
     began = time.monotonic()
     chosen = bases.choose(client, wanted=base, cache=cache, emit=emit)
-    emit(Event(None, "building", f"{OWN_IMAGE} on {chosen}"))
+    emit(Event(None, "building", f"{name} on {chosen}"))
     with talking("image build"):
         progress = client.api.build(
             fileobj=io.BytesIO(wanted.context(host_files(environ))),
             custom_context=True,
-            tag=OWN_IMAGE,
+            dockerfile=wanted.dockerfile,
+            tag=name,
             buildargs={"BASE": chosen},
-            labels={IMAGE: wanted.digest, _BASE_LABEL: chosen},
+            labels={wanted.label: wanted.digest, _BASE_LABEL: chosen},
             nocache=is_fresh,
             rm=True,
             forcerm=True,
@@ -96,32 +97,33 @@ def build(
     built = _find(client, wanted)
     if built is None:
         raise MultistackError("the build ended without an image", hint="run it again with --no-cache")
-    emit(Event(None, "built", f"{OWN_IMAGE}, {built.size / 1e6:.0f} MB", seconds=time.monotonic() - began))
+    emit(Event(None, "built", f"{name}, {built.size / 1e6:.0f} MB", seconds=time.monotonic() - began))
     return built
 
 
 def list_images(client: DockerClient, recipe: Recipe | None = None) -> list[BuiltImage]:
     """Our images in the engine, newest first."""
-    wanted = recipe or read_recipe()
-    with talking("images"):
-        found = client.images.list(filters={"label": IMAGE})
-    images = [_describe(image, name, wanted) for image in found for name in (image.tags or [""])]
+    images = []
+    for wanted in [recipe] if recipe else [read_recipe(), read_proxy_recipe()]:
+        with talking("images"):
+            found = client.images.list(filters={"label": wanted.label})
+        images += [_describe(image, name, wanted) for image in found for name in (image.tags or [""])]
     return sorted(images, key=lambda image: image.created, reverse=True)
 
 
 def _find(client: DockerClient, recipe: Recipe) -> BuiltImage | None:
     from docker.errors import ImageNotFound
 
-    with talking(f"image {OWN_IMAGE}"):
+    with talking(f"image {recipe.image}"):
         try:
-            return _describe(client.images.get(OWN_IMAGE), OWN_IMAGE, recipe)
+            return _describe(client.images.get(recipe.image), recipe.image, recipe)
         except ImageNotFound:
             return None
 
 
 def _describe(image: Any, name: str, recipe: Recipe) -> BuiltImage:
     labels = image.labels or {}
-    digest = labels.get(IMAGE, "")
+    digest = labels.get(recipe.label, "")
     return BuiltImage(
         name=name,
         id=str(image.id),

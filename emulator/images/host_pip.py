@@ -1,8 +1,8 @@
 """
 What pip of this machine needs to reach its package index, for the time of a build.
 
-Behind a company's proxy or mirror a build would fail without it. Paths, and what is not about reaching an index, is left
-out: it means nothing inside a container.
+Behind a company's proxy or mirror a build would fail without it. Paths, and what is not about reaching an index, are
+left out: they mean nothing inside a container.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""What our image is made from: the files of ``compose/localstack``, their hash, and the same as a build context."""
+"""What our images are made from: their files, the hash of these, and the same as a build context."""
 
 from __future__ import annotations
 
 import hashlib
+import importlib.metadata
 import io
 import tarfile
 from collections.abc import Iterator, Mapping
@@ -10,11 +11,20 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 import emulator
+from emulator.drivers.containers import IMAGE, LABEL
 from emulator.errors import MultistackError
+from emulator.model import OWN_IMAGE
 
 _PACKAGE = Path(emulator.__file__).parent
 # In an installed wheel, and in a clone.
-_PLACES = (_PACKAGE / "compose" / "localstack", _PACKAGE.parent / "compose" / "localstack")
+_ROOTS = (_PACKAGE, _PACKAGE.parent)
+_PLACES = tuple(root / "compose" / "localstack" for root in _ROOTS)
+_PROXY = "compose/proxy"
+# On images of the proxy: the hash of what they were made from.
+_PROXY_LABEL = f"{LABEL}.proxy"
+_DISTRIBUTION = "multistack-emulator"
+# What the wheel of this repository is made of.
+_SOURCES = ("emulator", "compose/localstack", "pyproject.toml", "LICENSE", "constraints.txt")
 # Tests don't change what the image does; caches and what a build leaves are no files of ours.
 _LEFT_OUT = {"tests", "__pycache__", "build", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
 # Filled for the time of a build only, from this machine's settings.
@@ -23,9 +33,24 @@ HOST = "host"
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """The files an image is made from, by their path in the build context."""
+    """
+    The files an image is made from, by their path in the build context.
+
+    Attributes:
+        image: What it is called.
+        label: Carries the recipe's digest.
+        folder: Where in the context its Dockerfile is.
+    """
 
     files: Mapping[str, bytes]
+    image: str = OWN_IMAGE
+    label: str = IMAGE
+    folder: str = ""
+
+    @property
+    def dockerfile(self) -> str:
+        """The path of the Dockerfile in the context."""
+        return str(PurePosixPath(self.folder) / "Dockerfile")
 
     @property
     def digest(self) -> str:
@@ -44,7 +69,7 @@ class Recipe:
             host: Files for the folder ``host``: settings of this machine, no part of what the image is.
         """
         packed = io.BytesIO()
-        added = {f"{HOST}/{name}": data for name, data in host.items()}
+        added = {str(PurePosixPath(self.folder) / HOST / name): data for name, data in host.items()}
         with tarfile.open(fileobj=packed, mode="w") as tar:
             for name, data in sorted({**self.files, **added}.items()):
                 entry = tarfile.TarInfo(name)
@@ -66,6 +91,42 @@ def read_recipe(folder: Path | None = None) -> Recipe:
             f"the image's recipe is missing: there is no {_PLACES[0]}", hint="install multistack again"
         )
     return Recipe({name: path.read_bytes() for name, path in _files(found)})
+
+
+def read_proxy_recipe() -> Recipe:
+    """
+    That of the proxy of the Compose file: this multistack, from its source or as it is installed.
+
+    Raises:
+        MultistackError: It is missing: the installation is damaged.
+    """
+    root = next((root for root in _ROOTS if (root / _PROXY / "Dockerfile").is_file()), None)
+    if root is None:
+        raise MultistackError(
+            f"the recipe of the proxy's image is missing: there is no {_ROOTS[0] / _PROXY}",
+            hint="install multistack again",
+        )
+    files = _below(root, _PROXY)
+    if (root / "pyproject.toml").is_file():
+        files |= {name: data for source in _SOURCES for name, data in _below(root, source).items()}
+        files["README.md"] = b""  # the wheel needs one, and its text is nothing that the image depends on
+    else:
+        raise MultistackError(
+            "the proxy's image is made from multistack's source, which is not here",
+            hint="`multistack image build --proxy` in a clone of its repository",
+        )
+    return Recipe(files, image=proxy_image(), label=_PROXY_LABEL, folder=_PROXY)
+
+
+def proxy_image() -> str:
+    """What the image of the proxy is called: it has the version of multistack that is in it."""
+    return f"multistack/proxy:{importlib.metadata.version(_DISTRIBUTION)}"
+
+
+def _below(root: Path, name: str) -> dict[str, bytes]:
+    if (root / name).is_file():
+        return {name: (root / name).read_bytes()}
+    return {f"{name}/{path}": found.read_bytes() for path, found in _files(root / name)}
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:

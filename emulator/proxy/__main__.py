@@ -25,6 +25,7 @@ def main() -> None:
     listener = socket.socket(fileno=options.listen_fd)
     settings = {
         "routes": options.routes,
+        "host": options.host,
         "timeout": options.timeout,
         "max_body": options.max_body,
         "allow_remote": options.allow_remote,
@@ -40,10 +41,11 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--listen-fd", type=int, required=True)
     parser.add_argument("--routes", required=True)
+    parser.add_argument("--host", default="127.0.0.1", help="the address of the socket, to be told only")
     parser.add_argument("--timeout", required=True, help="seconds to wait for an environment's answer")
     parser.add_argument("--max-body", required=True, help="largest request body in bytes")
-    parser.add_argument("--allow-remote", required=True, choices=["yes", "no"], help="emulators on other machines")
-    parser.add_argument("--ca-file", required=True, help="authorities to trust; empty for the system's")
+    parser.add_argument("--allow-remote", default="no", choices=["yes", "no"], help="emulators on other machines")
+    parser.add_argument("--ca-file", default="", help="authorities to trust; empty for the system's")
     return parser.parse_args()
 
 

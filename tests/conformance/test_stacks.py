@@ -105,7 +105,7 @@ def test_an_export_name_is_unique(account: Account) -> None:
     first = account.create_stack(_exporting(name, "one"))
     second = account.create_stack(_exporting(name, "two"))
     assert (status(account, first), status(account, second)) == ("CREATE_COMPLETE", "ROLLBACK_COMPLETE")
-    importing = template({"Copy": parameter("")}, Outputs={"Value": {"Value": {"Fn::ImportValue": name}}})
+    importing = template({"Copy": parameter("x")}, Outputs={"Value": {"Value": {"Fn::ImportValue": name}}})
     assert outputs(account, account.create_stack(importing))["Value"] == "one"
 
 

@@ -97,7 +97,12 @@ def archive(files: Mapping[str, str | bytes]) -> bytes:
 
 @contextlib.contextmanager
 def running(
-    folder: Path, *, environ: Mapping[str, str] | None = None, interpreters: Sequence[str] = ()
+    folder: Path,
+    *,
+    environ: Mapping[str, str] | None = None,
+    interpreters: Sequence[str] = (),
+    account: str = ACCOUNT,
+    region: str = REGION,
 ) -> Iterator[Emulator]:
     """An emulator in *folder*, with *environ* besides the driver's; ended with all its functions."""
     for name in ("tmp/home", "state"):
@@ -110,12 +115,12 @@ def running(
             listener=listener,
             arguments=[
                 f"--port={port}",
-                f"--settings={json.dumps({'account_id': ACCOUNT, 'region': REGION})}",
+                f"--settings={json.dumps({'account_id': account, 'region': region})}",
                 *(["--interpreters", *interpreters] if interpreters else []),
             ],
-            environ={**_environ(folder, port), **(environ or {})},
+            environ={**_environ(folder, port, account, region), **(environ or {})},
         )
-    endpoint = Endpoint(environment="test", url=f"http://{ports.HOST}:{port}", account_id=ACCOUNT, region=REGION)
+    endpoint = Endpoint(environment="test", url=f"http://{ports.HOST}:{port}", account_id=account, region=region)
     try:
         wait_until_healthy(endpoint, timeout=60)
         yield Emulator(folder, endpoint)
@@ -123,21 +128,21 @@ def running(
         process.stop(folder, grace=10)
 
 
-def _environ(folder: Path, port: int) -> dict[str, str]:
+def _environ(folder: Path, port: int, account: str, region: str) -> dict[str, str]:
     return {
         "PATH": os.environ["PATH"],
         "HOME": str(folder / "tmp/home"),
         "TMPDIR": str(folder / "tmp"),
         "LANG": "C.UTF-8",
         "PYTHONUNBUFFERED": "1",
-        "MINISTACK_ACCOUNT_ID": ACCOUNT,
-        "MINISTACK_REGION": REGION,
+        "MINISTACK_ACCOUNT_ID": account,
+        "MINISTACK_REGION": region,
         "MINISTACK_HOST": ports.HOST,
         "GATEWAY_PORT": str(port),
         "STATE_DIR": str(folder / "state"),
         "IOT_MTLS_ENABLED": "0",
         "SFTP_ENABLED": "0",
         "DOCKER_HOST": "unix:///nonexistent",
-        "AWS_ACCESS_KEY_ID": ACCOUNT,
+        "AWS_ACCESS_KEY_ID": account,
         "AWS_SECRET_ACCESS_KEY": "multistack",
     }

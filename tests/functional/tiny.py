@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from tests.conftest import Answer, ProjectFolder, http
+from tests.drivers import assert_nothing_left
 
 PROJECT = """
 service = "tiny"
@@ -62,6 +63,7 @@ def tiny_project(root: Path) -> Iterator[ProjectFolder]:
     write_service(project)
     project.run("down")
     assert project.processes() == []
+    assert_nothing_left(project.folder)
 
 
 def get(project: ProjectFolder, path: str = "", method: str = "GET") -> Answer:

@@ -406,6 +406,12 @@ WRONG_ENVIRONMENT = {
     "region": ('region = "eu-west"', "environments.test.region must be"),
     "driver": ('driver = "docker"', f'environments.test.driver must be {DRIVERS}, not "docker"'),
     "port": ("port = 70000", "environments.test.port must be"),
+    "endpoint under a path": (
+        'endpoint = "http://127.0.0.1:4566/aws"',
+        'environments.test.endpoint must be the URL of an emulator, without a path, such as "http://127.0.0.1:4566"',
+    ),
+    "endpoint without scheme": ('endpoint = "127.0.0.1:4566"', "environments.test.endpoint must be the URL"),
+    "endpoint with half an address": ('endpoint = "http://[::1"', "environments.test.endpoint must be the URL"),
     "config is a number": ("config = 3", "environments.test.config must be a table, not 3"),
     "config value is a table": ("config.A = {}", "environments.test.config.A must be a string"),
     "config value is a date": ("config.A = 2020-01-01", "environments.test.config.A must be a string"),
@@ -470,6 +476,49 @@ def test_environments_share_nothing(load: Load, first: str, second: str, expecte
     """Two emulators cannot have one port, nor two environments one account."""
     text = f'service = "s"\n[environments.a]\n{first}\n[environments.b]\n{second}\n'
     assert problems_of(load, text) == [f"multistack.toml:5: {expected}"]
+
+
+EXTERNAL = {
+    "no endpoint": (
+        "",
+        "4: required key environments.test.endpoint is missing: the driver external needs it",
+    ),
+    "aws": (
+        'endpoint = "https://lambda.eu-west-1.amazonaws.com"',
+        "6: environments.test.endpoint: lambda.eu-west-1.amazonaws.com is AWS: multistack never talks to it",
+    ),
+    "aws of tomorrow": (
+        'endpoint = "https://sqs.eu-west-1.api.aws"',
+        "6: environments.test.endpoint: sqs.eu-west-1.api.aws is AWS: multistack never talks to it",
+    ),
+    "a port": (
+        'endpoint = "http://127.0.0.1:1"\nport = 4600',
+        "7: environments.test.port: an external emulator has its own port",
+    ),
+    "iam": (
+        'endpoint = "http://127.0.0.1:1"\nenforce_iam = true',
+        "7: environments.test.enforce_iam: only the embedded driver enforces IAM, and this is external",
+    ),
+}
+
+
+@pytest.mark.parametrize(("lines", "expected"), EXTERNAL.values(), ids=EXTERNAL.keys())
+def test_an_external_emulator_needs_an_endpoint_that_is_not_aws(load: Load, lines: str, expected: str) -> None:
+    """Found before anything is asked."""
+    text = f'service = "s"\nallow_remote = true\n\n[environments.test]\ndriver = "external"\n{lines}\n'
+    assert problems_of(load, text) == [f"multistack.toml:{expected}"]
+
+
+def test_an_endpoint_may_come_from_a_variable(load: Load) -> None:
+    """And is always written in the same way; two environments may share one emulator and its account."""
+    text = 'service = "s"\ndriver = "external"\n[environments.a]\n[environments.b]\nendpoint = "http://[::1]:4566/"\n'
+    environ = {
+        "MULTISTACK_ENVIRONMENT_A_ENDPOINT": "HTTP://LocalHost:4566/",
+        "MULTISTACK_ENVIRONMENT_A_ACCOUNT_ID": "111111111111",
+        "MULTISTACK_ENVIRONMENT_B_ACCOUNT_ID": "111111111111",
+    }
+    urls = [environment.url for environment in load(text, environ).environments]
+    assert urls == ["http://localhost:4566", "http://[::1]:4566"]
 
 
 def test_names_that_share_variables_clash(load: Load) -> None:

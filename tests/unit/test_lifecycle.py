@@ -28,6 +28,7 @@ from emulator.parallel import Cancellation
 
 TEST = Environment(name="test", driver=DriverName.EMBEDDED, account_id="111111111111", region="eu-west-1")
 PROD = replace(TEST, name="prod", account_id="333333333333")
+EXTERNAL = replace(TEST, driver=DriverName.EXTERNAL, url="http://127.0.0.1:4566")
 ENDPOINT = Endpoint(environment="test", url="http://127.0.0.1:4600", account_id="111111111111", region="eu-west-1")
 STOPPED = Instance(environment="test", status=Status.STOPPED)
 READY = Instance(environment="test", status=Status.READY, endpoint=ENDPOINT)
@@ -87,6 +88,28 @@ STORED = Artifact(digest=RELEASE.digest, template={}, code=())
             Step.RESTART,
             "region changed from eu-west-1 to us-east-1",
             id="starting with the wrong region",
+        ),
+        pytest.param(EXTERNAL, READY, Step.KEEP, "", id="external and there"),
+        pytest.param(
+            EXTERNAL,
+            replace(READY, reason="could not load es"),
+            Step.KEEP,
+            "could not load es",
+            id="external, with a flaw",
+        ),
+        pytest.param(
+            EXTERNAL,
+            replace(STOPPED, reason="nothing answers"),
+            Step.CONNECT,
+            "nothing answers",
+            id="external and away",
+        ),
+        pytest.param(
+            EXTERNAL,
+            replace(READY, status=Status.UNHEALTHY, reason="is no emulator"),
+            Step.CONNECT,
+            "is no emulator",
+            id="external and ill",
         ),
         pytest.param(replace(TEST, protected=True), STOPPED, Step.START, "", id="protection is about data"),
     ],

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import gc
+import logging
+import os
+import sys
 
 
 def main() -> None:
@@ -14,7 +17,16 @@ def main() -> None:
     gc.freeze()
     gc.enable()
     gc.set_threshold(50_000, 20, 20)
-    run()
+    status = 1
+    try:
+        run()
+    except SystemExit as left:
+        status = left.code if isinstance(left.code, int) else 0
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # All services have stopped and state is saved; threads that still wait for something would hold it up for seconds.
+    os._exit(status)
 
 
 if __name__ == "__main__":

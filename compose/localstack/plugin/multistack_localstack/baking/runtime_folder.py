@@ -10,7 +10,6 @@ Source:
 from __future__ import annotations
 
 import importlib.util
-
 from pathlib import Path
 
 # boto3 and awslambdaric with all that they need; single modules have a suffix.
@@ -44,5 +43,3 @@ def make(folder: Path) -> None:
         module = Path(found.origin)
         source = module.parent if module.name == "__init__.py" else module
         (folder / source.name).symlink_to(source)
-
-

@@ -113,7 +113,7 @@ def start(command: Sequence[str], environ: Mapping[str, str], folder: Path) -> C
     reading, writing = os.pipe2(os.O_CLOEXEC)
     try:
         os.set_blocking(reading, False)
-        process = subprocess.Popen(  # noqa: S603
+        process = subprocess.Popen(
             command,
             env=dict(environ),
             cwd=folder,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping, Sequence
@@ -63,10 +64,8 @@ class LogDelivery:
             for stream, events in pending.items():
                 ordered = sorted(events, key=lambda event: event.at)
                 try:
-                    self._put(
-                        stream, [{"timestamp": int(event.at * 1000), "message": event.text} for event in ordered]
-                    )
-                except Exception as error:  # noqa: BLE001 - whatever it is, the lines of other functions go on
+                    self._put(stream, [{"timestamp": int(event.at * 1000), "message": event.text} for event in ordered])
+                except Exception as error:
                     LOG.warning("log lines of %s are lost: %s", stream.group, error)
 
     def _run(self) -> None:
@@ -93,10 +92,8 @@ def put_events(stream: Stream, events: Sequence[Mapping[str, object]]) -> None:
         lambda: client.create_log_group(logGroupName=stream.group),
         lambda: client.create_log_stream(**names),
     ):
-        try:
+        with contextlib.suppress(client.exceptions.ResourceAlreadyExistsException):
             create()
-        except client.exceptions.ResourceAlreadyExistsException:
-            pass
     client.put_log_events(**names, logEvents=events)
 
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import base64
+import binascii
 import logging
 import shutil
 import tempfile
 import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,8 +17,7 @@ from localstack.services.lambda_.invocation.executor_endpoint import StatusError
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, InitializationType, InvocationResult
 from localstack.services.lambda_.invocation.runtime_executor import RuntimeExecutor
 
-from multistack_localstack.executor import outcomes
-from multistack_localstack.executor.calls import Call, Environment
+from multistack_localstack.executor.calls import Call, Environment, refuse
 from multistack_localstack.executor.delivery import Stream
 from multistack_localstack.executor.layers import install
 from multistack_localstack.executor.nursery import NURSERY
@@ -36,7 +36,7 @@ class ProcessExecutor(RuntimeExecutor):
         client_context: Of the call that comes next.
     """
 
-    def __init__(self, id: str, function_version: FunctionVersion) -> None:  # noqa: A002 - LocalStack's name for it
+    def __init__(self, id: str, function_version: FunctionVersion) -> None:
         super().__init__(id, function_version)
         self.client_context: str | None = None
         self._environment: Environment | None = None
@@ -64,7 +64,7 @@ class ProcessExecutor(RuntimeExecutor):
         )
         self._environment.spawn()
         if env_vars.get("AWS_LAMBDA_INITIALIZATION_TYPE") == InitializationType.provisioned_concurrency:
-            failure = self._environment.wait_until_initialized()
+            failure = self._environment.initialize()
             if failure is not None:
                 raise StatusErrorException("the function failed to initialize", payload=failure.payload)
 
@@ -79,17 +79,16 @@ class ProcessExecutor(RuntimeExecutor):
     def invoke(self, payload: dict[str, str]) -> InvocationResult:
         """Have the function answer one event."""
         request_id = payload["invoke-id"]
-        if self._environment is None:
-            failure = outcomes.unsupported(self.function_version.config.runtime or "")
-            return InvocationResult(request_id, failure.payload, is_error=True, logs="\n".join(failure.lines))
         call = Call(
             request_id=request_id,
             event=payload["payload"].encode("utf-8"),
             function_arn=payload["invoked-function-arn"],
             trace_id=payload.get("trace-id", ""),
-            client_context=self.client_context,
-            began=time.monotonic(),
+            client_context=_plain(self.client_context),
         )
+        if self._environment is None:
+            answer = refuse(call, self.function_version.config.runtime or "")
+            return InvocationResult(request_id, answer.payload, is_error=True, logs=answer.log)
         with self._one_call:
             answer = self._environment.call(call)
         return InvocationResult(request_id, answer.payload, is_error=answer.is_error, logs=answer.log)
@@ -141,3 +140,13 @@ class ProcessExecutor(RuntimeExecutor):
     def _folder(self) -> Path:
         """For what only this environment has: its layers laid over each other."""
         return Path(tempfile.gettempdir()) / "lambda" / "environments" / self.id
+
+
+def _plain(client_context: str | None) -> str | None:
+    """A client context as the function gets it: callers send it in Base64."""
+    if not client_context:
+        return None
+    try:
+        return base64.b64decode(client_context, validate=True).decode("utf-8")
+    except (binascii.Error, UnicodeDecodeError):
+        return client_context

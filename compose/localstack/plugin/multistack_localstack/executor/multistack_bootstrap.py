@@ -22,8 +22,10 @@ def search_path(own: list[str], *, task: str, opt: str | None, runtime: str) -> 
 
 def main() -> None:
     """Answer calls until killed."""
+    # Records of logging come in frames of their own, in one pipe with what is printed: in order, and whole.
+    os.environ["_LAMBDA_TELEMETRY_LOG_FD"] = str(os.dup(1))
     runtime = os.environ["LAMBDA_RUNTIME_DIR"]
-    ours = (os.path.dirname(os.path.abspath(__file__)), runtime)
+    ours = (os.path.dirname(os.path.abspath(__file__)), runtime)  # noqa: PTH100, PTH120 - pathlib takes long to import
     own = [folder for folder in sys.path if folder not in ours]
     sys.path = [*own, runtime]
     from awslambdaric import bootstrap

@@ -20,7 +20,18 @@ from multistack_localstack.executor.variables import RUNTIME_FOLDER, Installatio
 _START_TIMEOUT = 10.0
 _MESSAGE = 1024 * 1024
 # Of what the zygote has imported; a function that brings its own must not find ours.
-_SDK = ("boto3", "botocore", "s3transfer", "jmespath", "dateutil", "six", "six.py", "urllib3", "simplejson", "awslambdaric")
+_SDK = (
+    "boto3",
+    "botocore",
+    "s3transfer",
+    "jmespath",
+    "dateutil",
+    "six",
+    "six.py",
+    "urllib3",
+    "simplejson",
+    "awslambdaric",
+)
 # An interpreter reads these when it starts.
 _AT_START = ("PYTHON", "LD_", "AWS_LAMBDA_EXEC_WRAPPER", "MALLOC_", "GLIBC_TUNABLES")
 
@@ -105,7 +116,7 @@ class Nursery:
         own, other = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         own.settimeout(_START_TIMEOUT)
         with other:
-            self._process = subprocess.Popen(  # noqa: S603
+            self._process = subprocess.Popen(
                 [interpreter(), "-s", "-B", zygote.__file__, str(other.fileno()), str(RUNTIME_FOLDER)],
                 env={"PATH": "/usr/local/bin:/usr/bin:/bin", "LANG": "C.UTF-8", "PYTHONUTF8": "1"},
                 cwd="/",

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RUNTIME_FOLDER = Path("/var/runtime")
+# Tells the function's process where its layers are, and is removed by it.
+OPT = "_MULTISTACK_OPT"
 # For LocalStack's own program in the container of a function, which isn't there.
 _NOT_FOR_FUNCTIONS = ("LOCALSTACK_", "EDGE_PORT", "_AWS_XRAY_", "AWS_LAMBDA_FUNCTION_TIMEOUT")
 _PATH = "/usr/local/bin:/usr/bin:/bin"
@@ -57,6 +59,7 @@ def of_function(
         "AWS_LAMBDA_RUNTIME_API": runtime_api,
         "LAMBDA_TASK_ROOT": str(installation.task),
         "LAMBDA_RUNTIME_DIR": str(RUNTIME_FOLDER),
+        **({OPT: str(installation.opt)} if installation.opt is not None else {}),
     }
 
 

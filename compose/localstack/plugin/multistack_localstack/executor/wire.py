@@ -1,8 +1,8 @@
 """
 HTTP/1.1 as a Lambda runtime speaks it, as a server without threads.
 
-One child talks to one server, a request at a time, and whoever waits for the child reads its requests. A web server would
-add a thread and two context switches to each call of a function.
+One child talks to one server, a request at a time, and whoever waits for the child reads its requests. A web server
+would add a thread and two context switches to each call of a function.
 """
 
 from __future__ import annotations

@@ -17,11 +17,20 @@ import socket
 import sys
 import time
 import traceback
+from pathlib import Path
 from typing import Any
 
 _MESSAGE = 1024 * 1024
 # What nearly every function imports or makes clients of.
-_MODULES = ("boto3", "botocore.httpsession", "boto3.dynamodb.conditions", "botocore.auth", "simplejson", "decimal", "uuid")
+_MODULES = (
+    "boto3",
+    "botocore.httpsession",
+    "boto3.dynamodb.conditions",
+    "botocore.auth",
+    "simplejson",
+    "decimal",
+    "uuid",
+)
 _PR_SET_PDEATHSIG = 1
 
 
@@ -57,9 +66,11 @@ def _warm_up() -> None:
     """What a session reads first; a client is made, and thrown away, without a request."""
     with contextlib.suppress(Exception):
         import boto3
+        from botocore import UNSIGNED
+        from botocore.config import Config
 
-        session = boto3.session.Session(region_name="us-east-1", aws_access_key_id="x", aws_secret_access_key="x")
-        session.client("sts", endpoint_url="http://127.0.0.1:9")
+        session = boto3.session.Session(region_name="us-east-1")
+        session.client("sts", endpoint_url="http://127.0.0.1:9", config=Config(signature_version=UNSIGNED))
 
 
 def _reap(process: int) -> int:
@@ -91,7 +102,7 @@ def _become(start: dict[str, Any], log: int, bootstrap_folder: str) -> None:
         status = 0
     except SystemExit as left:
         status = _status_of(left)
-    except BaseException:  # noqa: BLE001 - as an interpreter ends
+    except BaseException:
         traceback.print_exc()
     finally:
         with contextlib.suppress(Exception):
@@ -119,4 +130,4 @@ def _die_with_parent() -> None:
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), sys.argv[2], os.path.dirname(os.path.abspath(__file__)))
+    main(int(sys.argv[1]), sys.argv[2], str(Path(__file__).resolve().parent))

@@ -36,14 +36,24 @@ def keep_metrics() -> None:
             setattr(version_manager, name, recorder)
         for name, recorder in sqs_recorders(pending).items():
             setattr(sqs_provider, name, recorder)
-        # It would start a thread for each of them.
-        version_manager.start_thread = lambda method, *args, **kwargs: method()
+        version_manager.start_thread = _without_threads_for_metrics(version_manager.start_thread)
 
         def send_what_is_pending(chain: Any, context: Any, response: Any) -> None:
             if context.service.service_name == "cloudwatch" and context.operation.name != "PutMetricData":
                 pending.flush()
 
         handlers.serve_custom_service_request_handlers.append(send_what_is_pending)
+
+
+def _without_threads_for_metrics(start_thread: Any) -> Any:
+    """LocalStack starts a thread for each metric."""
+
+    def start(method: Any, *args: Any, **options: Any) -> Any:
+        if str(options.get("name", "")).startswith("record-cloudwatch-metric"):
+            return method()
+        return start_thread(method, *args, **options)
+
+    return start
 
 
 def _put_metrics(account_id: str, region: str, namespace: str, data: Sequence[Mapping[str, Any]]) -> None:

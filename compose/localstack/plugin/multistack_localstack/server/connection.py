@@ -31,7 +31,11 @@ class Connection:
     """
 
     def __init__(
-        self, accepted: socket.socket, peer: tuple[str, int], application: Application, tls: Callable[[], ssl.SSLContext]
+        self,
+        accepted: socket.socket,
+        peer: tuple[str, int],
+        application: Application,
+        tls: Callable[[], ssl.SSLContext],
     ) -> None:
         self._socket = accepted
         self._peer = peer

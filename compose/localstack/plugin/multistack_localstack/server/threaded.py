@@ -41,9 +41,7 @@ class ThreadedServer(RuntimeServer):
         self._wake_reader.setblocking(False)
         self._selector.register(self._wake_reader, selectors.EVENT_READ, "wake")
 
-    def register(
-        self, gateway: Gateway, listen: list[HostAndPort], ssl_creds: tuple[str, str] | None = None
-    ) -> None:
+    def register(self, gateway: Gateway, listen: list[HostAndPort], ssl_creds: tuple[str, str] | None = None) -> None:
         """
         Serve *gateway* on each address of *listen*.
 

@@ -1,0 +1,69 @@
+"""What a stack tells of what happens to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+from localstack.aws.api.cloudformation import StackEvent, StackResource
+from localstack.services.cloudformation.v2.entities import Stack
+from localstack.utils.strings import long_uid
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom an event is about; without a physical id while there is nothing yet."""
+
+    logical_id: str
+    kind: str
+    physical_id: str = ""
+
+
+def tell_stack(stack: Stack, status: str, reason: str | None = None) -> None:
+    """Put a stack into *status*, for *reason*."""
+    stack.status = status
+    stack.status_reason = reason
+    _tell(stack, Subject(stack.stack_name, "AWS::CloudFormation::Stack", stack.stack_id), status, reason)
+
+
+def tell_resource(
+    stack: Stack, subject: Subject, status: str, reason: str | None = None, *, is_current: bool = True
+) -> None:
+    """
+    Put a resource into *status*.
+
+    Args:
+        is_current: Whether it is the one that the stack has under this name, not one that another took the place of.
+    """
+    if is_current:
+        shown: dict[str, Any] = {
+            "StackName": stack.stack_name,
+            "StackId": stack.stack_id,
+            "LogicalResourceId": subject.logical_id,
+            "PhysicalResourceId": subject.physical_id,
+            "ResourceType": subject.kind,
+            "Timestamp": datetime.now(UTC),
+            "ResourceStatus": status,
+        }
+        if reason:
+            shown["ResourceStatusReason"] = reason
+        stack.resource_states[subject.logical_id] = StackResource(**shown)
+    _tell(stack, subject, status, reason)
+
+
+def _tell(stack: Stack, subject: Subject, status: str, reason: str | None) -> None:
+    event: dict[str, Any] = {
+        "EventId": long_uid(),
+        "Timestamp": datetime.now(UTC),
+        "StackId": stack.stack_id,
+        "StackName": stack.stack_name,
+        "LogicalResourceId": subject.logical_id,
+        "PhysicalResourceId": subject.physical_id,
+        "ResourceStatus": status,
+        "ResourceType": subject.kind,
+    }
+    if reason:
+        event["ResourceStatusReason"] = reason
+    # The API has the newest first.
+    stack.events.insert(0, StackEvent(**event))

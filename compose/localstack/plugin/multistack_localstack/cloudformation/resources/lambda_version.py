@@ -1,0 +1,76 @@
+"""
+``AWS::Lambda::Version``: a snapshot that never changes, and goes without its function.
+
+Source:
+    https://docs.aws.amazon.com/AWSCloudFormation/latest/TemplateReference/aws-resource-lambda-version.html
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from localstack.services.cloudformation.resource_provider import ProgressEvent
+from localstack.services.lambda_.resource_providers.aws_lambda_version import LambdaVersionProvider
+
+from multistack_localstack.cloudformation.resources import done
+from multistack_localstack.cloudformation.resources.parts import (
+    Request,
+    before,
+    failed,
+    has_changed,
+    is_first,
+    not_yet,
+    selected,
+    taken_back,
+)
+
+_PROVISIONED = "ProvisionedConcurrencyConfig"
+_CONCURRENCY = "ProvisionedConcurrentExecutions"
+
+
+class Version(LambdaVersionProvider):
+    """Versions."""
+
+    def create(self, request: Request) -> ProgressEvent[Any]:
+        """Publish a version and wait until it can be called."""
+        model, aws = request.desired_state, request.aws_client_factory.lambda_
+        if is_first(request):
+            made = aws.publish_version(**selected(model, "FunctionName", "CodeSha256", "Description"))
+            model |= {"Version": made["Version"], "Id": made["FunctionArn"], "FunctionArn": made["FunctionArn"]}
+            with taken_back(lambda: self.delete(request)):
+                _provision(request)
+        found = aws.get_function_configuration(FunctionName=model["Id"])
+        if found["State"] == "Failed":
+            return failed(model, found.get("StateReason", "the version's state is Failed"))
+        return not_yet(model) if found["State"] == "Pending" or _is_warming(request) else done(model)
+
+    def update(self, request: Request) -> ProgressEvent[Any]:
+        """Change how many copies are kept warm; nothing else of a version can change."""
+        model = request.desired_state
+        model |= selected(before(request), "Version", "Id", "FunctionArn")
+        if is_first(request) and has_changed(request, _PROVISIONED):
+            _provision(request)
+        return not_yet(model) if _is_warming(request) else done(model)
+
+    def delete(self, request: Request) -> ProgressEvent[Any]:
+        """Delete a version; it is gone as well when its function is."""
+        model, aws = request.desired_state, request.aws_client_factory.lambda_
+        aws.delete_function(FunctionName=model["Id"].rpartition(":")[0], Qualifier=model["Version"])
+        return done(model)
+
+
+def _provision(request: Request) -> None:
+    model, aws = request.desired_state, request.aws_client_factory.lambda_
+    function = {"FunctionName": model["FunctionName"], "Qualifier": model["Version"]}
+    if wanted := model.get(_PROVISIONED):
+        aws.put_provisioned_concurrency_config(**function, ProvisionedConcurrentExecutions=int(wanted[_CONCURRENCY]))
+    elif before(request).get(_PROVISIONED):
+        aws.delete_provisioned_concurrency_config(**function)
+
+
+def _is_warming(request: Request) -> bool:
+    model, aws = request.desired_state, request.aws_client_factory.lambda_
+    if not model.get(_PROVISIONED):
+        return False
+    found = aws.get_provisioned_concurrency_config(FunctionName=model["FunctionName"], Qualifier=model["Version"])
+    return bool(found["Status"] == "IN_PROGRESS")

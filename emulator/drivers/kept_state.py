@@ -1,0 +1,153 @@
+"""The state of a container as a tar file in its environment's folder, where it is while there is no container."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import tarfile
+import tempfile
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import IO
+
+from emulator import checkpoint
+
+_FILE = "container.tar"
+_CHECKPOINT = "checkpoint"
+# Says that the engine is worth asking for this environment, whatever its driver is now.
+_MARK = "container"
+# Says that a new volume does not hold yet what it is to hold: nothing may start from it, or be kept of it.
+_FILLING = "container.filling"
+# The user of our image. Source: compose/localstack/Dockerfile.
+_OWNER = 1000
+# Two blocks of zeros. Source: POSIX, pax, "ustar Interchange Format".
+_END = bytes(1024)
+
+
+class KeptState:
+    """
+    What one environment's folder holds of its container.
+
+    Args:
+        folder: See :meth:`emulator.model.Project.environment_state`; it need not be there yet.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._file = folder / _FILE
+
+    def begin(self) -> None:
+        """Say that there will be a container; raises OSError when that can't be written."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        (self._folder / _MARK).touch()
+
+    def end(self) -> None:
+        """Say that the container is gone, and all its state here."""
+        self.filled()
+        (self._folder / _MARK).unlink(missing_ok=True)
+
+    @property
+    def has_begun(self) -> bool:
+        """Whether there may be a container."""
+        return (self._folder / _MARK).exists()
+
+    def filling(self) -> None:
+        """Say that a new volume is about to be filled; raises OSError when that can't be written."""
+        (self._folder / _FILLING).touch()
+
+    def filled(self) -> None:
+        """Say that the volume holds all that it is to start from."""
+        (self._folder / _FILLING).unlink(missing_ok=True)
+
+    @property
+    def is_filling(self) -> bool:
+        """Whether a command was killed after :meth:`filling`: what is in the volume is nothing, or half."""
+        return (self._folder / _FILLING).exists()
+
+    def keep(self, chunks: Iterable[bytes]) -> None:
+        """
+        Replace what is kept by *chunks* of a tar, in one step.
+
+        Raises:
+            OSError: It can't be written, or came only in part; what was kept stays.
+        """
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        aside = self._folder / f".{_FILE}"
+        try:
+            with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+                for chunk in chunks:
+                    file.write(chunk)
+                file.flush()
+                os.fsync(file.fileno())
+            _check_whole(aside)
+            aside.replace(self._file)
+        except BaseException:
+            with contextlib.suppress(OSError):
+                aside.unlink()
+            raise
+
+    def read(self) -> bytes | None:
+        """The tar; None when nothing is kept."""
+        try:
+            return self._file.read_bytes()
+        except FileNotFoundError:
+            return None
+
+    @property
+    def at(self) -> datetime | None:
+        """When it was kept; None when nothing is."""
+        try:
+            return datetime.fromtimestamp(self._file.stat().st_mtime, UTC)
+        except FileNotFoundError:
+            return None
+
+    def forget(self) -> None:
+        """Remove it."""
+        self._file.unlink(missing_ok=True)
+
+    def for_container(self) -> IO[bytes] | None:
+        """
+        It as a tar whose files are those of the container's user; None when nothing is kept.
+
+        Raises:
+            OSError: It can't be read.
+            tarfile.TarError: It is no tar, or a cut one.
+        """
+        try:
+            source = tarfile.open(self._file)  # noqa: SIM115 (closed by the next statement)
+        except FileNotFoundError:
+            return None
+        with source:
+            result = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
+            with tarfile.open(fileobj=result, mode="w") as target:
+                for member in source:
+                    member.uid = member.gid = _OWNER
+                    member.uname = member.gname = ""
+                    target.addfile(member, source.extractfile(member) if member.isfile() else None)
+        result.seek(0)
+        return result
+
+    def load(self, saved: Path) -> None:
+        """Keep what is in the saved state *saved*; raises as :func:`emulator.checkpoint.read`, and OSError."""
+        _, payload = checkpoint.read(saved / _CHECKPOINT)
+        self.keep([payload])
+
+
+def _check_whole(path: Path) -> None:
+    """Raise OSError unless *path* ends as a tar does; an engine that fails midway just sends no more."""
+    with path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - len(_END)))
+        if file.read() != _END:
+            raise OSError(errno.EIO, "the engine sent only a part of it")
+
+
+def fill_copy(aside: Path, header: checkpoint.Header, payload: bytes) -> None:
+    """What a saved state consists of."""
+    checkpoint.write(aside / _CHECKPOINT, header, payload)
+
+
+def any_begun(environments: Path) -> bool:
+    """Whether there may be a container of any environment whose folder is in *environments*."""
+    return any(environments.glob(f"*/{_MARK}"))

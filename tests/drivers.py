@@ -1,0 +1,44 @@
+"""Which driver the projects of tests run on, and what they leave in an engine."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from emulator.config import process_environ
+from emulator.drivers.containers import PROJECT
+from emulator.drivers.engine import connect
+
+# Set by the option --multistack-driver.
+DRIVER = "MULTISTACK_DRIVER"
+_PASSED = ("DOCKER_HOST", "DOCKER_CONTEXT", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH")
+
+
+def driver_environ() -> Mapping[str, str]:
+    """The variables with which commands of a test use its driver."""
+    if is_embedded():
+        return {}
+    return {name: os.environ[name] for name in (DRIVER, *_PASSED) if name in os.environ}
+
+
+def is_embedded() -> bool:
+    """Whether projects of tests run on the embedded driver."""
+    return DRIVER not in os.environ
+
+
+def left_of(client: Any, folder: Path) -> list[str]:
+    """Names of all containers, networks and volumes that say they are of the project in *folder*."""
+    label = {"label": f"{PROJECT}={folder}"}
+    return sorted(
+        [f"container {one['Names'][0]}" for one in client.api.containers(all=True, filters=label)]
+        + [f"network {one['Name']}" for one in client.api.networks(filters=label)]
+        + [f"volume {one['Name']}" for one in client.api.volumes(filters=label)["Volumes"] or ()]
+    )
+
+
+def assert_nothing_left(folder: Path) -> None:
+    """Fail if the engine has anything of the project in *folder*."""
+    if not is_embedded():
+        assert left_of(connect(process_environ(), allow_remote=False), folder) == []
