@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from localstack_process import LocalStackProcess
-from state_scenarios import create_function, eventually
+from state_scenarios import eventually
 
 # Seconds after which whatever was acknowledged is in a checkpoint: one, and some for a busy machine.
 _SAFE = 2.5
@@ -226,32 +226,6 @@ def test_command_without_localstack(localstack: LocalStackProcess) -> None:
     done = localstack.command("checkpoint")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
-
-
-def test_stack_in_progress_has_failed_after(localstack: LocalStackProcess) -> None:
-    """A deployment that a kill interrupted does not look as if it went on."""
-    arn = create_function(localstack, "slow", "import time\ndef handler(e, c): time.sleep(100)", Timeout=120)[
-        "FunctionArn"
-    ]
-    resources = {
-        "Queue": {"Type": "AWS::SQS::Queue"},
-        "Slow": {"Type": "Custom::Slow", "DependsOn": "Queue", "Properties": {"ServiceToken": arn}},
-    }
-    cloudformation, named = localstack.client("cloudformation"), {"StackName": "interrupted", "ChangeSetName": "c"}
-    body = json.dumps({"Resources": resources})
-    cloudformation.create_change_set(**named, ChangeSetType="CREATE", TemplateBody=body)
-    cloudformation.get_waiter("change_set_create_complete").wait(**named, WaiterConfig={"Delay": 1})
-    cloudformation.execute_change_set(**named)
-    assert localstack.command("checkpoint").returncode == 0
-    localstack.kill()
-    localstack.start()
-    cloudformation = localstack.client("cloudformation")
-    stack = cloudformation.describe_stacks(StackName="interrupted")["Stacks"][0]
-    assert (stack["StackStatus"], stack["StackStatusReason"]) == (
-        "CREATE_FAILED",
-        "LocalStack stopped while this was in progress",
-    )
-    assert cloudformation.describe_change_set(**named)["ExecutionStatus"] == "EXECUTE_FAILED"
 
 
 def test_a_page_with_a_rebound_name_gets_nothing(localstack: LocalStackProcess) -> None:

@@ -26,9 +26,11 @@ from multistack_localstack.state.restoring import Restored
 from multistack_localstack.state.s3_storage import FileStorage
 from multistack_localstack.state.services import Services
 
-_LAMBDA = "lambda"
+_LAMBDA, _CLOUDFORMATION = "lambda", "cloudformation"
+# They call LocalStack when they begin again.
+_LATE = (_LAMBDA, _CLOUDFORMATION)
 # Imported once the service itself is there: what is not enabled costs no memory.
-_REVIVED = {_LAMBDA: "functions", "events": "events", "sqs": "queues", "cloudformation": "cloudformation"}
+_REVIVED = {_LAMBDA: "functions", "events": "events", "sqs": "queues", _CLOUDFORMATION: "cloudformation"}
 # The state folder; the image sets it.
 VARIABLE = "MULTISTACK_STATE"
 _log = logging.getLogger("multistack.state")
@@ -95,18 +97,19 @@ class Durable:
         self._restored = restoring.restore(self._folder, self._services, emulator=self._settings.emulator)
         self._files.remove_all_but(self._folder.needed_objects())
         for name in self._services.running():
-            if name != _LAMBDA:
+            if name not in _LATE:
                 self._revive(name)
         _log.info("restored %s", self._restored.summary)
         if self._restored.loss:
             _log.error("%s", self._restored.loss)
 
     def open(self) -> None:
-        """LocalStack listens, so it can call itself, which Lambda does; others wait until this returns."""
+        """LocalStack listens, so it can call itself, which some services do; others wait until this returns."""
         restored = self._restored or Restored(summary="")
         try:
-            if self._pending is not None:
-                self._revive(_LAMBDA)
+            for name in _LATE:
+                if name in self._services.running():
+                    self._revive(name)
         finally:
             unannounced.watch(self._checkpointer.mark)
             self._checkpointer.start(restored.number, restored.took)
