@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import shutil
 import threading
@@ -13,7 +14,7 @@ from typing import Any
 
 import pytest
 from localstack_process import LocalStackProcess
-from state_scenarios import eventually
+from state_scenarios import ROLE, eventually
 
 # Seconds after which whatever was acknowledged is in a checkpoint: one, and some for a busy machine.
 _SAFE = 2.5
@@ -226,6 +227,33 @@ def test_command_without_localstack(localstack: LocalStackProcess) -> None:
     done = localstack.command("checkpoint")
     assert done.returncode == 1
     assert done.stderr.count("\n") == 1
+
+
+def test_stack_in_progress_is_settled(localstack: LocalStackProcess) -> None:
+    """A deployment that a kill interrupted is taken back after, with all that it had made."""
+    names = [f"F{number}" for number in range(20)]
+    inline = {"ZipFile": "def handler(e, c): pass"}
+    settings = {"Runtime": "python3.13", "Handler": "index.handler", "Role": ROLE, "Code": inline}
+    resources: dict[str, Any] = {name: {"Type": "AWS::Lambda::Function", "Properties": settings} for name in names}
+    for before, name in itertools.pairwise(names):
+        resources[name] = resources[name] | {"DependsOn": before}
+    cloudformation, named = localstack.client("cloudformation"), {"StackName": "interrupted", "ChangeSetName": "c"}
+    body = json.dumps({"Resources": resources})
+    cloudformation.create_change_set(**named, ChangeSetType="CREATE", TemplateBody=body)
+    cloudformation.get_waiter("change_set_create_complete").wait(**named, WaiterConfig={"Delay": 1})
+    cloudformation.execute_change_set(**named)
+    assert localstack.command("checkpoint").returncode == 0
+    localstack.kill()
+    localstack.start()
+    cloudformation = localstack.client("cloudformation")
+    eventually(lambda: _status(cloudformation, "interrupted") == "ROLLBACK_COMPLETE", within=60)
+    assert cloudformation.describe_change_set(**named)["ExecutionStatus"] == "EXECUTE_FAILED"
+    there = localstack.client("lambda").list_functions()["Functions"]
+    assert not [each for each in there if each["FunctionName"].startswith("interrupted")]
+
+
+def _status(cloudformation: Any, name: str) -> str:
+    return str(cloudformation.describe_stacks(StackName=name)["Stacks"][0]["StackStatus"])
 
 
 def test_a_page_with_a_rebound_name_gets_nothing(localstack: LocalStackProcess) -> None:
