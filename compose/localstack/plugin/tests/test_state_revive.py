@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
@@ -9,9 +10,11 @@ from typing import Any
 import pytest
 from localstack.services.cloudformation.stores import cloudformation_stores
 from localstack.services.cloudformation.v2.entities import ChangeSet, Stack
+from localstack.services.lambda_.event_source_mapping.pollers.stream_poller import StreamPoller
 from localstack.services.lambda_.invocation.internal_sqs_queue import get_fake_sqs_client
 from localstack.services.sqs.models import MessageMoveTask, sqs_stores
-from multistack_localstack.state.revive import cloudformation, functions, queues
+from localstack.utils.batching import Batcher
+from multistack_localstack.state.revive import cloudformation, functions, queues, streams
 
 ACCOUNT, REGION = "111111111111", "eu-west-1"
 
@@ -111,6 +114,64 @@ def test_events_wait_for_their_function() -> None:
     assert sorted(message["Body"] for message in found) == ["running", "waiting"]
     for name in (queue, after):
         client.delete_queue(QueueUrl=name)
+
+
+def test_reader_goes_on_where_all_was_handled() -> None:
+    """Records whose function was running when LocalStack stopped are read again, and none before them."""
+    streams.follow_readers()
+    reader: Any = Reader()
+    reader.poll_events_from_shard("s", "0")
+    assert positions_of(reader).save() == {"u": {"s": "1"}}
+    reader.is_failing = True
+    with pytest.raises(RuntimeError):
+        reader.poll_events_from_shard("s", "1")
+    saved = positions_of(reader).save()
+    assert saved == {"u": {"s": "1"}}
+
+    next_one = Reader()
+    positions = positions_of(next_one)
+    positions.load(saved)
+    assert positions.save() == saved
+    positions.give(SimpleNamespace(uuid="u", poller=next_one))
+    assert next_one.shards == {"s": "1"}
+    assert positions.save() == saved
+
+
+class Reader(StreamPoller):  # type: ignore[misc]
+    """Reads a stream of numbers."""
+
+    is_failing = False
+
+    def __new__(cls) -> Any:
+        """Without what LocalStack needs for one."""
+        made = object.__new__(cls)
+        made.shards, made.shard_batcher = {}, defaultdict(Batcher)
+        return made
+
+    def __init__(self) -> None:
+        """Nothing is needed."""
+
+    def get_records(self, shard_iterator: str) -> dict[str, Any]:
+        """The next number."""
+        return {"Records": [{}], "NextShardIterator": str(int(shard_iterator) + 1)}
+
+    @property
+    def stream_parameters(self) -> dict[str, Any]:
+        """One at a time."""
+        return {"BatchSize": 1}
+
+    def forward_events_to_target(self, shard_id: str, records: list[dict[str, Any]]) -> None:
+        """Calls its function."""
+        if self.is_failing:
+            raise RuntimeError
+
+
+Reader.__abstractmethods__ = frozenset()  # the others are not asked for
+
+
+def positions_of(reader: Any) -> streams.StreamPositions:
+    """Those of a Lambda with one mapping."""
+    return streams.StreamPositions(SimpleNamespace(esm_workers={"u": SimpleNamespace(poller=reader)}))
 
 
 def provider_of(queue: str) -> Any:
