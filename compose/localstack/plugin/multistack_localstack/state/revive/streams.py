@@ -51,7 +51,7 @@ class StreamPositions:
 
     def load(self, saved: dict[str, dict[str, str]]) -> None:
         """Keep *saved* until the mappings are there."""
-        self._loaded = saved
+        self._loaded = dict(saved)
 
     def give(self, worker: Any) -> None:
         """Let a reader go on where it was."""
