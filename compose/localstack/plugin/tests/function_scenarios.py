@@ -106,7 +106,7 @@ def mapping(localstack: LocalStackProcess) -> Check:
 def stream(localstack: LocalStackProcess) -> Check:
     """Records of a table's stream reach their function once: none again after, and none skipped."""
     dynamodb, sqs = localstack.client("dynamodb"), localstack.client("sqs")
-    told = sqs.create_queue(QueueName="stream-out")["QueueUrl"]
+    told = sqs.create_queue(QueueName="stream-out", Attributes={"VisibilityTimeout": "600"})["QueueUrl"]
     arn = dynamodb.create_table(
         TableName="streamed",
         BillingMode="PAY_PER_REQUEST",
