@@ -10,7 +10,8 @@ ENVIRONMENTS ?=
 IMAGE_CACHE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup envs-up envs-down envs-status envs-logs envs-reset image test check bench conformance format
+.PHONY: help setup envs-up envs-down envs-status envs-logs envs-reset image compose compose-up compose-down test check bench \
+  conformance format
 
 help: ## Print these targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | \
@@ -42,6 +43,16 @@ envs-reset: $(READY) ## Forget all data, that of prod too: every environment as 
 
 image: $(READY) ## Build the image for containers, without a registry too.
 	@$(BIN)/multistack image build $(if $(IMAGE_CACHE),--cache $(IMAGE_CACHE))
+
+compose-up: $(READY) ## Start everything in containers, with Compose.
+	@compose/up.sh $(abspath $(BIN))/multistack
+
+compose-down: ## Stop what compose-up started, and remove its containers, networks and data.
+	@cd compose && if docker compose version >/dev/null 2>&1; then docker compose down --volumes --remove-orphans; \
+	  else docker-compose down --volumes --remove-orphans; fi
+
+compose: $(READY) ## Render compose/compose.yaml from the sample's project file.
+	@$(MULTISTACK) compose --output compose/compose.yaml
 
 test: $(READY) ## Run all tests.
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal

@@ -21,6 +21,8 @@ from emulator.parallel import Cancellation, run_parallel
 
 EMULATOR = "emulator"
 POLL = 0.3  # seconds between two looks while following
+# While nothing is logged looks become rarer, up to so many seconds apart: each costs every emulator some requests.
+_LONGEST_POLL, _SLOWER = 2.0, 1.3
 # How far back, in milliseconds, each look goes behind the newest event seen: events of calls that end at the same time
 # are stored in any order.
 _OVERLAP = 2000
@@ -310,7 +312,9 @@ def follow(
     logs: Mapping[str, EnvironmentLog], *, cancellation: Cancellation, sleep: Callable[[float], None] = time.sleep
 ) -> Iterator[list[LogEntry]]:
     """New entries, batch by batch, for ever; an environment that is down comes back when it is up again."""
+    pause = POLL
     while True:
         entries, _ = read_logs(logs, cancellation=cancellation)
+        pause = POLL if entries else min(pause * _SLOWER, _LONGEST_POLL)
         yield merge(entries)
-        sleep(POLL)
+        sleep(pause)

@@ -20,7 +20,7 @@ from emulator.errors import ArtifactError, ConfigError, MultistackError, NotRead
 from emulator.events import Emit, Event
 from emulator.history import History
 from emulator.lifecycle import Lifecycle, UpResult
-from emulator.model import Artifact, Deployment, Environment, Outcome, Project
+from emulator.model import Artifact, Deployment, DriverName, Environment, Outcome, Project
 from emulator.parallel import Cancellation, run_parallel
 from emulator.snapshots import Snapshot, Snapshots, broken, describe
 from emulator.stack import resources
@@ -243,6 +243,12 @@ class StateTransfer:
             raise ConfigError(
                 f"the state of {source.name} is of driver {source.driver.value},"
                 f" which that of {target.name}, {target.driver.value}, can't read"
+            )
+        if source.driver is not DriverName.EMBEDDED:
+            # A container's state is LocalStack's own objects, in which names can't be told from data.
+            raise ConfigError(
+                f"the state of driver {source.driver.value} can't be given another account's names",
+                hint="copy between environments with the driver embedded",
             )
         current = self._history.current(target.name) or self._history.current(source.name)
         if current is None:

@@ -46,4 +46,4 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         return
     for item in items:
         if mark := item.get_closest_marker("embedded"):
-            item.add_marker(pytest.mark.skip(reason=f"embedded driver only: {mark.args[0]}"))
+            item.add_marker(pytest.mark.skip(reason=f"embedded: {mark.args[0]}"))

@@ -58,7 +58,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "template",
     ),
     ("drivers", "images", "own_stack", "stack"),
-    ("bundle", "deploy", "doctor", "front", "lifecycle", "logs", "runtimes", "state_transfer", "status"),
+    ("bundle", "compose", "deploy", "doctor", "front", "lifecycle", "logs", "runtimes", "state_transfer", "status"),
     ("workspace",),
     ("proxy", "render"),
     ("cli", "__main__"),

@@ -20,6 +20,18 @@ proxy_runs() {
   [ -n "$pid" ] && kill -0 "$pid" 2>/dev/null
 }
 
+await_emulators='
+import os, time, urllib.request as web
+urls = [value for name, value in os.environ.items() if name.startswith("MULTISTACK_") and name.endswith("_ENDPOINT")]
+deadline = time.monotonic() + 90
+while urls and time.monotonic() < deadline:
+    try:
+        web.urlopen(urls[0] + "/_localstack/health", timeout=5).close()
+        del urls[0]
+    except OSError:
+        time.sleep(0.2)
+'
+
 show_logs() {
   multistack logs --follow --tail 0 &
   logs=$!
@@ -55,15 +67,9 @@ if ! take_project; then
 fi
 cd "$project" || exit 1
 
-# An emulator may still start: after a restart of the engine nobody waits for the others.
-tries=0
-until run multistack up; do
-  if [ "$code" != 3 ] || [ "$tries" -ge 30 ]; then
-    exit "$code"
-  fi
-  tries=$((tries + 1))
-  run sleep 2
-done
+# After a restart of all containers nobody waits for the emulators; what is missing in the end, `up` tells.
+run python -S -c "$await_emulators"
+run multistack up || exit "$code"
 # `up` keeps the release on record. What is wrong with a new one is told, and the old one serves on.
 run multistack deploy >/dev/null
 touch "$ready"

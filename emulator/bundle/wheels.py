@@ -21,7 +21,7 @@ from packaging.utils import canonicalize_name
 from emulator.bundle import own_wheel
 from emulator.bundle.closure import Wheel, needed, read_wheel
 from emulator.bundle.meter import readable
-from emulator.bundle.targets import Target, describe
+from emulator.bundle.targets import Target
 from emulator.errors import ArtifactError
 from emulator.events import Emit, Event
 
@@ -55,7 +55,7 @@ def collect(
 
     distribution = own_wheel.find()
     source = own_wheel.source_of(distribution) or own_wheel.pack(distribution, work)
-    emit(Event(None, "collecting", f"wheels for {describe(targets)}"))
+    emit(Event(None, "collecting", "wheels of multistack and of what it needs"))
     pins = _pins()
     constraints = work / "constraints.txt"
     constraints.write_text("".join(f"{name}=={version}\n" for name, version in sorted(pins.items())))
@@ -67,6 +67,7 @@ def collect(
     found: dict[str, Wheel] = {}
     for number, target in enumerate(targets):
         folder = work / str(number)
+        emit(Event(None, "collecting", f"wheels for {target}"))
         found |= {wheel.path.name: wheel for wheel in complete(roots, common, target, folder, pins=pins, pip=pip)}
     wheels = [found[name] for name in sorted(found)]
     size = sum(wheel.path.stat().st_size for wheel in wheels)

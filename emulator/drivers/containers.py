@@ -26,7 +26,7 @@ STATE = f"{DATA}/state"
 _SOCKET = "/var/run/docker.sock"
 # Seconds in which a container that doesn't answer yet counts as starting.
 _STARTING = 60.0
-_KILLED = 128 + 9
+_STOPPED, _KILLED = 128 + 15, 128 + 9
 # With which LocalStack's images end that have no token. Source: LocalStack's announcement for 23 March 2026.
 _NO_TOKEN = 55
 # The engine's own default is without bounds. Each run of an emulator writes some kilobytes, a failing function more.
@@ -211,7 +211,7 @@ def _why_ended(found: Mapping[str, Any]) -> str:
         return f"ran out of memory ({memory // 2**20} MiB)" if memory else "ran out of memory"
     if state["ExitCode"] == _KILLED:
         return "was killed"
-    if state["ExitCode"] == 0:
+    if state["ExitCode"] == _STOPPED:
         return "was stopped"
     if state["ExitCode"] == _NO_TOKEN:
         return f"ended with exit code {_NO_TOKEN}, as LocalStack's images do without {TOKEN}"

@@ -8,6 +8,7 @@ import re
 import socket
 import stat
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,8 @@ _PATIENCE = 10
 OLDEST_API = (1, 41)
 # Else every thread of a command would make a client of its own.
 _connecting = threading.Lock()
+# Engines that took long to say nothing, when that was, and what to say of them: nobody waits for one twice in a row.
+_hanging: dict[str, tuple[float, NotReady]] = {}
 _VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONTEXT")
 _INSTALL = 'install and start Docker (Debian: `apt-get install docker.io`), or use `driver = "embedded"`'
 
@@ -72,7 +75,16 @@ def connect(environ: Mapping[str, str], *, allow_remote: bool, timeout: int = _T
         raise fault
     options = tuple(sorted((key, value) for key, value in wanted.items() if key != "base_url"))
     with _connecting:
-        return _connected(where, options, timeout)
+        at, known = _hanging.get(where, (0.0, None))
+        if known is not None and time.monotonic() - at < _PATIENCE:
+            raise known
+        began = time.monotonic()
+        try:
+            return _connected(where, options, timeout)
+        except NotReady as error:
+            if time.monotonic() - began >= 1:
+                _hanging[where] = (time.monotonic(), error)
+            raise
 
 
 @functools.lru_cache(maxsize=4)

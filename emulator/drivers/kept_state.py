@@ -81,7 +81,8 @@ class KeptState:
                     file.write(chunk)
                 file.flush()
                 os.fsync(file.fileno())
-            _check_whole(aside)
+            if not _is_whole(aside):
+                raise OSError(errno.EIO, "the engine sent only a part of it")
             aside.replace(self._file)
         except BaseException:
             with contextlib.suppress(OSError):
@@ -115,11 +116,11 @@ class KeptState:
             OSError: It can't be read.
             tarfile.TarError: It is no tar, or a cut one.
         """
-        try:
-            source = tarfile.open(self._file)  # noqa: SIM115 (closed by the next statement)
-        except FileNotFoundError:
+        if not self._file.exists():
             return None
-        with source:
+        if not _is_whole(self._file):
+            raise tarfile.ReadError("it was cut")
+        with tarfile.open(self._file) as source:
             result = tempfile.TemporaryFile()  # noqa: SIM115 (the caller closes it)
             with tarfile.open(fileobj=result, mode="w") as target:
                 for member in source:
@@ -135,12 +136,11 @@ class KeptState:
         self.keep([payload])
 
 
-def _check_whole(path: Path) -> None:
-    """Raise OSError unless *path* ends as a tar does; an engine that fails midway just sends no more."""
+def _is_whole(path: Path) -> bool:
+    """Whether *path* ends as a tar does; an engine that fails midway just sends no more, and tarfile doesn't mind."""
     with path.open("rb") as file:
         file.seek(max(0, path.stat().st_size - len(_END)))
-        if file.read() != _END:
-            raise OSError(errno.EIO, "the engine sent only a part of it")
+        return file.read() == _END
 
 
 def fill_copy(aside: Path, header: checkpoint.Header, payload: bytes) -> None:

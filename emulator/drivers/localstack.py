@@ -149,7 +149,7 @@ class LocalstackDriver:
         if endpoint is None:
             reason = container.reason if container else "its container is gone"
             raise NotReady(
-                f"environment {environment.name} does not start: {reason or 'its container has no address'}",
+                f"environment {environment.name}: its emulator ended while starting: {reason or 'it has no address'}",
                 details=self.logs(environment, tail=10),
             )
         return endpoint

@@ -17,8 +17,7 @@ from emulator.model import OWN_IMAGE
 
 _PACKAGE = Path(emulator.__file__).parent
 # In an installed wheel, and in a clone.
-_ROOTS = (_PACKAGE, _PACKAGE.parent)
-_PLACES = tuple(root / "compose" / "localstack" for root in _ROOTS)
+_PLACES = (_PACKAGE / "compose" / "localstack", _PACKAGE.parent / "compose" / "localstack")
 _PROXY = "compose/proxy"
 # On images of the proxy: the hash of what they were made from.
 _PROXY_LABEL = f"{LABEL}.proxy"
@@ -95,27 +94,26 @@ def read_recipe(folder: Path | None = None) -> Recipe:
 
 def read_proxy_recipe() -> Recipe:
     """
-    That of the proxy of the Compose file: this multistack, from its source or as it is installed.
+    That of the proxy of the Compose file: this multistack, from its source.
 
     Raises:
-        MultistackError: It is missing: the installation is damaged.
+        MultistackError: The source is not here.
     """
-    root = next((root for root in _ROOTS if (root / _PROXY / "Dockerfile").is_file()), None)
+    root = source_root()
     if root is None:
-        raise MultistackError(
-            f"the recipe of the proxy's image is missing: there is no {_ROOTS[0] / _PROXY}",
-            hint="install multistack again",
-        )
-    files = _below(root, _PROXY)
-    if (root / "pyproject.toml").is_file():
-        files |= {name: data for source in _SOURCES for name, data in _below(root, source).items()}
-        files["README.md"] = b""  # the wheel needs one, and its text is nothing that the image depends on
-    else:
         raise MultistackError(
             "the proxy's image is made from multistack's source, which is not here",
             hint="`multistack image build --proxy` in a clone of its repository",
         )
+    files = {name: data for source in (_PROXY, *_SOURCES) for name, data in _below(root, source).items()}
+    files["README.md"] = b""  # the wheel needs one, and its text is nothing that the image depends on
     return Recipe(files, image=proxy_image(), label=_PROXY_LABEL, folder=_PROXY)
+
+
+def source_root() -> Path | None:
+    """The repository that this multistack runs from; None where it was installed from a wheel."""
+    root = _PACKAGE.parent
+    return root if (root / "pyproject.toml").is_file() and (root / _PROXY / "Dockerfile").is_file() else None
 
 
 def proxy_image() -> str:

@@ -73,26 +73,12 @@ def _install(client: Any, site: Path) -> None:
     """MiniStack and boto3 for the base's Python, with this machine's pip: a build has no network of its own."""
     said = client.containers.run(BASE, ["python3", "-c", "import sys; print(*sys.version_info[:2])"], remove=True)
     major, minor = said.decode().split()
+    platforms = [f"--platform={name}" for name in ("manylinux2014_x86_64", "manylinux_2_28_x86_64")]
     done = subprocess.run(
         [
-            sys.executable,
-            "-m",
-            "pip",
-            "install",
-            "--quiet",
-            "--target",
-            str(site),
-            "--only-binary=:all:",
-            "--python-version",
-            f"{major}.{minor}",
-            "--constraint",
-            str(REPOSITORY / "constraints.txt"),
-            "--platform",
-            "manylinux2014_x86_64",
-            "--platform",
-            "manylinux_2_28_x86_64",
-            "ministack",
-            "boto3",
+            *(sys.executable, "-m", "pip", "install", "--quiet", "--target", str(site), "--only-binary=:all:"),
+            *("--constraint", str(REPOSITORY / "constraints.txt"), "--python-version", f"{major}.{minor}"),
+            *(*platforms, "ministack", "boto3"),
         ],
         capture_output=True,
         text=True,
@@ -138,9 +124,9 @@ class OwnEngine:
 
     def __init__(self, folder: Path, data: Path) -> None:
         self._folder = folder
-        self._data = data
+        self.data = data
         self._namespace = folder.name
-        self._process: subprocess.Popen[bytes] | None = None
+        self.process: subprocess.Popen[bytes] | None = None
         self.socket = folder / "docker.sock"
         self.inside = ("nsenter", f"--net=/var/run/netns/{self._namespace}")
 
@@ -157,7 +143,7 @@ class OwnEngine:
     def start(self) -> None:
         """Start it and wait until it answers."""
         options = {
-            "--data-root": self._data,
+            "--data-root": self.data,
             "--exec-root": self._folder / "exec",
             "--pidfile": self._folder / "pid",
             "--cgroup-parent": f"/{self._namespace}",
@@ -165,7 +151,7 @@ class OwnEngine:
         }
         (self._folder / "pid").unlink(missing_ok=True)
         with (self._folder / "log").open("ab") as log:
-            self._process = subprocess.Popen(
+            self.process = subprocess.Popen(
                 [*self.inside, "dockerd", *(str(part) for pair in options.items() for part in pair)],
                 stdout=log,
                 stderr=log,
@@ -173,7 +159,7 @@ class OwnEngine:
             )
         deadline = time.monotonic() + 60
         while subprocess.run(self.command("version"), capture_output=True, check=False).returncode:
-            if self._process.poll() is not None or time.monotonic() > deadline:
+            if self.process.poll() is not None or time.monotonic() > deadline:
                 pytest.skip(f"no engine of its own: {(self._folder / 'log').read_text().splitlines()[-1]}")
             time.sleep(0.2)
 
@@ -197,12 +183,14 @@ class OwnEngine:
     def kill(self) -> None:
         """End it without any order; its containers go on."""
         self._end(signal.SIGKILL)
+        # Its containerd ends with it. Where nobody reaps that process, the next engine would wait for it.
+        (self._folder / "exec/containerd/containerd.pid").unlink(missing_ok=True)
 
     def _end(self, number: signal.Signals) -> None:
-        if self._process is not None:
-            self._process.send_signal(number)
-            self._process.wait(60)
-            self._process = None
+        if self.process is not None:
+            self.process.send_signal(number)
+            self.process.wait(60)
+            self.process = None
 
     def remove(self) -> None:
         """End all it ever started, and unmount and delete all it made."""

@@ -6,29 +6,27 @@ import json
 import warnings
 from collections.abc import Iterator
 from contextlib import closing
+from dataclasses import replace
 
 import pytest
 
 from emulator.endpoint import client
-from emulator.model import OWN_IMAGE, Endpoint
+from emulator.model import Endpoint
 from emulator.stack import describe
 from tests.conftest import ProjectFolder, http
-from tests.docker.needs import need_image
 
-pytestmark = pytest.mark.docker
 ACCOUNTS = {"test": "111111111111", "staging": "222222222222", "prod": "333333333333"}
 
 
-@pytest.fixture(scope="module")
-def url() -> Iterator[str]:
+@pytest.fixture(scope="session")
+def url(own_image: str) -> Iterator[str]:
     """Where the container answers: at its own address in a network of Docker."""
-    need_image(OWN_IMAGE)
     from testcontainers.community.localstack import LocalStackContainer
     from testcontainers.core.config import testcontainers_config
 
     # Its watcher is an image of its own, which only a registry has.
     testcontainers_config.ryuk_disabled = True
-    container = LocalStackContainer(image=OWN_IMAGE, region_name="eu-west-1")
+    container = LocalStackContainer(image=own_image, region_name="eu-west-1")
     with closing(container.get_docker_client().client.api):
         with warnings.catch_warnings():  # its own module waits in a way that it calls deprecated
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -39,20 +37,20 @@ def url() -> Iterator[str]:
             container.stop()
 
 
-def external(project: ProjectFolder, url: str) -> None:
+@pytest.fixture
+def external(project: ProjectFolder, url: str) -> ProjectFolder:
     """All environments of the sample service in one emulator, each in its account."""
-    file = project.folder / "multistack.toml"
-    text = file.read_text().replace('driver = "embedded"', 'driver = "external"')
-    for account in ACCOUNTS.values():
-        text = text.replace(f'account_id = "{account}"', f'account_id = "{account}"\nendpoint = "{url}"')
-    file.write_text(text)
+    variables = {}
+    for name in ACCOUNTS:
+        own = f"MULTISTACK_ENVIRONMENT_{name.upper()}"
+        variables |= {f"{own}_DRIVER": "external", f"{own}_ENDPOINT": url}
+    return replace(project, environ=variables)
 
 
-def test_a_container_of_testcontainers_holds_all_environments(project: ProjectFolder, url: str) -> None:
+def test_a_container_of_testcontainers_holds_all_environments(external: ProjectFolder, url: str) -> None:
     """Deployed, served by the proxy, reset and left running, each environment apart from the others."""
-    external(project, url)
-    project.run("up", timeout=240)
-    proxy = project.status()["test"]["url"].removesuffix("/test/")
+    external.run("up", timeout=240)
+    proxy = external.status()["test"]["url"].removesuffix("/test/")
     found = [http("GET", f"{proxy}/{name}/config").json() for name in ACCOUNTS]
     assert [one["environment"] for one in found] == list(ACCOUNTS)
     assert len({one["digest"] for one in found}) == 1
@@ -64,23 +62,22 @@ def test_a_container_of_testcontainers_holds_all_environments(project: ProjectFo
     bucket = "somebody-elses"
     theirs = client(Endpoint(environment="x", url=url, account_id="999999999999", region="us-east-1"), "s3")
     theirs.create_bucket(Bucket=bucket)
-    project.run("reset", "test", timeout=240)
+    external.run("reset", "test", timeout=240)
     assert http("GET", f"{proxy}/test/orders").json()["orders"] == []
     assert bucket in [one["Name"] for one in theirs.list_buckets()["Buckets"]]
 
-    assert f"keeps running {url}" in project.run("down").stderr
+    assert f"keeps running {url}" in external.run("down").stderr
     for name, account in ACCOUNTS.items():
         endpoint = Endpoint(environment=name, url=url, account_id=account, region="eu-west-1")
         assert describe(endpoint, f"orders-{name}") is not None
 
 
-def test_functions_log_and_tools_reach_it(project: ProjectFolder, url: str) -> None:
+def test_functions_log_and_tools_reach_it(external: ProjectFolder) -> None:
     """The emulator's own log is its owner's, so only functions are heard."""
-    external(project, url)
-    project.run("up", "prod", timeout=240)
-    http("GET", project.url("prod", "config"))
-    sources = {json.loads(line)["source"] for line in project.run("logs", "--json", "prod").stdout.splitlines()}
+    external.run("up", "prod", timeout=240)
+    http("GET", external.url("prod", "config"))
+    sources = {json.loads(line)["source"] for line in external.run("logs", "--json", "prod").stdout.splitlines()}
     assert "ApiFunction" in sources
     assert "emulator" not in sources
-    who = json.loads(project.run("exec", "prod", "--", "aws", "sts", "get-caller-identity").stdout)
+    who = json.loads(external.run("exec", "prod", "--", "aws", "sts", "get-caller-identity").stdout)
     assert who["Account"] == ACCOUNTS["prod"]

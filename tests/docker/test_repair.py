@@ -14,44 +14,16 @@ from typing import Any
 import psutil
 import pytest
 
-from emulator.config import load_project
 from emulator.drivers import containers
 from emulator.drivers.images import need_image
 from emulator.drivers.kept_state import KeptState
-from emulator.endpoint import client
-from emulator.model import Endpoint, Environment, Project
+from emulator.model import Environment
 from tests.conftest import ProjectFolder, http
 from tests.docker.conftest import MakeProject
-from tests.docker.engines import Images
+from tests.docker.engines import BASE, Images, build_image, dockerfile
+from tests.docker.projects import kept, loaded, name_of, put
 from tests.drivers import left_of
 from tests.functional.tiny import get, refused
-
-
-def name_of(project: ProjectFolder, environment: str = "test") -> str:
-    """What container, network and volume are called."""
-    return containers.name_of(loaded(project), environment)
-
-
-def loaded(project: ProjectFolder) -> Project:
-    """The project as its commands see it."""
-    return load_project(file=None, environ=project.command_environ(), cwd=project.folder)
-
-
-def aws(project: ProjectFolder, service: str) -> Any:
-    """A client of the environment ``test``."""
-    url = project.status()["test"]["endpoint"]
-    return client(Endpoint(environment="test", url=url, account_id="111111111111", region="us-east-1"), service)
-
-
-def put(project: ProjectFolder, value: str) -> None:
-    """Leave something in the environment ``test``."""
-    aws(project, "ssm").put_parameter(Name="kept", Value=value, Type="String", Overwrite=True)
-
-
-def kept(project: ProjectFolder) -> str | None:
-    """What was left there."""
-    found = aws(project, "ssm").get_parameters(Names=["kept"])["Parameters"]
-    return str(found[0]["Value"]) if found else None
 
 
 @pytest.fixture
@@ -137,7 +109,7 @@ def test_network_removed_beside_a_stopped_container(up: ProjectFolder, engine: A
     """A container can't be started without the network it was made with."""
     engine.containers.get(name_of(up)).stop()
     engine.networks.get(name_of(up)).remove()
-    assert "starting because its container was stopped" in up.run("up").stderr
+    assert "starting because its container ended with exit code 0" in up.run("up").stderr
     assert (kept(up), get(up).status) == ("1", 200)
 
 
@@ -192,8 +164,8 @@ def test_killed_container_comes_back_and_its_neighbour_never_went(
     down = http("GET", before["test"]["url"])
     assert (down.status, down.json()["next"]) == (503, "multistack up test")
     said = project.run("up").stderr
-    assert "test     starting because its container was killed" in said
-    assert "prod     starting" not in said
+    assert "test  starting because its container was killed" in said
+    assert "prod  starting" not in said
     assert project.status() == before
     assert http("GET", before["test"]["url"]).status == 200
 
@@ -212,11 +184,17 @@ def test_failed_process_is_started_again_by_the_engine(up: ProjectFolder, engine
     assert get(up).status == 200
 
 
-def test_too_little_memory_is_told(tiny: ProjectFolder, engine: Any) -> None:
+def test_too_little_memory_is_told(make_project: MakeProject, engine: Any) -> None:
     """An emulator that can't even start says why, and leaves nothing."""
-    said = refused(tiny, "up", code=3, env={"MULTISTACK_LOCALSTACK_MEMORY": "16m"})
-    assert "ran out of memory (16 MiB)" in said
-    assert left_of(engine, tiny.folder) == []
+    image = "multistack-test/hungry:1"
+    build_image(engine, image, dockerfile(f"FROM {BASE}\nCMD python3 -c 'bytearray(2**30)'\n"))
+    try:
+        project = make_project(image)
+        said = refused(project, "up", code=3, env={"MULTISTACK_LOCALSTACK_MEMORY": "64m"})
+        assert "its emulator ended while starting: its container ran out of memory (64 MiB)" in said
+        assert left_of(engine, project.folder) == []
+    finally:
+        engine.images.remove(image)
 
 
 def make_only(project: ProjectFolder, engine: Any, environment: Environment) -> None:
@@ -307,7 +285,7 @@ def removed(make_project: MakeProject, images: Images) -> Iterator[ProjectFolder
 
 def test_environment_that_left_the_file_is_told_and_stopped(removed: ProjectFolder, engine: Any) -> None:
     """Its data is kept, in case it comes back."""
-    assert "old      still runs" in removed.run("up").stderr
+    assert "old   still runs" in removed.run("up").stderr
     assert "stopped test, old" in removed.run("down").stdout
     assert left_of(engine, removed.folder) == []
     assert KeptState(removed.folder / ".multistack/environments/old").at

@@ -14,6 +14,8 @@ import pytest
 from tests.conftest import ProjectFolder, copy_sample
 from tests.functional.test_offline import ISOLATED
 
+pytestmark = pytest.mark.embedded("no environment is started")
+
 VERSION = "{}.{}".format(*sys.version_info)
 # Inside: loopback is all there is, HOME is empty, and the only multistack is the one of the bundle.
 _LEARNER = """

@@ -20,6 +20,8 @@ from emulator.model import DriverName, Endpoint, Environment, Project
 from emulator.workspace import open_workspace
 from tests.conftest import Answer, http
 
+pytestmark = pytest.mark.embedded("its control routes")
+
 ENVIRONMENT = Environment(name="alpha", driver=DriverName.EMBEDDED, account_id="100000000001", region="eu-west-1")
 
 

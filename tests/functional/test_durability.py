@@ -28,6 +28,8 @@ from emulator.errors import MultistackError, NotReady
 from emulator.model import DriverName, Endpoint, Environment, Project, Status
 from emulator.workspace import open_workspace
 
+pytestmark = pytest.mark.embedded("its checkpoints; tests/docker/test_state.py looks at containers'")
+
 ENVIRONMENT = Environment(name="alpha", driver=DriverName.EMBEDDED, account_id="100000000001", region="eu-west-1")
 # Seconds, of those in which a write may be lost.
 BOUND = 1.0

@@ -12,6 +12,8 @@ from emulator.endpoint import client
 from emulator.model import Endpoint
 from tests.conftest import ProjectFolder, http
 
+pytestmark = pytest.mark.embedded("no other enforces IAM")
+
 _ORDER = {"item": "lamp", "qty": 2, "price": 10}
 
 

@@ -20,6 +20,7 @@ from tests.functional.emulators import Emulator, running
 from tests.functional.servers import certificate, silent_server, way_to, web_server
 from tests.functional.tiny import TEMPLATE, get, refused, tiny_project, write
 
+pytestmark = pytest.mark.embedded("an emulator of its own stands for somebody else's")
 ACCOUNT, REGION = "111111111111", "us-east-1"
 CONFIG, ERROR, NOT_READY, DEPLOY = 2, 1, 3, 4
 CREATE_STACK = json.dumps(

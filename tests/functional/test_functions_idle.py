@@ -8,10 +8,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import psutil
+import pytest
 from botocore.exceptions import BotoCoreError
 
 from emulator import process
 from tests.functional.emulators import Emulator, archive, running
+
+pytestmark = pytest.mark.embedded("its functions' processes")
 
 _SOURCE = """
 import os, time

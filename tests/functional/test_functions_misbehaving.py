@@ -12,6 +12,8 @@ import pytest
 
 from tests.functional.emulators import Emulator, running
 
+pytestmark = pytest.mark.embedded("its functions' processes")
+
 _SIX_MB = 6 * 1024 * 1024
 # Each event names what to do; anything else is answered.
 _SOURCE = """

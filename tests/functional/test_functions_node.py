@@ -11,7 +11,10 @@ import pytest
 
 from tests.functional.emulators import Emulator, running
 
-pytestmark = pytest.mark.skipif(shutil.which("node") is None, reason="this machine has no Node")
+pytestmark = [
+    pytest.mark.skipif(shutil.which("node") is None, reason="this machine has no Node"),
+    pytest.mark.embedded("its functions' processes"),
+]
 
 _SOURCE = """
 exports.handler = async (event, context) => {

@@ -10,6 +10,8 @@ import pytest
 
 from tests.functional.emulators import ACCOUNT, REGION, Emulator, archive, running
 
+pytestmark = pytest.mark.embedded("its functions' processes")
+
 _SOURCE = """
 import importlib, locale, logging, os, sys, time
 

@@ -26,6 +26,8 @@ from emulator.process import read_record, start_time
 from emulator.stack import describe
 from tests.conftest import MULTISTACK, SAMPLE, ProjectFolder, http
 
+pytestmark = pytest.mark.embedded("its processes; tests/docker/test_interruptions.py cuts commands on containers")
+
 # Two are enough for work in parallel, and cheaper than three.
 NAMES = ("test", "staging")
 ENDS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGKILL: -signal.SIGKILL}

@@ -13,6 +13,8 @@ from emulator.endpoint import wait_until_healthy
 from emulator.model import DriverName, Environment, Project
 from tests.conformance.account import Account, answering
 
+pytestmark = pytest.mark.embedded("its additions to MiniStack")
+
 _ENVIRONMENT = Environment(name="kept", driver=DriverName.EMBEDDED, account_id="100000000002", region="eu-west-1")
 
 

@@ -10,6 +10,8 @@ import pytest
 
 from tests.functional.emulators import Emulator, running
 
+pytestmark = pytest.mark.embedded("its functions' processes")
+
 _CALLS = 1_000
 _AT_ONCE = 8
 _PYTHON = """

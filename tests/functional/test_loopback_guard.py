@@ -12,6 +12,8 @@ from emulator.endpoint import client, wait_until_healthy
 from emulator.model import DriverName, Endpoint, Environment, Project
 from tests.conftest import http
 
+pytestmark = pytest.mark.embedded("its launcher")
+
 FOREIGN = {"Origin": "https://evil.example"}
 PREFLIGHT = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "x-amz-target"}
 API = "/_aws/execute-api/0123abcd/prod/orders"

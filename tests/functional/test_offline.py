@@ -10,6 +10,8 @@ import pytest
 
 from tests.conftest import MULTISTACK, ProjectFolder
 
+pytestmark = pytest.mark.embedded("processes in a namespace; tests/docker/test_network.py looks at containers")
+
 # Inside: loopback is all there is. The three environments come up, answer through the proxy, and go.
 _SCRIPT = """
 set -e

@@ -24,6 +24,8 @@ from emulator.model import Api, ProcessId, Route
 from emulator.process import LOG_FILE, is_running, read_record, spawn, start_time, stop
 from emulator.routes import publish_routes
 
+pytestmark = pytest.mark.embedded("no environment is started")
+
 TIMEOUT = 0.75
 MAX_BODY = 200_000
 BASE = "/_aws/execute-api/00bea1dc/live"

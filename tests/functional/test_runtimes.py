@@ -14,6 +14,8 @@ from tests.conftest import MULTISTACK, ProjectFolder
 from tests.functional.emulators import running
 from tests.functional.tiny import TEMPLATE, get, refused, source, tiny_project, write
 
+pytestmark = pytest.mark.embedded("its interpreters")
+
 _FOLDERS = interpreters.search_path(os.environ["PATH"], home=Path.home())
 _FOUND = interpreters.find(_FOLDERS)
 _VERSION = "import sys\n" + source("'%d.%d' % sys.version_info[:2]")

@@ -14,9 +14,11 @@ from typing import Any
 import pytest
 
 from tests.conformance.account import Account, Api, Function, answering, eventually, unique
-from tests.conformance.accounts import Wanted, embedded
+from tests.conformance.accounts import STARTED, Wanted
 from tests.conftest import SAMPLE, Answer
+from tests.drivers import is_embedded
 
+_started = STARTED["embedded" if is_embedded() else "localstack"]
 _BUCKET = "orders-code"
 _ENVIRONMENTS = ("test", "staging", "prod")
 _ORDER = {"id": "a-1", "item": "tea", "qty": 3, "price": 19.99}
@@ -74,8 +76,8 @@ def _publish(account: Account, name: str, release: str) -> str:
 
 @pytest.fixture(scope="module")
 def account(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Account]:
-    """An embedded environment of its own, with the code in a bucket."""
-    with embedded(tmp_path_factory.mktemp("single"), Wanted()) as endpoint:
+    """An environment of its own, with the code in a bucket."""
+    with _started(tmp_path_factory.mktemp("single"), Wanted()) as endpoint:
         made = Account(endpoint)
         s3 = made.client("s3")
         s3.create_bucket(Bucket=_BUCKET, CreateBucketConfiguration={"LocationConstraint": endpoint.region})
@@ -152,9 +154,10 @@ def test_a_wrong_table_is_silent(single: SingleStack) -> None:
     assert (answer.status, answer.json()["id"]) == (200, "a-1")
 
 
+@pytest.mark.embedded("no HTTP APIs in LocalStack's open source")
 def test_stages_survive_a_restart(tmp_path: Path) -> None:
     """Deployments, canaries, permissions and stage variables are as they were after the emulator was restarted."""
-    with embedded(tmp_path, Wanted()) as endpoint:
+    with _started(tmp_path, Wanted()) as endpoint:
         before = Account(endpoint)
         function, other = (before.function(answering(text)) for text in ("one", "two"))
         before.alias(function, "prod", before.publish(function))
@@ -170,7 +173,7 @@ def test_stages_survive_a_restart(tmp_path: Path) -> None:
         gateway.create_stage(ApiId=manual.id, StageName="manual")
         gateway.create_deployment(ApiId=manual.id, StageName="manual")
         gateway.delete_route(ApiId=manual.id, RouteId=gateway.get_routes(ApiId=manual.id)["Items"][0]["RouteId"])
-    with embedded(tmp_path, Wanted()) as endpoint:
+    with _started(tmp_path, Wanted()) as endpoint:
         after = Account(endpoint)
         assert eventually(lambda: after.call(api, "prod").status, lambda status: status == 200) == 200
         assert [after.call(api, "prod", path).status for path in ("/x", "/y", "/z")] == [200, 200, 403]

@@ -7,9 +7,13 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from emulator import process
 from tests.conformance.account import eventually
 from tests.functional.emulators import ACCOUNT, Emulator, running
+
+pytestmark = pytest.mark.embedded("its additions to MiniStack")
 
 _DURABLE = {"PERSIST_STATE": "1"}
 _CODE = "def handler(event, context):\n    return {text!r}\n"

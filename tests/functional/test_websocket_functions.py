@@ -8,12 +8,15 @@ from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import urlsplit
 
+import pytest
 from wsproto import WSConnection
 from wsproto.connection import ConnectionType
 from wsproto.events import AcceptConnection, Request, TextMessage
 from wsproto.events import Event as WsEvent
 
 from tests.functional.emulators import ACCOUNT, REGION, Emulator, running
+
+pytestmark = pytest.mark.embedded("no WebSocket APIs in LocalStack's open source")
 
 _SOURCE = """
 import boto3, json

@@ -78,7 +78,8 @@ STATES: dict[str, tuple[dict[str, Any], Status, str]] = {
     "old": ({"StartedAt": "2026-11-26T11:58:59Z"}, Status.UNHEALTHY, ""),
     "started in another zone": ({"StartedAt": "2026-11-26T12:59:30.123456789+01:00"}, Status.STARTING, ""),
     "paused": ({"Status": "paused", "Paused": True}, Status.STOPPED, "its container is paused"),
-    "stopped": ({**ENDED, "ExitCode": 0}, Status.STOPPED, "its container was stopped"),
+    "ended": ({**ENDED, "ExitCode": 0}, Status.STOPPED, "its container ended with exit code 0"),
+    "stopped": ({**ENDED, "ExitCode": 143}, Status.STOPPED, "its container was stopped"),
     "failed": ({**ENDED, "ExitCode": 1}, Status.STOPPED, "its container ended with exit code 1"),
     "killed": ({**ENDED, "ExitCode": 137}, Status.STOPPED, "its container was killed"),
     "out of memory": (
@@ -89,7 +90,7 @@ STATES: dict[str, tuple[dict[str, Any], Status, str]] = {
     "stopped after a function ran out of memory": (
         {**ENDED, "ExitCode": 0, "OOMKilled": True},
         Status.STOPPED,
-        "its container was stopped",
+        "its container ended with exit code 0",
     ),
     "without token": (
         {**ENDED, "ExitCode": 55},
@@ -111,7 +112,11 @@ STATES: dict[str, tuple[dict[str, Any], Status, str]] = {
         Status.STOPPED,
         "its container was made but not started",
     ),
-    "stopped by Podman": ({"Status": "stopped", "Running": False}, Status.STOPPED, "its container was stopped"),
+    "stopped by Podman": (
+        {"Status": "stopped", "Running": False},
+        Status.STOPPED,
+        "its container ended with exit code 0",
+    ),
     "ended with its engine": (
         {**ENDED, "ExitCode": 255},
         Status.STOPPED,

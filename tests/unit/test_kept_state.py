@@ -110,9 +110,12 @@ def test_files_for_a_container_are_its_users(tmp_path: Path) -> None:
 def test_what_is_no_tar_is_an_error(tmp_path: Path) -> None:
     """Nothing starts from half of a state."""
     kept = KeptState(tmp_path)
-    (tmp_path / "container.tar").write_bytes(b"no tar" * 1000)
-    with pytest.raises(tarfile.TarError):
-        kept.for_container()
+    kept.keep([archive(a=b"x" * 3000)])
+    file = tmp_path / "container.tar"
+    for content in (b"no tar" * 1000 + bytes(1024), file.read_bytes()[:1000], b""):
+        file.write_bytes(content)
+        with pytest.raises(tarfile.TarError):
+            kept.for_container()
 
 
 def test_marks_say_how_far_a_killed_command_came(tmp_path: Path) -> None:

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from emulator import logs
 from emulator.errors import ConfigError
 from emulator.log_file import LogFile
-from emulator.logs import LogEntry, LogGroup, LogParser, filter_events, group_sources, merge, parse_duration
+from emulator.logs import LogEntry, LogGroup, LogParser, filter_events, follow, group_sources, merge, parse_duration
+from emulator.parallel import Cancellation
 
 NOON = datetime(2026, 11, 25, 12, 0, tzinfo=UTC)
 
@@ -230,6 +231,33 @@ def test_following_equals_reading_once(steps: list[tuple[int, int, bool]]) -> No
             seen += group.new_events(events)
     seen += group.new_events(events)
     assert sorted(map(str, seen)) == sorted(map(str, events.events))
+
+
+class Quiet:
+    """An environment that logs one line at its third look."""
+
+    looks = 0
+
+    def emulator_entries(self) -> list[LogEntry]:
+        """Nothing, nothing, a line, nothing for ever."""
+        self.looks += 1
+        return [entry(0, "x")] if self.looks == 3 else []
+
+    def function_entries(self) -> list[LogEntry]:
+        """It has no functions."""
+        return []
+
+
+def test_following_asks_less_often_while_nothing_is_logged() -> None:
+    """Each look costs every emulator some requests; the first line brings the short pauses back."""
+    pauses: list[float] = []
+    batches = follow({"test": Quiet()}, cancellation=Cancellation(), sleep=pauses.append)
+    for _ in range(14):
+        next(batches)
+    assert pauses[1] > pauses[0] > logs.POLL
+    assert pauses[2] == logs.POLL
+    assert pauses[3] > logs.POLL
+    assert pauses[-1] == 2.0
 
 
 def test_tokens_are_followed() -> None:

@@ -395,6 +395,14 @@ def test_copy_of_drivers_that_differ_is_refused(bench: Bench) -> None:
         bench.transfer.copy(TEST, other, timeout=5)
 
 
+def test_copy_of_a_container_is_refused(bench: Bench) -> None:
+    """Its state can't be given other names, and nothing is touched."""
+    source, target = (replace(one, driver=DriverName.LOCALSTACK) for one in (TEST, PROD))
+    with pytest.raises(ConfigError, match="driver localstack can't be given another account's names"):
+        bench.transfer.copy(source, target, timeout=5)
+    assert bench.driver.calls == []
+
+
 def test_copy_of_nothing_is_refused(bench: Bench) -> None:
     """Neither has a release that could be deployed."""
     staging = replace(TEST, name="staging")

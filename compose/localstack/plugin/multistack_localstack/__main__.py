@@ -7,16 +7,21 @@ import logging
 import os
 import sys
 
+from multistack_localstack.lean.late import load_gateway
+from multistack_localstack.supported import is_supported
+
 
 def main() -> None:
     """Serve until SIGTERM."""
-    # What is imported at the start stays for ever: looking through it again and again is lost time.
+    # Nearly all that is made at the start stays: looking through it again and again is lost time, see lean.hooks.
     gc.disable()
+    gc.set_threshold(20_000, 10, 10)
+    from localstack import config
+
+    if is_supported("late imports"):
+        load_gateway(validates=config.OPENAPI_VALIDATE_REQUEST or config.OPENAPI_VALIDATE_RESPONSE)
     from localstack.runtime.main import main as run
 
-    gc.freeze()
-    gc.enable()
-    gc.set_threshold(50_000, 20, 20)
     status = 1
     try:
         run()

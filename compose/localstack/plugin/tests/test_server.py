@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from localstack.config import HostAndPort
-
 from multistack_localstack.server.requests import BadRequest, Reader, path_and_query
 from multistack_localstack.server.threaded import ThreadedServer
 
@@ -24,6 +23,10 @@ class Gateway:
         if request.path == "/stream":
             response.response = iter([b"a" * 10, b"", b"b" * 100_000])
             response.headers.pop("Content-Length", None)
+            return
+        if request.path == "/short":
+            response.response = iter([b"abc"])
+            response.headers["Content-Length"] = "10"
             return
         if request.path == "/nothing":
             response.status_code = 204
@@ -93,6 +96,15 @@ def test_answer_of_unknown_length_is_streamed(port: int) -> None:
     assert connection.getresponse().read() == b"/after?|"
     connection.close()
     assert raw(port, b"GET /stream HTTP/1.0\r\n\r\n").endswith(b"a" * 10 + b"b" * 100_000)
+
+
+def test_body_that_breaks_off_breaks_the_connection(port: int) -> None:
+    """A client isn't left waiting for bytes that never come."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
+    connection.request("GET", "/short")
+    with pytest.raises(http.client.IncompleteRead):
+        connection.getresponse().read()
+    connection.close()
 
 
 def test_answers_without_a_body_have_none(port: int) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from localstack import config
 from localstack.runtime import hooks
 
 from multistack_localstack.supported import is_supported
@@ -15,10 +17,31 @@ def share_model_files() -> None:
     """Before anything makes a session."""
     if is_supported("sharing parsed files"):
         from multistack_localstack.lean.model_files import share
-        from multistack_localstack.lean.without_ec2 import import_ssm
 
         share()
-        import_ssm()
+
+
+@hooks.on_infra_start(priority=990)
+def load_late() -> None:
+    """What services import at their start and few need is imported when it is used."""
+    if not config.EAGER_SERVICE_LOADING or not is_supported("late imports"):
+        return
+    from localstack.utils.bootstrap import get_preloaded_services
+
+    from multistack_localstack.lean import late
+
+    wanted = get_preloaded_services()
+    if "ssm" in wanted:
+        late.load_ssm()
+    if "cloudformation" in wanted:
+        late.load_cloudformation()
+
+
+@hooks.on_infra_ready(priority=-1000)
+def collect_garbage_again() -> None:
+    """It was left alone since the image's command began: all that is there now stays."""
+    gc.freeze()
+    gc.enable()
 
 
 @hooks.on_infra_start(priority=900)

@@ -181,6 +181,7 @@ class _Answer:
         self._has_body = True
         self._is_chunked = False
         self._keeps_alive = request.keeps_alive
+        self._left: int | None = None
 
     def start(self, status: str, headers: list[tuple[str, str]], exc_info: object = None) -> Callable[[bytes], None]:
         """WSGI's ``start_response``."""
@@ -196,6 +197,8 @@ class _Answer:
                 lines.append("Transfer-Encoding: chunked")
             else:
                 self._keeps_alive = False
+        length = names.get("content-length", "")
+        self._left = int(length) if self._has_body and length.isdecimal() else None
         if names.get("connection", "").lower() == "close":
             self._keeps_alive = False
         elif not self._keeps_alive:
@@ -208,6 +211,9 @@ class _Answer:
         if not data or not self._has_body:
             return
         head, self._head = self._head, b""
+        if self._left is not None:
+            data = data[: self._left]
+            self._left -= len(data)
         if self._is_chunked:
             data = b"%x\r\n%b\r\n" % (len(data), data)
         self._client.sendall(head + data if len(data) < _CHUNK else head)
@@ -215,12 +221,12 @@ class _Answer:
             self._client.sendall(data)
 
     def finish(self) -> bool:
-        """Send what is left; returns whether another request may come."""
+        """Send what is left; returns whether another request may come: not after a body that breaks off."""
         end = b"0\r\n\r\n" if self._is_chunked and self._has_body else b""
         if self._head or end:
             self._client.sendall(self._head + end)
             self._head = b""
-        return self._keeps_alive
+        return self._keeps_alive and not self._left
 
 
 _today: tuple[int, str] = (0, "")

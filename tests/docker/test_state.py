@@ -1,0 +1,103 @@
+"""Data over stops, snapshots and resets, in containers of an image that keeps it."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.conftest import ProjectFolder
+from tests.docker.conftest import MakeProject
+from tests.docker.engines import Images
+from tests.docker.projects import kept, name_of, put
+from tests.drivers import left_of
+from tests.functional.tiny import get, refused
+
+
+@pytest.fixture
+def up(tiny: ProjectFolder) -> ProjectFolder:
+    """The small service, up, with some data."""
+    tiny.run("up")
+    put(tiny, "1")
+    return tiny
+
+
+def test_down_and_up_keeps_data_and_release(up: ProjectFolder, engine: Any) -> None:
+    """Nothing is deployed again; between the two nothing of ours is in the engine."""
+    up.run("down")
+    assert left_of(engine, up.folder) == []
+    said = up.run("up").stderr
+    assert "deploying" not in said
+    assert (kept(up), get(up).status) == ("1", 200)
+
+
+def test_reset_forgets_data_and_keeps_the_release(up: ProjectFolder) -> None:
+    """As freshly deployed."""
+    release = up.status()["test"]["release"]
+    up.run("down")
+    up.run("up")
+    up.run("reset")
+    assert (kept(up), get(up).status) == (None, 200)
+    assert up.status()["test"]["release"] == release
+
+
+def test_snapshot_of_a_running_environment(up: ProjectFolder, engine: Any) -> None:
+    """It is asked for a checkpoint, stands still while that is read, and goes on."""
+    up.run("snapshot", "save", "before")
+    assert engine.containers.get(name_of(up)).attrs["State"]["Status"] == "running"
+    put(up, "2")
+    up.run("snapshot", "restore", "before")
+    assert (kept(up), get(up).status) == ("1", 200)
+
+
+def test_snapshot_of_a_stopped_environment(up: ProjectFolder) -> None:
+    """The state of its last stop; restored, it stays stopped until it is started."""
+    up.run("down")
+    up.run("snapshot", "save", "before")
+    up.run("up")
+    put(up, "2")
+    up.run("down")
+    up.run("snapshot", "restore", "before")
+    assert up.status()["test"]["status"] == "stopped"
+    up.run("up")
+    assert (kept(up), get(up).status) == ("1", 200)
+
+
+def test_snapshot_of_a_container_that_somebody_removed(up: ProjectFolder, engine: Any) -> None:
+    """Its volume still has it."""
+    container = engine.containers.get(name_of(up))
+    container.stop()
+    container.remove()
+    up.run("snapshot", "save", "before")
+    up.run("up")
+    put(up, "2")
+    up.run("snapshot", "restore", "before")
+    assert kept(up) == "1"
+
+
+def test_snapshot_of_what_keeps_no_state(make_project: MakeProject, images: Images) -> None:
+    """Whether it runs or not, nothing is saved that could not come back."""
+    project = make_project(images.plain)
+    refused(project, "snapshot", "save", "never", code=1)
+    project.run("up")
+    said = refused(project, "snapshot", "save", "now", code=1)
+    assert f"environment test has no state to save: image {images.plain} keeps none" in said
+    assert json.loads(project.run("snapshot", "list", "--json").stdout) == []
+
+
+def test_snapshot_of_another_driver_is_refused(up: ProjectFolder) -> None:
+    """Neither reads the other's state."""
+    up.run("snapshot", "save", "before")
+    said = refused(up, "snapshot", "restore", "before", code=2, env={"MULTISTACK_DRIVER": "embedded"})
+    assert "was taken with driver localstack, and the project file says embedded" in said
+    assert kept(up) == "1"
+
+
+def test_condition_of_the_state_is_told(up: ProjectFolder, engine: Any) -> None:
+    """What the image says is wrong stands in the status, and again before a stop."""
+    container = engine.containers.get(name_of(up))
+    container.exec_run(["sh", "-c", "echo 'the disk is full' > /var/lib/localstack/problem"])
+    row = up.status()["test"]
+    assert (row["status"], row["reason"]) == ("ready", "the disk is full")
+    assert "test  warning: the disk is full" in up.run("down").stderr
