@@ -130,9 +130,11 @@ def _no_collection() -> Iterator[None]:
     It looks at all objects again and again while so many are made, which is most of the time; and each look writes to
     them, so that a forked copy no longer shares their memory.
     """
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
-        gc.enable()
+        if was_enabled:
+            gc.enable()
