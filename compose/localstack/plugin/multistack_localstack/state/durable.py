@@ -95,7 +95,8 @@ class Durable:
         self._opened = entrance.watch(gateway, self._gate, self._checkpointer.mark)
         self._add_parts()
         self._restored = restoring.restore(self._folder, self._services, emulator=self._settings.emulator)
-        self._files.remove_all_but(self._folder.needed_objects())
+        if self._restored.is_clean:
+            self._files.remove_all_but(self._folder.needed_objects())
         for name in self._services.running():
             if name not in _LATE:
                 self._revive(name)
