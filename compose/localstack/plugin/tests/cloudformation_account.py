@@ -183,6 +183,11 @@ class Stack:
         found = [event for page in pages for event in page["StackEvents"]][::-1]
         return [(e["LogicalResourceId"], e["ResourceStatus"], e.get("ResourceStatusReason", "")) for e in found]
 
+    @property
+    def told(self) -> str:
+        """Why things failed, for the message of a test."""
+        return "; ".join(f"{name} {status}: {reason}" for name, status, reason in self.events if reason)
+
 
 def template(resources: Mapping[str, Any], **sections: Any) -> dict[str, Any]:
     """A template; *sections* are ``Parameters``, ``Outputs`` and so on."""

@@ -29,12 +29,14 @@ def install() -> bool:
     from localstack.services.cloudformation.v2 import provider as localstack_provider
     from localstack.services.plugins import SERVICE_PLUGINS
 
+    from multistack_localstack.cloudformation import streams
     from multistack_localstack.cloudformation.provider import CloudFormation
 
     # The service's factory looks the class up there when it loads.
     localstack_provider.CloudformationProviderV2 = CloudFormation
     if container := SERVICE_PLUGINS._services.get("cloudformation"):
         container.service.skeleton.dispatch_table = create_dispatch_table(CloudFormation())
+    streams.apply()
     LOG.info("CloudFormation updates stacks with multistack's engine")
     return True
 

@@ -97,7 +97,9 @@ class Caller:
         try:
             return self._run(provider.update, request)
         except NotImplementedError as error:
-            raise ResourceFailed(f"LocalStack can't update resources of type {kind}") from error
+            raise ResourceFailed(
+                f"LocalStack can't update resources of type {kind}; another logical id replaces the resource"
+            ) from error
 
     def delete(self, kind: str, logical_id: str, model: Mapping[str, Any]) -> None:
         """

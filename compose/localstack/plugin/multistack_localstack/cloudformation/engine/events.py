@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from localstack.aws.api.cloudformation import StackEvent, StackResource
+from localstack.aws.api.cloudformation import StackEvent, StackResource, StackStatus
 from localstack.services.cloudformation.v2.entities import Stack
 from localstack.utils.strings import long_uid
 
@@ -22,9 +22,9 @@ class Subject:
 
 def tell_stack(stack: Stack, status: str, reason: str | None = None) -> None:
     """Put a stack into *status*, for *reason*."""
-    stack.status = status
     stack.status_reason = reason
-    _tell(stack, Subject(stack.stack_name, "AWS::CloudFormation::Stack", stack.stack_id), status, reason)
+    # LocalStack's own method, which others watch: this may change without a request.
+    stack.set_stack_status(StackStatus(status), reason)
 
 
 def tell_resource(

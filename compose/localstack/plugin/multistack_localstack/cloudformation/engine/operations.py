@@ -234,7 +234,7 @@ def resume(stack: Stack) -> None:
     A creation or an update is taken back; what was already on its way back, or being deleted, goes on.
     """
     status = str(stack.status)
-    reason = "LocalStack was stopped in the middle of it."
+    reason = "LocalStack stopped while this was in progress"
     if status in ("CREATE_IN_PROGRESS", "ROLLBACK_IN_PROGRESS"):
         start(stack, "ROLLBACK_IN_PROGRESS", lambda: take_back_creation(stack), reason=reason)
     elif status in ("UPDATE_IN_PROGRESS", "UPDATE_ROLLBACK_IN_PROGRESS"):

@@ -70,12 +70,13 @@ class Record:
 
 def record_of(kept: Mapping[str, Any]) -> Record:
     """The record that :meth:`Record.kept` gave."""
+    model = kept.get("Properties") or {}
     return Record(
         logical_id=kept["LogicalResourceId"],
         kind=kept["Type"],
         physical_id=kept.get("PhysicalResourceId") or "",
-        model=kept.get("Properties") or {},
-        desired=kept.get("SpecifiedProperties") or kept.get("Properties") or {},
+        model=model,
+        desired=kept.get("SpecifiedProperties", model),
         needs=tuple(kept.get("needs", ())),
         policies=kept.get("policies", {}),
         metadata=kept.get("metadata"),

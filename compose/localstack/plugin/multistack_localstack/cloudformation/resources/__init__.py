@@ -30,6 +30,7 @@ MENDED: Mapping[str, str] = {
     "AWS::ApiGateway::RestApi": "rest_api:RestApi",
     "AWS::ApiGateway::Stage": "rest_stage:Stage",
     "AWS::ApiGateway::UsagePlan": "usage_plans:UsagePlan",
+    "AWS::CloudFormation::Macro": "again:PutAgain",
     "AWS::CloudFormation::Stack": "nested_stack:NestedStack",
     "AWS::CloudWatch::Alarm": "again:PutAgain",
     "AWS::CloudWatch::CompositeAlarm": "again:PutAgain",
@@ -57,6 +58,7 @@ MENDED: Mapping[str, str] = {
     "AWS::SNS::TopicPolicy": "again:PutAgain",
     "AWS::SQS::Queue": "messages:Queue",
     "AWS::SSM::Parameter": "configuration:Parameter",
+    "AWS::Scheduler::Schedule": "schedules:Schedule",
     "AWS::SecretsManager::ResourcePolicy": "again:PutAgain",
     "AWS::SecretsManager::Secret": "configuration:Secret",
 }

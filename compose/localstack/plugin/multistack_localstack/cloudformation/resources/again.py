@@ -21,6 +21,7 @@ from multistack_localstack.cloudformation.resources.parts import Request, before
 # The type, and what keeps its identity.
 KEPT: Mapping[str, tuple[str, ...]] = {
     "AWS::ApiGateway::Account": ("Id",),
+    "AWS::CloudFormation::Macro": ("Id",),
     "AWS::CloudWatch::Alarm": ("Id", "Arn", "AlarmName"),
     "AWS::CloudWatch::CompositeAlarm": ("Id", "Arn", "AlarmName"),
     "AWS::Events::EventBusPolicy": ("Id",),

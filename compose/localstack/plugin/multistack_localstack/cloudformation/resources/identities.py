@@ -71,7 +71,9 @@ class Role(IAMRoleProvider):
         model, iam, was = request.desired_state, request.aws_client_factory.iam, before(request)
         model |= selected(was, "RoleName", "Arn", "RoleId")
         name = model["RoleName"]
-        iam.update_assume_role_policy(RoleName=name, PolicyDocument=_document(model["AssumeRolePolicyDocument"]))
+        iam.get_role(RoleName=name)
+        if has_changed(request, "AssumeRolePolicyDocument"):
+            iam.update_assume_role_policy(RoleName=name, PolicyDocument=_document(model["AssumeRolePolicyDocument"]))
         session = int(model.get("MaxSessionDuration") or 3600)
         iam.update_role(RoleName=name, Description=model.get("Description", ""), MaxSessionDuration=session)
         if model.get(_BOUNDARY):

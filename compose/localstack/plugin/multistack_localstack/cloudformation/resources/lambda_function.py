@@ -12,12 +12,10 @@ from typing import Any
 
 from localstack.services.cloudformation.provider_utils import generate_default_name
 from localstack.services.cloudformation.resource_provider import ProgressEvent
-from localstack.services.lambda_.resource_providers.aws_lambda_function import (
-    LambdaFunctionProvider,
-    _get_lambda_code_param,
-)
+from localstack.services.lambda_.resource_providers.aws_lambda_function import LambdaFunctionProvider
 
 from multistack_localstack.cloudformation.resources import done
+from multistack_localstack.cloudformation.resources.inline_code import code_parameters
 from multistack_localstack.cloudformation.resources.parts import (
     Properties,
     Request,
@@ -68,7 +66,7 @@ class Function(LambdaFunctionProvider):
             model.setdefault("FunctionName", generate_default_name(request.stack_name, request.logical_resource_id))
             made = aws.create_function(
                 FunctionName=model["FunctionName"],
-                Code=_get_lambda_code_param(model),
+                Code=code_parameters(model),
                 Tags=tag_map(model),
                 **selected(model, "Architectures", "CodeSigningConfigArn", "PackageType"),
                 **{
@@ -102,7 +100,8 @@ class Function(LambdaFunctionProvider):
             return done(model)
         step = steps.pop(0)
         if step == "code":
-            aws.update_function_code(FunctionName=name, **_get_lambda_code_param(model, _include_arch=True))
+            architectures = selected(model, "Architectures")
+            aws.update_function_code(FunctionName=name, **code_parameters(model), **architectures)
         elif step == "configuration":
             aws.update_function_configuration(FunctionName=name, **_changed_configuration(request))
         else:
