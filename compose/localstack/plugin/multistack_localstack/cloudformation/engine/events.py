@@ -10,6 +10,9 @@ from localstack.aws.api.cloudformation import StackEvent, StackResource, StackSt
 from localstack.services.cloudformation.v2.entities import Stack
 from localstack.utils.strings import long_uid
 
+# Of one stack; AWS keeps them for 90 days. Years of deployments must not fill the memory.
+_MOST_EVENTS = 3_000
+
 
 @dataclass(frozen=True, slots=True)
 class Subject:
@@ -67,3 +70,4 @@ def _tell(stack: Stack, subject: Subject, status: str, reason: str | None) -> No
         event["ResourceStatusReason"] = reason
     # The API has the newest first.
     stack.events.insert(0, StackEvent(**event))
+    del stack.events[_MOST_EVENTS:]
