@@ -10,7 +10,7 @@ ENVIRONMENTS ?=
 IMAGE_CACHE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup envs-up envs-down envs-status envs-logs envs-reset image compose compose-up compose-down test check bench \
+.PHONY: help setup envs-up envs-down envs-status envs-logs envs-reset image compose compose-up compose-down test test-docker check bench \
   conformance format
 
 help: ## Print these targets.
@@ -56,6 +56,9 @@ compose: $(READY) ## Render compose/compose.yaml from the sample's project file.
 
 test: $(READY) ## Run all tests.
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
+
+test-docker: $(READY) ## Run the tests of containers, and the functional ones on containers; needs make image.
+	$(BIN)/python -m pytest tests/docker tests/functional --multistack-driver localstack --numprocesses 2 --dist worksteal
 
 check: $(READY) ## Check format, lint and types.
 	$(BIN)/ruff format --check .

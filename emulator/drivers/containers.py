@@ -115,6 +115,8 @@ def arguments(
         "security_opt": ["no-new-privileges:true"],
         "init": True,
         "log_config": _LOG,
+        # Its health is asked for when somebody wants to know; an image's own check would do so all the time.
+        "healthcheck": {"test": ["NONE"]},
         **(bounds if image.is_own and not needs_socket else {}),
     }
 

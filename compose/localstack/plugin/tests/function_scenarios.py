@@ -102,6 +102,38 @@ def mapping(localstack: LocalStackProcess) -> Check:
     return check
 
 
+@scenario
+def stream(localstack: LocalStackProcess) -> Check:
+    """Records of a table's stream reach their function once: none again after, and none skipped."""
+    dynamodb, sqs = localstack.client("dynamodb"), localstack.client("sqs")
+    told = sqs.create_queue(QueueName="stream-out", Attributes={"VisibilityTimeout": "600"})["QueueUrl"]
+    arn = dynamodb.create_table(
+        TableName="streamed",
+        BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": "id", "AttributeType": "S"}],
+        KeySchema=[{"AttributeName": "id", "KeyType": "HASH"}],
+        StreamSpecification={"StreamEnabled": True, "StreamViewType": "KEYS_ONLY"},
+    )["TableDescription"]["LatestStreamArn"]
+    create_function(localstack, "streamed", _TELLS, Environment={"Variables": {"TELL": told}}, Timeout=20)
+    functions = localstack.client("lambda")
+    functions.create_event_source_mapping(
+        FunctionName="streamed", EventSourceArn=arn, StartingPosition="TRIM_HORIZON", BatchSize=1
+    )
+    dynamodb.put_item(TableName="streamed", Item={"id": {"S": "before"}})
+    assert _streamed(eventually(lambda: messages(sqs, told))) == ["before"]
+
+    def check() -> None:
+        dynamodb, sqs = localstack.client("dynamodb"), localstack.client("sqs")
+        dynamodb.put_item(TableName="streamed", Item={"id": {"S": "after"}})
+        assert _streamed(eventually(lambda: messages(sqs, told))) == ["after"]
+
+    return check
+
+
+def _streamed(told: list[str]) -> list[str]:
+    return [record["dynamodb"]["Keys"]["id"]["S"] for body in told for record in json.loads(body)["Records"]]
+
+
 def _wait_for_mapping(functions: Any, uuid: str, state: str) -> None:
     eventually(lambda: functions.get_event_source_mapping(UUID=uuid)["State"] == state)
 

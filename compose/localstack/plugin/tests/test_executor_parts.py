@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import socket
 import sys
+import threading
+import time
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,6 +17,7 @@ from multistack_localstack.executor.log_lines import MAX_LINE, LogEvent, LogLine
 from multistack_localstack.executor.multistack_bootstrap import search_path
 from multistack_localstack.executor.nursery import can_fork
 from multistack_localstack.executor.runtimes import difference, is_python
+from multistack_localstack.executor.timers import Clockwork, SharedTimer
 from multistack_localstack.executor.variables import OPT, Installation, of_function
 from multistack_localstack.executor.wire import Broken, Connection
 
@@ -213,14 +216,16 @@ def test_fork_only_where_it_does(tmp_path: Path, environ: Mapping[str, str], bro
 
 
 def test_lines_are_delivered_in_order_and_by_stream() -> None:
-    """A flush puts all lines of a stream in one go, ordered by time."""
-    puts: list[tuple[Stream, list[object]]] = []
-    delivery = LogDelivery(lambda stream, events: puts.append((stream, [one["message"] for one in events])), pause=60)
-    delivery.add(STREAM, [LogEvent(2.0, "b"), LogEvent(1.0, "a")])
+    """A flush puts all lines of a stream in one go, as they were written, with times that never go back."""
+    puts: list[tuple[Stream, list[tuple[object, ...]]]] = []
+    delivery = LogDelivery(
+        lambda stream, events: puts.append((stream, [tuple(one.values()) for one in events])), pause=60
+    )
+    delivery.add(STREAM, [LogEvent(2.0, "a"), LogEvent(1.0, "b")])
     delivery.add(STREAM, [LogEvent(3.0, "c")])
     delivery.flush()
     delivery.flush()
-    assert puts == [(STREAM, ["a", "b", "c"])]
+    assert puts == [(STREAM, [(2000, "a"), (2000, "b"), (3000, "c")])]
 
 
 def test_lines_that_cannot_be_put_do_not_hold_up_others() -> None:
@@ -237,3 +242,32 @@ def test_lines_that_cannot_be_put_do_not_hold_up_others() -> None:
         delivery.add(Stream(account_id="1", region="r", group=group, stream="s"), [LogEvent(1.0, "x")])
     delivery.flush()
     assert puts == ["good"]
+
+
+def test_timers_run_in_their_order_and_not_when_cancelled() -> None:
+    """A later one that was started first does not hold up an earlier one."""
+    clockwork, ran, ended = Clockwork(), [], threading.Event()
+
+    def last() -> None:
+        ran.append("last")
+        ended.set()
+
+    late = SharedTimer(0.2, last, clockwork)
+    early = SharedTimer(0.05, lambda: ran.append("early"), clockwork)
+    never = SharedTimer(0.1, lambda: ran.append("never"), clockwork)
+    for timer in (late, never, early):
+        timer.start()
+    never.cancel()
+    assert ended.wait(5)
+    assert ran == ["early", "last"]
+
+
+def test_many_restarted_timers_cost_no_threads() -> None:
+    """A timer is started and cancelled with each call of a function."""
+    clockwork = Clockwork()
+    before = threading.active_count()
+    for _ in range(1000):
+        timer = SharedTimer(60, time.monotonic, clockwork)
+        timer.start()
+        timer.cancel()
+    assert threading.active_count() <= before + 1

@@ -160,6 +160,20 @@ def test_failing_service_keeps_what_was_saved(state: State) -> None:
     assert (state.newest()["sqs"], state.checkpointer.problem) == ("back", "")
 
 
+def test_state_that_changes_meanwhile_is_tried_again(state: State) -> None:
+    """What LocalStack does on its own may come in between, once."""
+
+    class Changing(FakeGroup):
+        def save(self) -> dict[str, Any]:
+            if super().save() and self.saved == 1:
+                raise RuntimeError("dictionary changed size during iteration")
+            return {"content": self.content}
+
+    state.groups[0] = Changing("sqs", "1")
+    state.checkpointer.save()
+    assert (state.newest()["sqs"], state.checkpointer.problem) == ("1", "")
+
+
 def test_unwritable_folder_is_a_problem_until_it_is_not(state: State) -> None:
     """The reason names the file; the next checkpoint has what this one should have had."""
     state.checkpointer.save()

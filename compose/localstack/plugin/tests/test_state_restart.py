@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 from localstack_process import LocalStackProcess
-from state_scenarios import create_function, eventually
+from state_scenarios import eventually
 
 # Seconds after which whatever was acknowledged is in a checkpoint: one, and some for a busy machine.
 _SAFE = 2.5
@@ -139,6 +139,22 @@ def test_broken_newest_checkpoint(localstack: LocalStackProcess) -> None:
     localstack.stop()
     localstack.start()
     assert (get(localstack, "broken"), localstack.condition()["problem"]) == ("again", "")
+
+
+def test_no_whole_checkpoint(localstack: LocalStackProcess) -> None:
+    """LocalStack starts empty, says so, and removes nothing that somebody may still want."""
+    localstack.client("s3").create_bucket(
+        Bucket="rescued", CreateBucketConfiguration={"LocationConstraint": "eu-west-1"}
+    )
+    localstack.client("s3").put_object(Bucket="rescued", Key="k", Body=b"x")
+    localstack.stop()
+    for path in localstack.checkpoints():
+        path.write_bytes(path.read_bytes()[:-1])
+    before = set((localstack.state / "objects").iterdir())
+    localstack.start()
+    assert before <= set((localstack.state / "objects").iterdir())
+    assert localstack.condition()["problem"].startswith("it started empty: no checkpoint was whole")
+    assert not localstack.client("s3").list_buckets()["Buckets"]
 
 
 def test_missing_object_breaks_its_checkpoint(localstack: LocalStackProcess) -> None:

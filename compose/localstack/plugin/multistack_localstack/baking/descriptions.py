@@ -2,12 +2,14 @@
 botocore's descriptions of services without their texts: two thirds of what is read, parsed and kept.
 
 Only ``help()`` shows them. Without them the image is smaller, a client is made faster and LocalStack needs less memory.
+Run by path, with the folder of an environment, as soon as its packages are installed.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -39,3 +41,8 @@ def shrink(data: Path) -> None:
         file.write_bytes(gzip.compress(small, 6, mtime=0))
     for file in data.rglob("examples-1.json*"):
         file.unlink()
+
+
+if __name__ == "__main__":
+    for found in Path(sys.argv[1]).glob("lib/python*/site-packages/botocore/data"):
+        shrink(found)

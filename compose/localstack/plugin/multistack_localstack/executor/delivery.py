@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from multistack_localstack.executor.log_lines import LogEvent
@@ -62,9 +62,8 @@ class LogDelivery:
             with self._lock:
                 pending, self._pending = self._pending, {}
             for stream, events in pending.items():
-                ordered = sorted(events, key=lambda event: event.at)
                 try:
-                    self._put(stream, [{"timestamp": int(event.at * 1000), "message": event.text} for event in ordered])
+                    self._put(stream, list(_in_order(events)))
                 except Exception as error:
                     LOG.warning("log lines of %s are lost: %s", stream.group, error)
 
@@ -75,6 +74,18 @@ class LogDelivery:
             waited.wait(self._pause)
             self._has_some.clear()
             self.flush()
+
+
+def _in_order(events: Sequence[LogEvent]) -> Iterator[dict[str, object]]:
+    """
+    As CloudWatch takes them: in the order of their times.
+
+    A line has the time at which it was read, a record its own, which is a little earlier: the order of writing counts.
+    """
+    latest = 0
+    for event in events:
+        latest = max(latest, int(event.at * 1000))
+        yield {"timestamp": latest, "message": event.text}
 
 
 def put_events(stream: Stream, events: Sequence[Mapping[str, object]]) -> None:

@@ -10,12 +10,15 @@ from typing import Any
 
 from localstack.aws.api.lambda_ import InvocationType, RequestTooLargeException
 from localstack.services.apigateway.next_gen.execute_api.integrations.aws import RestApiAwsProxyIntegration
+from localstack.services.lambda_.invocation import execution_environment
 from localstack.services.lambda_.invocation.execution_environment import ExecutionEnvironment
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, Invocation, InvocationResult, S3Code
 from localstack.services.lambda_.invocation.lambda_service import LambdaService
 from localstack.services.lambda_.provider import LambdaProvider
 from localstack.utils.patch import patch
 from localstack.utils.strings import long_uid
+
+from multistack_localstack.executor.timers import SharedTimer
 
 # Bytes of an event. Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_SYNCHRONOUS = 6 * 1024 * 1024
@@ -30,6 +33,7 @@ def apply() -> None:
     payload_limits()
     client_context()
     direct_calls()
+    execution_environment.Timer = SharedTimer
     code_on_disk(Path(os.environ.get("MULTISTACK_CODE") or CODE))
 
 

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import gc
+import importlib.util
 import json
 import os
 import signal
@@ -31,6 +32,8 @@ _MODULES = (
     "decimal",
     "uuid",
 )
+# Their descriptions are parsed once for all; those of others when a function makes a client of one.
+_SERVICES = ("dynamodb", "events", "lambda", "s3", "secretsmanager", "sns", "sqs", "ssm")
 _PR_SET_PDEATHSIG = 1
 
 
@@ -63,14 +66,28 @@ def main(number: int, runtime: str, bootstrap_folder: str) -> None:
 
 
 def _warm_up() -> None:
-    """What a session reads first; a client is made, and thrown away, without a request."""
+    """What sessions read first, and what clients are made of; one is made, and thrown away, without a request."""
     with contextlib.suppress(Exception):
+        _share_files()
         import boto3
         from botocore import UNSIGNED
         from botocore.config import Config
 
         session = boto3.session.Session(region_name="us-east-1")
         session.client("sts", endpoint_url="http://127.0.0.1:9", config=Config(signature_version=UNSIGNED))
+        loader = session._session.get_component("data_loader")
+        for service in _SERVICES:
+            loader.load_service_model(service, "service-2")
+
+
+def _share_files() -> None:
+    """Each of botocore's files is parsed once; forks share what was parsed before they began."""
+    path = Path(__file__).resolve().parent.parent / "lean" / "model_files.py"
+    spec = importlib.util.spec_from_file_location("_multistack_model_files", path)
+    if spec is not None and spec.loader is not None:
+        module = importlib.util.module_from_spec(spec)
+        spec.loader.exec_module(module)
+        module.share()
 
 
 def _reap(process: int) -> int:

@@ -20,7 +20,7 @@ from typing import Any
 from multistack_localstack.state import checkpoint, forking, moment
 from multistack_localstack.state.activity import Gate
 from multistack_localstack.state.checkpoint import Checkpoint
-from multistack_localstack.state.folder import StateFolder
+from multistack_localstack.state.folder import KEPT_FOR_COPY, StateFolder
 from multistack_localstack.state.moment import Moment, Source
 from multistack_localstack.state.object_files import ObjectFiles
 
@@ -187,7 +187,9 @@ class Checkpointer:
         self._recheck = _AGAIN if done["is_new"] else _SELDOM
         if done["is_new"] and self._newest:
             self.at = self._newest.header.at.isoformat()
-            if not self._files.is_held():
+            if self._files.is_held():
+                self._folder.prune(KEPT_FOR_COPY)
+            else:
                 self._files.clean(self._folder.prune())
         if done["unsaved"]:
             self._fail("; ".join(done["unsaved"]), touched)

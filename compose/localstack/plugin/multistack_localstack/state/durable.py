@@ -26,9 +26,11 @@ from multistack_localstack.state.restoring import Restored
 from multistack_localstack.state.s3_storage import FileStorage
 from multistack_localstack.state.services import Services
 
-_LAMBDA = "lambda"
+_LAMBDA, _CLOUDFORMATION = "lambda", "cloudformation"
+# They call LocalStack when they begin again.
+_LATE = (_LAMBDA, _CLOUDFORMATION)
 # Imported once the service itself is there: what is not enabled costs no memory.
-_REVIVED = {_LAMBDA: "functions", "events": "events", "sqs": "queues", "cloudformation": "cloudformation"}
+_REVIVED = {_LAMBDA: "functions", "events": "events", "sqs": "queues", _CLOUDFORMATION: "cloudformation"}
 # The state folder; the image sets it.
 VARIABLE = "MULTISTACK_STATE"
 _log = logging.getLogger("multistack.state")
@@ -78,7 +80,7 @@ class Durable:
         self._opened = threading.Event()
         self._restored: Restored | None = None
         self._storage: FileStorage | None = None
-        self._pending: Any = None
+        self._functions: Any = None
         self._idle: list[str] = []
         source = Source(groups=services.groups, objects=self._objects, header=self._header)
         self._checkpointer = Checkpointer(self._folder, self._files, source, self._gate)
@@ -93,20 +95,22 @@ class Durable:
         self._opened = entrance.watch(gateway, self._gate, self._checkpointer.mark)
         self._add_parts()
         self._restored = restoring.restore(self._folder, self._services, emulator=self._settings.emulator)
-        self._files.remove_all_but(self._folder.needed_objects())
+        if self._restored.is_clean:
+            self._files.remove_all_but(self._folder.needed_objects())
         for name in self._services.running():
-            if name != _LAMBDA:
+            if name not in _LATE:
                 self._revive(name)
         _log.info("restored %s", self._restored.summary)
         if self._restored.loss:
             _log.error("%s", self._restored.loss)
 
     def open(self) -> None:
-        """LocalStack listens, so it can call itself, which Lambda does; others wait until this returns."""
+        """LocalStack listens, so it can call itself, which some services do; others wait until this returns."""
         restored = self._restored or Restored(summary="")
         try:
-            if self._pending is not None:
-                self._revive(_LAMBDA)
+            for name in _LATE:
+                if name in self._services.running():
+                    self._revive(name)
         finally:
             unannounced.watch(self._checkpointer.mark)
             self._checkpointer.start(restored.number, restored.took)
@@ -119,24 +123,24 @@ class Durable:
             self._checkpointer.end()
 
     def _add_parts(self) -> None:
-        """What lies beside the stores: contents of objects, events that functions have yet to handle."""
+        """What lies beside the stores: contents of objects, events that functions have yet to handle, and the like."""
         self._services.require(["s3", _LAMBDA])
         if provider := self._services.provider("s3"):
             self._storage = provider._storage_backend = FileStorage(self._files)
             self._services.add("s3", self._storage)
         if provider := self._services.provider(_LAMBDA):
-            self._pending = _module_of(_LAMBDA).PendingEvents(provider)
-            self._services.add(_LAMBDA, self._pending)
+            self._functions = _module_of(_LAMBDA).Functions(provider)
+            for part in self._functions.parts:
+                self._services.add(_LAMBDA, part)
 
     def _revive(self, name: str) -> None:
         try:
-            if name in _REVIVED:
+            if name == _LAMBDA:
+                self._functions.revive()
+            elif name in _REVIVED:
                 _module_of(name).revive(self._services.provider(name))
             elif hook := self._services.hook(name):
                 hook.on_after_state_load()
-            if name == _LAMBDA:
-                self._pending.enqueue()
-                _module_of(name).start_mappings(self._services.provider(name))
         except Exception:  # of any kind: the other services work
             _log.exception("%s was restored and does not work again", name)
             self._idle.append(name)

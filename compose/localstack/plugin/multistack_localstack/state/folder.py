@@ -17,6 +17,8 @@ from multistack_localstack.state import checkpoint, object_files
 from multistack_localstack.state.checkpoint import BrokenCheckpoint, Checkpoint
 
 KEPT = 2
+# While somebody may be copying the folder: a minute's, and some more.
+KEPT_FOR_COPY = 100
 _SUFFIX = ".checkpoint"
 _BROKEN = ".broken"
 
@@ -110,10 +112,10 @@ class StateFolder:
                 else:
                     each.path.unlink()
 
-    def prune(self) -> int:
-        """Keep the newest :data:`KEPT`; returns the number of the oldest that is left."""
+    def prune(self, kept: int = KEPT) -> int:
+        """Keep the newest ones; returns the number of the oldest that is left."""
         there = self.numbered()
-        for each in there[KEPT:]:
+        for each in there[kept:]:
             with contextlib.suppress(OSError):
                 each.path.unlink()
-        return there[:KEPT][-1].number if there else 0
+        return there[:kept][-1].number if there else 0

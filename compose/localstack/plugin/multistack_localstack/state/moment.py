@@ -13,6 +13,8 @@ from multistack_localstack.state import checkpoint, pickling
 from multistack_localstack.state.checkpoint import Checkpoint, Contents, Header, Segment
 from multistack_localstack.state.services import Group
 
+_TRIES = 3
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
@@ -71,8 +73,8 @@ def take(source: Source, last: Checkpoint | None, touched: AbstractSet[str] | No
             continue
         began = time.monotonic()
         try:
-            if content := group.save():
-                raw[group.name] = pickling.dumps(content)
+            if content := _bytes_of(group):
+                raw[group.name] = content
         except Exception as error:  # of any kind: the other services can be saved
             unsaved.append(f"{group.name}: {type(error).__name__}: {error}")
             same.update({group.name} & saved.keys())
@@ -86,6 +88,21 @@ def take(source: Source, last: Checkpoint | None, touched: AbstractSet[str] | No
         unsaved=tuple(unsaved),
         took=took,
     )
+
+
+def _bytes_of(group: Group) -> bytes:
+    """The state of *group*; empty if there is none. What LocalStack does on its own may come in between."""
+    for _ in range(_TRIES - 1):
+        try:
+            return _pickled(group)
+        except RuntimeError:  # "dictionary changed size during iteration"
+            continue
+    return _pickled(group)
+
+
+def _pickled(group: Group) -> bytes:
+    content = group.save()
+    return pickling.dumps(content) if content else b""
 
 
 def put_together(moment: Moment, last: Checkpoint | None) -> Checkpoint:

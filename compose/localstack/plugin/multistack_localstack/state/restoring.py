@@ -28,12 +28,14 @@ class Restored:
         loss: In one line: what could not be restored; empty if nothing was lost.
         number: Of the newest checkpoint there is, or 0.
         took: Seconds by the name of what was restored.
+        is_clean: Whether what no checkpoint refers to is of no use to anybody.
     """
 
     summary: str
     loss: str = ""
     number: int = 0
     took: Mapping[str, float] = field(default_factory=dict)
+    is_clean: bool = True
 
 
 def restore(folder: StateFolder, services: Services, *, emulator: str) -> Restored:
@@ -58,7 +60,8 @@ def restore(folder: StateFolder, services: Services, *, emulator: str) -> Restor
         _keep(folder, found.number)
     number = there[0].number if there else 0
     if found.checkpoint is None:
-        return Restored(summary="nothing: there was no state", loss=loss, number=number)
+        summary = "nothing: no checkpoint was whole" if found.broken else "nothing: there was no state"
+        return Restored(summary=summary, loss=loss, number=number, is_clean=not found.broken)
     at, seconds = found.checkpoint.header.at, time.monotonic() - began
     summary = f"checkpoint {found.number} of {at:%Y-%m-%d %H:%M:%S} UTC in {seconds:.2f} s"
     return Restored(summary=summary, loss=loss, number=number, took=took)
@@ -127,9 +130,11 @@ def _no_collection() -> Iterator[None]:
     It looks at all objects again and again while so many are made, which is most of the time; and each look writes to
     them, so that a forked copy no longer shares their memory.
     """
+    was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
         gc.freeze()
-        gc.enable()
+        if was_enabled:
+            gc.enable()

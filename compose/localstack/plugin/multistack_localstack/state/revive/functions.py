@@ -16,6 +16,8 @@ from localstack.services.lambda_.invocation.models import LambdaStore, lambda_st
 from localstack.services.lambda_.provider_utils import get_function_version_from_arn
 from localstack.services.sqs.models import SqsMessage
 
+from multistack_localstack.state.revive.streams import StreamPositions, follow_readers
+
 _log = logging.getLogger("multistack.state")
 
 
@@ -69,7 +71,28 @@ def _resting_until(message: SqsMessage) -> int:
     return int(message.created + message.delay_seconds) + 1 if message.delay_seconds else 0
 
 
-def revive(provider: Any) -> None:
+class Functions:
+    """
+    Lambda's state beside its stores.
+
+    Attributes:
+        parts: See :class:`services.Part`.
+    """
+
+    def __init__(self, provider: Any) -> None:
+        self._provider = provider
+        self._pending, self._positions = PendingEvents(provider), StreamPositions(provider)
+        self.parts = (self._pending, self._positions)
+        follow_readers()
+
+    def revive(self) -> None:
+        """Let functions be called again, and what calls them go on."""
+        revive_versions(self._provider)
+        self._pending.enqueue()
+        start_mappings(self._provider, self._positions)
+
+
+def revive_versions(provider: Any) -> None:
     """
     Let functions be called again.
 
@@ -95,8 +118,8 @@ def revive(provider: Any) -> None:
         store.event_source_mappings = mappings.get(id(store), {})
 
 
-def start_mappings(provider: Any) -> None:
-    """Let event source mappings poll again."""
+def start_mappings(provider: Any, positions: StreamPositions) -> None:
+    """Let event source mappings poll again, from *positions* where they read streams."""
     for store in _stores():
         for mapping in list(store.event_source_mappings.values()):
             name, target = str(mapping["UUID"]), str(mapping["FunctionArn"])
@@ -107,6 +130,7 @@ def start_mappings(provider: Any) -> None:
             try:
                 role = get_function_version_from_arn(target).config.role
                 worker: Any = _worker(mapping, role, is_enabled)
+                positions.give(worker)
                 worker.create()
             except Exception as error:  # of any kind: the other ones can poll
                 _log.warning("event source mapping %s does not poll: %s", name, error)
