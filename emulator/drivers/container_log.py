@@ -22,10 +22,12 @@ class ContainerLog:
 
     Args:
         find: The container as the SDK's object, or None.
+        kept: What the last container had said, as its engine told it.
     """
 
-    def __init__(self, find: Callable[[], Any | None]) -> None:
+    def __init__(self, find: Callable[[], Any | None], kept: Callable[[], bytes]) -> None:
         self._find = find
+        self._kept = kept
         self._since: datetime | None = None
         self._seen: set[str] = set()
 
@@ -36,7 +38,8 @@ class ContainerLog:
         except NotReady:  # who asks for the environment itself is told
             return []
         new = [line for line in lines if line not in self._seen]
-        shown = [(at, text) for at, text in map(_split, new) if at is not None]
+        since = self._since
+        shown = [(at, text) for at, text in map(_split, new) if at is not None and (since is None or at >= since)]
         if shown:
             # The engine can be asked for whole seconds only.
             self._since = max(at for at, _ in shown).replace(microsecond=0)
@@ -46,10 +49,11 @@ class ContainerLog:
     def _lines(self) -> list[str]:
         container = self._find()
         if container is None:
-            return []
-        with talking("its log"):
-            since = None if self._since is None else int(self._since.timestamp())
-            said = container.logs(timestamps=True, since=since)
+            said = self._kept()
+        else:
+            with talking("its log"):
+                since = None if self._since is None else int(self._since.timestamp())
+                said = container.logs(timestamps=True, since=since)
         return [line for line in said.decode(errors="replace").split("\n") if line]
 
 

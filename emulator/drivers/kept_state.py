@@ -16,6 +16,7 @@ from emulator import checkpoint
 from emulator.process import write_atomically
 
 _FILE = "container.tar"
+_LOG = "container.log"
 _CHECKPOINT = "checkpoint"
 # Says that the engine is worth asking for this environment, whatever its driver is now.
 _MARK = "container"
@@ -123,6 +124,18 @@ class KeptState:
     def forget(self) -> None:
         """Remove it."""
         self._file.unlink(missing_ok=True)
+
+    def keep_log(self, said: bytes) -> None:
+        """Replace the log of the last container; raises OSError."""
+        self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        write_atomically(self._folder / _LOG, said)
+
+    def read_log(self) -> bytes:
+        """What the last container had said."""
+        try:
+            return (self._folder / _LOG).read_bytes()
+        except OSError:
+            return b""
 
     def for_container(self) -> IO[bytes] | None:
         """

@@ -7,6 +7,7 @@ in the engine. What is ours is told by name and labels; nothing else is ever tou
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 VERSION = "localstack 4.14.0"
 # Seconds for a last checkpoint before the engine kills it.
 _GRACE = 15
+# That are kept of a container that is gone.
+_LOG_LINES = 10_000
 
 
 class LocalstackDriver:
@@ -177,6 +180,9 @@ class LocalstackDriver:
                 if containers.is_paused(found.attrs):
                     found.unpause()
                 found.stop(timeout=_GRACE)
+                said = found.logs(timestamps=True, tail=_LOG_LINES)
+            with contextlib.suppress(OSError):  # what counts is its state, which is kept next or not at all
+                self._kept(environment).keep_log(said)
             self._keep_state(environment, found)
             with talking(belongings.where):
                 found.remove(force=True, v=True)
@@ -258,7 +264,7 @@ class LocalstackDriver:
 
     def log_reader(self, environment: Environment) -> ContainerLog:
         """See :class:`emulator.drivers.base.Driver`."""
-        return ContainerLog(self._belongings(environment).container)
+        return ContainerLog(self._belongings(environment).container, self._kept(environment).read_log)
 
     def leftovers(self) -> list[Environment]:
         """See :class:`emulator.drivers.base.Driver`; also those of which only a network or a volume is left."""

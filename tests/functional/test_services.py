@@ -43,6 +43,7 @@ def deploy(project: ProjectFolder, template: str, **sources: str) -> None:
     project.run("deploy")
 
 
+@pytest.mark.embedded("no HTTP APIs in LocalStack's open source")
 def test_several_apis_are_reached_by_name(project: ProjectFolder) -> None:
     """A REST and an HTTP API, any method; without a choice the bare path says how to ask, with ``api`` it is served."""
     template = f"""{SAM}
@@ -71,6 +72,7 @@ Resources:
     assert get(project, "one").body == b"GET"
 
 
+@pytest.mark.embedded("no HTTP APIs in LocalStack's open source")
 def test_an_http_api_alone_is_served(project: ProjectFolder) -> None:
     """Its routes change with the template."""
     template = TEMPLATE.replace("Type: Api", "Type: HttpApi")
