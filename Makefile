@@ -8,6 +8,8 @@ MULTISTACK = $(BIN)/multistack --file sample_service/multistack.toml
 ENVIRONMENTS ?=
 # e.g. make conformance DRIVERS=localstack, which needs make image; what was recorded of the others stays
 DRIVERS ?= embedded,ministack
+# e.g. make test-docker ON_CONTAINERS=tests/docker
+ON_CONTAINERS ?= tests/docker tests/functional
 # A folder that keeps a base image made with debootstrap, e.g. between runs of CI.
 IMAGE_CACHE ?=
 
