@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
-from tests.conftest import ProjectFolder, http
+from tests.conftest import ProjectFolder, copy_sample, http
 from tests.docker.conftest import MakeProject
 from tests.docker.engines import Images
 from tests.docker.projects import name_of
+from tests.drivers import assert_nothing_left
 from tests.functional.test_main_job import await_processed
 
+pytestmark = pytest.mark.xdist_group("internal network")
 _REACH = """
 import socket, sys
 try:
@@ -24,10 +27,7 @@ else:
 
 
 @pytest.fixture(scope="module")
-def _internal(tmp_path_factory: pytest.TempPathFactory, own_image: str) -> Any:
-    from tests.conftest import copy_sample
-    from tests.drivers import assert_nothing_left
-
+def _internal(tmp_path_factory: pytest.TempPathFactory, own_image: str) -> Iterator[ProjectFolder]:
     root = tmp_path_factory.mktemp("internal")
     (root / "home").mkdir()
     folder = ProjectFolder(copy_sample(root / "service"), root / "home", {"MULTISTACK_LOCALSTACK_INTERNAL": "true"})
