@@ -66,13 +66,13 @@ def run_in(engine: Any, image: str, command: list[str], mounts: dict[Path, str],
 @pytest.mark.parametrize("path", sorted(PLUGIN_TESTS.glob("test_*.py")), ids=lambda path: path.stem)
 def test_package_passes_its_own_tests(engine: Any, own_image: str, pytest_folder: Path, path: Path) -> None:
     """What the image adds to LocalStack does what its tests say, in the image that users run."""
-    command = ["python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=short", "--rootdir=/tests"]
+    command = ["python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=short"]
     status, output = run_in(
         engine,
         own_image,
-        [*command, f"/tests/{path.name}"],
-        {PLUGIN_TESTS: "/tests", pytest_folder: "/pytest"},
-        PYTHONPATH="/pytest:/tests",
+        [*command, f"/repository/{path.relative_to(REPOSITORY)}"],
+        {REPOSITORY: "/repository", pytest_folder: "/pytest"},
+        PYTHONPATH="/pytest",
     )
     assert status == 0, output[-6000:]
 
