@@ -17,8 +17,8 @@ from moto.logs.models import LogEvent, LogStream, logs_backends
 from multistack_localstack.state import pickling
 from multistack_localstack.state.object_files import ObjectFiles
 
-# Events in the smallest file. Two files of one size become one, up to the largest.
-FEWEST, MOST = 200, 6400
+# Events in the smallest file. So many files of one size become one, up to the largest: an event is written three times.
+FEWEST, MOST, _TOGETHER = 400, 6400, 4
 _FILES = "multistack_files"
 
 # Name of the file, how many events are in it, its size in bytes.
@@ -74,11 +74,13 @@ class LogEvents:
         while len(stream.events) - done >= FEWEST:
             chunks.append(self._write(stream.events[done : done + FEWEST]))
             done += FEWEST
-            while len(chunks) > 1 and chunks[-1][1] == chunks[-2][1] < MOST:
-                both = 2 * chunks[-1][1]
-                # Another one's if it was taken since the last checkpoint, so only prepare() may drop it.
-                self._known.update(name for name, _, _ in chunks[-2:])
-                chunks[-2:] = [self._write(stream.events[done - both : done])]
+            while chunks[-1][1] < MOST and [count for _, count, _ in chunks[-_TOGETHER:]] == _TOGETHER * [
+                chunks[-1][1]
+            ]:
+                together = _TOGETHER * chunks[-1][1]
+                # A checkpoint may need them still: prepare() drops them.
+                self._known.update(name for name, _, _ in chunks[-_TOGETHER:])
+                chunks[-_TOGETHER:] = [self._write(stream.events[done - together : done])]
 
     def _write(self, events: Iterable[LogEvent]) -> Chunk:
         kept = [(event.ingestion_time, event.timestamp, event.message, event.event_id) for event in events]
