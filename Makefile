@@ -6,11 +6,13 @@ READY := $(VENV)/.ready
 MULTISTACK = $(BIN)/multistack --file sample_service/multistack.toml
 # e.g. make envs-up ENVIRONMENTS="test staging"
 ENVIRONMENTS ?=
+# e.g. make conformance DRIVERS=localstack, which needs make image; what was recorded of the others stays
+DRIVERS ?= embedded,ministack
 # A folder that keeps a base image made with debootstrap, e.g. between runs of CI.
 IMAGE_CACHE ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup envs-up envs-down envs-status envs-logs envs-reset image compose compose-up compose-down test check bench \
+.PHONY: help setup envs-up envs-down envs-status envs-logs envs-reset image compose compose-up compose-down test test-docker check bench \
   conformance format
 
 help: ## Print these targets.
@@ -57,6 +59,9 @@ compose: $(READY) ## Render compose/compose.yaml from the sample's project file.
 test: $(READY) ## Run all tests.
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
+test-docker: $(READY) ## Run the tests of containers, and the functional ones on containers; needs make image.
+	$(BIN)/python -m pytest tests/docker tests/functional --multistack-driver localstack --numprocesses 2 --dist loadgroup
+
 check: $(READY) ## Check format, lint and types.
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
@@ -66,7 +71,7 @@ bench: $(READY) ## Measure, and write docs/benchmarks.md.
 	$(BIN)/python -m tests.benchmarks
 
 conformance: $(READY) ## Hold every driver against AWS's rules; record it for `multistack capabilities`.
-	$(BIN)/python -m pytest tests/conformance --numprocesses 2 --dist worksteal --record
+	$(BIN)/python -m pytest tests/conformance --drivers $(DRIVERS) --numprocesses 2 --dist worksteal --record
 
 format: $(READY) ## Format the code and mend what ruff can mend.
 	$(BIN)/ruff format .

@@ -94,14 +94,14 @@ class Front:
 
     def _settings(self) -> Mapping[str, str]:
         """What the proxy is started with, by option."""
-        settings = self._project.proxy
+        settings, urls = self._project.proxy, [one.url or "" for one in self._project.environments]
         return {
             "routes": str(self._routes),
             "host": settings.host,
             "timeout": str(settings.timeout),
             "max-body": str(settings.max_body),
             "allow-remote": "yes" if self._project.allow_remote else "no",
-            "ca-file": ca_file() or "",
+            "ca-file": (ca_file() or "") if any(url.startswith("https:") for url in urls) else "",
         }
 
     def _await_answer(self, host: str, port: int, *, cancelled: Callable[[], None]) -> None:

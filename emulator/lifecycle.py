@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -225,7 +226,8 @@ class Lifecycle:
         except NotReady as error:
             # Of an emulator that was never started there are only lines of an earlier one.
             details = error.details or (driver.logs(environment, tail=_LOG_LINES) if endpoint else ())
-            driver.stop(environment)
+            with contextlib.suppress(NotReady):  # then the first error is the one to tell
+                driver.stop(environment)
             raise NotReady(error.message, hint=error.hint, details=details) from error
         except KeyboardInterrupt:
             driver.stop(environment)

@@ -41,9 +41,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Skip what looks into the other driver."""
+    """Skip what looks into the other driver; keep a module's tests in one process, whose containers they share."""
     if config.getoption("--multistack-driver") == "embedded":
         return
     for item in items:
         if mark := item.get_closest_marker("embedded"):
             item.add_marker(pytest.mark.skip(reason=f"embedded: {mark.args[0]}"))
+        elif item.path.parent.name == "functional":
+            item.add_marker(pytest.mark.xdist_group(item.path.stem))

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from emulator.config import process_environ
-from emulator.drivers.containers import PROJECT
+from emulator.drivers.containers import ENVIRONMENT, PROJECT
 from emulator.drivers.engine import connect
+from emulator.process import read_record
 
 # Set by the option --multistack-driver.
 DRIVER = "MULTISTACK_DRIVER"
@@ -26,6 +28,40 @@ def driver_environ() -> Mapping[str, str]:
 def is_embedded() -> bool:
     """Whether projects of tests run on the embedded driver."""
     return DRIVER not in os.environ
+
+
+def driver_name() -> str:
+    """The driver of all environments of functional tests."""
+    return "embedded" if is_embedded() else "localstack"
+
+
+def emulator_of(folder: Path, environment: str) -> str:
+    """What tells the emulator of an environment of the project in *folder* from a later one."""
+    if is_embedded():
+        return str(_pid(folder, environment))
+    found = _container(folder, environment)
+    return f"{found.id} {found.attrs['State']['StartedAt']}"
+
+
+def kill_emulator(folder: Path, environment: str) -> None:
+    """End the emulator of an environment without any order."""
+    if is_embedded():
+        os.kill(_pid(folder, environment), signal.SIGKILL)
+    else:
+        _container(folder, environment).kill()
+
+
+def _pid(folder: Path, environment: str) -> int:
+    record = read_record(folder / f".multistack/environments/{environment}")
+    assert record is not None
+    return record.process.pid
+
+
+def _container(folder: Path, environment: str) -> Any:
+    engine = connect(process_environ(), allow_remote=False)
+    filters = {"label": [f"{PROJECT}={folder}", f"{ENVIRONMENT}={environment}"]}
+    (found,) = engine.containers.list(all=True, filters=filters)
+    return found
 
 
 def left_of(client: Any, folder: Path) -> list[str]:

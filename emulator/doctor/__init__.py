@@ -18,6 +18,7 @@ from emulator.doctor.check import Check, Verdict
 from emulator.doctor.engine import Engine, look
 from emulator.drivers.choice import settle
 from emulator.drivers.containers import TOKEN
+from emulator.drivers.external import ExternalDriver
 from emulator.errors import ConfigError, NotReady
 from emulator.model import DriverName, Project
 
@@ -107,6 +108,11 @@ def _on_ports(project: Project, engine: Engine | NotReady) -> list[Check]:
             )
             for one in project.environments
             if one.driver is not DriverName.EXTERNAL
+        ),
+        *(
+            projects.check_external(one, ExternalDriver(project))
+            for one in project.environments
+            if one.driver is DriverName.EXTERNAL
         ),
     ]
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from emulator import ports, process
 from emulator.doctor.check import Check, Verdict
+from emulator.drivers.base import Driver
 from emulator.drivers.containers import Container
-from emulator.errors import ConfigError, NotReady
+from emulator.errors import ConfigError, MultistackError, NotReady
 from emulator.model import Environment, Project
 
 # Megabytes of a running embedded environment with warm functions, measured; and the free disk below which to worry.
@@ -121,6 +122,18 @@ def check_emulator_port(
         section=f"environments.{environment.name}",
         published=published,
     )
+
+
+def check_external(environment: Environment, driver: Driver) -> Check:
+    """Whether the emulator that somebody else runs for an environment can be used; *driver* is the external one."""
+    name = f"emulator of {environment.name}"
+    try:
+        url = driver.start(environment).url
+    except MultistackError as error:
+        return Check(name=name, verdict=Verdict.PROBLEM, found=error.message, advice=error.hint or "")
+    remark = driver.observe(environment).reason
+    verdict = Verdict.WARNING if remark else Verdict.OK
+    return Check(name=name, verdict=verdict, found=f"answers at {url}", advice=remark)
 
 
 def _judge_container(name: str, environment: Environment, address: str) -> Check:

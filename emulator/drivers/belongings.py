@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -126,9 +127,10 @@ class Belongings:
         """
         volume = self.volume()
         with talking(self.where):
-            self._client.api.import_image_from_data(_EMPTY_TAR, repository=self.name, tag="empty")
+            # Podman finds it by its id only.
+            image = json.loads(self._client.api.import_image_from_data(_EMPTY_TAR, repository=self.name))["status"]
             found = self._client.containers.create(
-                image=f"{self.name}:empty",
+                image=image,
                 command=["nothing"],
                 name=self.name,
                 labels=volume.attrs["Labels"] if volume else {},
@@ -140,7 +142,7 @@ class Belongings:
         finally:
             with talking(self.where):
                 found.remove(force=True)
-                self._client.images.remove(f"{self.name}:empty")
+                self._client.images.remove(image, force=True)
 
 
 def environments_of(client: DockerClient, project: Project) -> list[dict[str, Any]]:

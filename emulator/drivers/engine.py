@@ -203,6 +203,8 @@ def _hint(said: str) -> str | None:
     """What to do about the engine's message *said*."""
     if "no space left on device" in said:
         return "free some space, e.g. with `docker system prune`, then run the same command again"
+    if "container-init binary not found" in said:
+        return "Podman needs catatonit: `apt-get install catatonit`"
     if "already allocated" in said or "address already in use" in said:
         return "stop the program that has the port, or set another one"
     return None

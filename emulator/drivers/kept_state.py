@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import IO
 
 from emulator import checkpoint
+from emulator.process import write_atomically
 
 _FILE = "container.tar"
 _CHECKPOINT = "checkpoint"
@@ -37,11 +38,12 @@ class KeptState:
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         self._file = folder / _FILE
+        self._root = folder.parents[2]
 
     def begin(self) -> None:
         """Say that there will be a container; raises OSError when that can't be written."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        (self._folder / _MARK).touch()
+        write_atomically(self._folder / _MARK, str(self._root).encode())
 
     def end(self) -> None:
         """Say that the container is gone, and all its state here."""
@@ -50,8 +52,22 @@ class KeptState:
 
     @property
     def has_begun(self) -> bool:
-        """Whether there may be a container."""
-        return (self._folder / _MARK).exists()
+        """Whether there may be a container. A copy of a project's folder has none of the original's."""
+        return self._begun_at is not None
+
+    @property
+    def home(self) -> Path:
+        """The folder that the project was in when the container was made: it names all that is in the engine."""
+        return self._begun_at or self._root
+
+    @property
+    def _begun_at(self) -> Path | None:
+        try:
+            root = Path((self._folder / _MARK).read_text())
+        except FileNotFoundError:
+            return None
+        is_copy = root != self._root and (root / self._folder.relative_to(self._root) / _MARK).exists()
+        return None if is_copy else root
 
     def filling(self) -> None:
         """Say that a new volume is about to be filled; raises OSError when that can't be written."""
@@ -148,6 +164,7 @@ def fill_copy(aside: Path, header: checkpoint.Header, payload: bytes) -> None:
     checkpoint.write(aside / _CHECKPOINT, header, payload)
 
 
-def any_begun(environments: Path) -> bool:
-    """Whether there may be a container of any environment whose folder is in *environments*."""
-    return any(environments.glob(f"*/{_MARK}"))
+def homes(environments: Path) -> set[Path]:
+    """Where the project was when containers were made of environments whose folders are in *environments*."""
+    found = [KeptState(mark.parent) for mark in environments.glob(f"*/{_MARK}")]
+    return {kept.home for kept in found if kept.has_begun}

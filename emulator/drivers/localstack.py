@@ -8,6 +8,7 @@ in the engine. What is ours is told by name and labels; nothing else is ever tou
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,7 +21,7 @@ from emulator.drivers.container_making import Maker, says_taken
 from emulator.drivers.containers import TOKEN, Container, Image
 from emulator.drivers.engine import talking
 from emulator.drivers.images import check_token, find_image, need_image
-from emulator.drivers.kept_state import KeptState, any_begun, fill_copy
+from emulator.drivers.kept_state import KeptState, fill_copy, homes
 from emulator.endpoint import broken_services, health
 from emulator.errors import MultistackError, NotReady, file_hint
 from emulator.model import Endpoint, Environment, Instance, Project, Status
@@ -59,7 +60,7 @@ class LocalstackDriver:
 
     def was_used(self) -> bool:
         """Whether any environment of the project, also a former one, may have a container."""
-        return any_begun(self._project.environment_state(""))
+        return bool(homes(self._project.environment_state("")))
 
     def observe(self, environment: Environment) -> Instance:
         """
@@ -111,6 +112,7 @@ class LocalstackDriver:
         volume = belongings.volume()
         if found is not None or (volume is not None and self._is_foreign(environment, volume, image)):
             self._bring_home(environment, found)
+            self._kept(environment).end()
         self._maker.make(client, environment, image)
         return self._started(environment)
 
@@ -125,9 +127,9 @@ class LocalstackDriver:
         )
 
     def _is_foreign(self, environment: Environment, volume: Any, image: Image) -> bool:
-        """Whether what is in a volume is not what a container of *image* should find there."""
-        is_own = containers.IMAGE in volume.attrs["Labels"]
-        return self._kept(environment).is_filling or is_own != image.is_own
+        """Whether what is in a volume is not what a container of *image* should find there, or its name is old."""
+        is_own, kept = containers.IMAGE in volume.attrs["Labels"], self._kept(environment)
+        return kept.is_filling or is_own != image.is_own or kept.home != self._project.root
 
     def _resume(self, environment: Environment, found: Any) -> bool:
         """Start a stopped or paused container; False when somebody took its port meanwhile and another one will do."""
@@ -261,14 +263,20 @@ class LocalstackDriver:
     def leftovers(self) -> list[Environment]:
         """See :class:`emulator.drivers.base.Driver`; also those of which only a network or a volume is left."""
         known = {environment.name for environment in self._project.environments}
-        found = traces_of(self._client(), self._project)
-        return [containers.leftover(labels) for name, labels in sorted(found.items()) if name not in known]
+        roots = {self._project.root, *homes(self._project.environment_state(""))}
+        found = [traces_of(self._client(), self._project_at(root)) for root in roots]
+        merged = {name: labels for traces in found for name, labels in traces.items() if name not in known}
+        return [containers.leftover(labels) for _, labels in sorted(merged.items())]
 
     def _client(self) -> DockerClient:
         return engine.connect(self._environ, allow_remote=self._project.allow_remote)
 
     def _belongings(self, environment: Environment) -> Belongings:
-        return Belongings(self._client(), self._project, environment.name)
+        return Belongings(self._client(), self._project_at(self._kept(environment).home), environment.name)
+
+    def _project_at(self, root: Path) -> Project:
+        """The project as it was called when a container was made: it may have been moved with all its state since."""
+        return self._project if root == self._project.root else replace(self._project, file=root / "moved")
 
     def _folder(self, environment: Environment) -> Path:
         return self._project.environment_state(environment.name)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import socket
 import subprocess
@@ -36,7 +37,7 @@ class Stack:
         variables = {f"{name.upper()}_PORT": str(port) for name, port in self.ports.items()}
         done = subprocess.run(
             [*self.program, "--project-name", self.name, "--file", str(self.folder / "compose.yaml"), *args],
-            env={"PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(self.folder), **variables},
+            env={"PATH": os.environ["PATH"], "HOME": str(self.folder), **variables},
             capture_output=True,
             text=True,
             timeout=300,

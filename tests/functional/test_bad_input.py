@@ -19,7 +19,6 @@ from emulator.endpoint import client
 from emulator.errors import DeployError
 from emulator.history import History
 from emulator.model import Artifact, Endpoint, Outcome
-from emulator.process import read_record
 from emulator.release import make_release
 from emulator.stack import describe
 from tests.conftest import REPOSITORY, ProjectFolder
@@ -341,15 +340,8 @@ def test_small_disks_in_a_namespace_of_our_own(tmp_path: Path) -> None:
 
 
 def _endpoint(project: ProjectFolder) -> Endpoint:
-    record = read_record(project.folder / ".multistack/environments/test")
-    assert record is not None
-    settings = record.settings
-    return Endpoint(
-        environment="test",
-        url=f"http://127.0.0.1:{record.port}",
-        account_id=settings["account_id"],
-        region=settings["region"],
-    )
+    url = project.run("endpoint", "test").stdout.strip()
+    return Endpoint(environment="test", url=url, account_id="111111111111", region="us-east-1")
 
 
 def test_functions_with_other_code_bring_the_release_on_record_back(tmp_path: Path) -> None:

@@ -10,7 +10,10 @@ import signal
 import socket
 import time
 
+import pytest
+
 from tests.conftest import ProjectFolder, http
+from tests.drivers import driver_name, emulator_of, kill_emulator
 
 NAMES = ("test", "staging", "prod")
 
@@ -82,7 +85,7 @@ def test_status_says_all_that_a_script_needs(running_project: ProjectFolder) -> 
     assert [row["environment"] for row in rows] == list(NAMES)
     for row in rows:
         assert {"environment", "status", "driver", "release", "digest", "url", "endpoint", "account_id"} <= row.keys()
-        assert (row["status"], row["driver"]) == ("ready", "embedded")
+        assert (row["status"], row["driver"]) == ("ready", driver_name())
 
 
 def test_status_prints_aligned_columns_without_colour(running_project: ProjectFolder) -> None:
@@ -151,14 +154,14 @@ def test_a_killed_emulator_gets_its_recorded_release_back(project: ProjectFolder
     """Up repairs what was killed, says so, and leaves the neighbours alone."""
     project.run("up")
     before = project.status()
-    os.kill(emulator_pid(project, "staging"), signal.SIGKILL)
+    kill_emulator(project.folder, "staging")
     assert project.status()["staging"]["status"] == "stopped"
     down = http("GET", before["staging"]["url"])
     assert down.status == 503
     assert down.json()["next"] == "multistack up staging"
     assert http("GET", f"{before['test']['url']}health").status == 200
     up = project.run("up")
-    assert "is gone" in up.stderr
+    assert re.search("staging +starting because .*(is gone|was killed)", up.stderr)
     assert "deploying" not in up.stderr, "the last checkpoint has what was deployed"
     after = project.status()
     assert after["staging"]["release"] == before["staging"]["release"]
@@ -178,6 +181,7 @@ def test_a_killed_proxy_comes_back(project: ProjectFolder) -> None:
     assert http("GET", url + "health").status == 200
 
 
+@pytest.mark.embedded("a process that is stopped; tests/docker/test_repair.py pauses containers")
 def test_a_hanging_emulator_is_restarted(project: ProjectFolder) -> None:
     """An emulator that no longer answers is unhealthy, and up replaces it."""
     project.run("up", "test")
@@ -190,6 +194,7 @@ def test_a_hanging_emulator_is_restarted(project: ProjectFolder) -> None:
     assert http("GET", project.url("test", "health")).status == 200
 
 
+@pytest.mark.embedded("a reset route")
 def test_state_lost_behind_our_back_is_noticed(project: ProjectFolder) -> None:
     """An emulator that somebody reset is ready but serves nothing; up deploys the recorded release again."""
     project.run("up", "test")
@@ -205,10 +210,10 @@ def test_state_lost_behind_our_back_is_noticed(project: ProjectFolder) -> None:
 def test_a_changed_region_restarts_only_that_environment(project: ProjectFolder) -> None:
     """Up brings an environment to what the project file says, with the cause."""
     project.run("up", "test", "staging")
-    staging = emulator_pid(project, "staging")
+    staging = emulator_of(project.folder, "staging")
     changed = project.run("up", "test", "staging", env={"MULTISTACK_ENVIRONMENT_TEST_REGION": "us-east-1"})
     assert "region changed from eu-west-1 to us-east-1" in changed.stderr
-    assert emulator_pid(project, "staging") == staging
+    assert emulator_of(project.folder, "staging") == staging
     assert http("GET", project.url("test", "health")).status == 200
 
 

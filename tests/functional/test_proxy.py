@@ -993,7 +993,8 @@ def test_process_says_who_it_is_and_stops_in_good_order(tmp_path):
         record = read_record(folder)
         assert record is not None
         assert (record.process.pid, record.port) == (process.pid, port)
-        assert record.settings == {"routes": str(routes), "timeout": "30.0", "max_body": "1000"}
+        told = {"routes": str(routes), "timeout": "30.0", "max_body": "1000"}
+        assert record.settings == {**told, "host": "127.0.0.1", "allow_remote": "no", "ca_file": ""}
 
         with proxy.connect() as idle:
             idle.sendall(b"GET /_multistack/health HTTP/1.1\r\nHost: localhost\r\n\r\n")

@@ -521,6 +521,13 @@ def test_an_endpoint_may_come_from_a_variable(load: Load) -> None:
     assert urls == ["http://localhost:4566", "http://[::1]:4566"]
 
 
+@pytest.mark.parametrize("host", ["localhost", "::1", "127.0.0.1:80", ""])
+def test_the_proxys_host_is_an_address(load: Load, host: str) -> None:
+    """Names mean several addresses, or none."""
+    (problem,) = problems_of(load, f'{MINIMAL}[proxy]\nhost = "{host}"\n')
+    assert problem.startswith("multistack.toml:5: proxy.host must be an IPv4 address of this machine")
+
+
 def test_names_that_share_variables_clash(load: Load) -> None:
     """MULTISTACK_ENVIRONMENT_A_B_PORT must mean one environment."""
     problems = problems_of(load, 'service = "s"\n[environments.a-b]\n[environments.a_b]\n')

@@ -87,6 +87,16 @@ def test_every_environment_is_published_in_promotion_order(project: Project) -> 
     assert (prod.environment, prod.url, prod.process, prod.release) == ("prod", None, None, None)
 
 
+def test_an_external_emulator_is_routed_to_while_nothing_answers(project: Project) -> None:
+    """It comes back without a command of ours; one that may not be used is never asked."""
+    test = replace(TEST, driver=DriverName.EXTERNAL, url="http://box:4566")
+    front = front_of(replace(project, environments=(test,)))
+    front.publish({"test": replace(STOPPED, environment="test")}, FakeHistory())
+    assert load_routes(project.state / "routes.json")["test"].url == "http://box:4566"
+    front.publish({"test": Instance(environment="test", status=Status.UNHEALTHY)}, FakeHistory())
+    assert load_routes(project.state / "routes.json")["test"].url is None
+
+
 @pytest.mark.parametrize(
     ("apis", "named", "expected"),
     [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import shutil
 import tarfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from emulator import checkpoint
-from emulator.drivers.kept_state import KeptState, any_begun, fill_copy
+from emulator.drivers.kept_state import KeptState, fill_copy, homes
 from emulator.errors import MultistackError
 
 HEADER = checkpoint.Header(
@@ -120,17 +121,44 @@ def test_what_is_no_tar_is_an_error(tmp_path: Path) -> None:
 
 def test_marks_say_how_far_a_killed_command_came(tmp_path: Path) -> None:
     """A volume counts only once it was filled."""
-    kept = KeptState(tmp_path / "test")
+    kept = KeptState(folder_of(tmp_path))
     kept.begin()
     assert (kept.has_begun, kept.is_filling) == (True, False)
-    assert any_begun(tmp_path)
     kept.filling()
-    assert KeptState(tmp_path / "test").is_filling
+    assert KeptState(folder_of(tmp_path)).is_filling
     kept.filled()
     assert not kept.is_filling
     kept.end()
     assert not kept.has_begun
-    assert not any_begun(tmp_path)
+
+
+def folder_of(root: Path) -> Path:
+    """The folder of an environment of the project in *root*."""
+    return root / ".multistack/environments/test"
+
+
+def test_a_moved_project_knows_where_it_was(tmp_path: Path) -> None:
+    """What is in the engine has names of the folder that the project was in."""
+    KeptState(folder_of(tmp_path / "old")).begin()
+    (tmp_path / "old").rename(tmp_path / "new")
+    moved = KeptState(folder_of(tmp_path / "new"))
+    assert (moved.has_begun, moved.home) == (True, tmp_path / "old")
+    assert homes(folder_of(tmp_path / "new").parent) == {tmp_path / "old"}
+    moved.end()
+    assert (moved.has_begun, moved.home) == (False, tmp_path / "new")
+    assert homes(folder_of(tmp_path / "new").parent) == set()
+
+
+def test_a_copied_project_has_no_container(tmp_path: Path) -> None:
+    """The original's is the original's, for as long as that has it."""
+    original = KeptState(folder_of(tmp_path / "one"))
+    original.begin()
+    shutil.copytree(tmp_path / "one", tmp_path / "two")
+    copy = KeptState(folder_of(tmp_path / "two"))
+    assert (copy.has_begun, copy.home) == (False, tmp_path / "two")
+    assert homes(folder_of(tmp_path / "two").parent) == set()
+    copy.begin()
+    assert (copy.has_begun, original.has_begun) == (True, True)
 
 
 def test_a_saved_state_can_be_loaded(tmp_path: Path) -> None:

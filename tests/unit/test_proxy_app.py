@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
@@ -102,6 +103,18 @@ def test_home_page_is_json_for_programs(client, routes_file):
 def test_home_page_is_html_unless_json_is_asked_for(client, accept):
     """Browsers and curl get the page."""
     assert client.get("/", headers={"Accept": accept}).mimetype == "text/html"
+
+
+def test_what_has_no_process_of_ours_is_ready_while_it_listens(client, routes_file):
+    """A container, or an emulator that somebody else runs."""
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen()
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        publish_routes(routes_file, [make_route("test", url=url, process=None)])
+        there = client.get("/", headers={"Accept": "application/json"}).json["environments"]
+    gone = client.get("/", headers={"Accept": "application/json"}).json["environments"]
+    assert [row["status"] for row in (*there, *gone)] == ["ready", "unhealthy"]
 
 
 def test_home_page_without_routes_says_how_to_begin(client):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from emulator.model import Api, Route
@@ -75,6 +77,22 @@ def test_location_is_the_client_s(given, by_path, by_host):
     """A redirect leads back through the proxy, and others stay untouched."""
     assert rewrite_location(given, BY_PATH) == by_path
     assert rewrite_location(given, BY_HOST) == by_host
+
+
+@pytest.mark.parametrize(
+    ("url", "given", "expected"),
+    [
+        pytest.param("http://[::1]:4566", "http://[::1]:4566/a", "/test/a", id="ipv6"),
+        pytest.param("http://[::1]:4566", "http://localhost:4566/a", "/test/a", id="another-name-of-loopback"),
+        pytest.param("http://box", "http://box:80/a", "/test/a", id="default-port-named"),
+        pytest.param("https://box:443", "https://box/a", "/test/a", id="default-port-left-out"),
+        pytest.param("https://box", "https://box:80/a", "https://box:80/a", id="default-port-of-the-other-scheme"),
+        pytest.param("http://box:4566", "http://localhost:4566/a", "http://localhost:4566/a", id="not-this-machine"),
+    ],
+)
+def test_location_of_an_emulator_elsewhere(url, given, expected):
+    """Every way to write its origin, and no other."""
+    assert rewrite_location(given, replace(BY_PATH, url=url)) == expected
 
 
 def test_location_of_a_named_api_stays_with_it():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import io
 import socket
 import threading
 from collections.abc import Iterator
@@ -11,8 +12,10 @@ from typing import Any
 
 import pytest
 from localstack.config import HostAndPort
+from multistack_localstack.server.bodies import body_of
 from multistack_localstack.server.requests import BadRequest, Reader, path_and_query
 from multistack_localstack.server.threaded import ThreadedServer
+from werkzeug.wrappers import Request
 
 
 class Gateway:
@@ -51,6 +54,20 @@ def port() -> Iterator[int]:
     server.shutdown()
     thread.join(timeout=10)
     assert not thread.is_alive()
+
+
+def test_a_body_that_was_read_as_a_form_stays_what_it_was() -> None:
+    """Clients call JSON a form unless they are told otherwise."""
+    body = b'{"item": "a=b&c"}'
+    environ = {
+        "REQUEST_METHOD": "POST",
+        "CONTENT_TYPE": "application/x-www-form-urlencoded",
+        "CONTENT_LENGTH": str(len(body)),
+        "wsgi.input": io.BytesIO(body),
+    }
+    request = Request(environ)
+    assert request.form
+    assert body_of(request) == body
 
 
 def raw(port: int, data: bytes) -> bytes:

@@ -32,8 +32,10 @@ def mend_lambda() -> None:
     """What is wrong or slow in LocalStack's Lambda."""
     if is_supported("weighted aliases and quick calls from API Gateway"):
         from multistack_localstack.executor import patches
+        from multistack_localstack.server import bodies
 
         patches.apply()
+        bodies.keep()
 
 
 @hooks.on_infra_shutdown(priority=200)
