@@ -137,6 +137,7 @@ class Checkpointer:
             return {"is_new": is_new, "took": dict(taken.took), "unsaved": list(taken.unsaved)}
 
         with self._gate.closed():
+            self._source.prepare()
             expected = self._expected(touched)
             unsynced = self._files.unsynced()
             copy = self._fork(lambda: write(take())) if expected > LITTLE else None

@@ -22,10 +22,12 @@ class Source:
     Where state comes from.
 
     Attributes:
+        prepare: Called before a moment is taken, while nothing changes.
         objects: Name and size in bytes of the files that the state refers to.
         header: Made for the state of now.
     """
 
+    prepare: Callable[[], None]
     groups: Callable[[], tuple[Group, ...]]
     objects: Callable[[], Mapping[str, int]]
     header: Callable[[], Header]
