@@ -128,14 +128,15 @@ def _environ(environment: Environment, *, port: int | None, token: str | None, i
         **({} if concurrency is None else {"LAMBDA_LIMITS_CONCURRENT_EXECUTIONS": str(concurrency)}),
         **({} if concurrency is None else {"LAMBDA_ACCOUNT_CONCURRENCY": str(concurrency)}),
         **({} if token is None else {TOKEN: token}),
-        # Addresses that the emulator gives away, of queues for one, must work for who asked.
+        # Addresses that the emulator gives away, of queues for one, must work for who asked. A container's own is known
+        # only when it runs; then that of the question is taken.
         **({} if port is None else {"LOCALSTACK_HOST": f"127.0.0.1:{port}"}),
+        "SQS_ENDPOINT_STRATEGY": "dynamic" if port is None else "path",
         **({"LAMBDA_RUNTIME_EXECUTOR": "docker"} if in_docker else {}),
         "MULTISTACK_ACCOUNT_ID": environment.account_id,
         "MULTISTACK_REGION": environment.region,
         "MINISTACK_ACCOUNT_ID": environment.account_id,
         "MINISTACK_REGION": environment.region,
-        "SQS_ENDPOINT_STRATEGY": "path",
     }
 
 
