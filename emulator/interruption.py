@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import sys
+import threading
 import time
 from collections.abc import Callable
 from types import FrameType
@@ -12,6 +14,8 @@ _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 # Seconds in which a second signal counts as the same: `uv run` and others pass on a Ctrl-C that the terminal sent
 # to the whole process group anyway.
 _ECHO = 1.0
+# Seconds until a signal that was dropped is sent again.
+_AGAIN = 0.02
 
 
 class Interruption:
@@ -30,6 +34,7 @@ class Interruption:
         self._clock = clock
         self._leave = leave
         self._first: tuple[int, float] | None = None
+        self._report = sys.unraisablehook
 
     @property
     def has_come(self) -> bool:
@@ -46,12 +51,22 @@ class Interruption:
         for number in _SIGNALS:
             if signal.getsignal(number) is not signal.SIG_IGN:
                 signal.signal(number, self.handle)
+        sys.unraisablehook = self._repeat
 
     def release(self) -> None:
         """Leave the signals to the system again: nothing is left to clean up."""
         for number in _SIGNALS:
             if signal.getsignal(number) == self.handle:
                 signal.signal(number, signal.SIG_DFL)
+        sys.unraisablehook = self._report
+
+    def _repeat(self, lost: sys.UnraisableHookArgs) -> None:
+        """Python drops what is raised while it frees an object: a signal that came just then comes again."""
+        if lost.exc_type is not KeyboardInterrupt or self._first is None:
+            self._report(lost)
+            return
+        number, self._first = self._first[0], None
+        threading.Timer(_AGAIN, os.kill, (os.getpid(), number)).start()
 
     def handle(self, number: int, _frame: FrameType | None) -> None:
         """

@@ -127,12 +127,13 @@ def _environ(environment: Environment, *, port: int | None, token: str | None, i
         **({} if environment.lambda_concurrency is None else _pool(environment.lambda_concurrency)),
         **({} if token is None else {TOKEN: token}),
         **({} if port is None else addressing(str(port))),
+        # A container's own address is known only when it runs: queues then get that of the question.
+        "SQS_ENDPOINT_STRATEGY": "dynamic" if port is None else "path",
         **({"LAMBDA_RUNTIME_EXECUTOR": "docker"} if in_docker else {}),
         "MULTISTACK_ACCOUNT_ID": environment.account_id,
         "MULTISTACK_REGION": environment.region,
         "MINISTACK_ACCOUNT_ID": environment.account_id,
         "MINISTACK_REGION": environment.region,
-        "SQS_ENDPOINT_STRATEGY": "path",
     }
 
 

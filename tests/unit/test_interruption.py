@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 
 import pytest
 
@@ -45,5 +46,26 @@ def test_what_the_caller_ignores_stays_ignored() -> None:
         assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
         assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def test_a_signal_that_comes_while_an_object_is_freed_is_not_lost() -> None:
+    """Python drops what is raised there."""
+
+    class Freed:
+        def __del__(self) -> None:
+            interruption.handle(signal.SIGTERM, None)
+
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    interruption = Interruption()
+    interruption.catch()
+    try:
+        Freed()
+        with pytest.raises(KeyboardInterrupt):
+            threading.Event().wait(10)
+        assert interruption.exit_code == 143
+    finally:
+        interruption.release()
         for number, handler in before.items():
             signal.signal(number, handler)
