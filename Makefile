@@ -6,6 +6,10 @@ READY := $(VENV)/.ready
 MULTISTACK = $(BIN)/multistack --file sample_service/multistack.toml
 # e.g. make envs-up ENVIRONMENTS="test staging"
 ENVIRONMENTS ?=
+# e.g. make conformance DRIVERS=localstack, which needs make image; what was recorded of the others stays
+DRIVERS ?= embedded,ministack
+# e.g. make test-docker ON_CONTAINERS=tests/docker
+ON_CONTAINERS ?= tests/docker tests/functional
 # A folder that keeps a base image made with debootstrap, e.g. between runs of CI.
 IMAGE_CACHE ?=
 
@@ -69,7 +73,7 @@ bench: $(READY) ## Measure, and write docs/benchmarks.md.
 	$(BIN)/python -m tests.benchmarks
 
 conformance: $(READY) ## Hold every driver against AWS's rules; record it for `multistack capabilities`.
-	$(BIN)/python -m pytest tests/conformance --numprocesses 2 --dist worksteal --record
+	$(BIN)/python -m pytest tests/conformance --drivers $(DRIVERS) --numprocesses 2 --dist worksteal --record
 
 format: $(READY) ## Format the code and mend what ruff can mend.
 	$(BIN)/ruff format .

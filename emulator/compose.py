@@ -128,7 +128,7 @@ def _emulator(
     made = containers.arguments(project, environment, image, port=port if is_open else None, token=None)
     variables = dict(made["environment"])
     if is_open:
-        variables["LOCALSTACK_HOST"] = f"127.0.0.1:{_variable(name, port)}"
+        variables |= containers.addressing(_variable(name, port))
     if not image.is_own:
         variables["LOCALSTACK_AUTH_TOKEN"] = "${LOCALSTACK_AUTH_TOKEN:-}"  # noqa: S105 (whoever starts it has it)
     return {

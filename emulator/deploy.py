@@ -244,7 +244,7 @@ class Deployer:
         """Logical id to physical id of what the stack has now; after a clean rollback the old mark holds again."""
         name = plan.change_set.stack
         try:
-            if plan.change_set.changes:
+            if not plan.change_set.is_empty:
                 stack.execute(endpoint, plan.change_set, cancelled=self._cancelled)
         except DeployError:
             found = stack.describe(endpoint, name)

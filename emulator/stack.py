@@ -73,11 +73,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChangeSet:
-    """A plan the emulator has made but not carried out; without changes there is nothing to execute."""
+    """
+    A plan the emulator has made but not carried out.
+
+    Attributes:
+        is_empty: There is nothing to execute. One that changes outputs or tags only has no changes, and isn't empty.
+    """
 
     stack: str
     name: str
     changes: tuple[Change, ...]
+    is_empty: bool = False
 
 
 def describe(endpoint: Endpoint, name: str) -> Stack | None:
@@ -160,7 +166,7 @@ def plan(
     except ClientError as error:
         raise _deploy_error(endpoint, error) from error
     planned = _await_plan(endpoint, name, change_set, cancelled=cancelled)
-    if dry_run and planned.changes:
+    if dry_run and not planned.is_empty:
         discard(endpoint, planned)
     return planned
 
@@ -222,8 +228,9 @@ def _await_plan(endpoint: Endpoint, name: str, change_set: str, *, cancelled: Ca
         raise DeployError(f"environment {endpoint.environment}: the change set failed: {reason}")
     changes = tuple(_change(change["ResourceChange"]) for change in found.get("Changes", []))
     if found["Status"] == "FAILED":
-        discard(endpoint, ChangeSet(stack=name, name=change_set, changes=()))
-        changes = ()
+        nothing = ChangeSet(stack=name, name=change_set, changes=(), is_empty=True)
+        discard(endpoint, nothing)
+        return nothing
     return ChangeSet(stack=name, name=change_set, changes=changes)
 
 

@@ -123,14 +123,11 @@ def arguments(
 
 def _environ(environment: Environment, *, port: int | None, token: str | None, in_docker: bool) -> dict[str, str]:
     """Understood by LocalStack and MiniStack alike; nothing of the caller's own variables."""
-    concurrency = environment.lambda_concurrency
     return {
-        **({} if concurrency is None else {"LAMBDA_LIMITS_CONCURRENT_EXECUTIONS": str(concurrency)}),
-        **({} if concurrency is None else {"LAMBDA_ACCOUNT_CONCURRENCY": str(concurrency)}),
+        **({} if environment.lambda_concurrency is None else _pool(environment.lambda_concurrency)),
         **({} if token is None else {TOKEN: token}),
-        # Addresses that the emulator gives away, of queues for one, must work for who asked. A container's own is known
-        # only when it runs; then that of the question is taken.
-        **({} if port is None else {"LOCALSTACK_HOST": f"127.0.0.1:{port}"}),
+        **({} if port is None else addressing(str(port))),
+        # A container's own address is known only when it runs: queues then get that of the question.
         "SQS_ENDPOINT_STRATEGY": "dynamic" if port is None else "path",
         **({"LAMBDA_RUNTIME_EXECUTOR": "docker"} if in_docker else {}),
         "MULTISTACK_ACCOUNT_ID": environment.account_id,
@@ -138,6 +135,27 @@ def _environ(environment: Environment, *, port: int | None, token: str | None, i
         "MINISTACK_ACCOUNT_ID": environment.account_id,
         "MINISTACK_REGION": environment.region,
     }
+
+
+def _pool(concurrency: int) -> dict[str, str]:
+    """A pool of function calls; all of a small one may be reserved, of which AWS would keep 100 back."""
+    return {
+        "LAMBDA_LIMITS_CONCURRENT_EXECUTIONS": str(concurrency),
+        "LAMBDA_LIMITS_MINIMUM_UNRESERVED_CONCURRENCY": "0",
+        "LAMBDA_ACCOUNT_CONCURRENCY": str(concurrency),
+    }
+
+
+def addressing(port: str) -> dict[str, str]:
+    """
+    What lets addresses that the emulator gives away, of queues for one, work on this machine and for functions alike.
+
+    Args:
+        port: That on this machine; also one that Compose fills in.
+    """
+    own = f"0.0.0.0:{PORT}"
+    listen = own if port == str(PORT) else f"{own},127.0.0.1:{port}"
+    return {"LOCALSTACK_HOST": f"127.0.0.1:{port}", "GATEWAY_LISTEN": listen}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

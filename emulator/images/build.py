@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import re
 import time
@@ -17,7 +18,7 @@ from emulator.errors import MultistackError
 from emulator.events import Emit, Event
 from emulator.images import bases
 from emulator.images.host_pip import host_files
-from emulator.images.recipe import Recipe, read_proxy_recipe, read_recipe
+from emulator.images.recipe import Recipe, read_proxy_recipe, read_recipe, source_root
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -73,8 +74,8 @@ def build(
     """
     wanted = recipe or read_recipe()
     name = wanted.image
-    found = None if is_fresh else _find(client, wanted)
-    if found is not None and found.is_current and base in (None, found.base):
+    found = _find(client, wanted)
+    if found is not None and found.is_current and base in (None, found.base) and not is_fresh:
         emit(Event(None, "current", f"{name}, nothing to build"))
         return found
     began = time.monotonic()
@@ -97,6 +98,8 @@ def build(
     built = _find(client, wanted)
     if built is None:
         raise MultistackError("the build ended without an image", hint="run it again with --no-cache")
+    if found is not None and found.id != built.id:
+        _remove(client, found)
     emit(Event(None, "built", f"{name}, {built.size / 1e6:.0f} MB", seconds=time.monotonic() - began))
     return built
 
@@ -104,7 +107,8 @@ def build(
 def list_images(client: DockerClient, recipe: Recipe | None = None) -> list[BuiltImage]:
     """Our images in the engine, newest first."""
     images = []
-    for wanted in [recipe] if recipe else [read_recipe(), read_proxy_recipe()]:
+    ours = [read_recipe(), *([read_proxy_recipe()] if source_root() else [])]
+    for wanted in [recipe] if recipe else ours:
         with talking("images"):
             found = client.images.list(filters={"label": wanted.label})
         images += [_describe(image, name, wanted) for image in found for name in (image.tags or [""])]
@@ -119,6 +123,14 @@ def _find(client: DockerClient, recipe: Recipe) -> BuiltImage | None:
             return _describe(client.images.get(recipe.image), recipe.image, recipe)
         except ImageNotFound:
             return None
+
+
+def _remove(client: DockerClient, replaced: BuiltImage) -> None:
+    """Give the space of a replaced image back, unless a container or another name needs it."""
+    from docker.errors import APIError
+
+    with contextlib.suppress(APIError):
+        client.images.remove(replaced.id, noprune=True)  # else the next build would begin anew
 
 
 def _describe(image: Any, name: str, recipe: Recipe) -> BuiltImage:

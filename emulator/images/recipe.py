@@ -17,7 +17,7 @@ from emulator.model import OWN_IMAGE
 
 _PACKAGE = Path(emulator.__file__).parent
 # In an installed wheel, and in a clone.
-_PLACES = (_PACKAGE / "compose" / "localstack", _PACKAGE.parent / "compose" / "localstack")
+_PLACES = (_PACKAGE / "images" / "localstack", _PACKAGE.parent / "compose" / "localstack")
 _PROXY = "compose/proxy"
 # On images of the proxy: the hash of what they were made from.
 _PROXY_LABEL = f"{LABEL}.proxy"
@@ -26,6 +26,8 @@ _DISTRIBUTION = "multistack-emulator"
 _SOURCES = ("emulator", "compose/localstack", "pyproject.toml", "LICENSE", "constraints.txt")
 # Tests don't change what the image does; caches and what a build leaves are no files of ours.
 _LEFT_OUT = {"tests", "__pycache__", "build", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
+# In the folder of a recipe, and no part of it.
+_BESIDE = {"README.md", "init"}
 # Filled for the time of a build only, from this machine's settings.
 HOST = "host"
 
@@ -131,5 +133,5 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
     for path in sorted(folder.rglob("*")):
         relative = PurePosixPath(path.relative_to(folder).as_posix())
         is_left_out = any(part in _LEFT_OUT or part.endswith(".egg-info") for part in relative.parts)
-        if path.is_file() and not is_left_out:
+        if path.is_file() and not is_left_out and relative.parts[0] not in _BESIDE:
             yield str(relative), path

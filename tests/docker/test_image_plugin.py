@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import shutil
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import MULTISTACK, REPOSITORY
 
 PLUGIN_TESTS = REPOSITORY / "compose" / "localstack" / "plugin" / "tests"
 # What pytest needs; all of it is plain Python, so that another interpreter can run it.
@@ -64,13 +66,13 @@ def run_in(engine: Any, image: str, command: list[str], mounts: dict[Path, str],
 @pytest.mark.parametrize("path", sorted(PLUGIN_TESTS.glob("test_*.py")), ids=lambda path: path.stem)
 def test_package_passes_its_own_tests(engine: Any, own_image: str, pytest_folder: Path, path: Path) -> None:
     """What the image adds to LocalStack does what its tests say, in the image that users run."""
-    command = ["python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=short", "--rootdir=/tests"]
+    command = ["python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=short"]
     status, output = run_in(
         engine,
         own_image,
-        [*command, f"/tests/{path.name}"],
-        {PLUGIN_TESTS: "/tests", pytest_folder: "/pytest"},
-        PYTHONPATH="/pytest:/tests",
+        [*command, f"/repository/{path.relative_to(REPOSITORY)}"],
+        {REPOSITORY: "/repository", pytest_folder: "/pytest"},
+        PYTHONPATH="/pytest",
     )
     assert status == 0, output[-6000:]
 
@@ -96,3 +98,13 @@ def test_image_says_when_it_is_unhealthy(engine: Any, own_image: str) -> None:
     assert output.startswith(_SERVICES)
     check = engine.images.get(own_image).attrs["Config"]["Healthcheck"]["Test"]
     assert check[-1] == "/usr/lib/localstack/check.py"
+
+
+def test_second_build_does_nothing(own_image: str) -> None:
+    """An image that is what this version would build is left as it is; the list says that it is current."""
+    done = subprocess.run([MULTISTACK, "image", "build"], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, f"{own_image}\n"), done.stderr
+    assert "nothing to build" in done.stderr
+    listed = subprocess.run([MULTISTACK, "image", "list", "--json"], capture_output=True, text=True, check=True)
+    [image] = [one for one in json.loads(listed.stdout) if one["name"] == own_image]
+    assert image["is_current"]

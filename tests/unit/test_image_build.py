@@ -51,6 +51,7 @@ class FakeEngine:
         self.registry = set(registry)
         self.output = list(output)
         self.built: list[dict[str, Any]] = []
+        self.removed: list[str] = []
         self.images = self
         self.api = self
 
@@ -70,11 +71,16 @@ class FakeEngine:
             raise APIError("x", explanation="Get https://registry/v2/: dial tcp: lookup registry: no such host")
         self.have[name] = FakeImage([name])
 
+    def remove(self, name: str, *, noprune: bool) -> None:
+        """Forget an image; one with a name can't be removed by its number."""
+        self.removed.append(name)
+        assert noprune
+
     def build(self, **arguments: Any) -> list[Mapping[str, str]]:
         """Make the image unless the output has an error."""
         self.built.append(arguments)
         if not any("error" in line for line in self.output):
-            self.have[arguments["tag"]] = FakeImage([arguments["tag"]], labels=arguments["labels"])
+            self.have[arguments["tag"]] = FakeImage([arguments["tag"]], labels=arguments["labels"], id="sha256:2")
         return self.output
 
 
@@ -123,6 +129,7 @@ def test_image_is_built_when_it_would_differ(image: FakeImage, options: Mapping[
     assert built.digest == arguments["labels"][LABEL] == RECIPE.digest
     assert arguments["buildargs"]["BASE"] == built.base == options.get("base", "python:3.13-slim")
     assert arguments["nocache"] is options.get("is_fresh", False)
+    assert engine.removed == [image.id]
 
 
 def test_context_has_the_recipe_and_this_machines_settings() -> None:

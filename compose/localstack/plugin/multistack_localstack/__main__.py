@@ -8,6 +8,7 @@ import os
 import sys
 
 from multistack_localstack.lean.late import load_gateway
+from multistack_localstack.lean.routes import compile_builders_late
 from multistack_localstack.supported import is_supported
 
 
@@ -19,6 +20,7 @@ def main() -> None:
     from localstack import config
 
     if is_supported("late imports"):
+        compile_builders_late()
         load_gateway(validates=config.OPENAPI_VALIDATE_REQUEST or config.OPENAPI_VALIDATE_RESPONSE)
     from localstack.runtime.main import main as run
 

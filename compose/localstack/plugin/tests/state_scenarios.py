@@ -339,10 +339,18 @@ def logs(localstack: LocalStackProcess) -> Check:
         logGroupName="/own", logStreamName="s", logEvents=[{"timestamp": now + n, "message": f"m{n}"} for n in range(5)]
     )
 
+    client.create_log_stream(logGroupName="/own", logStreamName="many")
+    for start in range(0, 1500, 500):
+        many = [{"timestamp": now, "message": f"many {n}"} for n in range(start, start + 500)]
+        client.put_log_events(logGroupName="/own", logStreamName="many", logEvents=many)
+
     def check() -> None:
         client = localstack.client("logs")
+        pages = client.get_paginator("filter_log_events").paginate(logGroupName="/own", logStreamNames=["many"])
+        found = [event for page in pages for event in page["events"]]
+        assert [event["message"] for event in found] == [f"many {n}" for n in range(1500)]
         assert client.describe_log_groups(logGroupNamePrefix="/own")["logGroups"][0]["retentionInDays"] == 7
-        found = client.filter_log_events(logGroupName="/own")["events"]
+        found = client.filter_log_events(logGroupName="/own", logStreamNames=["s"])["events"]
         assert [event["message"] for event in found] == ["m0", "m1", "m2", "m3", "m4"]
         client.put_log_events(
             logGroupName="/own", logStreamName="s", logEvents=[{"timestamp": now + 9, "message": "new"}]

@@ -188,3 +188,12 @@ def test_a_serverless_template_is_expanded(account: Account) -> None:
     plan = stack.plan({**body, "Resources": {"Function": wrong}})
     assert plan["Status"] == "FAILED"
     assert "Transform AWS::Serverless-2016-10-31 failed with" in plan["StatusReason"]
+
+
+def test_the_type_of_a_resource_stays(account: Account) -> None:
+    """Another type under the same logical id is refused, before anything happens."""
+    stack = account.stack()
+    assert stack.deploy(template({"It": parameter("x")})) == "CREATE_COMPLETE"
+    with pytest.raises(ClientError, match=r"modifies resource type of the following resources: \[It\]"):
+        stack.plan(template({"It": resource("SQS::Queue")}))
+    assert stack.describe()["StackStatus"] == "CREATE_COMPLETE"

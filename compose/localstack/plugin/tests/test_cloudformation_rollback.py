@@ -233,3 +233,39 @@ def test_a_condition_that_turns_false_removes(account: Account) -> None:
     assert account.client("ssm").get_parameters(Names=[name])["InvalidParameters"] == [name]
     assert stack.deploy(body, Parameters={"Is": "on"}) == "UPDATE_COMPLETE"
     assert stack.outputs == {"O": stack.resources["Sometimes"]}
+
+
+def test_one_thing_at_a_time_is_done_to_a_stack(account: Account) -> None:
+    """A stack that is being updated takes neither another update nor a deletion; the update can be cancelled."""
+    stack = account.stack()
+
+    def made(value: str) -> dict[str, Any]:
+        return template({f"P{number}": parameter(value) for number in range(60)})
+
+    assert stack.deploy(made("one")) == "CREATE_COMPLETE"
+    stack.aws.update_stack(StackName=stack.name, TemplateBody=json.dumps(made("two")))
+    with pytest.raises(ClientError, match="UPDATE_IN_PROGRESS state and can not be updated"):
+        stack.aws.update_stack(StackName=stack.name, TemplateBody=json.dumps(made("three")))
+    with pytest.raises(ClientError, match="cannot be deleted while in status UPDATE_IN_PROGRESS"):
+        stack.aws.delete_stack(StackName=stack.name)
+    stack.aws.cancel_update_stack(StackName=stack.name)
+    assert stack.settled() == "UPDATE_ROLLBACK_COMPLETE", stack.told
+    assert {_value(account, name) for name in stack.resources.values()} == {"one"}
+
+
+def test_what_somebody_changed_is_drift(account: Account) -> None:
+    """A resource changed by hand is found, with both values; an update of the stack forgets what was found."""
+    stack = account.stack()
+    made = {"One": parameter("one"), "Queue": resource("SQS::Queue", {"VisibilityTimeout": 40})}
+    assert stack.deploy(template(made)) == "CREATE_COMPLETE"
+    account.client("ssm").put_parameter(Name=stack.resources["One"], Value="by hand", Overwrite=True)
+    stack.aws.detect_stack_drift(StackName=stack.name)
+    drifts = stack.aws.describe_stack_resource_drifts(StackName=stack.name)["StackResourceDrifts"]
+    states = {drift["LogicalResourceId"]: drift["StackResourceDriftStatus"] for drift in drifts}
+    assert states == {"One": "MODIFIED", "Queue": "IN_SYNC"}
+    difference = next(drift for drift in drifts if drift["LogicalResourceId"] == "One")["PropertyDifferences"][0]
+    assert (difference["ExpectedValue"], difference["ActualValue"]) == ("one", "by hand")
+    assert stack.describe()["DriftInformation"]["StackDriftStatus"] == "DRIFTED"
+    made["One"] = parameter("two")
+    assert stack.deploy(template(made)) == "UPDATE_COMPLETE"
+    assert stack.describe()["DriftInformation"]["StackDriftStatus"] == "NOT_CHECKED"

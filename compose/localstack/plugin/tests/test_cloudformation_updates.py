@@ -491,3 +491,21 @@ def test_a_changed_layer_is_another_version(account: Account) -> None:
     assert [layer["Arn"].rpartition(":")[2] for layer in layers] == ["2"]
     versions = aws.list_layer_versions(LayerName=name)["LayerVersions"]
     assert [version["Version"] for version in versions] == [2]
+
+
+def test_a_version_of_a_function_that_did_not_change_fails(account: Account) -> None:
+    """A new Version resource for the same code fails, as there is nothing to publish; the old one stays."""
+    stack, role = account.stack(), account.role()
+
+    def made(version: str) -> dict[str, Any]:
+        return {
+            "Function": _function(account, role),
+            version: resource("Lambda::Version", {"FunctionName": {"Ref": "Function"}}),
+        }
+
+    assert stack.deploy(template(made("One"))) == "CREATE_COMPLETE", stack.told
+    ids = stack.resources
+    assert stack.deploy(template(made("Two"))) == "UPDATE_ROLLBACK_COMPLETE", stack.told
+    assert "A version for this Lambda function exists ( 1 )" in stack.told
+    assert stack.resources == ids
+    assert account.client("lambda").get_function(FunctionName=ids["One"])["Configuration"]["Version"] == "1"

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import gzip
 import json
+import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from multistack_localstack.baking.descriptions import shrink, without_texts
+from multistack_localstack.lean.late import standing_in
 from multistack_localstack.lean.metrics import PendingMetrics, lambda_recorders, sqs_recorders
 from multistack_localstack.lean.model_files import SharedFiles
+from multistack_localstack.lean.routes import compile_builders_late
 
 
 def test_files_are_parsed_once(tmp_path: Path) -> None:
@@ -63,6 +66,36 @@ class Sent:
     def __call__(self, account_id: str, region: str, namespace: str, data: Sequence[Mapping[str, Any]]) -> None:
         """Take some."""
         self.data.append((account_id, region, namespace, list(data)))
+
+
+def test_routes_match_and_build_as_before() -> None:
+    """A route whose builder is compiled late finds its endpoint, and builds the same URL."""
+    from werkzeug.routing import Map, Rule
+
+    def answers() -> list[object]:
+        adapter = Map([Rule("/a/<int:n>/<path:rest>", endpoint="x"), Rule("/b", endpoint="y")]).bind("host")
+        return [
+            adapter.match("/a/7/b/c"),
+            adapter.match("/b"),
+            adapter.build("x", {"n": 7, "rest": "b/ü", "q": "1"}),
+            adapter.build("y", {"q": ["1", "2"]}),
+        ]
+
+    before = answers()
+    compile_builders_late()
+    assert answers() == before
+
+
+def test_late_module_is_imported_when_used() -> None:
+    """What is loaded with a stand-in gets the real thing on first use, and later importers get it at once."""
+    sys.modules.pop("colorsys", None)
+    with standing_in({"colorsys": ["rgb_to_hsv", "ONE_THIRD"], "json": ["dumps"]}):
+        from colorsys import rgb_to_hsv
+        from json import dumps
+    assert "colorsys" not in sys.modules
+    assert dumps is json.dumps
+    assert rgb_to_hsv(0.5, 0.5, 0.5) == (0.0, 0.0, 0.5)
+    assert sys.modules["colorsys"].rgb_to_hsv(0, 0, 0) == (0.0, 0.0, 0)
 
 
 def test_metrics_wait_until_somebody_asks() -> None:

@@ -46,8 +46,15 @@ class State:
         self.files = ObjectFiles(self.folder.objects, self.folder.aside)
         self.groups = [FakeGroup("sqs", "1"), FakeGroup("s3", "2")]
         self.objects: dict[str, int] = {}
-        source = Source(groups=lambda: tuple(self.groups), objects=lambda: self.objects, header=header)  # type: ignore[arg-type, return-value]
+        self.prepared = 0
+        source = Source(
+            prepare=self.prepare, groups=lambda: tuple(self.groups), objects=lambda: self.objects, header=header
+        )  # type: ignore[arg-type, return-value]
         self.checkpointer = Checkpointer(self.folder, self.files, source, Gate())
+
+    def prepare(self) -> None:
+        """Before each moment."""
+        self.prepared += 1
 
     def newest(self) -> dict[str, Any]:
         """What the newest checkpoint holds."""
@@ -85,7 +92,7 @@ def test_all_is_saved(state: State) -> None:
     state.groups.append(FakeGroup("empty", ""))
     state.checkpointer.save()
     assert state.newest() == {"sqs": "1", "s3": "2"}
-    assert state.checkpointer.problem == ""
+    assert (state.checkpointer.problem, state.prepared) == ("", 1)
 
 
 def test_unchanged_state_is_not_written_again(state: State) -> None:
@@ -134,7 +141,9 @@ def test_big_state_is_saved_by_a_copy(state: State, tmp_path: Path) -> None:
 
     class Slow(FakeGroup):
         def save(self) -> dict[str, Any]:
-            time.sleep(2 * module.LITTLE)
+            until = time.thread_time() + 2 * module.LITTLE
+            while time.thread_time() < until:
+                pass
             with pids.open("a") as file:
                 file.write(f"{os.getpid()}\n")
             return super().save()

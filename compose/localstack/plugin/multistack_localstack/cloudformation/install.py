@@ -7,6 +7,7 @@ It fits one version of LocalStack's code. Any other one stays as it is, and its 
 from __future__ import annotations
 
 import logging
+import os
 
 from localstack.runtime import hooks
 
@@ -36,7 +37,8 @@ def install() -> bool:
     localstack_provider.CloudformationProviderV2 = CloudFormation
     if container := SERVICE_PLUGINS._services.get("cloudformation"):
         container.service.skeleton.dispatch_table = create_dispatch_table(CloudFormation())
-    streams.apply()
+    if os.environ.get("PROVIDER_OVERRIDE_DYNAMODB") == "moto":
+        streams.apply()
     LOG.info("CloudFormation updates stacks with multistack's engine")
     return True
 

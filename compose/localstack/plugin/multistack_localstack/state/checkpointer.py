@@ -58,7 +58,7 @@ class Checkpointer:
         self._last = 0.0
         self._touched: set[str] = set()
         self._took, self._all = 0.05, 0.0
-        # Seconds that turning a group into bytes took when that was last done, by its name.
+        # Seconds of processor time that turning a group into bytes took when that was last done, by its name.
         self._encoding: dict[str, float] = {}
         self._newest: Checkpoint | None = None
         self._number = 0
@@ -71,7 +71,7 @@ class Checkpointer:
 
         Args:
             number: That of the newest checkpoint there is, or 0.
-            took: Seconds that turning a group into bytes may take, by its name.
+            took: Seconds of processor time that turning a group into bytes may take, by its name.
         """
         self._number = number
         self._encoding.update(took)
@@ -120,6 +120,7 @@ class Checkpointer:
     def _save(self, touched: set[str] | None, *, anyway: bool) -> dict[str, Any]:
         """Take the moment, here or in a copy of this process, and write it."""
         number, last = self._number + 1, self._newest
+        written: list[Checkpoint] = []
 
         def take() -> Moment:
             # What comes in from now on is not in it, and touches its service again.
@@ -132,9 +133,11 @@ class Checkpointer:
             if is_new:
                 self._files.sync(unsynced)
                 moment.write(made, self._folder.path_of(number), aside=self._folder.aside / f"{number}.checkpoint")
+                written.append(made)
             return {"is_new": is_new, "took": dict(taken.took), "unsaved": list(taken.unsaved)}
 
         with self._gate.closed():
+            self._source.prepare()
             expected = self._expected(touched)
             unsynced = self._files.unsynced()
             copy = self._fork(lambda: write(take())) if expected > LITTLE else None
@@ -144,7 +147,8 @@ class Checkpointer:
             self._files.taken(number)
         done = write(taken) if copy is None else self._await(copy, lambda: write(take()))
         if done["is_new"]:
-            self._newest = checkpoint.read(self._folder.path_of(number))
+            # A copy of this process writes for itself only.
+            self._newest = written[0] if written else checkpoint.read(self._folder.path_of(number))
             self._number = number
             self._files.synced(unsynced)
         return done

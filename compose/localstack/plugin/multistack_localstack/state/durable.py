@@ -80,9 +80,10 @@ class Durable:
         self._opened = threading.Event()
         self._restored: Restored | None = None
         self._storage: FileStorage | None = None
+        self._log_events: Any = None
         self._functions: Any = None
         self._idle: list[str] = []
-        source = Source(groups=services.groups, objects=self._objects, header=self._header)
+        source = Source(prepare=self._prepare, groups=services.groups, objects=self._objects, header=self._header)
         self._checkpointer = Checkpointer(self._folder, self._files, source, self._gate)
 
     def restore(self, gateway: Any) -> None:
@@ -124,10 +125,13 @@ class Durable:
 
     def _add_parts(self) -> None:
         """What lies beside the stores: contents of objects, events that functions have yet to handle, and the like."""
-        self._services.require(["s3", _LAMBDA])
+        self._services.require(["s3", "logs", _LAMBDA])
         if provider := self._services.provider("s3"):
             self._storage = provider._storage_backend = FileStorage(self._files)
             self._services.add("s3", self._storage)
+        if self._services.provider("logs"):
+            self._log_events = _log_events(self._files)
+            self._services.add("logs", self._log_events)
         if provider := self._services.provider(_LAMBDA):
             self._functions = _module_of(_LAMBDA).Functions(provider)
             for part in self._functions.parts:
@@ -146,7 +150,12 @@ class Durable:
             self._idle.append(name)
 
     def _objects(self) -> dict[str, int]:
-        return self._storage.sizes() if self._storage else {}
+        holders = filter(None, [self._storage, self._log_events])
+        return {name: size for holder in holders for name, size in holder.sizes().items()}
+
+    def _prepare(self) -> None:
+        if self._log_events:
+            self._log_events.prepare()
 
     def _header(self) -> Header:
         settings = self._settings
@@ -175,6 +184,12 @@ def _deliver_logs() -> None:
     """What functions have written and the executor has yet to bring to CloudWatch Logs."""
     if delivery := sys.modules.get("multistack_localstack.executor.delivery"):
         delivery.DELIVERY.flush()
+
+
+def _log_events(files: ObjectFiles) -> Any:
+    from multistack_localstack.state.log_events import LogEvents
+
+    return LogEvents(files)
 
 
 def _module_of(service: str) -> Any:

@@ -51,6 +51,11 @@ def loads(content: bytes) -> Any:
     return pickle.loads(content)  # noqa: S301 (see above)
 
 
+def register(kind: type, reduce: Callable[[Any], Any]) -> None:
+    """Let values of this *kind* be pickled as *reduce* says, which is as ``__reduce__``."""
+    _BY_TYPE[kind] = reduce
+
+
 class _Pickler(pickle.Pickler):
     def reducer_override(self, value: Any) -> Any:
         kind = type(value)

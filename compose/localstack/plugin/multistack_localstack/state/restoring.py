@@ -27,7 +27,7 @@ class Restored:
         summary: In one line: which checkpoint, or that there was none.
         loss: In one line: what could not be restored; empty if nothing was lost.
         number: Of the newest checkpoint there is, or 0.
-        took: Seconds by the name of what was restored.
+        took: Seconds of processor time by the name of what was restored.
         is_clean: Whether what no checkpoint refers to is of no use to anybody.
     """
 
@@ -85,7 +85,7 @@ def _family(emulator: str) -> str:
 
 
 def _load(checkpoint: Checkpoint, services: Services) -> tuple[list[str], dict[str, float]]:
-    """Load all segments; returns the names of those that can't be, and how many seconds each took."""
+    """Load all segments; returns the names of those that can't be, and how many seconds of processor time each took."""
     wanted = dict.fromkeys(name for segment in checkpoint.contents.segments for name in segment.services)
     for name in services.require(wanted):
         _log.error("the service %s can't be loaded, so its state can't be restored", name)
@@ -93,13 +93,13 @@ def _load(checkpoint: Checkpoint, services: Services) -> tuple[list[str], dict[s
     failed, took = [], {}
     with _no_collection():
         for segment in checkpoint.contents.segments:
-            began = time.monotonic()
+            began = time.thread_time()
             try:
                 groups[segment.name].load(pickling.loads(checkpoint.unpack(segment.name)))
             except Exception:  # of any kind: the other services start with what they had
                 _log.exception("the state of %s can't be restored", segment.name)
                 failed.append(segment.name)
-            took[segment.name] = time.monotonic() - began
+            took[segment.name] = time.thread_time() - began
     return failed, took
 
 

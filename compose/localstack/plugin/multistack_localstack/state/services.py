@@ -21,11 +21,11 @@ class Part(Protocol):
 
     key: str
 
-    def save(self) -> Any:
+    def save(self) -> dict[Any, Any]:
         """What is to be saved: plain data."""
 
-    def load(self, saved: Any) -> None:
-        """Take what :meth:`save` gave."""
+    def load(self, saved: dict[Any, Any]) -> None:
+        """Take what :meth:`save` gave; empty if it gave nothing. All of the service's stores are loaded."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,8 +54,7 @@ class Group:
             if (content := saved.get(places.key_of(bundle))) is not None:
                 _FILL[_kind(bundle)](bundle, content)
         for part in self.parts:
-            if part.key in saved:
-                part.load(saved[part.key])
+            part.load(saved.get(part.key, {}))
 
 
 class _Collector(StateVisitor):

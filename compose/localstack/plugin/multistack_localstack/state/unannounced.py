@@ -37,8 +37,12 @@ def _watch_stacks(mark: Callable[[str], None]) -> None:
     """A deployment goes on in a thread; its end is nobody's request."""
     from localstack.services.cloudformation.v2.entities import ChangeSet, Stack
 
+    from multistack_localstack.cloudformation.engine import events
+
     for kind, name in ((Stack, "set_stack_status"), (ChangeSet, "set_execution_status")):
         _mark_after(kind, name, lambda: mark("cloudformation"))
+    # What a deployment has made must be known to its stack in the same checkpoint.
+    events.watchers.append(lambda: mark("cloudformation"))
 
 
 def _watch_versions(mark: Callable[[str], None]) -> None:

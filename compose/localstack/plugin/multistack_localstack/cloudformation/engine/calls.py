@@ -35,7 +35,7 @@ LOG = logging.getLogger(__name__)
 
 Model = dict[str, Any]
 
-# Seconds between two looks at a resource that isn't ready; doubled each time.
+# Seconds between two looks at a resource that isn't ready; longer each time.
 _FIRST_WAIT, _LONGEST_WAIT = 0.01, 0.5
 _GONE = {"404", "QueueDoesNotExist"}
 
@@ -173,7 +173,7 @@ class Caller:
             request.custom_context.update(event.custom_context)
             request.desired_state = event.resource_model
             time.sleep(wait)
-            wait = min(2 * wait, _LONGEST_WAIT)
+            wait = min(1.5 * wait, _LONGEST_WAIT)
 
 
 def clients(place: Place) -> ServiceLevelClientFactory:

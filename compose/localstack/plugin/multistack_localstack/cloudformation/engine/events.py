@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -9,6 +10,12 @@ from typing import Any
 from localstack.aws.api.cloudformation import StackEvent, StackResource, StackStatus
 from localstack.services.cloudformation.v2.entities import Stack
 from localstack.utils.strings import long_uid
+
+# Of one stack; AWS keeps them for 90 days. Years of deployments must not fill the memory.
+_MOST_EVENTS = 3_000
+
+# Called after something happened to a stack: a deployment goes on without requests.
+watchers: list[Callable[[], None]] = []
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,3 +74,6 @@ def _tell(stack: Stack, subject: Subject, status: str, reason: str | None) -> No
         event["ResourceStatusReason"] = reason
     # The API has the newest first.
     stack.events.insert(0, StackEvent(**event))
+    del stack.events[_MOST_EVENTS:]
+    for watcher in watchers:
+        watcher()

@@ -35,7 +35,6 @@ _CREATE_ONLY: Mapping[str, tuple[str, ...]] = {
 }
 # Where what names a resource isn't what `Ref` gives, or the schema's identifier says something else.
 _NAMES: Mapping[str, str] = {
-    "AWS::ApiGateway::Stage": "StageName",
     "AWS::Events::Rule": "Name",
     "AWS::IAM::ManagedPolicy": "ManagedPolicyName",
     "AWS::Lambda::LayerVersion": "",

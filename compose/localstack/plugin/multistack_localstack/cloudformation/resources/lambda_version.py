@@ -35,7 +35,14 @@ class Version(LambdaVersionProvider):
         """Publish a version and wait until it can be called."""
         model, aws = request.desired_state, request.aws_client_factory.lambda_
         if is_first(request):
+            there = _versions(request)
             made = aws.publish_version(**selected(model, "FunctionName", "CodeSha256", "Description"))
+            # Lambda answers with the version that is like the function already; two resources can't be one version.
+            if made["Version"] in there:
+                raise ValueError(
+                    f"A version for this Lambda function exists ( {made['Version']} ). Modify the function to create a "
+                    "new version."
+                )
             model |= {"Version": made["Version"], "Id": made["FunctionArn"], "FunctionArn": made["FunctionArn"]}
             with taken_back(lambda: self.delete(request)):
                 _provision(request)
@@ -57,6 +64,13 @@ class Version(LambdaVersionProvider):
         model, aws = request.desired_state, request.aws_client_factory.lambda_
         aws.delete_function(FunctionName=model["Id"].rpartition(":")[0], Qualifier=model["Version"])
         return done(model)
+
+
+def _versions(request: Request) -> set[str]:
+    pages = request.aws_client_factory.lambda_.get_paginator("list_versions_by_function").paginate(
+        FunctionName=request.desired_state["FunctionName"]
+    )
+    return {version["Version"] for page in pages for version in page["Versions"]}
 
 
 def _provision(request: Request) -> None:
