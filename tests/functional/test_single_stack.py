@@ -142,7 +142,8 @@ def test_a_bad_version_in_the_wrong_alias_breaks_prod(single: SingleStack) -> No
 def test_a_misspelt_alias_breaks_prod(single: SingleStack) -> None:
     """A stage variable that names no alias answers 500 on every call (LAB X02)."""
     single.set_variable("prod", "alias", "tset")
-    assert single.call("prod", "/health").status == 500
+    # LocalStack says 502, with the body that AWS has for 500.
+    assert single.call("prod", "/health").status == (500 if is_embedded() else 502)
     assert single.call("test", "/health").status == 200
 
 
