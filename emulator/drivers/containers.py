@@ -138,10 +138,10 @@ def _environ(environment: Environment, *, port: int | None, token: str | None, i
 
 
 def _pool(concurrency: int) -> dict[str, str]:
-    """A pool of function calls; all of a small one may be reserved, of which AWS would keep 100 back."""
+    """A pool of function calls; of a small one nearly all may be reserved, of which AWS would keep 100 back."""
     return {
         "LAMBDA_LIMITS_CONCURRENT_EXECUTIONS": str(concurrency),
-        "LAMBDA_LIMITS_MINIMUM_UNRESERVED_CONCURRENCY": "0",
+        "LAMBDA_LIMITS_MINIMUM_UNRESERVED_CONCURRENCY": "1",
         "LAMBDA_ACCOUNT_CONCURRENCY": str(concurrency),
     }
 
