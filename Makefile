@@ -62,7 +62,7 @@ test: $(READY) ## Run all tests.
 	$(BIN)/python -m pytest --numprocesses 2 --dist worksteal
 
 test-docker: $(READY) ## Run the tests of containers, and the functional ones on containers; needs make image.
-	$(BIN)/python -m pytest tests/docker tests/functional --multistack-driver localstack --numprocesses 2 --dist loadgroup
+	$(BIN)/python -m pytest $(ON_CONTAINERS) --multistack-driver localstack --numprocesses 2 --dist loadgroup
 
 check: $(READY) ## Check format, lint and types.
 	$(BIN)/ruff format --check .

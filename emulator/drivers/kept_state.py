@@ -22,6 +22,8 @@ _CHECKPOINT = "checkpoint"
 _MARK = "container"
 # Says that a new volume does not hold yet what it is to hold: nothing may start from it, or be kept of it.
 _FILLING = "container.filling"
+# Says that a command began to stop it: until that is done it may answer, but takes no more requests.
+_STOPPING = "container.stopping"
 # The user of our image. Source: compose/localstack/Dockerfile.
 _OWNER = 1000
 # Two blocks of zeros. Source: POSIX, pax, "ustar Interchange Format".
@@ -45,10 +47,12 @@ class KeptState:
         """Say that there will be a container; raises OSError when that can't be written."""
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomically(self._folder / _MARK, str(self._root).encode())
+        (self._folder / _STOPPING).unlink(missing_ok=True)
 
     def end(self) -> None:
         """Say that the container is gone, and all its state here."""
         self.filled()
+        (self._folder / _STOPPING).unlink(missing_ok=True)
         (self._folder / _MARK).unlink(missing_ok=True)
 
     @property
@@ -82,6 +86,15 @@ class KeptState:
     def is_filling(self) -> bool:
         """Whether a command was killed after :meth:`filling`: what is in the volume is nothing, or half."""
         return (self._folder / _FILLING).exists()
+
+    def stopping(self) -> None:
+        """Say that its container is about to be stopped; raises OSError when that can't be written."""
+        (self._folder / _STOPPING).touch()
+
+    @property
+    def is_stopping(self) -> bool:
+        """Whether a command is between :meth:`stopping` and :meth:`end`, or was killed there."""
+        return (self._folder / _STOPPING).exists()
 
     def keep(self, chunks: Iterable[bytes]) -> None:
         """

@@ -81,6 +81,8 @@ class LocalstackDriver:
         if found is None:
             return Instance(environment=environment.name, status=Status.STOPPED, reason=self._rest(environment))
         container = _read(found)
+        if self._kept(environment).is_stopping:
+            return Instance(environment=environment.name, status=Status.STOPPED, reason="its stop was not finished")
         if container.condition is Status.STOPPED:
             return Instance(environment=environment.name, status=Status.STOPPED, reason=container.reason)
         endpoint = _endpoint(container)
@@ -104,9 +106,9 @@ class LocalstackDriver:
     def start(self, environment: Environment) -> Endpoint:
         """See :class:`emulator.drivers.base.Driver`."""
         check_token(environment.container.image, self._token)
-        client, belongings = self._client(), self._belongings(environment)
+        client, belongings, kept = self._client(), self._belongings(environment), self._kept(environment)
         found, image = belongings.container(), find_image(client, environment.container.image)
-        if found is not None and _read(found).condition is not Status.STOPPED:
+        if found is not None and _read(found).condition is not Status.STOPPED and not kept.is_stopping:
             raise NotReady(f"environment {environment.name} already runs")
         is_as_wanted = found is not None and self._is_as_wanted(environment, found, image)
         if is_as_wanted and belongings.network() is not None and self._resume(environment, found):
@@ -115,18 +117,19 @@ class LocalstackDriver:
         volume = belongings.volume()
         if found is not None or (volume is not None and self._is_foreign(environment, volume, image)):
             self._bring_home(environment, found)
-            self._kept(environment).end()
+            kept.end()
         self._maker.make(client, environment, image)
         return self._started(environment)
 
     def _is_as_wanted(self, environment: Environment, found: Any, image: Image | None) -> bool:
         """Whether it can be started again: also without its image, of which it has all that it needs."""
-        container = _read(found)
+        container, kept = _read(found), self._kept(environment)
         return (
             container.config == containers.labels_of(self._project, environment)[containers.CONFIG]
             and (image is None or image.id == container.image_id)
             and environment.port in (None, container.port)
-            and not self._kept(environment).is_filling
+            and not kept.is_filling
+            and not kept.is_stopping
         )
 
     def _is_foreign(self, environment: Environment, volume: Any, image: Image) -> bool:
@@ -176,6 +179,8 @@ class LocalstackDriver:
         """End the container, if there is one, and leave nothing in the engine; its state is then kept."""
         belongings = self._belongings(environment)
         if found is not None:
+            with contextlib.suppress(OSError):  # a full disk doesn't keep it from being stopped
+                self._kept(environment).stopping()
             with talking(belongings.where):
                 if containers.is_paused(found.attrs):
                     found.unpause()

@@ -17,7 +17,8 @@ import pytest
 
 from tests.conftest import MULTISTACK, copy_sample, http
 
-pytestmark = pytest.mark.timeout(900)
+# It builds the proxy's image, which a bundle must not see replaced while it is saved.
+pytestmark = [pytest.mark.timeout(900), pytest.mark.xdist_group("image of the proxy")]
 PROGRAMS = {"1": ["docker-compose"], "2": ["docker", "compose"]}
 NAMES = ("test", "staging", "prod")
 

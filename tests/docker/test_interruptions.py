@@ -57,6 +57,23 @@ def test_killed_commands_lose_nothing(tiny: ProjectFolder, engine: Any) -> None:
     assert left_of(engine, tiny.folder) == []
 
 
+def test_a_stop_that_was_cut_is_finished_before_it_starts_again(tiny: ProjectFolder) -> None:
+    """A container that is still stopping answers, but takes no requests: `up` must not take it for ready."""
+    tiny.run("up")
+    put(tiny, "1")
+    mark = tiny.folder / ".multistack/environments/test/container.stopping"
+    command = tiny.start("down", "test")
+    deadline = time.monotonic() + 30
+    while not mark.exists() and time.monotonic() < deadline:
+        time.sleep(0.002)
+    os.killpg(command.pid, signal.SIGKILL)
+    command.communicate(timeout=60)
+    assert "its stop was not finished" in tiny.run("status", "test", check=False).stdout
+    assert "its stop was not finished" in tiny.run("up", "test").stderr
+    assert not mark.exists()
+    assert (kept(tiny), get(tiny).status) == ("1", 200)
+
+
 def test_killed_restores_are_the_old_or_the_new(tiny: ProjectFolder) -> None:
     """Never something between them."""
     tiny.run("up")

@@ -128,8 +128,13 @@ def test_marks_say_how_far_a_killed_command_came(tmp_path: Path) -> None:
     assert KeptState(folder_of(tmp_path)).is_filling
     kept.filled()
     assert not kept.is_filling
+    kept.stopping()
+    assert KeptState(folder_of(tmp_path)).is_stopping
     kept.end()
-    assert not kept.has_begun
+    assert (kept.has_begun, kept.is_stopping) == (False, False)
+    kept.stopping()  # and was killed after its container was gone
+    kept.begin()
+    assert not kept.is_stopping
 
 
 def folder_of(root: Path) -> Path:
