@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import functools
-import hashlib
-import json
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -15,12 +13,12 @@ from emulator.artifact import ArtifactStore, code_sha256, key_of
 from emulator.endpoint import answering, client
 from emulator.errors import DeployError, MultistackError, NotReady
 from emulator.events import Emit, Event
+from emulator.expansion import expand
 from emulator.history import History
 from emulator.model import Artifact, Endpoint, Environment, Outcome, Project, Release
-from emulator.process import write_atomically
-from emulator.references import check_references, without_types
+from emulator.references import without_types
 from emulator.release import check_config, parameters_of
-from emulator.template import Template, expand_sam, is_sam
+from emulator.template import Template, is_sam
 
 Cancelled = Callable[[], None]
 
@@ -125,7 +123,9 @@ class Deployer:
         check_config(self._project, artifact, environment.name, release.config)
         name = self._project.stack_name(environment.name)
         parameters = parameters_of(artifact, environment.name, release)
-        template = artifact_bucket.put_in(endpoint, self._expanded(artifact, parameters, environment.region))
+        template = artifact_bucket.put_in(
+            endpoint, expand(artifact, parameters, region=environment.region, state=self._project.state)
+        )
         if not restores:
             check_api(self._project, template)
         if endpoint.is_shared:
@@ -183,23 +183,6 @@ class Deployer:
     def _is_current(self, environment: str, release: Release) -> bool:
         current = self._history.current(environment)
         return current is not None and current.release.id == release.id
-
-    def _expanded(self, artifact: Artifact, parameters: Mapping[str, str], region: str) -> Template:
-        """The plain template for these parameters, kept because the translator takes a third of a second to load."""
-        template = dict(artifact.template)
-        if not is_sam(template):
-            expanded = template
-        else:
-            wanted = json.dumps([artifact.digest, dict(parameters), region, _translator_version()], sort_keys=True)
-            kept = self._project.state / "expanded" / f"{hashlib.sha256(wanted.encode()).hexdigest()}.json"
-            try:
-                expanded = json.loads(kept.read_bytes())
-            except (FileNotFoundError, ValueError):
-                expanded = expand_sam(template, parameters, region=region)
-                kept.parent.mkdir(parents=True, exist_ok=True)
-                write_atomically(kept, json.dumps(expanded).encode())
-        check_references(expanded)
-        return expanded
 
     def _put_code(self, endpoint: Endpoint, artifact: Artifact) -> None:
         """Upload what the environment's bucket doesn't have yet."""
@@ -300,9 +283,3 @@ def verify_code(endpoint: Endpoint, artifact: Artifact, physical: Mapping[str, s
                 f"environment {endpoint.environment}: function {logical_id} runs other code than the artifact "
                 f"(CodeSha256 {found}, wanted {wanted[logical_id]})"
             )
-
-
-def _translator_version() -> str:
-    from importlib.metadata import version
-
-    return version("aws-sam-translator")

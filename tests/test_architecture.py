@@ -35,6 +35,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "dependencies",
         "endpoint",
         "events",
+        "expansion",
         "history",
         "init",
         "interpreters",

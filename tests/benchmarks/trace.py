@@ -26,7 +26,7 @@ _FUNCTIONS = (
     ("emulator.deploy", "check_config"),
     ("emulator.deploy", "client"),
     ("emulator.stack", "client"),
-    ("emulator.deploy", "expand_sam"),
+    ("emulator.expansion", "expand_sam"),
     ("emulator.deploy", "Deployer._put_code"),
     ("emulator.deploy", "Deployer._plan"),
     ("emulator.stack", "execute"),
