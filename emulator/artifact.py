@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 import shutil
 import tempfile
 import zipfile
@@ -29,6 +30,7 @@ BUCKET = "multistack-artifacts-${AWS::Region}"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _LEFT_OUT = {STATE_FOLDER, "__pycache__", ".git", ".venv", ".aws-sam", ".pytest_cache", ".mypy_cache", ".DS_Store"}
 _MANIFEST = "artifact.json"
+_HEX = re.compile("[0-9a-f]{64}")
 
 
 def build(
@@ -212,6 +214,11 @@ def key_of(code: Code) -> str:
     return _key(code.sha256)
 
 
+def is_digest(text: str) -> bool:
+    """Whether it is a hex SHA-256, and so no path to elsewhere."""
+    return _HEX.fullmatch(text) is not None
+
+
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
 
@@ -259,6 +266,27 @@ class ArtifactStore:
             write_atomically(folder / _MANIFEST, manifest)
         return self.open(digest)
 
+    def folder(self, digest: str) -> Path:
+        """Where an artifact is, or would be."""
+        return self._folder / digest
+
+    def digests(self) -> list[str]:
+        """Of every artifact that is whole."""
+        return sorted(path.parent.name for path in self._folder.glob(f"*/{_MANIFEST}"))
+
+    def find(self, start: str) -> str:
+        """
+        The only digest that begins with *start*.
+
+        Raises:
+            ArtifactError: None does, or several do.
+        """
+        found = [digest for digest in self.digests() if digest.startswith(start.lower())] if start else []
+        if len(found) != 1:
+            problem = f"{len(found)} artifacts have a digest" if found else "no artifact has a digest"
+            raise ArtifactError(f"{problem} that begins with {start!r}", hint="multistack artifact list")
+        return found[0]
+
     def open(self, digest: str) -> Artifact:
         """
         The artifact of *digest*.
@@ -270,6 +298,8 @@ class ArtifactStore:
         try:
             manifest = (folder / _MANIFEST).read_bytes()
             content = json.loads(manifest) if _digest(manifest) == digest else None
+            if content and not all(map(is_digest, content["code"])):
+                content = None  # it names files elsewhere
             code = tuple(
                 Code(path=folder / _key(sha256), sha256=sha256, functions=tuple(functions))
                 for sha256, functions in (content["code"].items() if content else ())

@@ -9,18 +9,31 @@ from __future__ import annotations
 
 import hashlib
 import os
+import pwd
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 from emulator.addresses import refuse_amazon
+from emulator.config_values import Values, declarations, given_by_files, values_of
 from emulator.errors import ConfigError
-from emulator.model import ContainerSettings, DriverName, Endpoint, Environment, Project, ProxySettings
+from emulator.model import (
+    ConfigKey,
+    ContainerSettings,
+    DriverName,
+    Endpoint,
+    Environment,
+    HttpCheck,
+    Project,
+    ProxySettings,
+    Verification,
+)
 from emulator.overrides import apply, environment_names, folded, read_flags, read_variables
 from emulator.project_file import ProjectFile, find_project_file, read_project_file
 from emulator.schema import EnvironmentTable, LocalstackTable, ProjectTable, check
-from emulator.settings import SETTINGS, TEMPLATE_NAMES, Key, Setting, show_key, show_value
+from emulator.setting import Key, Setting, show_key, show_value
+from emulator.settings import SETTINGS, TEMPLATE_NAMES
 
 __all__ = [
     "SETTINGS",
@@ -60,8 +73,10 @@ class _Origin:
     def problem(self, key: Key, text: str) -> _Problem:
         if key in self.outside:
             return _Problem(0, f"{self.outside[key]}: {text}")
-        line = self.file.line_of(key)
-        return _Problem(line, f"{self.file.shown}:{line}: {text}")
+        return _Problem(self.file.line_of(key), f"{self.shown(key)}: {text}")
+
+    def shown(self, key: Key) -> str:
+        return f"{self.file.shown}:{self.file.line_of(key)}"
 
 
 def load_project(
@@ -88,17 +103,23 @@ def load_project(
     source = _open(file or environ.get("MULTISTACK_FILE"), cwd.absolute())
     data = source.data
     names = environment_names(data)
+    files, unknown_names = given_by_files(source.path.parent, names, data)
     variables, unknown_variables = read_variables(environ, names, data)
     flags, unknown_flags = read_flags(overrides, names)
-    origin = _Origin(file=source, outside=apply(data, [*variables, *flags]))
+    origin = _Origin(file=source, outside=apply(data, [*files, *variables, *flags]))
     table, wrong = check(data)
-    problems = [_Problem(0, text) for text in (*unknown_variables, *unknown_flags)]
+    problems = [_Problem(0, text) for text in (*unknown_names, *unknown_variables, *unknown_flags)]
     problems += [origin.problem(key, text) for key, text in (*wrong, *_name_problems(data))]
     if table is None or problems:
         raise _error(problems)
-    project = _build(table, origin, cwd)
+    keys, wrong = declarations(table)
+    values = {name: values_of(data, name, keys, origin.outside) for name in table.environments if keys}
+    project = _build(table, origin, cwd, keys, {name: found for name, (found, _) in values.items()})
     further = [
+        *wrong,
+        *(problem for _, found in values.values() for problem in found),
         *_clashes(project),
+        *_promotion_problems(project),
         *_driver_problems(project),
         *(_template_problems(project, cwd) if needs_template else ()),
     ]
@@ -178,8 +199,11 @@ def _name_problems(data: dict[str, object]) -> Iterator[tuple[Key, str]]:
             )
 
 
-def _build(table: ProjectTable, origin: _Origin, cwd: Path) -> Project:
+def _build(
+    table: ProjectTable, origin: _Origin, cwd: Path, keys: Mapping[str, ConfigKey], declared: Mapping[str, Values]
+) -> Project:
     root = origin.file.path.parent
+    values = {name: declared.get(name) or Values(config=dict(own.config)) for name, own in table.environments.items()}
     environments = tuple(
         Environment(
             name=name,
@@ -187,8 +211,11 @@ def _build(table: ProjectTable, origin: _Origin, cwd: Path) -> Project:
             account_id=own.account_id or _derived_account_id(table.service, name),
             region=own.region or table.region,
             port=None if own.port == "auto" else own.port,
-            config=dict(own.config),
+            config=values[name].config,
+            secrets=values[name].secrets,
+            origins=_origins(name, values[name], origin),
             protected=own.protected,
+            soak=own.soak,
             enforce_iam=own.enforce_iam,
             lambda_concurrency=None if own.lambda_concurrency == "auto" else own.lambda_concurrency,
             container=_container(own, table.localstack),
@@ -213,7 +240,34 @@ def _build(table: ProjectTable, origin: _Origin, cwd: Path) -> Project:
             max_body=table.proxy.max_body,
         ),
         allow_remote=table.allow_remote,
+        verification=Verification(
+            command=table.verify.command,
+            timeout=table.verify.timeout,
+            checks=tuple(HttpCheck(**check.model_dump()) for check in table.verify.checks),
+        ),
+        auto_promote_to=tuple(table.auto_promote_to),
+        clock_offset=table.clock_offset,
+        config_keys=keys,
+        user=_user(),
     )
+
+
+def _user() -> str:
+    """As the system knows them, whatever their variables say: it goes on record."""
+    uid = os.getuid()
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:  # in a container
+        return f"uid {uid}"
+
+
+def _origins(environment: str, values: Values, origin: _Origin) -> Mapping[str, str]:
+    """Where each value of an environment's config comes from."""
+    places = {name: ("environments", environment, "config", name) for name in (*values.config, *values.secrets)}
+    return {
+        name: values.origins.get(name) or origin.outside.get(place) or origin.shown(place)
+        for name, place in places.items()
+    }
 
 
 def _container(own: EnvironmentTable, shared: LocalstackTable) -> ContainerSettings:
@@ -247,6 +301,15 @@ def _clashes(project: Project) -> Iterator[tuple[Key, str]]:
             if other != name:
                 key = (*table, "account_id")
                 yield key, f"{show_key(key)} is {environment.account_id}, the account of {other}"
+
+
+def _promotion_problems(project: Project) -> Iterator[tuple[Key, str]]:
+    """Find what can't be promoted into."""
+    names = [environment.name for environment in project.environments]
+    for name in project.auto_promote_to:
+        if name not in names[1:]:
+            why = "is the first one, which nothing is promoted into" if name in names else "is not there"
+            yield ("auto_promote_to",), f"auto_promote_to: environment {show_value(name)} {why}"
 
 
 def _driver_problems(project: Project) -> Iterator[tuple[Key, str]]:

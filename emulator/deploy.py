@@ -4,21 +4,22 @@ from __future__ import annotations
 
 import functools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from emulator import artifact_bucket, own_stack, stack
+from emulator import artifact_bucket, own_stack, secret_delivery, stack
 from emulator.apis import apis_of, are_there, check_api
 from emulator.artifact import ArtifactStore, code_sha256, key_of
 from emulator.endpoint import answering, client
 from emulator.errors import DeployError, MultistackError, NotReady
 from emulator.events import Emit, Event
-from emulator.expansion import expand
+from emulator.expansion import expand, hash_template
 from emulator.history import History
-from emulator.model import Artifact, Endpoint, Environment, Outcome, Project, Release
+from emulator.model import Artifact, Cause, Endpoint, Environment, Gate, Kind, Outcome, Project, Release
 from emulator.references import without_types
 from emulator.release import check_config, parameters_of
 from emulator.template import Template, is_sam
+from emulator.vault import Vault
 
 Cancelled = Callable[[], None]
 
@@ -41,6 +42,7 @@ class DeployResult:
         changes: What the change set held; empty when the release was already there.
         skipped: Resources left out on request.
         is_dry_run: Nothing was executed.
+        deployment: Its id in the ledger; None when nothing was to do.
     """
 
     environment: str
@@ -48,6 +50,7 @@ class DeployResult:
     changes: tuple[stack.Change, ...]
     skipped: tuple[str, ...] = ()
     is_dry_run: bool = False
+    deployment: int | None = None
 
 
 class WrongCode(DeployError):
@@ -68,6 +71,7 @@ class Deployer:
         self,
         project: Project,
         history: History,
+        vault: Vault,
         *,
         emit: Emit,
         cancelled: Cancelled,
@@ -76,6 +80,7 @@ class Deployer:
     ) -> None:
         self._project = project
         self._history = history
+        self._vault = vault
         self._emit = emit
         self._cancelled = cancelled
         self._verify = verify or verify_code
@@ -106,13 +111,17 @@ class Deployer:
         skip_unsupported: bool = False,
         dry_run: bool = False,
         restores: bool = False,
+        cause: Cause | None = None,
+        gates: Sequence[Gate] = (),
     ) -> DeployResult:
         """
         Bring *environment* to *release*.
 
         Args:
             dry_run: Change nothing but, for a long template, the bucket: CloudFormation takes it only from there.
-            restores: It is the release on record: the project's ``api`` of today has no say about its template.
+            restores: It is a release on record: the project's ``api`` of today has no say about its template.
+            cause: For the ledger; by default somebody deploys.
+            gates: What let it happen, for the ledger.
 
         Raises:
             ConfigError: Its config, or ``api``, doesn't fit the template; nothing was touched.
@@ -120,9 +129,11 @@ class Deployer:
                 code than the artifact's, and the release on record was brought back. The hint says what serves now.
             NotReady: The emulator ended meanwhile.
         """
-        check_config(self._project, artifact, environment.name, release.config)
+        check_config(self._project, artifact, environment.name, (*release.config, *release.secrets))
         name = self._project.stack_name(environment.name)
-        parameters = parameters_of(artifact, environment.name, release)
+        with answering(endpoint):
+            arns = secret_delivery.arns(endpoint, name, release, self._vault, dry_run=dry_run)
+        parameters = parameters_of(artifact, environment.name, release, arns)
         template = artifact_bucket.put_in(
             endpoint, expand(artifact, parameters, region=environment.region, state=self._project.state)
         )
@@ -141,9 +152,11 @@ class Deployer:
                 self._put_code(endpoint, artifact)
             make = functools.partial(stack.plan, parameters=parameters, dry_run=dry_run)
             plan = self._plan(endpoint, name, template, make=make, skip_unsupported=skip_unsupported)
+        deployment = None
         if not dry_run:
             try:
-                self._record(endpoint, artifact, release, plan)
+                cause = cause or Cause(kind=Kind.REDEPLOY if restores else Kind.DEPLOY, by=self._project.user)
+                deployment = self._record(endpoint, artifact, release, plan, cause=cause, gates=gates)
             except WrongCode as error:
                 if restores:
                     raise
@@ -154,6 +167,7 @@ class Deployer:
             changes=plan.change_set.changes,
             skipped=plan.skipped,
             is_dry_run=dry_run,
+            deployment=deployment,
         )
 
     def _bring_back(
@@ -238,26 +252,47 @@ class Deployer:
         self._verify(endpoint, artifact, physical)
         return physical
 
-    def _record(self, endpoint: Endpoint, artifact: Artifact, release: Release, plan: _Plan) -> None:
-        """Execute and verify between the ledger's two rows, so that whatever happens is on record."""
+    def _record(
+        self,
+        endpoint: Endpoint,
+        artifact: Artifact,
+        release: Release,
+        plan: _Plan,
+        *,
+        cause: Cause,
+        gates: Sequence[Gate],
+    ) -> int:
+        """Execute and verify between the ledger's two rows, so that whatever happens is on record; returns its id."""
         name, environment = plan.change_set.stack, endpoint.environment
         started = time.monotonic()
         before = artifact_bucket.read_mark(endpoint, name)
-        deployment = self._history.begin(environment, release)
+        deployment = self._history.begin(
+            environment, release, cause=cause, template_hash=hash_template(plan.template), gates=gates
+        )
         try:
             with answering(endpoint):
                 artifact_bucket.write_mark(endpoint, name, None)
+                secret_delivery.deliver(endpoint, name, release, self._vault)
                 physical = self._execute(endpoint, artifact, plan, mark_before=before)
                 apis = apis_of(plan.template, physical)
                 artifact_bucket.write_mark(endpoint, name, release.id)
         except DeployError as error:
             self._history.end(deployment, Outcome.FAILED, detail=error.message)
+            self._put_secrets_back(endpoint, name)
             raise
         except BaseException as error:
             self._history.end(deployment, Outcome.INTERRUPTED, detail=_cause(error))
             raise
         self._history.end(deployment, Outcome.SUCCEEDED, apis=apis, skipped=plan.skipped)
         self._emit(Event(environment, "deployed", release.id, time.monotonic() - started))
+        return deployment
+
+    def _put_secrets_back(self, endpoint: Endpoint, name: str) -> None:
+        """What serves on after a failure is the release on record, which has its own."""
+        current = self._history.current(endpoint.environment)
+        if current is not None:
+            with answering(endpoint):
+                secret_delivery.deliver(endpoint, name, current.release, self._vault)
 
 
 def _cause(error: BaseException) -> str:

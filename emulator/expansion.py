@@ -39,6 +39,11 @@ def expand(artifact: Artifact, parameters: Mapping[str, str], *, region: str, st
     return expanded
 
 
+def hash_template(template: Template) -> str:
+    """Hex SHA-256, the same for the same content."""
+    return hashlib.sha256(json.dumps(template, sort_keys=True).encode()).hexdigest()
+
+
 def _translator_version() -> str:
     from importlib.metadata import version
 

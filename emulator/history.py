@@ -1,106 +1,97 @@
 """
-The ledger: every deployment, append-only, in SQLite.
+Every deployment: one row when it begins, a second one, its outcome, when it ends, and one for each gate.
 
-A deployment is one row when it begins and a second row, its outcome, when it ends. Triggers refuse to change or delete
-either. A row without an outcome whose process is gone was interrupted.
+A row without an outcome whose process is gone was interrupted.
 """
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import sqlite3
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
-from emulator.errors import MultistackError
-from emulator.model import Api, Deployment, Outcome, ProcessId, Release
+from emulator.clock import Clock, clock
+from emulator.ledger import Ledger
+from emulator.model import (
+    Api,
+    Cause,
+    Deployment,
+    Gate,
+    GateResult,
+    Kind,
+    Outcome,
+    Phase,
+    ProcessId,
+    Release,
+)
 from emulator.process import is_alive, start_time
-from emulator.state import make_state_folder
-
-SCHEMA_VERSION = 2
-_SCHEMA = """
-CREATE TABLE deployments (
-    id INTEGER PRIMARY KEY AUTOINCREMENT,
-    environment TEXT NOT NULL,
-    release TEXT NOT NULL,
-    digest TEXT NOT NULL,
-    config_hash TEXT NOT NULL,
-    config TEXT NOT NULL,
-    promoted_from TEXT,
-    at TEXT NOT NULL,
-    pid INTEGER NOT NULL,
-    process_started REAL NOT NULL,
-    source TEXT
-);
-CREATE INDEX deployments_environment ON deployments (environment, id);
-CREATE TABLE outcomes (
-    deployment INTEGER PRIMARY KEY REFERENCES deployments (id),
-    outcome TEXT NOT NULL,
-    at TEXT NOT NULL,
-    detail TEXT NOT NULL,
-    apis TEXT NOT NULL,
-    skipped TEXT NOT NULL
-);
-"""
-# What brings a ledger from the format before to each format. Columns are added at the end, so both ways make the same.
-_MIGRATIONS = {2: "ALTER TABLE deployments ADD COLUMN source TEXT;"}
-_FREEZE = """
-CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}
-BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END;
-"""
-
-
-_NEW_LEDGER = "move the file away to start a new ledger"
-_HINTS = {
-    sqlite3.SQLITE_FULL: "free some space, then run the same command again",
-    sqlite3.SQLITE_NOTADB: _NEW_LEDGER,
-    sqlite3.SQLITE_CORRUPT: _NEW_LEDGER,
-}
 
 
 class History:
     """
-    The ledger in one file, made when first needed. Safe to use from several threads and processes.
+    The deployments in a ledger; raises what :class:`emulator.ledger.Ledger` does.
 
-    Raises:
-        MultistackError: The file was written by a newer version, or is no ledger.
+    Args:
+        now: Tells the time that is recorded.
     """
 
-    def __init__(self, path: Path) -> None:
-        self._path = path
+    def __init__(self, path: Path, *, now: Clock | None = None) -> None:
+        self._ledger = Ledger(path)
+        self._now = now or clock()
 
     def begin(
-        self, environment: str, release: Release, *, promoted_from: str | None = None, source: str | None = None
+        self,
+        environment: str,
+        release: Release,
+        *,
+        cause: Cause | None = None,
+        template_hash: str = "",
+        gates: Sequence[Gate] = (),
     ) -> int:
-        """
-        Record that a deployment starts; returns its id.
-
-        Args:
-            source: Where the release comes from when not from the artifact store, e.g. ``snapshot before``.
-        """
-        pid = os.getpid()
-        with self._connected() as connection:
+        """Record that a deployment starts, and the *gates* that let it; returns its id."""
+        pid, cause = os.getpid(), cause or Cause()
+        values = {
+            "environment": environment,
+            "release": release.id,
+            "digest": release.digest,
+            "config_hash": release.config_hash,
+            "config": json.dumps(dict(release.config), sort_keys=True),
+            "secrets": json.dumps(dict(release.secrets), sort_keys=True),
+            "template_hash": template_hash,
+            "kind": cause.kind.value,
+            "by": cause.by,
+            "promoted_from": cause.promoted_from,
+            "source": cause.source,
+            "reason": cause.reason,
+            "at": self._now().isoformat(),
+            "pid": pid,
+            "process_started": start_time(pid),
+        }
+        with self._ledger.connected() as connection:
+            columns, marks = ", ".join(values), ", ".join("?" * len(values))
             cursor = connection.execute(
-                "INSERT INTO deployments (environment, release, digest, config_hash, config, promoted_from, at, pid,"
-                " process_started, source) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (
-                    environment,
-                    release.id,
-                    release.digest,
-                    release.config_hash,
-                    json.dumps(dict(release.config), sort_keys=True),
-                    promoted_from,
-                    _now(),
-                    pid,
-                    start_time(pid),
-                    source,
-                ),
+                f"INSERT INTO deployments ({columns}) VALUES ({marks})",  # noqa: S608 (the names are those above)
+                tuple(values.values()),
             )
-            return int(cursor.lastrowid or 0)
+            deployment = int(cursor.lastrowid or 0)
+            self._add_gates(connection, deployment, gates)
+        return deployment
+
+    def add_gates(self, deployment: int, gates: Sequence[Gate]) -> None:
+        """Record what was found out about a deployment."""
+        with self._ledger.connected() as connection:
+            self._add_gates(connection, deployment, gates)
+
+    def _add_gates(self, connection: sqlite3.Connection, deployment: int, gates: Sequence[Gate]) -> None:
+        at = self._now().isoformat()
+        connection.executemany(
+            "INSERT INTO gates (deployment, name, phase, result, detail, at) VALUES (?, ?, ?, ?, ?, ?)",
+            [(deployment, gate.name, gate.phase.value, gate.result.value, gate.detail, at) for gate in gates],
+        )
 
     def end(
         self,
@@ -113,15 +104,22 @@ class History:
     ) -> None:
         """Record how a deployment ended."""
         apis_json = json.dumps([asdict(api) for api in apis])
-        with self._connected() as connection:
+        with self._ledger.connected() as connection:
             connection.execute(
                 "INSERT INTO outcomes (deployment, outcome, at, detail, apis, skipped) VALUES (?, ?, ?, ?, ?, ?)",
-                (deployment, outcome.value, _now(), detail, apis_json, json.dumps(list(skipped))),
+                (
+                    deployment,
+                    outcome.value,
+                    self._now().isoformat(),
+                    detail,
+                    apis_json,
+                    json.dumps(list(skipped)),
+                ),
             )
 
     def close_interrupted(self) -> list[Deployment]:
         """Give every deployment whose process is gone the outcome ``interrupted``; returns those."""
-        with self._connected() as connection:
+        with self._ledger.connected() as connection:
             rows = connection.execute(_SELECT + " WHERE o.outcome IS NULL ORDER BY d.id").fetchall()
         lost = [row for row in rows if not is_alive(ProcessId(pid=row["pid"], started=row["process_started"]))]
         for row in lost:
@@ -130,80 +128,58 @@ class History:
 
     def current(self, environment: str) -> Deployment | None:
         """The last deployment into *environment* that succeeded."""
-        with self._connected() as connection:
-            row = connection.execute(
-                _SELECT + " WHERE d.environment = ? AND o.outcome = 'succeeded' ORDER BY d.id DESC LIMIT 1",
-                (environment,),
-            ).fetchone()
-        return _deployment(row) if row else None
+        return self._one(" WHERE d.environment = ? AND o.outcome = 'succeeded'", environment)
 
     def last(self, environment: str) -> Deployment | None:
         """The last deployment into *environment*, however it ended."""
-        with self._connected() as connection:
-            row = connection.execute(
-                _SELECT + " WHERE d.environment = ? ORDER BY d.id DESC LIMIT 1", (environment,)
-            ).fetchone()
-        return _deployment(row) if row else None
+        return self._one(" WHERE d.environment = ?", environment)
 
-    def deployments(self, environment: str) -> list[Deployment]:
-        """All deployments into *environment*, oldest first."""
-        with self._connected() as connection:
-            rows = connection.execute(_SELECT + " WHERE d.environment = ? ORDER BY d.id", (environment,)).fetchall()
-        return [_deployment(row) for row in rows]
+    def _one(self, where: str, environment: str) -> Deployment | None:
+        with self._ledger.connected() as connection:
+            row = connection.execute(_SELECT + where + " ORDER BY d.id DESC LIMIT 1", (environment,)).fetchone()
+            return _deployment(row, _gates(connection, row["id"])) if row else None
 
-    @contextlib.contextmanager
-    def _connected(self) -> Iterator[sqlite3.Connection]:
-        make_state_folder(self._path.parent)
-        try:
-            with contextlib.closing(sqlite3.connect(self._path, timeout=30)) as connection:
-                connection.row_factory = sqlite3.Row
-                self._prepare(connection)
-                with connection:
-                    yield connection
-        except sqlite3.DatabaseError as error:
-            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary code
-            hint = _HINTS.get(code, "check the owner, the permissions and the disk of its folder")
-            raise MultistackError(f"the ledger {self._path} can't be used: {error}", hint=hint) from error
+    def deployments(self, environment: str | None = None, *, last: int | None = None) -> list[Deployment]:
+        """
+        Deployments, oldest first.
 
-    def _prepare(self, connection: sqlite3.Connection) -> None:
-        version = _version(connection)
-        if version == SCHEMA_VERSION:
-            return
-        if version > SCHEMA_VERSION:
-            raise MultistackError(
-                f"the ledger {self._path} has format {version}, newer than this multistack knows ({SCHEMA_VERSION})",
-                hint="use the multistack that wrote it",
-            )
-        connection.execute("PRAGMA journal_mode = WAL")
-        try:
-            connection.executescript(
-                f"BEGIN IMMEDIATE;{_changes_from(version)}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;"
-            )
-        except sqlite3.OperationalError:
-            connection.rollback()
-            if _version(connection) != SCHEMA_VERSION:  # else another thread or process made it first
-                raise
-
-
-def _changes_from(version: int) -> str:
-    """The statements that make a ledger of today's format out of an empty file, or of one of an older format."""
-    if version:
-        return "".join(_MIGRATIONS[number] for number in range(version + 1, SCHEMA_VERSION + 1))
-    return _SCHEMA + "".join(
-        _FREEZE.format(table=table, verb=verb) for table in ("deployments", "outcomes") for verb in ("UPDATE", "DELETE")
-    )
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
+        Args:
+            environment: None for those into all environments.
+            last: Only the last so many.
+        """
+        where, values = (" WHERE d.environment = ?", [environment]) if environment else ("", [])
+        query = f"{_SELECT}{where} ORDER BY d.id DESC LIMIT ?"
+        with self._ledger.connected() as connection:
+            rows = connection.execute(query, (*values, -1 if last is None else last)).fetchall()[::-1]
+            gates: dict[int, list[Gate]] = {}
+            first = rows[0]["id"] if rows else 0
+            for row in connection.execute("SELECT * FROM gates WHERE deployment >= ? ORDER BY id", (first,)):
+                gates.setdefault(row["deployment"], []).append(_gate(row))
+        return [_deployment(row, gates.get(row["id"], ())) for row in rows]
 
 
 _SELECT = """
-SELECT d.*, o.outcome, o.apis, o.skipped FROM deployments d LEFT JOIN outcomes o ON o.deployment = d.id
+SELECT d.*, o.outcome, o.at AS ended, o.detail, o.apis, o.skipped
+FROM deployments d LEFT JOIN outcomes o ON o.deployment = d.id
 """
 
 
-def _deployment(row: sqlite3.Row) -> Deployment:
+def _gates(connection: sqlite3.Connection, deployment: int) -> list[Gate]:
+    rows = connection.execute("SELECT * FROM gates WHERE deployment = ? ORDER BY id", (deployment,)).fetchall()
+    return [_gate(row) for row in rows]
+
+
+def _gate(row: sqlite3.Row) -> Gate:
+    return Gate(
+        name=row["name"],
+        phase=Phase(row["phase"]),
+        result=GateResult(row["result"]),
+        detail=row["detail"],
+        at=datetime.fromisoformat(row["at"]),
+    )
+
+
+def _deployment(row: sqlite3.Row, gates: Sequence[Gate] = ()) -> Deployment:
     return Deployment(
         id=row["id"],
         environment=row["environment"],
@@ -212,15 +188,21 @@ def _deployment(row: sqlite3.Row) -> Deployment:
             digest=row["digest"],
             config_hash=row["config_hash"],
             config=json.loads(row["config"]),
+            secrets=json.loads(row["secrets"]),
         ),
         at=datetime.fromisoformat(row["at"]),
+        cause=Cause(
+            kind=Kind(row["kind"]),
+            by=row["by"],
+            promoted_from=row["promoted_from"],
+            source=row["source"],
+            reason=row["reason"],
+        ),
+        template_hash=row["template_hash"],
         outcome=Outcome(row["outcome"]) if row["outcome"] else None,
-        promoted_from=row["promoted_from"],
-        source=row["source"],
+        ended=datetime.fromisoformat(row["ended"]) if row["ended"] else None,
+        detail=row["detail"] or "",
+        gates=tuple(gates),
         apis=tuple(Api(**api) for api in json.loads(row["apis"] or "[]")),
         skipped=tuple(json.loads(row["skipped"] or "[]")),
     )
-
-
-def _now() -> str:
-    return datetime.now(UTC).isoformat()

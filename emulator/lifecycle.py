@@ -17,7 +17,7 @@ from emulator.events import Emit, Event
 from emulator.history import History
 from emulator.model import Artifact, DriverName, Endpoint, Environment, Instance, Outcome, Status
 from emulator.parallel import Cancellation, run_parallel
-from emulator.release import make_release
+from emulator.release import Releases
 
 _LOG_LINES = 10
 # Asked whether the recorded release is there. Their clients take a while to load: done while the emulator starts.
@@ -107,6 +107,7 @@ class Lifecycle:
         drivers: Drivers,
         history: History,
         deployer: Deployer,
+        releases: Releases,
         *,
         emit: Emit,
         cancellation: Cancellation,
@@ -121,6 +122,7 @@ class Lifecycle:
         self._build = build
         self._open_artifact = open_artifact
         self._deployer = deployer
+        self._releases = releases
         self._wait = wait
 
     def observe(self, environments: Sequence[Environment]) -> Mapping[str, Instance]:
@@ -280,7 +282,7 @@ class Lifecycle:
             if cut:
                 self._emit(Event(environment.name, "deploying", f"again: deployment of {cut} was interrupted"))
             artifact = build()
-            release = make_release(artifact, environment.config)
+            release = self._releases.make(artifact, environment)
             self._deployer.deploy(environment, endpoint, artifact, release)
             return ["deployed"]
         if self._deployer.is_deployed(endpoint, current.release):

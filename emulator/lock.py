@@ -9,21 +9,23 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-from emulator.errors import MultistackError
+from emulator.errors import MultistackError, NotReady
 from emulator.events import Emit, Event
 from emulator.state import make_state_folder
 
 
 @contextlib.contextmanager
-def exclusive(state: Path, command: str, *, emit: Emit) -> Iterator[None]:
+def exclusive(state: Path, command: str, *, emit: Emit, wait: bool = True) -> Iterator[None]:
     """
     Hold the project's lock. The kernel frees it when the process ends, however it ends.
 
     Args:
         state: The project's state folder.
         command: What runs, for whoever waits to read.
+        wait: For another command to end.
 
     Raises:
+        NotReady: Another command holds it, and *wait* is False.
         MultistackError: The state folder can't be written.
     """
     try:
@@ -42,7 +44,12 @@ def exclusive(state: Path, command: str, *, emit: Emit) -> Iterator[None]:
             except BlockingIOError:
                 if not is_waiting:
                     lock.seek(0)
-                    emit(Event(None, "waiting", f"for another command: {lock.read().decode().strip() or 'multistack'}"))
+                    other = lock.read().decode().strip() or "multistack"
+                    if not wait:
+                        raise NotReady(
+                            f"another command changes this project: {other}", hint="leave --no-wait out to wait for it"
+                        ) from None
+                    emit(Event(None, "waiting", f"for another command: {other}"))
                     is_waiting = True
                 time.sleep(0.05)
         with contextlib.suppress(OSError):  # only told to whoever waits; on a full disk `down` must work nevertheless

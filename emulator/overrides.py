@@ -9,7 +9,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.settings import SETTINGS, Key, matches, value_at
+from emulator.config_keys import named
+from emulator.setting import Key, matches, value_at
+from emulator.settings import SETTINGS
 
 _CONFIG_PREFIX = "MULTISTACK_CONFIG_"
 # What `multistack exec` tells the command it runs, which may call multistack again.
@@ -52,8 +54,9 @@ def read_variables(
         # Template parameters are letters and digits, so the last underscore ends the environment's name.
         part, _, parameter = variable.removeprefix(_CONFIG_PREFIX).rpartition("_")
         if variable.startswith(_CONFIG_PREFIX) and part in by_variable and parameter:
-            config = value_at(data, ("environments", by_variable[part], "config"))
-            parameter = _known_parameter(parameter, config)
+            own, declared = value_at(data, ("environments", by_variable[part], "config")), data.get("config")
+            known = {**(declared if isinstance(declared, dict) else {}), **(own if isinstance(own, dict) else {})}
+            parameter = named(parameter, known)
             key = ("environments", by_variable[part], "config", parameter)
             given.append(Given(key=key, value=environ[variable], source=variable))
             continue
@@ -74,14 +77,6 @@ def _variable_keys(names: Sequence[str]) -> dict[str, Key]:
                 key = tuple(name if part == "<name>" else part for part in setting.path)
                 keys[setting.variable.replace("<NAME>", folded(name))] = key
     return keys
-
-
-def _known_parameter(parameter: str, config: object) -> str:
-    """Return the only key of *config* that is *parameter* in any case, else *parameter* itself."""
-    if not isinstance(config, dict) or parameter in config:
-        return parameter
-    same = [key for key in config if key.upper() == parameter.upper()]
-    return same[0] if len(same) == 1 else parameter
 
 
 def read_flags(overrides: Mapping[str, object], names: Sequence[str]) -> tuple[list[Given], list[str]]:
@@ -109,6 +104,8 @@ def read_flags(overrides: Mapping[str, object], names: Sequence[str]) -> tuple[l
 def _typed(key: Key, value: object) -> object:
     """Read text as the type its setting has; text that cannot be read is left for the schema to refuse."""
     if not isinstance(value, str) or len(key) == 4:
+        return value
+    if key == ("verify", "command"):
         return value
     if key[-1] in {"port", "max_body", "lambda_concurrency"} and re.fullmatch(r"[0-9]{1,18}", value):
         return int(value)

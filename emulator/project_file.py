@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from emulator.errors import ConfigError
-from emulator.settings import Key, show_value, value_at
+from emulator.setting import Key, show_value, value_at
 
 FILE_NAME = "multistack.toml"
 _MAX_BYTES = 256 * 1024

@@ -4,41 +4,94 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from difflib import get_close_matches
 from typing import Any
 
+from emulator.config_values import missing
 from emulator.errors import ConfigError
-from emulator.model import Artifact, Project, Release
+from emulator.model import Artifact, Environment, Project, Release
+from emulator.vault import Vault
 
 _SHORT = 12
 
 
-def make_release(artifact: Artifact, config: Mapping[str, str]) -> Release:
-    """An artifact plus config; the same two make the same release, whenever and wherever."""
-    config_hash = hash_config(config)
+class Releases:
+    """
+    Makes the releases of one project.
+
+    Args:
+        vault: Remembers the secrets that they are deployed with.
+    """
+
+    def __init__(self, project: Project, vault: Vault) -> None:
+        self._project = project
+        self._vault = vault
+
+    def make(self, artifact: Artifact, environment: Environment) -> Release:
+        """
+        *artifact* with today's config of *environment*.
+
+        Raises:
+            ConfigError: A key has no value, or is none of the template's.
+        """
+        keys = self._project.config_keys
+        if absent := list(missing(keys, environment.config, environment.secrets)):
+            raise ConfigError(
+                f"environment {environment.name}: {', '.join(absent)} of [config] has no value",
+                hint=f"multistack config set {environment.name} {absent[0]}",
+            )
+        names = (*environment.config, *environment.secrets)
+        check_config(self._project, artifact, environment.name, names)
+        return make_release(artifact, environment.config, self._vault.keep(environment.secrets))
+
+    def config_hash(self, environment: Environment) -> str:
+        """What the hash of a release made now would be."""
+        return hash_config(environment.config, self._vault.hashes(environment.secrets))
+
+
+def make_release(artifact: Artifact, config: Mapping[str, str], secrets: Mapping[str, str] = {}) -> Release:
+    """
+    An artifact plus config; the same make the same release, whenever and wherever in this project.
+
+    Args:
+        secrets: Key to salted hash.
+    """
+    config_hash = hash_config(config, secrets)
     return Release(
-        id=_hash(artifact.digest + config_hash), digest=artifact.digest, config_hash=config_hash, config=dict(config)
+        id=_hash(artifact.digest + config_hash),
+        digest=artifact.digest,
+        config_hash=config_hash,
+        config=dict(config),
+        secrets=dict(secrets),
     )
 
 
-def hash_config(config: Mapping[str, str]) -> str:
+def hash_config(config: Mapping[str, str], secrets: Mapping[str, str] = {}) -> str:
     """12 hex digits, the same for the same keys and values."""
-    return _hash(json.dumps(dict(config), sort_keys=True))
+    both = [dict(config), dict(secrets)] if secrets else dict(config)
+    return _hash(json.dumps(both, sort_keys=True))
 
 
 def _hash(text: str) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:_SHORT]
 
 
-def check_config(project: Project, artifact: Artifact, environment: str, config: Mapping[str, str]) -> None:
+def check_config(project: Project, artifact: Artifact, environment: str, config: Collection[str]) -> None:
     """
     Compare config keys with the template's parameters before anything is touched.
 
     Raises:
         ConfigError: A key that is no parameter, or a parameter with neither value nor default.
     """
-    declared = _parameters(artifact)
+    check_parameters(project, artifact.template, environment, config)
+
+
+def check_parameters(
+    project: Project, template: Mapping[str, object], environment: str, config: Collection[str]
+) -> None:
+    """The same for a template that wasn't built yet; raises ConfigError."""
+    declared = _parameters(template)
     place = f"{project.file.name}: config of environment {environment}"
     for key in config:
         if key not in declared:
@@ -47,20 +100,20 @@ def check_config(project: Project, artifact: Artifact, environment: str, config:
                 f"{place}: {key} is not a parameter of {project.template.name}",
                 hint=f"did you mean {near[0]}?" if near else f"its parameters: {', '.join(declared) or 'none'}",
             )
-    missing = [
+    absent = [
         name
         for name, parameter in declared.items()
         if "Default" not in parameter and name not in config and name not in _supplied("", None)
     ]
-    if missing:
+    if absent:
         raise ConfigError(
-            f"{place}: {missing[0]} has no value, and the template gives it no default",
-            hint=f"set {', '.join(missing)} under [environments.{environment}.config]",
+            f"{place}: {absent[0]} has no value, and the template gives it no default",
+            hint=f"set {', '.join(absent)} under [environments.{environment}.config]",
         )
 
 
-def _parameters(artifact: Artifact) -> Mapping[str, Any]:
-    found = artifact.template.get("Parameters") or {}
+def _parameters(template: Mapping[str, object]) -> Mapping[str, Any]:
+    found = template.get("Parameters") or {}
     return found if isinstance(found, dict) else {}
 
 
@@ -74,9 +127,15 @@ def _supplied(environment: str, release: Release | None) -> Mapping[str, str]:
     }
 
 
-def parameters_of(artifact: Artifact, environment: str, release: Release) -> Mapping[str, str]:
-    """Every parameter value that the stack is given."""
-    declared = _parameters(artifact)
-    return {
-        name: value for name, value in {**_supplied(environment, release), **release.config}.items() if name in declared
-    }
+def parameters_of(
+    artifact: Artifact, environment: str, release: Release, arns: Mapping[str, str] = {}
+) -> Mapping[str, str]:
+    """
+    Every parameter value that the stack is given.
+
+    Args:
+        arns: Key to the ARN that stands for its secret; keys without one are given their hash, to compare templates.
+    """
+    declared = _parameters(artifact.template)
+    given = {**_supplied(environment, release), **release.config, **release.secrets, **arns}
+    return {name: value for name, value in given.items() if name in declared}

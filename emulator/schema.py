@@ -6,22 +6,17 @@ import difflib
 import ipaddress
 import math
 import re
+from datetime import timedelta
 from typing import Annotated, Literal
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from emulator.addresses import normal_url
-from emulator.model import OWN_IMAGE, DriverName, Functions
-from emulator.settings import (
-    PARAMETER_PATTERN,
-    SERVICE_PATTERN,
-    SETTINGS,
-    Key,
-    matches,
-    show_key,
-    show_value,
-    value_at,
-)
+from emulator.file_settings import FILE_ONLY
+from emulator.model import OWN_IMAGE, ConfigType, DriverName, Functions
+from emulator.setting import Key, matches, show_key, show_value, value_at
+from emulator.settings import PARAMETER_PATTERN, SERVICE_PATTERN, SETTINGS
+from emulator.spans import read_span
 
 _REGION_PATTERN = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"
 # Source: the grammar of the reference in the Docker distribution project: name, tag, digest.
@@ -54,10 +49,19 @@ def _memory_bytes(value: object) -> object:
     return int(match[1]) * _UNITS[match[2]] if match else value
 
 
+def _span(value: object) -> object:
+    """Read ``"2h"``; what can't be read is left for the schema to refuse."""
+    try:
+        return read_span(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
+
+
 def _ipv4(value: str) -> str:
     return str(ipaddress.IPv4Address(value))
 
 
+_Span = Annotated[timedelta, BeforeValidator(_span)]
 _Memory = Annotated[Annotated[int, Field(ge=64 * 2**20)] | Literal["unlimited"], BeforeValidator(_memory_bytes)]
 _Cpus = Annotated[float, Field(gt=0, le=1024)] | Literal["unlimited"]
 _Image = Annotated[str, Field(pattern=_IMAGE_PATTERN, max_length=255)]
@@ -82,6 +86,22 @@ class ProxyTable(_Table):
     max_body: Annotated[int, Field(ge=1, le=2**30)] = 10 * 1024 * 1024
 
 
+class CheckTable(_Table):
+    """``[[verify.checks]]``"""
+
+    path: Annotated[str, Field(pattern=r"^/[^\s]*$")]
+    status: Annotated[int, Field(ge=100, le=599)] = 200
+    contains: str = ""
+
+
+class VerifyTable(_Table):
+    """``[verify]``"""
+
+    command: Annotated[str, Field(min_length=1)] | None = None
+    timeout: Annotated[float, Field(gt=0, le=3600)] = 300.0
+    checks: list[CheckTable] = Field(default_factory=list)
+
+
 class LocalstackTable(_Table):
     """``[localstack]``"""
 
@@ -100,6 +120,7 @@ class EnvironmentTable(_Table):
     region: _Region | None = None
     port: _Port = "auto"
     protected: bool = False
+    soak: Annotated[_Span, Field(ge=timedelta())] = timedelta()
     enforce_iam: bool = False
     lambda_concurrency: Annotated[int, Field(ge=1, le=1000)] | Literal["auto"] = "auto"
     image: _Image | None = None
@@ -107,6 +128,16 @@ class EnvironmentTable(_Table):
     cpus: _Cpus | None = None
     endpoint: _Url | None = None
     config: dict[_Parameter, _ConfigValue] = Field(default_factory=dict)
+
+
+class ConfigKeyTable(_Table):
+    """``[config.<Key>]``"""
+
+    type: Annotated[ConfigType, Field(strict=False)] = ConfigType.STRING
+    required: bool = True
+    default: bool | int | float | str | list[str] | None = None
+    secret: bool = False
+    description: str = ""
 
 
 class ProjectTable(_Table):
@@ -118,8 +149,12 @@ class ProjectTable(_Table):
     region: _Region = "us-east-1"
     driver: _Driver = DriverName.EMBEDDED
     allow_remote: bool = False
+    clock_offset: _Span = timedelta()
+    auto_promote_to: list[str] = Field(default_factory=list)
+    verify: VerifyTable = Field(default_factory=VerifyTable)
     localstack: LocalstackTable = Field(default_factory=LocalstackTable)
     proxy: ProxyTable = Field(default_factory=ProxyTable)
+    config: dict[_Parameter, ConfigKeyTable] = Field(default_factory=dict)
     environments: dict[str, EnvironmentTable] = Field(default_factory=dict)
 
 
@@ -145,7 +180,7 @@ def _explain(data: dict[str, object], kind: str, loc: Key) -> tuple[Key, str]:
         return loc[:-1], f"{show_key(loc[:-1])} cannot be a template parameter, whose names are letters and digits"
     for end in range(len(loc), 0, -1):
         key = loc[:end]
-        setting = next((setting for setting in SETTINGS if matches(setting.path, key)), None)
+        setting = next((setting for setting in (*SETTINGS, *FILE_ONLY) if matches(setting.path, key)), None)
         if setting is not None:
             return key, f"{show_key(key)} must be {setting.allowed}, not {show_value(value_at(data, key))}"
     return loc, f"{show_key(loc)} must be a table, not {show_value(value_at(data, loc))}"
@@ -155,7 +190,7 @@ def _suggest(key: Key) -> str:
     depth = len(key) - 1
     known = dict.fromkeys(
         setting.path[depth]
-        for setting in SETTINGS
+        for setting in (*SETTINGS, *FILE_ONLY)
         if len(setting.path) > depth and matches(setting.path[:depth], key[:-1]) and not setting.key.startswith("--")
     )
     nearest = difflib.get_close_matches(key[-1], known, n=1)

@@ -1,44 +1,14 @@
-"""Every setting there is: its key, variable, default and description."""
+"""Every setting there is: its key, variable, default and description. Those of the file only are apart."""
 
 from __future__ import annotations
 
-import json
-import re
-from dataclasses import dataclass
-
 from emulator.model import OWN_IMAGE, DriverName
+from emulator.setting import Setting
+from emulator.spans import ALLOWED
 
 TEMPLATE_NAMES = ("template.yaml", "template.yml", "template.json")
 SERVICE_PATTERN = r"^[a-z][a-z0-9-]{0,39}$"
 PARAMETER_PATTERN = r"^[A-Za-z0-9]{1,255}$"
-_TYPE_NAMES: dict[type, str] = {dict: "a table", list: "an array"}
-
-Key = tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Setting:
-    """
-    One thing a user can set.
-
-    Attributes:
-        key: Dotted key in the project file; ``<name>`` and ``<Parameter>`` stand for any.
-            Starts with ``--`` when it is a flag and no key.
-        variable: Name in the environ; ``<NAME>`` is the environment's, upper case, with ``_`` for ``-``.
-        allowed: Completes "must be …".
-    """
-
-    key: str
-    variable: str
-    default: str
-    allowed: str
-    description: str
-
-    @property
-    def path(self) -> Key:
-        """The key in parts."""
-        return tuple(self.key.split("."))
-
 
 _DRIVERS = " or ".join(f'"{driver.value}"' for driver in DriverName)
 _IMAGE = 'the name of an image such as "localstack/localstack:4.14.0"'
@@ -96,6 +66,13 @@ SETTINGS: tuple[Setting, ...] = (
         default="false",
         allowed="true or false",
         description="Whether a Docker engine or an external emulator may be on another machine.",
+    ),
+    Setting(
+        key="clock_offset",
+        variable="MULTISTACK_CLOCK_OFFSET",
+        default="0s",
+        allowed=f"{ALLOWED}, or a negative one",
+        description="Moves the clock of the ledger and its gates, for tests and labs.",
     ),
     Setting(
         key="localstack.image",
@@ -162,6 +139,20 @@ SETTINGS: tuple[Setting, ...] = (
         description="Largest request body in bytes; a larger one gets 413.",
     ),
     Setting(
+        key="verify.command",
+        variable="MULTISTACK_VERIFY_COMMAND",
+        default="none",
+        allowed="a line for the shell",
+        description="Smoke tests: run beside the project file with an environment's URL and AWS variables; 0 is good.",
+    ),
+    Setting(
+        key="verify.timeout",
+        variable="MULTISTACK_VERIFY_TIMEOUT",
+        default="300",
+        allowed="a number of seconds above 0 and up to 3600",
+        description="Seconds that verify.command may take.",
+    ),
+    Setting(
         key="environments.<name>.driver",
         variable="MULTISTACK_ENVIRONMENT_<NAME>_DRIVER",
         default="the project's driver",
@@ -194,7 +185,14 @@ SETTINGS: tuple[Setting, ...] = (
         variable="MULTISTACK_ENVIRONMENT_<NAME>_PROTECTED",
         default="false",
         allowed="true or false",
-        description="Whether destructive commands need --yes.",
+        description="Whether destructive commands need --yes, and promotion an approval.",
+    ),
+    Setting(
+        key="environments.<name>.soak",
+        variable="MULTISTACK_ENVIRONMENT_<NAME>_SOAK",
+        default="0s",
+        allowed=ALLOWED,
+        description="How long a release must have served in the environment before, to be promoted into this one.",
     ),
     Setting(
         key="environments.<name>.enforce_iam",
@@ -246,33 +244,3 @@ SETTINGS: tuple[Setting, ...] = (
         description="Value of one template parameter; the variable's <KEY> matches in any case.",
     ),
 )
-
-
-def show_key(key: Key) -> str:
-    """Write *key* as TOML does, on one line."""
-    return ".".join(part if re.fullmatch(r"[A-Za-z0-9_-]+", part) else json.dumps(part) for part in key)
-
-
-def show_value(value: object) -> str:
-    """Write any value that TOML can hold on one short line."""
-    if isinstance(value, bool):
-        return "true" if value else "false"
-    if isinstance(value, str):
-        return json.dumps(value if len(value) <= 60 else value[:57] + "...")
-    if isinstance(value, int) and abs(value) >= 2**63:
-        return "a number beyond 64 bits"
-    return _TYPE_NAMES.get(type(value)) or str(value)
-
-
-def value_at(data: object, key: Key) -> object:
-    """The value under *key*, or None."""
-    for part in key:
-        if not isinstance(data, dict) or part not in data:
-            return None
-        data = data[part]
-    return data
-
-
-def matches(pattern: Key, key: Key) -> bool:
-    """Whether *key* is one that *pattern*, a setting's path, stands for."""
-    return len(pattern) == len(key) and all(p.startswith("<") or p == k for p, k in zip(pattern, key, strict=True))

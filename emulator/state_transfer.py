@@ -20,7 +20,7 @@ from emulator.errors import ArtifactError, ConfigError, MultistackError, NotRead
 from emulator.events import Emit, Event
 from emulator.history import History
 from emulator.lifecycle import Lifecycle, UpResult
-from emulator.model import Artifact, Deployment, DriverName, Environment, Outcome, Project
+from emulator.model import Artifact, Cause, Deployment, DriverName, Environment, Kind, Outcome, Project
 from emulator.parallel import Cancellation, run_parallel
 from emulator.snapshots import Snapshot, Snapshots, broken, describe
 from emulator.stack import resources
@@ -168,7 +168,11 @@ class StateTransfer:
         if snapshot.release is None:
             load()
             return
-        deployment = self._history.begin(environment.name, snapshot.release, source=f"{_SOURCE}{snapshot.name}")
+        deployment = self._history.begin(
+            environment.name,
+            snapshot.release,
+            cause=Cause(kind=Kind.RESTORE, by=self._project.user, source=f"{_SOURCE}{snapshot.name}"),
+        )
         try:
             load()
         except BaseException as error:
@@ -178,9 +182,10 @@ class StateTransfer:
 
     def finish(self, interrupted: Deployment) -> None:
         """Do again the restore that a killed command left open, if that is what it was."""
-        if not (interrupted.source or "").startswith(_SOURCE):
+        source = interrupted.cause.source or ""
+        if not source.startswith(_SOURCE):
             return
-        name = str(interrupted.source).removeprefix(_SOURCE)
+        name = source.removeprefix(_SOURCE)
         environments = [one for one in self._project.environments if one.name == interrupted.environment]
         try:
             for environment, snapshot in zip(environments, self.find(name, environments), strict=True):

@@ -6,12 +6,13 @@ import contextlib
 import functools
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
 
-from emulator import interpreters
+from emulator import interpreters, provenance
 from emulator.artifact import ArtifactStore, build
+from emulator.clock import Clock, clock
 from emulator.deploy import Deployer
 from emulator.drivers.choice import Choice, pull_images, settle
 from emulator.drivers.registry import Drivers
@@ -32,10 +33,13 @@ from emulator.model import (
     Status,
 )
 from emulator.parallel import Cancellation
+from emulator.permits import Permits
+from emulator.release import Releases
 from emulator.runtimes import CONTAINER, Machine, RuntimeCheck, machine
 from emulator.snapshots import Snapshots
 from emulator.state_transfer import StateTransfer
 from emulator.status import EnvironmentStatus, status_of
+from emulator.vault import Vault
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,15 +48,21 @@ class Workspace:
     One project and everything that acts on it.
 
     Attributes:
+        now: The clock of the ledger.
+        environ: The caller's variables, without any that concern AWS.
         choice: The driver taken for ``auto``; None when no environment asked for one.
     """
 
     project: Project
     drivers: Drivers
     history: History
+    permits: Permits
+    now: Clock
+    environ: Mapping[str, str] = field(repr=False)
     store: ArtifactStore
     front: Front
     deployer: Deployer
+    releases: Releases
     lifecycle: Lifecycle
     snapshots: Snapshots
     transfer: StateTransfer
@@ -104,14 +114,15 @@ class Workspace:
         self.front.publish(self.lifecycle.observe(self.project.environments), self.history)
 
     @contextlib.contextmanager
-    def changing(self, command: str) -> Iterator[None]:
+    def changing(self, command: str, *, wait: bool = True) -> Iterator[None]:
         """
         Change the project: alone, with what a killed command left open put on record, and the proxy told at the end.
 
         Args:
             command: What runs, for whoever waits meanwhile.
+            wait: For another command to end; else NotReady is raised.
         """
-        with exclusive(self.project.state, command, emit=self.emit):
+        with exclusive(self.project.state, command, emit=self.emit, wait=wait):
             self.snapshots.sweep()
             for deployment in self.history.close_interrupted():
                 detail = f"deployment of {deployment.release.id} had been interrupted"
@@ -141,8 +152,11 @@ def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit, 
     """
     project, choice = settle(project, environ=environ, pulls=pulls)
     cancellation = Cancellation()
-    history = History(project.state / "history.sqlite")
+    now = clock(project.clock_offset)
+    history = History(project.state / "history.sqlite", now=now)
+    permits = Permits(project.state / "history.sqlite", now=now)
     store = ArtifactStore(project.state / "artifacts")
+    vault = Vault(project.state)
     path = environ.get("PATH", "")
     folders = interpreters.search_path(
         path, home=Path(environ.get("HOME", "")), pyenv_root=environ.get("PYENV_ROOT", "")
@@ -152,18 +166,26 @@ def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit, 
     def python_of(runtime: str) -> interpreters.Interpreter:
         return interpreters.choose(runtime, interpreters.find(folders))
 
-    once = _once(lambda: build(project, store, emit=emit, python_of=python_of))
+    def build_recorded() -> Artifact:
+        artifact = build(project, store, emit=emit, python_of=python_of)
+        provenance.record(store.folder(artifact.digest), project, now=now)
+        return artifact
+
+    once = _once(build_recorded)
     deployer = Deployer(
         project,
         history,
+        vault,
         emit=emit,
         cancelled=cancellation.check,
         check=RuntimeCheck(functools.partial(_machine_of, project, folders, path), emit=emit),
     )
+    releases = Releases(project, vault)
     lifecycle = Lifecycle(
         drivers,
         history,
         deployer,
+        releases,
         emit=emit,
         cancellation=cancellation,
         build=once,
@@ -185,9 +207,13 @@ def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit, 
         project=project,
         drivers=drivers,
         history=history,
+        permits=permits,
+        now=now,
+        environ=environ,
         store=store,
         front=front,
         deployer=deployer,
+        releases=releases,
         lifecycle=lifecycle,
         snapshots=snapshots,
         transfer=transfer,

@@ -12,7 +12,8 @@ import pytest
 
 from emulator import errors
 from emulator.cli import cli
-from emulator.settings import SETTINGS, Setting
+from emulator.setting import Setting
+from emulator.settings import SETTINGS
 from tests.conftest import REPOSITORY
 
 COMMANDS = REPOSITORY / "docs" / "commands.md"

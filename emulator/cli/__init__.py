@@ -8,7 +8,20 @@ from pathlib import Path
 
 import click
 
-from emulator.cli import aws, bundle, capabilities, compose, environments, image, project, service, snapshots
+from emulator.cli import (
+    artifact,
+    aws,
+    bundle,
+    capabilities,
+    compose,
+    config,
+    environments,
+    image,
+    project,
+    promotion,
+    service,
+    snapshots,
+)
 from emulator.cli.context import Context
 from emulator.errors import MultistackError, file_hint
 
@@ -42,7 +55,20 @@ def cli(context: click.Context, file: Path | None, settings: Sequence[str], allo
     context.obj = Context(file=file, overrides=overrides)
 
 
-for _module in (environments, snapshots, service, image, compose, bundle, aws, project, capabilities):
+for _module in (
+    environments,
+    service,
+    artifact,
+    config,
+    promotion,
+    snapshots,
+    image,
+    compose,
+    bundle,
+    aws,
+    project,
+    capabilities,
+):
     for _command in _module.COMMANDS:
         cli.add_command(_command)
 

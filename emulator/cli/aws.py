@@ -73,16 +73,11 @@ def exec_(click_context: click.Context, name: str, command: Sequence[str]) -> No
 
 
 def _child_environ(context: Context, name: str) -> Mapping[str, str]:
-    from emulator.config import aws_environ, scrubbed_environ
-    from emulator.shell import child_environ
+    from emulator.child_environ import environ_for
 
-    # An outer `exec` may have told of another environment.
-    caller = {name: value for name, value in context.caller_environ().items() if name != "MULTISTACK_URL"}
+    caller = context.caller_environ()  # before the workspace removes from this process what concerns AWS
     workspace = context.workspace()
-    variables = {**aws_environ(workspace.endpoint(name)), "MULTISTACK_ENVIRONMENT": name}
-    if url := workspace.front.environment_url(name):
-        variables["MULTISTACK_URL"] = url
-    return child_environ(scrubbed_environ(caller), variables=variables)
+    return environ_for(workspace.endpoint(name), url=workspace.front.environment_url(name), caller=caller)
 
 
 def _replace_process(arguments: Sequence[str], environ: Mapping[str, str]) -> int:

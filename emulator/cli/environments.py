@@ -140,10 +140,8 @@ def _report(
 
 def _tell_changed_config(workspace: Workspace, rows: Sequence[EnvironmentStatus]) -> None:
     """``up`` keeps the recorded release; say where its config is no longer what the project file says."""
-    from emulator.release import hash_config
-
-    config = {environment.name: environment.config for environment in workspace.project.environments}
-    changed = [row.environment for row in rows if row.config_hash not in (None, hash_config(config[row.environment]))]
+    hashes = {one.name: workspace.releases.config_hash(one) for one in workspace.project.environments}
+    changed = [row.environment for row in rows if row.config_hash not in (None, hashes[row.environment])]
     if changed:
         names = " ".join(changed)
         click.echo(f"the config of {', '.join(changed)} changed; `multistack deploy {names}` applies it", err=True)

@@ -10,11 +10,12 @@ import click
 
 from emulator.cli.context import Context
 from emulator.cli.environments import raise_first
-from emulator.errors import MultistackError
+from emulator.errors import MultistackError, PromotionRefused
 
 if TYPE_CHECKING:
     from emulator.deploy import DeployResult
     from emulator.model import Environment
+    from emulator.stack import Change
     from emulator.workspace import Workspace
 
 
@@ -38,39 +39,60 @@ def init(service: str | None, template: Path | None, yes: bool) -> None:
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[ENVIRONMENT]...")
+@click.option("--artifact", metavar="DIGEST", help="Deploy this stored artifact, and build nothing.")
+@click.option("--verify", is_flag=True, help="Run the service's checks and smoke tests afterwards.")
 @click.option("--dry-run", is_flag=True, help="Print the change sets and deploy nothing.")
 @click.option("--skip-unsupported", is_flag=True, help="Leave out resource types that the emulator does not know.")
+@click.option("--no-wait", is_flag=True, help="Fail instead of waiting for another command.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
-def deploy(context: Context, names: Sequence[str], dry_run: bool, skip_unsupported: bool, as_json: bool) -> None:
+def deploy(
+    context: Context,
+    *,
+    names: Sequence[str],
+    artifact: str | None,
+    verify: bool,
+    dry_run: bool,
+    skip_unsupported: bool,
+    no_wait: bool,
+    as_json: bool,
+) -> None:
     """Build the service once and deploy it into environments."""
-    workspace = context.workspace(needs_template=True)
+    workspace = context.workspace(needs_template=artifact is None)
     chosen = workspace.environments(names)
-    with workspace.changing("deploy"):
-        results = _deploy_all(workspace, chosen, dry_run=dry_run, skip_unsupported=skip_unsupported)
+    with workspace.changing("deploy", wait=not no_wait):
+        results = _deploy_all(workspace, chosen, artifact, dry_run=dry_run, skip_unsupported=skip_unsupported)
+        failed = _verify(workspace, results) if verify and not dry_run else []
     _print(results, as_json=as_json)
     raise_first(results)
+    if failed:
+        raise PromotionRefused(
+            f"{', '.join(failed)} did not pass its verification", hint="the new release serves nevertheless"
+        )
 
 
 def _deploy_all(
-    workspace: Workspace, chosen: Sequence[Environment], *, dry_run: bool, skip_unsupported: bool
+    workspace: Workspace,
+    chosen: Sequence[Environment],
+    digest: str | None,
+    *,
+    dry_run: bool,
+    skip_unsupported: bool,
 ) -> Mapping[str, DeployResult | MultistackError]:
     """Everything that can be wrong before a deployment is found before the first one starts."""
     from emulator.parallel import run_parallel
-    from emulator.release import check_config, make_release
 
     by_name = {environment.name: environment for environment in chosen}
     endpoints = {name: workspace.endpoint(name) for name in by_name}
-    artifact = workspace.build()
-    for environment in chosen:
-        check_config(workspace.project, artifact, environment.name, environment.config)
+    artifact = workspace.store.open(workspace.store.find(digest)) if digest else workspace.build()
+    releases = {environment.name: workspace.releases.make(artifact, environment) for environment in chosen}
     return run_parallel(
         list(by_name),
         lambda name: workspace.deployer.deploy(
             by_name[name],
             endpoints[name],
             artifact,
-            make_release(artifact, by_name[name].config),
+            releases[name],
             skip_unsupported=skip_unsupported,
             dry_run=dry_run,
         ),
@@ -78,8 +100,23 @@ def _deploy_all(
     )
 
 
+def _verify(workspace: Workspace, results: Mapping[str, DeployResult | MultistackError]) -> list[str]:
+    """Verify what was deployed, and promote it where the project says so; returns what did not pass."""
+    from emulator.model import GateResult
+    from emulator.promotion.promotion import Promotion
+
+    promotion, failed = Promotion(workspace), []
+    workspace.publish()  # the proxy must know the new release's APIs
+    for name in (name for name, result in results.items() if not isinstance(result, MultistackError)):
+        if all(gate.result is GateResult.PASSED for gate in promotion.verify(name)):
+            promotion.promote_on(name)
+        else:
+            failed.append(name)
+    return failed
+
+
 def _print(results: Mapping[str, DeployResult | MultistackError], *, as_json: bool) -> None:
-    from emulator.render import print_json, table
+    from emulator.render import print_json
 
     done = {name: result for name, result in results.items() if not isinstance(result, MultistackError)}
     if as_json:
@@ -90,15 +127,19 @@ def _print(results: Mapping[str, DeployResult | MultistackError], *, as_json: bo
             click.echo(f"{name}: no changes ({result.release.id})")
         elif result.is_dry_run:
             click.echo(f"{name}: would deploy {result.release.id}")
-            rows = [
-                [change.action, change.logical_id, change.type, "yes" if change.replacement else ""]
-                for change in result.changes
-            ]
-            click.echo(table(["action", "resource", "type", "replaced"], rows) + "\n")
+            click.echo(changes_table(result.changes) + "\n")
         else:
             click.echo(f"{name}: deployed {result.release.id} (digest {result.release.digest[:12]})")
         for resource in result.skipped:
             click.echo(f"{name}: left out {resource}")
+
+
+def changes_table(changes: Sequence[Change]) -> str:
+    """What a change set would do to which resource."""
+    from emulator.render import table
+
+    rows = [[change.action, change.logical_id, change.type, "yes" if change.replacement else ""] for change in changes]
+    return table(["action", "resource", "type", "replaced"], rows) if rows else "no resource changes"
 
 
 COMMANDS = (init, deploy)

@@ -21,6 +21,7 @@ from emulator.history import History
 from emulator.model import Artifact, Endpoint, Outcome
 from emulator.release import make_release
 from emulator.stack import describe
+from emulator.vault import Vault
 from tests.conftest import REPOSITORY, ProjectFolder
 from tests.drivers import is_embedded
 from tests.functional.tiny import PROJECT, SAM, TEMPLATE, get, refused, source, tiny_project, write, write_service
@@ -370,7 +371,9 @@ def test_functions_with_other_code_bring_the_release_on_record_back(tmp_path: Pa
                 assert get(folder).body == b"two"
                 raise WrongCode("function Web runs other code")
 
-        deployer = Deployer(project, history, emit=lambda _event: None, cancelled=lambda: None, verify=verify)
+        deployer = Deployer(
+            project, history, Vault(project.state), emit=lambda _event: None, cancelled=lambda: None, verify=verify
+        )
         (environment,) = project.environments
         endpoint, release = _endpoint(folder), make_release(artifact, {})
         with pytest.raises(DeployError, match="function Web runs other code") as caught:

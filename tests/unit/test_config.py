@@ -19,8 +19,9 @@ from hypothesis import strategies as st
 from emulator import config
 from emulator.config import aws_environ, load_project, process_environ, scrubbed_environ
 from emulator.errors import ConfigError
+from emulator.file_settings import FILE_ONLY
 from emulator.model import DriverName, Endpoint, Project
-from emulator.schema import EnvironmentTable, LocalstackTable, ProjectTable, ProxyTable
+from emulator.schema import ConfigKeyTable, EnvironmentTable, LocalstackTable, ProjectTable, ProxyTable
 from emulator.settings import SETTINGS
 
 DRIVERS = '"embedded" or "localstack" or "external" or "auto"'
@@ -748,18 +749,28 @@ def test_any_variables_load_or_are_a_config_error(variables: dict[str, str]) -> 
             load_project(file=None, environ=environ, cwd=folder)
 
 
+TABLES = {"proxy", "environments", "localstack", "config", "verify", "auto_promote_to"}
+
+
 class TestSettings:
     """The table that documentation is tested against."""
 
     def test_every_key_of_the_schema_is_a_setting(self) -> None:
         """A setting nobody can look up does not exist."""
         keys = [setting.key for setting in SETTINGS if not setting.key.startswith("--")]
-        top = [name for name in ProjectTable.model_fields if name not in {"proxy", "environments", "localstack"}]
+        top = [name for name in ProjectTable.model_fields if name not in TABLES]
         proxy = [f"proxy.{name}" for name in ProxyTable.model_fields]
         containers = [f"localstack.{field.alias or name}" for name, field in LocalstackTable.model_fields.items()]
         own = [f"environments.<name>.{name}" for name in EnvironmentTable.model_fields]
-        expected = [*top, *proxy, *containers, *(key.replace(".config", ".config.<Parameter>") for key in own)]
+        verify = ["verify.command", "verify.timeout"]
+        expected = [*top, *proxy, *verify, *containers, *(key.replace(".config", ".config.<Parameter>") for key in own)]
         assert sorted(keys) == sorted(expected)
+        in_file = [
+            *(f"config.<Key>.{name}" for name in ConfigKeyTable.model_fields),
+            "auto_promote_to",
+            "verify.checks",
+        ]
+        assert sorted(setting.key for setting in FILE_ONLY) == sorted(in_file)
 
     def test_keys_and_variables_are_unique(self) -> None:
         """One setting, one key, one variable."""

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from emulator.errors import MultistackError
-from emulator.history import SCHEMA_VERSION, History
-from emulator.model import Api, Outcome, Release
+from emulator.history import History
+from emulator.ledger import SCHEMA_VERSION
+from emulator.model import Api, Cause, Kind, Outcome, Release
 
 RELEASE = Release(id="r1", digest="d1", config_hash="c1", config={"Size": "s"})
 OTHER = Release(id="r2", digest="d2", config_hash="c2", config={})
@@ -51,14 +52,14 @@ def test_a_succeeded_deployment_is_current(history: History) -> None:
 def test_only_success_replaces_the_current_release(history: History, outcome: Outcome | None) -> None:
     """Whatever else becomes of the next one, the old release stays the recorded one."""
     history.end(history.begin("test", RELEASE), Outcome.SUCCEEDED)
-    following = history.begin("test", OTHER, promoted_from="dev")
+    following = history.begin("test", OTHER, cause=Cause(kind=Kind.PROMOTE, by="ada", promoted_from="dev"))
     if outcome:
         history.end(following, outcome, detail="why")
     current = history.current("test")
     assert current is not None
     assert current.release == RELEASE
     last = history.deployments("test")[-1]
-    assert (last.release, last.outcome, last.promoted_from) == (OTHER, outcome, "dev")
+    assert (last.release, last.outcome, last.cause.promoted_from) == (OTHER, outcome, "dev")
 
 
 @pytest.mark.parametrize("table", ["deployments", "outcomes"])
@@ -97,9 +98,9 @@ def test_a_deployment_whose_process_is_gone_was_interrupted(history: History, pa
 
 def test_the_source_of_a_release_is_on_record(history: History) -> None:
     """A release that came back with a snapshot says so."""
-    history.end(history.begin("test", RELEASE, source="snapshot before"), Outcome.SUCCEEDED)
+    history.end(history.begin("test", RELEASE, cause=Cause(source="snapshot before")), Outcome.SUCCEEDED)
     history.begin("test", OTHER)
-    assert [deployment.source for deployment in history.deployments("test")] == ["snapshot before", None]
+    assert [deployment.cause.source for deployment in history.deployments("test")] == ["snapshot before", None]
 
 
 # As multistack wrote it before releases could come from a snapshot.
@@ -128,8 +129,8 @@ def test_a_ledger_of_format_1_is_brought_forward(history: History, path: Path) -
         connection.executescript(FORMAT_1)
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: History(path).current("test"), range(16)))
-    assert all(one is not None and one.release == RELEASE and one.source is None for one in found)
-    history.end(history.begin("test", OTHER, source="snapshot s"), Outcome.SUCCEEDED)
+    assert all(one is not None and one.release == RELEASE and one.cause == Cause() for one in found)
+    history.end(history.begin("test", OTHER, cause=Cause(source="snapshot s")), Outcome.SUCCEEDED)
     assert [deployment.release for deployment in history.deployments("test")] == [RELEASE, OTHER]
 
 

@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -21,10 +22,13 @@ from emulator.model import (
     Environment,
     Instance,
     Outcome,
+    Project,
     Release,
     Status,
 )
 from emulator.parallel import Cancellation
+from emulator.release import Releases
+from emulator.vault import Vault
 
 TEST = Environment(name="test", driver=DriverName.EMBEDDED, account_id="111111111111", region="eu-west-1")
 PROD = replace(TEST, name="prod", account_id="333333333333")
@@ -245,6 +249,10 @@ class Bench:
             self.driver,
             self.history,
             self.deployer,
+            Releases(
+                Project(file=Path("/p/multistack.toml"), service="s", template=Path("/p/t"), environments=()),
+                Vault(Path("/nowhere")),
+            ),
             emit=self.events.append,
             cancellation=self.cancellation,
             build=self.build,

@@ -49,7 +49,7 @@ def test_config_must_fit_the_template(config: dict[str, str], said: str, hint: s
 def test_supplied_and_default_parameters_need_no_config() -> None:
     """A template gets what it declares of ours."""
     template = artifact(Size={"Type": "String", "Default": "s"}, MultistackRelease={"Type": "String"})
-    check_config(PROJECT, template, "test", {})
+    check_config(PROJECT, template, "test", ())
 
 
 def test_parameters_are_config_and_what_the_template_declares_of_ours() -> None:

@@ -21,6 +21,7 @@ from emulator.lifecycle import Lifecycle, UpResult
 from emulator.model import (
     Api,
     Artifact,
+    Cause,
     DriverName,
     Endpoint,
     Environment,
@@ -219,7 +220,7 @@ def test_restore_brings_back_data_and_release(bench: Bench) -> None:
     current = bench.history.current("test")
     assert current is not None
     assert (current.release, current.apis, current.skipped) == (RELEASE, (API,), ("X",))
-    assert [one.source for one in bench.history.deployments("test")] == [None, None, "snapshot before"]
+    assert [one.cause.source for one in bench.history.deployments("test")] == [None, None, "snapshot before"]
 
 
 def test_what_was_stopped_stays_stopped(bench: Bench) -> None:
@@ -238,7 +239,7 @@ def test_a_state_that_can_not_be_replaced_serves_on(bench: Bench) -> None:
     current, last = bench.history.current("test"), bench.history.last("test")
     assert current is not None
     assert last is not None
-    assert (current.release, last.outcome, last.source) == (OTHER, Outcome.FAILED, "snapshot before")
+    assert (current.release, last.outcome, last.cause.source) == (OTHER, Outcome.FAILED, "snapshot before")
 
 
 @pytest.mark.parametrize(
@@ -309,7 +310,7 @@ def test_a_state_without_a_release_leaves_the_ledger_alone(bench: Bench) -> None
 
 def interrupted(bench: Bench, source: str | None) -> None:
     """The command that began to bring r1 from *source* was killed; the next one finds it."""
-    bench.history.begin("test", RELEASE, source=source)
+    bench.history.begin("test", RELEASE, cause=Cause(source=source))
     with closing(sqlite3.connect(bench.root / "history.sqlite")) as connection, connection:
         connection.execute("DROP TRIGGER deployments_no_UPDATE")
         connection.execute("UPDATE deployments SET process_started = 1 WHERE id = 3")
@@ -323,7 +324,7 @@ def test_a_restore_that_was_killed_is_finished(bench: Bench) -> None:
     assert bench.driver.states == {"test": "old"}
     current = bench.history.current("test")
     assert current is not None
-    assert (current.release, current.source) == (RELEASE, "snapshot before")
+    assert (current.release, current.cause.source) == (RELEASE, "snapshot before")
     assert bench.said("finishing") == ["the restore of snapshot before"]
 
 

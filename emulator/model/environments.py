@@ -1,12 +1,14 @@
-"""The words of the product as frozen data. No I/O here."""
+"""A project, its environments, and what runs of them."""
 
 from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import timedelta
 from pathlib import Path
+
+from emulator.model.deployments import Api, ConfigKey
 
 STATE_FOLDER = ".multistack"
 
@@ -79,8 +81,11 @@ class Environment:
     Attributes:
         port: Fixed port of the emulator on 127.0.0.1, or None to take a free one.
         account_id: 12 digits.
-        config: Template parameter name to value; all the differences between environments.
-        protected: Destructive commands need ``--yes``.
+        config: Template parameter name to value; all the differences between environments but for secrets.
+        secrets: Key to value; a release knows only salted hashes of them.
+        origins: Config key, secret ones too, to where its value comes from, e.g. ``.env.test:3``.
+        protected: Destructive commands need ``--yes``, and promotion an approval.
+        soak: How long a release must have served in the environment before.
         enforce_iam: Calls need the permissions that AWS would ask for.
         lambda_concurrency: How many function calls may run at once, the account's pool; None for what the machine's
             memory carries, 1,000 at most.
@@ -94,7 +99,10 @@ class Environment:
     region: str
     port: int | None = None
     config: Mapping[str, str] = field(default_factory=dict)
+    secrets: Mapping[str, str] = field(default_factory=dict, repr=False)
+    origins: Mapping[str, str] = field(default_factory=dict)
     protected: bool = False
+    soak: timedelta = timedelta()
     enforce_iam: bool = False
     lambda_concurrency: int | None = None
     container: ContainerSettings = field(default_factory=ContainerSettings)
@@ -128,6 +136,35 @@ class ProxySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HttpCheck:
+    """A request that must be answered so: *path* begins with a slash, *contains* is in the body."""
+
+    path: str
+    status: int
+    contains: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verification:
+    """
+    How to tell that a release works where it was deployed.
+
+    Attributes:
+        command: For the shell; its exit status 0 is good.
+        timeout: Seconds that the command may take.
+    """
+
+    command: str | None = None
+    timeout: float = 300.0
+    checks: Sequence[HttpCheck] = ()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether the project says nothing about it."""
+        return self.command is None and not self.checks
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """
     One service and its environments; their order is the promotion order.
@@ -137,6 +174,10 @@ class Project:
         template: The service's CloudFormation or SAM template.
         api: Logical id of the API that ``/<environment>/`` reaches, or None when the service has just one.
         allow_remote: Docker engines and external emulators may be on other machines.
+        auto_promote_to: Environments that take a release as soon as the one before has verified it.
+        clock_offset: What the ledger's clock is ahead of the machine's.
+        user: Whoever runs the command, for the ledger.
+        config_keys: What the file declares under ``[config]``, by name; without any, the template's parameters are it.
     """
 
     file: Path
@@ -146,6 +187,11 @@ class Project:
     api: str | None = None
     proxy: ProxySettings = field(default_factory=ProxySettings)
     allow_remote: bool = False
+    verification: Verification = field(default_factory=Verification)
+    auto_promote_to: tuple[str, ...] = ()
+    clock_offset: timedelta = timedelta()
+    user: str = ""
+    config_keys: Mapping[str, ConfigKey] = field(default_factory=dict)
 
     @property
     def root(self) -> Path:
@@ -213,101 +259,6 @@ class Instance:
     process: ProcessId | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Code:
-    """
-    One deployable archive of an artifact.
-
-    Attributes:
-        sha256: Hex digest of the zip's bytes; Lambda's ``CodeSha256`` is the same digest in base64.
-        functions: Logical ids of the functions that run it.
-    """
-
-    path: Path
-    sha256: str
-    functions: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Artifact:
-    """
-    An immutable build of a service.
-
-    Attributes:
-        digest: Hex SHA-256 over the template and all code; the identity that environments share.
-        template: The template with every local path replaced by a reference to stored code.
-    """
-
-    digest: str
-    template: Mapping[str, object]
-    code: tuple[Code, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Release:
-    """
-    An artifact plus one environment's config.
-
-    Attributes:
-        id: 12 hex digits, the same for the same digest and config.
-        config_hash: 12 hex digits over the config.
-    """
-
-    id: str
-    digest: str
-    config_hash: str
-    config: Mapping[str, str]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Api:
-    """
-    One API of the deployed service.
-
-    Attributes:
-        logical_id: Its name in the template.
-        path: Where the emulator serves it, e.g. ``/_aws/execute-api/00bea1dc/live``; no trailing slash.
-        stage: The stage's name, e.g. ``live``.
-        example: A path that answers GET and takes no parameter, without leading slash; empty when none is known.
-    """
-
-    logical_id: str
-    path: str
-    stage: str
-    example: str = ""
-
-
-class Outcome(enum.Enum):
-    """How a deployment ended; one without an outcome was interrupted, or still runs."""
-
-    SUCCEEDED = "succeeded"
-    FAILED = "failed"
-    INTERRUPTED = "interrupted"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deployment:
-    """
-    A release put into an environment.
-
-    Attributes:
-        outcome: None while it runs, or when its process was killed.
-        promoted_from: The environment whose verified digest this is, if it was promoted.
-        source: Where the release came from when not from the artifact store, e.g. ``snapshot before``.
-        skipped: Resources left out on request, as ``LogicalId (Type)``.
-    """
-
-    id: int
-    environment: str
-    release: Release
-    at: datetime
-    outcome: Outcome | None = None
-    promoted_from: str | None = None
-    source: str | None = None
-    apis: Sequence[Api] = ()
-    skipped: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,58 @@
+"""Every setting that stands in the project file only: it says what the project is, not how one run goes."""
+
+from __future__ import annotations
+
+from emulator.model import ConfigType
+from emulator.setting import Setting
+
+FILE_ONLY: tuple[Setting, ...] = (
+    Setting(
+        key="config.<Key>.type",
+        variable="",
+        default="string",
+        allowed=" or ".join(f'"{one.value}"' for one in ConfigType),
+        description="What the key holds.",
+    ),
+    Setting(
+        key="config.<Key>.required",
+        variable="",
+        default="true",
+        allowed="true or false",
+        description="Whether an environment without a value, and without a default, is refused.",
+    ),
+    Setting(
+        key="config.<Key>.default",
+        variable="",
+        default="none",
+        allowed="a value of the key's type",
+        description="Value for environments that give none; a secret has none.",
+    ),
+    Setting(
+        key="config.<Key>.secret",
+        variable="",
+        default="false",
+        allowed="true or false",
+        description="Whether its values are secrets: kept out of this file, the template, the ledger and all output.",
+    ),
+    Setting(
+        key="config.<Key>.description",
+        variable="",
+        default="empty",
+        allowed="a string",
+        description="What the key is for.",
+    ),
+    Setting(
+        key="auto_promote_to",
+        variable="",
+        default="none",
+        allowed="an array of environments",
+        description="Environments that a release is promoted into as soon as it is verified in the one before.",
+    ),
+    Setting(
+        key="verify.checks",
+        variable="",
+        default="none",
+        allowed='an array of tables such as {path = "/health", status = 200, contains = "ok"}',
+        description="Requests to an environment's API with what must be answered.",
+    ),
+)

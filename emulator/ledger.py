@@ -1,0 +1,144 @@
+"""
+The file of the ledger: SQLite, append-only, of one format that older ones are brought to.
+
+Triggers refuse to change or delete any row.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+
+from emulator.errors import MultistackError
+from emulator.state import make_state_folder
+
+SCHEMA_VERSION = 3
+_FREEZE = """
+CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}
+BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END;
+"""
+_FORMAT_1 = """
+CREATE TABLE deployments (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    environment TEXT NOT NULL,
+    release TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    config_hash TEXT NOT NULL,
+    config TEXT NOT NULL,
+    promoted_from TEXT,
+    at TEXT NOT NULL,
+    pid INTEGER NOT NULL,
+    process_started REAL NOT NULL
+);
+CREATE INDEX deployments_environment ON deployments (environment, id);
+CREATE TABLE outcomes (
+    deployment INTEGER PRIMARY KEY REFERENCES deployments (id),
+    outcome TEXT NOT NULL,
+    at TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    apis TEXT NOT NULL,
+    skipped TEXT NOT NULL
+);
+"""
+_FORMAT_3 = """
+ALTER TABLE deployments ADD COLUMN kind TEXT NOT NULL DEFAULT 'deploy';
+ALTER TABLE deployments ADD COLUMN by TEXT NOT NULL DEFAULT '';
+ALTER TABLE deployments ADD COLUMN reason TEXT NOT NULL DEFAULT '';
+ALTER TABLE deployments ADD COLUMN template_hash TEXT NOT NULL DEFAULT '';
+ALTER TABLE deployments ADD COLUMN secrets TEXT NOT NULL DEFAULT '{}';
+CREATE TABLE gates (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    deployment INTEGER NOT NULL REFERENCES deployments (id),
+    name TEXT NOT NULL,
+    phase TEXT NOT NULL,
+    result TEXT NOT NULL,
+    detail TEXT NOT NULL,
+    at TEXT NOT NULL
+);
+CREATE INDEX gates_deployment ON gates (deployment, id);
+CREATE TABLE approvals (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    environment TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    by TEXT NOT NULL,
+    at TEXT NOT NULL,
+    expires TEXT NOT NULL
+);
+CREATE TABLE holds (
+    id INTEGER PRIMARY KEY AUTOINCREMENT,
+    environment TEXT NOT NULL,
+    is_set INTEGER NOT NULL,
+    reason TEXT NOT NULL,
+    by TEXT NOT NULL,
+    at TEXT NOT NULL
+);
+"""
+
+
+def _frozen(*tables: str) -> str:
+    return "".join(_FREEZE.format(table=table, verb=verb) for table in tables for verb in ("UPDATE", "DELETE"))
+
+
+# What brings an empty file to the first format, and each format to the next: old ledgers and new ones are made alike.
+_MIGRATIONS = {
+    1: _FORMAT_1 + _frozen("deployments", "outcomes"),
+    2: "ALTER TABLE deployments ADD COLUMN source TEXT;",
+    3: _FORMAT_3 + _frozen("gates", "approvals", "holds"),
+}
+_NEW_LEDGER = "move the file away to start a new ledger"
+_HINTS = {
+    sqlite3.SQLITE_FULL: "free some space, then run the same command again",
+    sqlite3.SQLITE_NOTADB: _NEW_LEDGER,
+    sqlite3.SQLITE_CORRUPT: _NEW_LEDGER,
+}
+
+
+class Ledger:
+    """
+    One file, made when first needed. Safe to use from several threads and processes.
+
+    Raises:
+        MultistackError: By every use: the file was written by a newer version, is no ledger, or can't be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+
+    @contextlib.contextmanager
+    def connected(self) -> Iterator[sqlite3.Connection]:
+        """A connection whose changes are all made at the end, or none of them."""
+        make_state_folder(self._path.parent)
+        try:
+            with contextlib.closing(sqlite3.connect(self._path, timeout=30)) as connection:
+                connection.row_factory = sqlite3.Row
+                self._prepare(connection)
+                with connection:
+                    yield connection
+        except sqlite3.DatabaseError as error:
+            code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary code
+            hint = _HINTS.get(code, "check the owner, the permissions and the disk of its folder")
+            raise MultistackError(f"the ledger {self._path} can't be used: {error}", hint=hint) from error
+
+    def _prepare(self, connection: sqlite3.Connection) -> None:
+        version = _version(connection)
+        if version == SCHEMA_VERSION:
+            return
+        if version > SCHEMA_VERSION:
+            raise MultistackError(
+                f"the ledger {self._path} has format {version}, newer than this multistack knows ({SCHEMA_VERSION})",
+                hint="use the multistack that wrote it",
+            )
+        connection.execute("PRAGMA journal_mode = WAL")
+        changes = "".join(_MIGRATIONS[number] for number in range(version + 1, SCHEMA_VERSION + 1))
+        try:
+            connection.executescript(f"BEGIN IMMEDIATE;{changes}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+        except sqlite3.OperationalError:
+            connection.rollback()
+            if _version(connection) != SCHEMA_VERSION:  # else another thread or process made it first
+                raise
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])

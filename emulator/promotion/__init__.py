@@ -1,0 +1,1 @@
+"""Releases on their way: gates, approvals, verification, rollback."""

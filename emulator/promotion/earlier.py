@@ -1,0 +1,45 @@
+"""Which release a rollback goes back to."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from emulator.errors import ConfigError, PromotionRefused
+from emulator.model import Deployment, Kind, Outcome
+from emulator.workspace import Workspace
+
+
+def earlier(workspace: Workspace, name: str, *, to: str | None) -> Deployment:
+    """The deployment that a rollback goes back to; raises PromotionRefused when there is none."""
+    (environment,) = workspace.environments([name])
+    done = [one for one in workspace.history.deployments(environment.name) if one.outcome is Outcome.SUCCEEDED]
+    if not done:
+        raise PromotionRefused(f"nothing was deployed into {name} yet", hint=f"multistack up {name}")
+    if to is None:
+        before = line_of(done)[:-1]
+        none = f"{name} served no other release before {done[-1].release.id}"
+    else:
+        before = [one for one in done if one.release.id.startswith(to)]
+        none = f"{name} never served {to}"
+        if len(found := {one.release.id for one in before}) > 1:
+            raise ConfigError(f"{to} may be any of {', '.join(sorted(found))}", hint="give more of its digits")
+    if not before:
+        raise PromotionRefused(none, hint=f"multistack history {name}")
+    return before[-1]
+
+
+def line_of(done: Sequence[Deployment]) -> list[Deployment]:
+    """
+    The releases that stand behind the current one: a rollback takes away all that it went back over.
+
+    Args:
+        done: Deployments that succeeded, oldest first.
+    """
+    line: list[Deployment] = []
+    for one in done:
+        places = [place for place, other in enumerate(line) if other.release.id == one.release.id]
+        if one.cause.kind is Kind.ROLLBACK and places:
+            del line[places[-1] + 1 :]
+        elif not (places and places[-1] == len(line) - 1):
+            line.append(one)
+    return line

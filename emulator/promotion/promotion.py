@@ -1,0 +1,238 @@
+"""Promote, verify, roll back: a release that is there already, put where it goes next, with everything on record."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulator.child_environ import environ_for
+from emulator.deploy import DeployResult
+from emulator.errors import ConfigError, MultistackError, NotReady, PromotionRefused
+from emulator.events import Event
+from emulator.model import Cause, Deployment, Gate, GateResult, Kind
+from emulator.promotion.candidates import Candidate, Candidates
+from emulator.promotion.earlier import earlier
+from emulator.promotion.gates import Consent, gates_before
+from emulator.promotion.verification import verify
+from emulator.workspace import Workspace
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promoted:
+    """
+    What a promotion did.
+
+    Attributes:
+        is_new: It wasn't what the environment served already.
+        gates: Before and after, as they are on record.
+        changes: How many resources it touched.
+    """
+
+    environment: str
+    release: str
+    digest: str
+    promoted_from: str
+    is_new: bool
+    gates: Sequence[Gate]
+    changes: int
+
+
+class RolledBack(PromotionRefused):
+    """A gate after a deployment failed; the release before serves again, or the hint says what does."""
+
+
+class Promotion:
+    """
+    Moves releases of one project; whoever calls what changes something alone changes the project.
+
+    Args:
+        workspace: The project's parts.
+    """
+
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self.candidates = Candidates(workspace)
+        self._history = workspace.history
+
+    def promote(self, target: str, consent: Consent, *, start: str | None = None) -> Promoted:
+        """
+        Put what the source serves into *target*, verify it there, and go back to the release before if it is not good.
+
+        Raises:
+            PromotionRefused: A gate before does not hold, and nothing was touched; or one after failed, and the
+                release before serves again.
+            DeployError: It could not be deployed.
+        """
+        endpoint = self.workspace.endpoint(target)
+        candidate = self.candidates.find(target, start=start)
+        candidate = self._with_verified_source(candidate, start=start)
+        before = self._history.current(target)
+        gates = gates_before(self.candidates.facts(candidate), consent)
+        for gate in gates:
+            self._emit_gate(target, gate)
+        cause = Cause(
+            kind=Kind.PROMOTE,
+            by=self.workspace.project.user,
+            promoted_from=candidate.source.environment,
+            reason=consent.override,
+        )
+        result = self.workspace.deployer.deploy(
+            candidate.target,
+            endpoint,
+            candidate.artifact,
+            candidate.release,
+            cause=cause,
+            gates=gates,
+            skip_unsupported=bool(candidate.source.skipped),
+        )
+        after = self._verify_new(candidate, before) if result.deployment else ()
+        return Promoted(
+            environment=target,
+            release=candidate.release.id,
+            digest=candidate.release.digest,
+            promoted_from=candidate.source.environment,
+            is_new=result.deployment is not None,
+            gates=(*gates, *after),
+            changes=len(result.changes),
+        )
+
+    def promote_on(self, name: str) -> list[Promoted]:
+        """
+        Promote what *name* has verified into what follows it, as far as the project says that this needs nobody.
+
+        A gate that does not hold ends it, and is told; one that fails afterwards is raised as by :meth:`promote`.
+        """
+        done: list[Promoted] = []
+        names = [environment.name for environment in self.workspace.project.environments]
+        for following in names[names.index(name) + 1 :]:
+            if following not in self.workspace.project.auto_promote_to:
+                break
+            try:
+                done.append(self.promote(following, Consent()))
+            except RolledBack:
+                raise
+            except (PromotionRefused, NotReady) as error:
+                self.workspace.emit(Event(following, "not promoted", f"{error.message}; {error.hint}"))
+                break
+        return done
+
+    def _with_verified_source(self, candidate: Candidate, *, start: str | None) -> Candidate:
+        """Verify the source if nobody has since its deployment; whether it held is on record, and a gate's to judge."""
+        verification, source = self.workspace.project.verification, candidate.source
+        if verification.is_empty or source.gates_after:
+            return candidate
+        self.verify(source.environment)
+        return self.candidates.find(candidate.target.name, start=start)
+
+    def verify(self, name: str) -> Sequence[Gate]:
+        """
+        Find out whether what *name* serves works, and put it on record.
+
+        Raises:
+            ConfigError: The project says nothing about how.
+            NotReady: The environment, or the proxy, does not run; or nothing is deployed.
+        """
+        workspace = self.workspace
+        if workspace.project.verification.is_empty:
+            raise ConfigError(
+                f"{workspace.project.file.name} does not say how to verify an environment",
+                hint="give it [verify] with a command, or with checks",
+            )
+        endpoint, current = workspace.endpoint(name), self._history.current(name)
+        url = workspace.front.environment_url(name)
+        if current is None:
+            raise NotReady(f"nothing is deployed in {name} yet", hint=f"multistack deploy {name}")
+        if url is None:
+            raise NotReady("the proxy does not run", hint="multistack up")
+        started = time.monotonic()
+        workspace.emit(Event(name, "verifying", current.release.id))
+        environ = environ_for(endpoint, url=url, caller=workspace.environ)
+        gates, lines = verify(
+            workspace.project.verification,
+            url=url,
+            folder=workspace.project.root,
+            environ={**environ, "MULTISTACK_PYTHON": sys.executable},
+            log=self.log_of(name),
+            cancelled=workspace.cancellation.check,
+        )
+        self._history.add_gates(current.id, gates)
+        for gate in gates:
+            self._emit_gate(name, gate)
+        for line in lines:
+            workspace.emit(Event(name, "  |", line))
+        is_good = all(gate.result is GateResult.PASSED for gate in gates)
+        workspace.emit(Event(name, "verified" if is_good else "not verified", "", time.monotonic() - started))
+        return gates
+
+    def log_of(self, name: str) -> Path:
+        """Where all that the last verification of *name* said is kept."""
+        return self.workspace.project.environment_state(name) / "verify.log"
+
+    def _emit_gate(self, name: str, gate: Gate) -> None:
+        self.workspace.emit(Event(name, gate.result.value, f"{gate.name}: {gate.detail}"))
+
+    def _verify_new(self, candidate: Candidate, before: Deployment | None) -> Sequence[Gate]:
+        """Verify what was just deployed; a failure brings back what was there, and is raised."""
+        if self.workspace.project.verification.is_empty:
+            return ()
+        self.workspace.publish()  # the proxy must know the new release's APIs
+        gates = self.verify(candidate.target.name)
+        failed = [gate for gate in gates if gate.result is GateResult.FAILED]
+        if not failed:
+            return gates
+        name, why = candidate.target.name, f"{failed[0].name} {failed[0].detail}"
+        raise RolledBack(
+            f"{candidate.release.id} did not pass in {name}: {why}",
+            hint=f"see {self.log_of(name)}; {self._go_back(candidate, before, why)}",
+            details=[f"{gate.name}: {gate.detail}" for gate in failed[1:]],
+        )
+
+    def _go_back(self, candidate: Candidate, before: Deployment | None, why: str) -> str:
+        """Roll back on our own account; returns what serves now."""
+        name, refused = candidate.target.name, candidate.release.id
+        if before is None:
+            return f"{name} had nothing before, so it still serves it"
+        if before.release.id == refused:
+            return f"{name} served it before, and still does"
+        try:
+            self._deploy_again(before, reason=f"after {refused}: {why}")
+        except MultistackError as error:
+            return f"{before.release.id} could not be brought back: {error.message}; multistack rollback {name}"
+        return f"{before.release.id} is served again"
+
+    def _deploy_again(self, deployment: Deployment, *, reason: str) -> DeployResult:
+        """An earlier deployment's release, with its own config."""
+        (environment,) = self.workspace.environments([deployment.environment])
+        endpoint = self.workspace.endpoint(environment.name)
+        self.workspace.emit(Event(environment.name, "rolling back", f"to {deployment.release.id}"))
+        return self.workspace.deployer.deploy(
+            environment,
+            endpoint,
+            self.workspace.store.open(deployment.release.digest),
+            deployment.release,
+            skip_unsupported=bool(deployment.skipped),
+            restores=True,
+            cause=Cause(kind=Kind.ROLLBACK, by=self.workspace.project.user, reason=reason),
+        )
+
+    def rollback(self, name: str, *, to: str | None, reason: str) -> DeployResult:
+        """
+        Bring back an earlier release of *name*, and hold the environment.
+
+        Args:
+            to: The first digits of the release; by default the last other one that succeeded.
+
+        Raises:
+            PromotionRefused: There is no such release.
+        """
+        wanted = earlier(self.workspace, name, to=to)
+        current = self._history.current(name)
+        left = current.release.id if current else "nothing"
+        result = self._deploy_again(wanted, reason=reason or f"after {left}")
+        held = f"rolled back from {left} to {wanted.release.id}" + (f": {reason}" if reason else "")
+        self.workspace.permits.hold(name, reason=held, by=self.workspace.project.user)
+        self.workspace.emit(Event(name, "held", f"until `multistack hold {name} --lift`"))
+        return result

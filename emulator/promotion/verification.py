@@ -1,0 +1,142 @@
+"""Whether a release works where it was deployed: declared requests, and the service's own smoke tests."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import IO
+
+from emulator.errors import ConfigError
+from emulator.model import Gate, GateResult, HttpCheck, Phase, Verification
+
+_LINES = 20
+_CHECK_TIMEOUT = 30.0
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+# Kept of what a command says.
+_MOST_BYTES = 1024 * 1024
+COMMAND = "smoke tests"
+
+
+def verify(
+    verification: Verification,
+    *,
+    url: str,
+    folder: Path,
+    environ: Mapping[str, str],
+    log: Path,
+    cancelled: Callable[[], None],
+) -> tuple[list[Gate], list[str]]:
+    """
+    Run all checks, then the command unless a check failed.
+
+    Args:
+        url: Of the environment's API, with a slash at its end.
+        folder: Where the command runs.
+        environ: Its variables.
+        log: Where all that it says is kept.
+
+    Returns:
+        A gate for each, and the last lines of a command that failed.
+    """
+    gates = [_check(check, url) for check in verification.checks]
+    lines: list[str] = []
+    if verification.command is not None and all(gate.result is GateResult.PASSED for gate in gates):
+        gate, lines = _run(
+            verification.command, timeout=verification.timeout, folder=folder, environ=environ, log=log,
+            cancelled=cancelled,
+        )  # fmt: skip
+        gates.append(gate)
+    return gates, lines
+
+
+def _gate(name: str, problem: str, detail: str) -> Gate:
+    result = GateResult.FAILED if problem else GateResult.PASSED
+    return Gate(name=name, phase=Phase.AFTER, result=result, detail=problem or detail)
+
+
+def _check(check: HttpCheck, url: str) -> Gate:
+    from urllib.error import HTTPError, URLError
+    from urllib.request import ProxyHandler, build_opener
+
+    opener = build_opener(ProxyHandler({}))
+    try:
+        with opener.open(f"{url.rstrip('/')}{check.path}", timeout=_CHECK_TIMEOUT) as answer:
+            status, body = answer.status, answer.read()
+    except HTTPError as error:
+        with error:
+            status, body = error.code, error.read()
+    except (URLError, OSError) as error:
+        return _gate(f"GET {check.path}", f"no answer: {getattr(error, 'reason', error)}", "")
+    problem = ""
+    if status != check.status:
+        problem = f"answered {status}, wanted {check.status}"
+    elif check.contains.encode() not in body:
+        problem = f"its answer does not contain {check.contains!r}"
+    return _gate(f"GET {check.path}", problem, str(status))
+
+
+def _run(
+    command: str,
+    *,
+    timeout: float,
+    folder: Path,
+    environ: Mapping[str, str],
+    log: Path,
+    cancelled: Callable[[], None],
+) -> tuple[Gate, list[str]]:
+    log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    started = time.monotonic()
+    with log.open("w+b") as said:
+        code = _wait(_start(command, folder, environ, said), started + timeout, cancelled)
+        lines = _last_lines(said)
+    took = f"{time.monotonic() - started:.1f} s"
+    if code is None:
+        return _gate(COMMAND, f"did not end within {timeout:g} s: {command}", ""), lines
+    problem = f"ended with {code} after {took}: {command}" if code else ""
+    if code == 127:
+        problem = f"command not found: {command}"
+    return _gate(COMMAND, problem, f"passed in {took}"), lines if code else []
+
+
+def _start(command: str, folder: Path, environ: Mapping[str, str], said: IO[bytes]) -> subprocess.Popen[bytes]:
+    try:
+        return subprocess.Popen(
+            ["/bin/sh", "-c", command],
+            cwd=folder,
+            env=dict(environ),
+            stdin=subprocess.DEVNULL,
+            stdout=said,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise ConfigError(f"verify.command can't be run in {folder}: {error}") from error
+
+
+def _wait(process: subprocess.Popen[bytes], deadline: float, cancelled: Callable[[], None]) -> int | None:
+    """Its exit code, or None when it had to be killed; whatever it started ends with it."""
+    try:
+        while True:
+            cancelled()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                return process.wait(timeout=0.1)
+            if time.monotonic() >= deadline:
+                return None
+    finally:
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+
+
+def _last_lines(said: IO[bytes]) -> list[str]:
+    """Fit for a terminal, whatever was printed."""
+    said.seek(0, os.SEEK_END)
+    said.seek(max(0, said.tell() - _MOST_BYTES))
+    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", said.read().decode(errors="replace").replace("\r\n", "\n"))
+    return [line[:500] for line in text.rstrip().split("\n")[-_LINES:]] if text.strip() else []
