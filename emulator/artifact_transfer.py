@@ -60,16 +60,29 @@ def import_(store: ArtifactStore, path: Path) -> str:
     try:
         with tempfile.TemporaryDirectory(dir=store.work_folder()) as work:
             digest = _unpack(path, Path(work))
-            ArtifactStore(Path(work)).open(digest)
+            _check(Path(work), digest, path)
             target = store.folder(digest)
             if digest not in store.digests():
                 shutil.rmtree(target, ignore_errors=True)  # what a killed build left
                 (Path(work) / digest).rename(target)
             return store.open(digest).digest
     except (tarfile.TarError, EOFError, ValueError, AttributeError) as error:
-        raise ArtifactError(f"{path} is no artifact that was exported: {error}") from error
+        reason = str(error).splitlines()[0].rstrip(":")
+        raise ArtifactError(
+            f"{path} is no artifact that was exported: {reason}", hint="multistack artifact export DIGEST FILE"
+        ) from error
     except OSError as error:
         raise ArtifactError(f"can't import {path}: {error.strerror}", hint=file_hint(error)) from error
+
+
+def _check(work: Path, digest: str, path: Path) -> None:
+    try:
+        ArtifactStore(work).open(digest)
+    except ArtifactError as error:
+        raise ArtifactError(
+            f"{path} was changed after it was exported; its bytes no longer match its digest {digest[:12]}",
+            hint="export it again where it was built",
+        ) from error
 
 
 def _unpack(path: Path, work: Path) -> str:

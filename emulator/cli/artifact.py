@@ -89,11 +89,12 @@ def show(context: Context, digest: str) -> None:
 def export(context: Context, digest: str, file: Path) -> None:
     """Write an artifact into one file."""
     from emulator.artifact_transfer import export as write
+    from emulator.bundle.meter import readable
 
     store = context.workspace().store
     whole = store.find(digest)
     size = write(store, whole, file)
-    click.echo(f"wrote {whole[:12]} to {file}, {size / 1e6:.1f} MB")
+    click.echo(f"wrote {whole[:12]} to {file}, {readable(size)}")
 
 
 @artifact.command("import")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from emulator.bundle.meter import readable
 from emulator.cli.context import Context
 from emulator.cli.environments import print_status, raise_first
 from emulator.errors import ConfigError, MultistackError
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
     from emulator.snapshots import Snapshot
     from emulator.workspace import Workspace
 
-_KB = 1024
 _name = click.argument("name")
 _names = click.argument("names", nargs=-1, metavar="[ENVIRONMENT]...")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -43,7 +43,7 @@ def save(context: Context, name: str, names: Sequence[str], replace: bool) -> No
     with workspace.changing("snapshot save"):
         workspace.transfer.save(name, chosen, replace=replace)
     size = sum(workspace.snapshots.size(name, environment.name) for environment in chosen)
-    click.echo(f"saved {name}: {_listed(chosen)} ({_readable(size)})")
+    click.echo(f"saved {name}: {_listed(chosen)} ({readable(size)})")
 
 
 @snapshot.command(name="list")
@@ -68,7 +68,7 @@ def list_(context: Context, as_json: bool) -> None:
                 f"{one.at:%Y-%m-%d %H:%M:%S}",
                 one.release.id if one.release else "",
                 f"{one.driver} ({one.driver_version})",
-                _readable(size),
+                readable(size),
             ]
             for one, size in zip(found, sizes, strict=True)
         ]
@@ -189,10 +189,6 @@ def _report(workspace: Workspace, results: Mapping[str, UpResult | MultistackErr
 
 def _listed(environments: Sequence[Environment]) -> str:
     return ", ".join(environment.name for environment in environments)
-
-
-def _readable(size: int) -> str:
-    return f"{size / _KB:.0f} KB" if size < _KB * _KB else f"{size / _KB / _KB:.1f} MB"
 
 
 COMMANDS = (snapshot,)
