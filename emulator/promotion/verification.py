@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
 import subprocess
 import time
@@ -17,7 +16,6 @@ from emulator.model import Gate, GateResult, HttpCheck, Phase, Verification
 
 _LINES = 20
 _CHECK_TIMEOUT = 30.0
-_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 # Kept of what a command says.
 _MOST_BYTES = 1024 * 1024
 COMMAND = "smoke tests"
@@ -138,5 +136,6 @@ def _last_lines(said: IO[bytes]) -> list[str]:
     """Fit for a terminal, whatever was printed."""
     said.seek(0, os.SEEK_END)
     said.seek(max(0, said.tell() - _MOST_BYTES))
-    text = _CONTROL.sub("\N{REPLACEMENT CHARACTER}", said.read().decode(errors="replace").replace("\r\n", "\n"))
+    read = said.read().decode(errors="replace").expandtabs(4)
+    text = "".join(one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in read)
     return [line[:500] for line in text.rstrip().split("\n")[-_LINES:]] if text.strip() else []
