@@ -121,7 +121,7 @@ class History:
         """Give every deployment whose process is gone the outcome ``interrupted``; returns those."""
         with self._ledger.connected() as connection:
             rows = connection.execute(_SELECT + " WHERE o.outcome IS NULL ORDER BY d.id").fetchall()
-        lost = [row for row in rows if not is_alive(ProcessId(pid=row["pid"], started=row["process_started"]))]
+        lost = [row for row in rows if not _is_running(row)]
         for row in lost:
             self.end(row["id"], Outcome.INTERRUPTED, detail="the command was killed")
         return [_deployment(row) for row in lost]
@@ -200,9 +200,14 @@ def _deployment(row: sqlite3.Row, gates: Sequence[Gate] = ()) -> Deployment:
         ),
         template_hash=row["template_hash"],
         outcome=Outcome(row["outcome"]) if row["outcome"] else None,
+        is_running=row["outcome"] is None and _is_running(row),
         ended=datetime.fromisoformat(row["ended"]) if row["ended"] else None,
         detail=row["detail"] or "",
         gates=tuple(gates),
         apis=tuple(Api(**api) for api in json.loads(row["apis"] or "[]")),
         skipped=tuple(json.loads(row["skipped"] or "[]")),
     )
+
+
+def _is_running(row: sqlite3.Row) -> bool:
+    return is_alive(ProcessId(pid=row["pid"], started=row["process_started"]))

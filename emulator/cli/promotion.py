@@ -214,7 +214,7 @@ _COLOURS = {"succeeded": "green", "failed": "red", "interrupted": "yellow"}
 
 
 def _row(one: Deployment) -> list[str]:
-    outcome = one.outcome.value if one.outcome else "running"
+    outcome = one.outcome.value if one.outcome else "running" if one.is_running else "interrupted"
     return [
         f"{one.at:%Y-%m-%d %H:%M:%S}",
         one.environment,

@@ -182,6 +182,7 @@ class Deployment:
     Attributes:
         template_hash: Hex SHA-256 of the plain template; empty where an older multistack wrote it.
         outcome: None while it runs, or when its process was killed.
+        is_running: Its process is there.
         detail: Why it did not succeed.
         skipped: Resources left out on request, as ``LogicalId (Type)``.
     """
@@ -193,6 +194,7 @@ class Deployment:
     cause: Cause = field(default_factory=Cause)
     template_hash: str = ""
     outcome: Outcome | None = None
+    is_running: bool = False
     ended: datetime | None = None
     detail: str = ""
     gates: Sequence[Gate] = ()
