@@ -8,7 +8,18 @@ import sys
 import time
 from collections.abc import Sequence
 
-from tests.benchmarks import calls, cold, commands, containers, durability, memory, proxying, scale, startup
+from tests.benchmarks import (
+    calls,
+    cold,
+    commands,
+    containers,
+    durability,
+    memory,
+    promotion,
+    proxying,
+    scale,
+    startup,
+)
 from tests.benchmarks.figures import say
 from tests.benchmarks.machine import describe_machine
 from tests.benchmarks.report import as_markdown, as_text
@@ -23,6 +34,7 @@ BENCHMARKS = {
     "memory": memory.run,
     "commands": commands.run,
     "scale": scale.run,
+    "promotion": promotion.run,
     "containers": containers.run,
 }
 PAGE = REPOSITORY / "docs" / "benchmarks.md"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -132,6 +133,69 @@ def test_a_ledger_of_format_1_is_brought_forward(history: History, path: Path) -
     assert all(one is not None and one.release == RELEASE and one.cause == Cause() for one in found)
     history.end(history.begin("test", OTHER, cause=Cause(source="snapshot s")), Outcome.SUCCEEDED)
     assert [deployment.release for deployment in history.deployments("test")] == [RELEASE, OTHER]
+
+
+# What format 2 added; nothing else had changed.
+FORMAT_2 = FORMAT_1.replace("PRAGMA user_version = 1", "PRAGMA user_version = 2").replace(
+    "INSERT INTO outcomes", "ALTER TABLE deployments ADD COLUMN source TEXT;\nINSERT INTO outcomes"
+)
+
+
+def test_a_ledger_of_format_2_is_brought_forward(history: History, path: Path) -> None:
+    """It gets gates, approvals and holds, and what it knew is a deployment by nobody in particular."""
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as connection:
+        connection.executescript(FORMAT_2)
+    current = history.current("test")
+    assert current is not None
+    assert (current.release, current.cause, current.gates, current.is_verified) == (RELEASE, Cause(), (), False)
+    history.add_gates(current.id, [GATE])
+    assert [deployment.is_verified for deployment in history.deployments("test")] == [True]
+
+
+GATE = Gate(name="smoke tests", phase=Phase.AFTER, result=GateResult.PASSED)
+
+
+def test_gates_causes_and_secrets_are_on_record(history: History) -> None:
+    """As they were given; a verification that failed after one that passed counts."""
+    release = Release(id="r3", digest="d3", config_hash="c3", config={}, secrets={"Token": "hash"})
+    before = Gate(name="soak", phase=Phase.BEFORE, result=GateResult.OVERRIDDEN, detail="why")
+    cause = Cause(kind=Kind.ROLLBACK, by="ada", reason="broken")
+    deployment = history.begin("prod", release, cause=cause, template_hash="t", gates=[before])
+    history.end(deployment, Outcome.SUCCEEDED)
+    history.add_gates(deployment, [GATE])
+    (found,) = history.deployments("prod")
+    assert (found.release, found.cause, found.template_hash) == (release, cause, "t")
+    assert [(gate.name, gate.result, gate.detail) for gate in found.gates] == [
+        ("soak", GateResult.OVERRIDDEN, "why"),
+        ("smoke tests", GateResult.PASSED, ""),
+    ]
+    assert found.is_verified
+    history.add_gates(deployment, [replace(GATE, result=GateResult.FAILED)])
+    assert not history.deployments("prod")[0].is_verified
+
+
+def test_the_last_deployments_of_all_environments_are_found(history: History) -> None:
+    """In the order in which they were begun, each with its own gates."""
+    for number, name in enumerate(("test", "prod", "test", "prod")):
+        history.begin(name, RELEASE, gates=[replace(GATE, detail=str(number))])
+    found = history.deployments(last=3)
+    assert [(one.environment, one.gates[0].detail) for one in found] == [("prod", "1"), ("test", "2"), ("prod", "3")]
+    assert all(one.is_running for one in found)
+
+
+def test_a_truncated_ledger_is_told(history: History, path: Path) -> None:
+    """It is left as it is, and the hint says how to go on."""
+    for _ in range(200):
+        history.end(history.begin("test", RELEASE), Outcome.SUCCEEDED)
+    with closing(sqlite3.connect(path)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    content = path.read_bytes()[: path.stat().st_size // 2]
+    path.write_bytes(content)
+    with pytest.raises(MultistackError, match="malformed|not a database") as caught:
+        history.deployments("test")
+    assert caught.value.hint == "move the file away to start a new ledger"
+    assert path.read_bytes() == content
 
 
 def test_a_newer_ledger_is_refused(history: History, path: Path) -> None:
