@@ -13,7 +13,7 @@ import pytest
 from emulator.errors import MultistackError
 from emulator.history import History
 from emulator.ledger import SCHEMA_VERSION
-from emulator.model import Api, Cause, Kind, Outcome, Release
+from emulator.model import Api, Cause, Gate, GateResult, Kind, Outcome, Phase, Release
 
 RELEASE = Release(id="r1", digest="d1", config_hash="c1", config={"Size": "s"})
 OTHER = Release(id="r2", digest="d2", config_hash="c2", config={})
@@ -192,7 +192,7 @@ def test_a_truncated_ledger_is_told(history: History, path: Path) -> None:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     content = path.read_bytes()[: path.stat().st_size // 2]
     path.write_bytes(content)
-    with pytest.raises(MultistackError, match="malformed|not a database") as caught:
+    with pytest.raises(MultistackError, match=r"malformed|not a database") as caught:
         history.deployments("test")
     assert caught.value.hint == "move the file away to start a new ledger"
     assert path.read_bytes() == content
