@@ -67,6 +67,8 @@ class Promotion:
             DeployError: It could not be deployed.
         """
         endpoint = self.workspace.endpoint(target)
+        if not self.workspace.project.verification.is_empty:
+            self._url_of(target)  # before anything is touched
         candidate = self.candidates.find(target, start=start)
         candidate = self._with_verified_source(candidate, start=start)
         before = self._history.current(target)
@@ -142,11 +144,9 @@ class Promotion:
                 hint="give it [verify] with a command, or with checks",
             )
         endpoint, current = workspace.endpoint(name), self._history.current(name)
-        url = workspace.front.environment_url(name)
         if current is None:
             raise NotReady(f"nothing is deployed in {name} yet", hint=f"multistack deploy {name}")
-        if url is None:
-            raise NotReady("the proxy does not run", hint="multistack up")
+        url = self._url_of(name)
         started = time.monotonic()
         workspace.emit(Event(name, "verifying", current.release.id))
         environ = environ_for(endpoint, url=url, caller=workspace.environ)
@@ -166,6 +166,12 @@ class Promotion:
         is_good = all(gate.result is GateResult.PASSED for gate in gates)
         workspace.emit(Event(name, "verified" if is_good else "not verified", "", time.monotonic() - started))
         return gates
+
+    def _url_of(self, name: str) -> str:
+        url = self.workspace.front.environment_url(name)
+        if url is None:
+            raise NotReady("the proxy does not run, and verification goes through it", hint="multistack up")
+        return url
 
     def log_of(self, name: str) -> Path:
         """Where all that the last verification of *name* said is kept."""
