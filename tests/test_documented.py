@@ -12,6 +12,7 @@ import pytest
 
 from emulator import errors
 from emulator.cli import cli
+from emulator.file_settings import FILE_ONLY
 from emulator.setting import Setting
 from emulator.settings import SETTINGS
 from tests.conftest import REPOSITORY
@@ -115,6 +116,21 @@ def test_no_setting_is_documented_that_is_gone() -> None:
     """A key that the schema refuses is not offered."""
     keys = re.findall(r"^\| `([^`]+)` \| `MULTISTACK_", text_of(CONFIGURATION), re.MULTILINE)
     assert keys == [setting.key for setting in SETTINGS]
+
+
+@pytest.mark.parametrize("setting", FILE_ONLY, ids=lambda setting: setting.key)
+def test_every_setting_of_the_file_is_documented(setting: Setting) -> None:
+    """docs/configuration.md has one row with a setting's key, its default, what is allowed and what it means."""
+    found = section(text_of(CONFIGURATION), "Settings of the file only")
+    rows = [line for line in found.splitlines() if line.startswith(f"| `{setting.key}` |")]
+    cells = [[cell.strip().strip("`") for cell in row.strip("|").split(" | ")] for row in rows]
+    assert cells == [[setting.key, setting.default, setting.allowed, setting.description]]
+
+
+def test_no_setting_of_the_file_is_documented_that_is_gone() -> None:
+    """A key that the schema refuses is not offered, and the order is that of the code."""
+    keys = re.findall(r"^\| `([^`]+)` \|", section(text_of(CONFIGURATION), "Settings of the file only"), re.MULTILINE)
+    assert keys == [setting.key for setting in FILE_ONLY]
 
 
 @pytest.mark.parametrize(
