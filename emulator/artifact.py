@@ -313,6 +313,6 @@ class ArtifactStore:
         if content is None or not intact:
             raise ArtifactError(
                 f"artifact {digest[:12]} was changed after it was built; its bytes no longer match its digest",
-                hint=f"remove {folder} and run `multistack deploy`",
+                hint=f"bring it back with `multistack artifact import`, or remove {folder} and build it again",
             )
         return Artifact(digest=digest, template=content["template"], code=code)

@@ -62,8 +62,8 @@ def import_(store: ArtifactStore, path: Path) -> str:
             digest = _unpack(path, Path(work))
             _check(Path(work), digest, path)
             target = store.folder(digest)
-            if digest not in store.digests():
-                shutil.rmtree(target, ignore_errors=True)  # what a killed build left
+            if not _is_whole(store, digest):
+                shutil.rmtree(target, ignore_errors=True)  # what a killed build left, or somebody changed
                 (Path(work) / digest).rename(target)
             return store.open(digest).digest
     except (tarfile.TarError, EOFError, ValueError, AttributeError) as error:
@@ -73,6 +73,14 @@ def import_(store: ArtifactStore, path: Path) -> str:
         ) from error
     except OSError as error:
         raise ArtifactError(f"can't import {path}: {error.strerror}", hint=file_hint(error)) from error
+
+
+def _is_whole(store: ArtifactStore, digest: str) -> bool:
+    try:
+        store.open(digest)
+    except ArtifactError:
+        return False
+    return True
 
 
 def _check(work: Path, digest: str, path: Path) -> None:

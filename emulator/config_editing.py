@@ -36,7 +36,7 @@ def set_value(project: Project, environment: Environment, name: str, text: str) 
     except ValueError as error:
         raise ConfigError(f"{key.name} {error}") from error
     path = path_of(project.root, environment.name)
-    if key.secret or _stands_in(path, key.name):
+    if key.secret or (project.config_keys and _stands_in(path, key.name)):
         _write_variable(path, key.name, value)
         return path.name
     _edit(project, environment.name, key.name, _toml_value(key, value))
@@ -51,7 +51,7 @@ def unset_value(project: Project, environment: Environment, name: str) -> list[s
         ConfigError: The key is not declared.
     """
     key, path, places = _key(project, name), path_of(project.root, environment.name), []
-    if _stands_in(path, key.name):
+    if project.config_keys and _stands_in(path, key.name):
         _write_variable(path, key.name, None)
         places.append(path.name)
     if _edit(project, environment.name, key.name, None):

@@ -65,7 +65,7 @@ def _boolean(value: object, is_text: bool) -> str | None:
 
 def _integer(value: object, is_text: bool) -> str | None:
     if is_text and isinstance(value, str):
-        return value if re.fullmatch(r"-?[0-9]{1,18}", value) else None
+        return str(int(value)) if re.fullmatch(r"-?[0-9]{1,18}", value) else None
     return str(value) if isinstance(value, int) and not isinstance(value, bool) and abs(value) < 2**63 else None
 
 

@@ -10,7 +10,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 
@@ -81,17 +81,22 @@ class History:
             self._add_gates(connection, deployment, gates)
         return deployment
 
-    def add_gates(self, deployment: int, gates: Sequence[Gate]) -> None:
-        """Record what was found out about a deployment."""
+    def add_gates(self, deployment: int, gates: Sequence[Gate]) -> list[Gate]:
+        """Record what was found out about a deployment; returns it as recorded."""
         with self._ledger.connected() as connection:
-            self._add_gates(connection, deployment, gates)
+            return self._add_gates(connection, deployment, gates)
 
-    def _add_gates(self, connection: sqlite3.Connection, deployment: int, gates: Sequence[Gate]) -> None:
-        at = self._now().isoformat()
+    def _add_gates(self, connection: sqlite3.Connection, deployment: int, gates: Sequence[Gate]) -> list[Gate]:
+        at = self._now()
+        recorded = [replace(gate, at=at) for gate in gates]
         connection.executemany(
             "INSERT INTO gates (deployment, name, phase, result, detail, at) VALUES (?, ?, ?, ?, ?, ?)",
-            [(deployment, gate.name, gate.phase.value, gate.result.value, gate.detail, at) for gate in gates],
+            [
+                (deployment, gate.name, gate.phase.value, gate.result.value, gate.detail, at.isoformat())
+                for gate in recorded
+            ],
         )
+        return recorded
 
     def end(
         self,

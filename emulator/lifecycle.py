@@ -138,7 +138,9 @@ class Lifecycle:
         by_name = {environment.name: environment for environment in environments}
         return run_parallel(list(by_name), lambda name: self._drivers.observe(by_name[name]), self._cancellation)
 
-    def up(self, environments: Sequence[Environment], *, timeout: float) -> Mapping[str, UpResult | MultistackError]:
+    def up(
+        self, environments: Sequence[Environment], *, timeout: float, build: Callable[[], Artifact] | None = None
+    ) -> Mapping[str, UpResult | MultistackError]:
         """
         Every environment ready and serving its release; what is so already stays untouched.
 
@@ -146,6 +148,7 @@ class Lifecycle:
 
         Args:
             timeout: Seconds that an emulator may take to become healthy.
+            build: Makes the artifact for environments that never had one; by default that of the current source.
 
         Returns:
             Per environment what was done, or why it is not ready; the others are up nevertheless.
@@ -153,14 +156,17 @@ class Lifecycle:
         found = self._look(environments)
         known = {name: one for name, one in found.items() if isinstance(one, Instance)}
         actions = decide([one for one in environments if one.name in known], known)
-        done = self._act({action.environment.name: action for action in actions}, timeout=timeout)
+        by_name = {action.environment.name: action for action in actions}
+        done = self._act(by_name, timeout=timeout, build=build or self._build)
         return {name: done[name] if isinstance(one, Instance) else one for name, one in found.items()}
 
-    def _act(self, actions: Mapping[str, Action], *, timeout: float) -> Mapping[str, UpResult | MultistackError]:
+    def _act(
+        self, actions: Mapping[str, Action], *, timeout: float, build: Callable[[], Artifact]
+    ) -> Mapping[str, UpResult | MultistackError]:
         if all(self._history.current(name) for name in actions):
             return run_parallel(
                 list(actions),
-                lambda name: self._up_one(actions[name], timeout=timeout, build=self._build),
+                lambda name: self._up_one(actions[name], timeout=timeout, build=build),
                 self._cancellation,
             )
         # Somebody will need it: it is made while the emulators start.
@@ -168,7 +174,7 @@ class Lifecycle:
         results = run_parallel(
             [_BUILD, *actions],
             lambda name: (
-                self._build_into(built)
+                self._build_into(built, build)
                 if name == _BUILD
                 else self._up_one(actions[name], timeout=timeout, build=built.result)
             ),
@@ -176,10 +182,10 @@ class Lifecycle:
         )
         return {name: result for name, result in results.items() if name != _BUILD and result is not None}
 
-    def _build_into(self, built: Future[Artifact]) -> None:
+    def _build_into(self, built: Future[Artifact], build: Callable[[], Artifact]) -> None:
         """Whatever is wrong is raised where the artifact is asked for, in each environment that does."""
         try:
-            artifact = self._build()
+            artifact = build()
         except BaseException as error:
             built.set_exception(error)
         else:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from emulator import artifact_bucket, stack
+from emulator import artifact_bucket, secret_delivery, stack
 from emulator.endpoint import client
 from emulator.errors import DeployError
 from emulator.model import Endpoint, Project
@@ -60,6 +60,7 @@ def remove(endpoint: Endpoint, project: Project, *, cancelled: Callable[[], None
         except DeployError as error:
             again = f"remove what is in the way: `multistack exec {endpoint.environment} -- aws …`; then reset again"
             raise DeployError(error.message, hint=again, details=error.details) from error
+        secret_delivery.forget(endpoint, name)
         _forget_logs(endpoint, of_type.get("AWS::Lambda::Function", ()))
 
 

@@ -8,6 +8,8 @@ from emulator.endpoint import client
 from emulator.model import Endpoint, Release
 from emulator.vault import Vault
 
+_ABOUT = "config key {key}, set by multistack"
+
 
 def name_of(stack: str, key: str) -> str:
     """The secret of *key* in the environment of *stack*."""
@@ -38,7 +40,7 @@ def arns(endpoint: Endpoint, stack: str, release: Release, vault: Vault, *, dry_
                 place = f"arn:aws:secretsmanager:{endpoint.region}:{endpoint.account_id}:secret"
                 found[key] = f"{place}:{name}-??????"
             else:
-                about = f"config key {key}, set by multistack"
+                about = _ABOUT.format(key=key)
                 found[key] = manager.create_secret(Name=name, SecretString=value, Description=about)["ARN"]
     return found
 
@@ -57,3 +59,12 @@ def deliver(endpoint: Endpoint, stack: str, release: Release, vault: Vault) -> N
         name, value = name_of(stack, key), vault.value(key, hashed)
         if manager.get_secret_value(SecretId=name)["SecretString"] != value:
             manager.put_secret_value(SecretId=name, SecretString=value)
+
+
+def forget(endpoint: Endpoint, stack: str) -> None:
+    """Delete every secret that was delivered for *stack*, also those of keys that are gone."""
+    manager = client(endpoint, "secretsmanager")
+    for found in (one for page in manager.get_paginator("list_secrets").paginate() for one in page["SecretList"]):
+        key = found["Name"].removeprefix(f"{stack}/")
+        if found["Name"] == name_of(stack, key) and found.get("Description") == _ABOUT.format(key=key):
+            manager.delete_secret(SecretId=found["ARN"], ForceDeleteWithoutRecovery=True)

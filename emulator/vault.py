@@ -52,6 +52,7 @@ class Vault:
             with self._written():
                 if not (self._folder / found).exists():
                     write_atomically(self._folder / found, values[key].encode())
+                    (self._folder / found).chmod(0o600)
         return hashes
 
     def value(self, key: str, hashed: str) -> str:

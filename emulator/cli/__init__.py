@@ -78,8 +78,8 @@ def main() -> None:
     Run the command line and exit.
 
     Exit codes: 0 done, 1 another error, 2 wrong configuration or usage, 3 not ready, 4 deployment failed,
-    5 artifact cannot be built or was changed, 6 promotion refused, 130 stopped with Ctrl-C (129, 143: by a closed
-    terminal, by SIGTERM).
+    5 artifact cannot be built or was changed, 6 promotion refused, 7 differences were found, 130 stopped with Ctrl-C
+    (129, 143: by a closed terminal, by SIGTERM).
 
     Raises:
         KeyboardInterrupt: It was stopped; :mod:`emulator.__main__` says so.

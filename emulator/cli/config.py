@@ -12,7 +12,7 @@ from emulator.cli.context import Context
 from emulator.errors import ConfigError
 
 if TYPE_CHECKING:
-    from emulator.model import Environment
+    from emulator.model import ConfigKey, Environment
     from emulator.workspace import Workspace
 
 _DIFFERENT = 7
@@ -52,11 +52,14 @@ def list_(context: Context, names: Sequence[str], as_json: bool) -> None:
         return
     keys = _keys(workspace, chosen)
     declared = workspace.project.config_keys
-    rows = [
-        [key, declared[key].type.value if key in declared else "", *(_cell(shown[name].get(key)) for name in shown)]
-        for key in keys
-    ]
+    rows = [[key, _type_of(declared.get(key)), *(_cell(shown[name].get(key)) for name in shown)] for key in keys]
     click.echo(table(["key", "type", *shown], rows))
+
+
+def _type_of(key: ConfigKey | None) -> str:
+    if key is None:
+        return ""
+    return "secret" if key.secret else key.type.value
 
 
 def _cell(value: str | None) -> str:
@@ -107,7 +110,7 @@ def set_(context: Context, environment: str, key: str, value: str | None) -> Non
         value = _ask(key)
     with workspace.changing("config set"):
         place = set_value(workspace.project, chosen, key, value)
-    click.echo(f"set {key} of {environment} in {place}; `multistack deploy {environment}` applies it")
+    click.echo(f"set {key} of {environment} in {place}; `{workspace.project.way_into(environment)}` applies it")
     if place.startswith(".env.") and not _is_ignored(workspace, place):
         click.echo(f"note: git does not ignore {place}, which may hold secrets: add .env.* to .gitignore", err=True)
 
@@ -196,7 +199,8 @@ def check(context: Context, names: Sequence[str]) -> None:
     project = workspace.project
     template = read_template(project.template)
     problems: list[str] = []
-    for environment in workspace.environments(names):
+    chosen = workspace.environments(names)
+    for environment in chosen:
         absent = list(missing(project.config_keys, environment.config, environment.secrets))
         problems += [f"environment {environment.name}: {key} has no value" for key in absent]
         try:
@@ -205,7 +209,7 @@ def check(context: Context, names: Sequence[str]) -> None:
             problems.append(error.message)
     if problems:
         raise ConfigError(problems[0], details=problems[1:], hint="multistack config set ENVIRONMENT KEY")
-    click.echo("the config of every environment is complete")
+    click.echo(f"complete: {', '.join(environment.name for environment in chosen)}")
 
 
 COMMANDS = (config,)

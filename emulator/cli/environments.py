@@ -28,18 +28,20 @@ _wait = click.option(
 @_names
 @_wait
 @click.option("--pull", is_flag=True, help="Pull images of containers that the Docker engine lacks.")
+@click.option("--artifact", metavar="DIGEST", help="Deploy this stored artifact where nothing was, and build nothing.")
 @_json
 @click.pass_obj
-def up(context: Context, names: Sequence[str], wait: float, pull: bool, as_json: bool) -> None:
+def up(context: Context, *, names: Sequence[str], wait: float, pull: bool, artifact: str | None, as_json: bool) -> None:
     """Start environments, deploy what they miss, start the proxy."""
-    workspace = context.workspace(needs_template=True, pulls=pull)
+    workspace = context.workspace(needs_template=artifact is None, pulls=pull)
     chosen = workspace.environments(names)
     _tell_choice(workspace)
     with workspace.changing("up"):
         if pull:
             workspace.pull_images()
         _tell_leftovers(workspace)
-        results = workspace.lifecycle.up(chosen, timeout=wait)
+        stored = workspace.store.open(workspace.store.find(artifact)) if artifact else None
+        results = workspace.lifecycle.up(chosen, timeout=wait, build=(lambda: stored) if stored else None)
         proxy = workspace.start_proxy()
     _report(workspace, results, proxy, as_json=as_json)
 
@@ -142,9 +144,8 @@ def _tell_changed_config(workspace: Workspace, rows: Sequence[EnvironmentStatus]
     """``up`` keeps the recorded release; say where its config is no longer what the project file says."""
     hashes = {one.name: workspace.releases.config_hash(one) for one in workspace.project.environments}
     changed = [row.environment for row in rows if row.config_hash not in (None, hashes[row.environment])]
-    if changed:
-        names = " ".join(changed)
-        click.echo(f"the config of {', '.join(changed)} changed; `multistack deploy {names}` applies it", err=True)
+    for name in changed:
+        click.echo(f"the config of {name} changed; `{workspace.project.way_into(name)}` applies it", err=True)
 
 
 def _url_to_try(workspace: Workspace, rows: Sequence[EnvironmentStatus]) -> str | None:

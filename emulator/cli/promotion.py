@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 import click
 
 from emulator.cli.context import Context
-from emulator.cli.service import changes_table
+from emulator.cli.service import changes_table, print_promoted
 from emulator.errors import ConfigError
 
 if TYPE_CHECKING:
     from emulator.model import Deployment, Gate
     from emulator.promotion.gates import Consent
-    from emulator.promotion.promotion import Promoted, Promotion
+    from emulator.promotion.promotion import Promotion
 
 _no_wait = click.option("--no-wait", is_flag=True, help="Fail instead of waiting for another command.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -50,6 +50,7 @@ def promote(
 ) -> None:
     """Put what the environment before serves into an environment: the same artifact, with the config of the target."""
     from emulator.promotion.gates import Consent
+    from emulator.render import print_json
 
     consent = Consent(override=override, accept_permissions=accept_permissions)
     promotion = _promotion(context)
@@ -59,7 +60,10 @@ def promote(
             return
         done = [promotion.promote(target, consent, start=start)]
         done += promotion.promote_on(target)
-    _print_promoted(done, as_json=as_json)
+    if as_json:
+        print_json(done)
+    else:
+        print_promoted(done)
 
 
 def _show_plan(promotion: Promotion, target: str, consent: Consent, *, start: str | None) -> None:
@@ -71,25 +75,16 @@ def _show_plan(promotion: Promotion, target: str, consent: Consent, *, start: st
         f"would promote {candidate.release.id} (digest {candidate.release.digest[:12]})"
         f" from {candidate.source.environment} to {target}\n"
     )
-    rows = [
-        [one.gate, click.style("does not hold", fg="red"), f"{one.reason}; {one.hint}"]
-        if isinstance(one, Refusal)
-        else [one.name, one.result.value, one.detail]
-        for one in judge(promotion.candidates.facts(candidate), consent)
-    ]
+    rows = []
+    for one in judge(promotion.candidates.facts(candidate), consent):
+        if not isinstance(one, Refusal):
+            rows.append([one.name, one.result.value, one.detail])
+        elif one.gate == "source" and not candidate.source.gates_after:
+            rows.append([one.gate, "unknown", f"`promote` verifies {candidate.source.environment} first"])
+        else:
+            rows.append([one.gate, click.style("does not hold", fg="red"), f"{one.reason}; {one.hint}"])
     click.echo(table(["gate", "result", "detail"], rows))
     click.echo(f"\n{changes_table(result.changes)}")
-
-
-def _print_promoted(done: Sequence[Promoted], *, as_json: bool) -> None:
-    from emulator.render import print_json
-
-    if as_json:
-        print_json(list(done))
-        return
-    for one in done:
-        said = f"promoted {one.release} from {one.promoted_from}" if one.is_new else f"serves {one.release} already"
-        click.echo(f"{one.environment}: {said} (digest {one.digest[:12]})")
 
 
 @click.command()
@@ -128,7 +123,7 @@ def hold(context: Context, names: Sequence[str], lift: bool, reason: str, by: st
     for environment in chosen if names else ():
         if lift and permits.held(environment.name):
             permits.lift(environment.name, reason=reason, by=who)
-        elif not lift:
+        elif not lift and (reason or not permits.held(environment.name)):
             permits.hold(environment.name, reason=reason or "on request", by=who)
     for environment in chosen:
         held = permits.held(environment.name)
@@ -152,11 +147,11 @@ def verify(context: Context, names: Sequence[str], no_wait: bool, as_json: bool)
         failed = [name for name, gates in found.items() if not _is_good(gates)]
         done = [] if failed else promotion.promote_on(chosen[-1].name)
     if as_json:
-        print_json(found)
+        print_json({"verified": found, "promoted": done})
     else:
         for name in found:
             click.echo(f"{name}: {'not verified' if name in failed else 'verified'}")
-        _print_promoted(done, as_json=False)
+        print_promoted(done)
     if failed:
         sys.exit(6)
 
@@ -174,17 +169,28 @@ def _is_good(gates: Sequence[Gate]) -> bool:
 @_no_wait
 @click.pass_obj
 def rollback(context: Context, name: str, to: str | None, reason: str, no_wait: bool) -> None:
-    """Bring back an earlier release with its config, and hold the environment; data stays as it is."""
+    """Bring back an earlier release with its config, and hold the environment; data stays."""
     promotion = _promotion(context)
     with promotion.workspace.changing("rollback", wait=not no_wait):
         result = promotion.rollback(name, to=to, reason=reason)
     click.echo(f"{name}: serves {result.release.id} again (digest {result.release.digest[:12]}), with its config")
-    click.echo(f"data is kept as it is; no promotion until `multistack hold {name} --lift`")
+    if gone := [one.logical_id for one in result.changes if one.action == "Remove" or one.replacement]:
+        click.echo(f"gone with what was in them, since that release has them not or otherwise: {', '.join(gone)}")
+    click.echo(
+        f"{'all other data' if gone else 'data'} is as it was; no promotion until `multistack hold {name} --lift`"
+    )
 
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[ENVIRONMENT]...")
-@click.option("--last", default=20, show_default=True, metavar="N", help="Only the last so many; 0 for all.")
+@click.option(
+    "--last",
+    type=click.IntRange(min=0),
+    default=20,
+    show_default=True,
+    metavar="N",
+    help="Only the last so many; 0 for all.",
+)
 @_json
 @click.pass_obj
 def history(context: Context, names: Sequence[str], last: int, as_json: bool) -> None:
@@ -230,11 +236,12 @@ def _row(one: Deployment) -> list[str]:
 
 def _notes(one: Deployment) -> str:
     """What a person should know beyond the columns."""
-    from emulator.model import GateResult
+    from emulator.model import GateResult, Phase
 
     said = [f"from {one.cause.promoted_from}"] if one.cause.promoted_from else []
     said += [text for text in (one.cause.source, one.cause.reason, one.detail) if text]
-    said += [f"{gate.name} {gate.result.value}" for gate in one.gates if gate.result is not GateResult.PASSED]
+    gates = [*(gate for gate in one.gates if gate.phase is Phase.BEFORE), *one.gates_after]
+    said += [f"{gate.name} {gate.result.value}" for gate in gates if gate.result is not GateResult.PASSED]
     if one.is_verified:
         said.append("verified")
     return "; ".join(said)

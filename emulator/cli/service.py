@@ -15,6 +15,7 @@ from emulator.errors import MultistackError, PromotionRefused
 if TYPE_CHECKING:
     from emulator.deploy import DeployResult
     from emulator.model import Environment
+    from emulator.promotion.promotion import Promoted
     from emulator.stack import Change
     from emulator.workspace import Workspace
 
@@ -60,10 +61,14 @@ def deploy(
     """Build the service once and deploy it into environments."""
     workspace = context.workspace(needs_template=artifact is None)
     chosen = workspace.environments(names)
+    failed: list[str] = []
     with workspace.changing("deploy", wait=not no_wait):
+        if verify:
+            _check_verifiable(workspace, names=[environment.name for environment in chosen])
         results = _deploy_all(workspace, chosen, artifact, dry_run=dry_run, skip_unsupported=skip_unsupported)
-        failed = _verify(workspace, results) if verify and not dry_run else []
-    _print(results, as_json=as_json)
+        _print(results, as_json=as_json)
+        if verify and not dry_run:
+            failed = _verify(workspace, results, as_json=as_json)
     raise_first(results)
     if failed:
         raise PromotionRefused(
@@ -100,7 +105,15 @@ def _deploy_all(
     )
 
 
-def _verify(workspace: Workspace, results: Mapping[str, DeployResult | MultistackError]) -> list[str]:
+def _check_verifiable(workspace: Workspace, *, names: Sequence[str]) -> None:
+    """Nothing is deployed that then can't be verified."""
+    from emulator.promotion.promotion import Promotion
+
+    for name in names:
+        Promotion(workspace).check_verifiable(name)
+
+
+def _verify(workspace: Workspace, results: Mapping[str, DeployResult | MultistackError], *, as_json: bool) -> list[str]:
     """Verify what was deployed, and promote it where the project says so; returns what did not pass."""
     from emulator.model import GateResult
     from emulator.promotion.promotion import Promotion
@@ -109,7 +122,9 @@ def _verify(workspace: Workspace, results: Mapping[str, DeployResult | Multistac
     workspace.publish()  # the proxy must know the new release's APIs
     for name in (name for name, result in results.items() if not isinstance(result, MultistackError)):
         if all(gate.result is GateResult.PASSED for gate in promotion.verify(name)):
-            promotion.promote_on(name)
+            promoted = promotion.promote_on(name)
+            if not as_json:
+                print_promoted(promoted)
         else:
             failed.append(name)
     return failed
@@ -132,6 +147,13 @@ def _print(results: Mapping[str, DeployResult | MultistackError], *, as_json: bo
             click.echo(f"{name}: deployed {result.release.id} (digest {result.release.digest[:12]})")
         for resource in result.skipped:
             click.echo(f"{name}: left out {resource}")
+
+
+def print_promoted(done: Sequence[Promoted]) -> None:
+    """A line for each."""
+    for one in done:
+        said = f"promoted {one.release} from {one.promoted_from}" if one.is_new else f"serves {one.release} already"
+        click.echo(f"{one.environment}: {said} (digest {one.digest[:12]})")
 
 
 def changes_table(changes: Sequence[Change]) -> str:

@@ -193,6 +193,15 @@ class Project:
     user: str = ""
     config_keys: Mapping[str, ConfigKey] = field(default_factory=dict)
 
+    def way_into(self, name: str) -> str:
+        """The command that brings a new release into environment *name* in good order."""
+        return f"multistack {'promote' if name in self.promotion_order[1:] else 'deploy'} {name}"
+
+    @property
+    def promotion_order(self) -> tuple[str, ...]:
+        """The names of the environments that a release goes through, first to last."""
+        return tuple(environment.name for environment in self.environments)
+
     @property
     def root(self) -> Path:
         """The folder of the project file."""

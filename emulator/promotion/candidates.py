@@ -51,12 +51,12 @@ class Candidates:
         Raises:
             ConfigError: Nothing comes before it, or *start* doesn't.
         """
-        names = [environment.name for environment in self._workspace.project.environments]
+        names = self._workspace.project.promotion_order
         (environment,) = self._workspace.environments([target])
-        place = names.index(environment.name)
+        place = names.index(environment.name) if environment.name in names else 0
         if place == 0:
             raise ConfigError(
-                f"nothing is promoted into {target}: it is the first environment", hint=f"multistack deploy {target}"
+                f"nothing is promoted into {target}: no environment comes before it", hint=f"multistack deploy {target}"
             )
         source = start or names[place - 1]
         self._workspace.environments([source])

@@ -109,7 +109,8 @@ def _verified(facts: Facts) -> Gate | Refusal:
         return _passed("source", f"{said} in {source.environment}")
     return Refusal(
         gate="source",
-        reason=f"it is not verified in {source.environment}",
+        reason=f"it {'did not pass its verification' if source.gates_after else 'is not verified'} in"
+        f" {source.environment}",
         hint=f"multistack verify {source.environment}",
     )
 
@@ -157,7 +158,9 @@ def _approved(facts: Facts) -> Gate | Refusal:
     valid = [one for one in own if one.at <= facts.now < one.expires]
     if valid:
         return _passed("approval", f"by {valid[-1].by} until {valid[-1].expires:%Y-%m-%d %H:%M} UTC")
-    if own:
+    if own and facts.now < own[-1].at:
+        reason = f"its approval by {own[-1].by} is of {own[-1].at:%Y-%m-%d %H:%M} UTC, and it is not that late yet"
+    elif own:
         reason = f"its approval by {own[-1].by} expired at {own[-1].expires:%Y-%m-%d %H:%M} UTC"
     elif facts.approvals:
         reason = f"{facts.target} is protected, and what was approved is {facts.approvals[-1].digest[:12]}"

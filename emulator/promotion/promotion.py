@@ -68,10 +68,13 @@ class Promotion:
         """
         endpoint = self.workspace.endpoint(target)
         if not self.workspace.project.verification.is_empty:
-            self._url_of(target)  # before anything is touched
+            self.check_verifiable(target)  # before anything is touched
         candidate = self.candidates.find(target, start=start)
-        candidate = self._with_verified_source(candidate, start=start)
         before = self._history.current(target)
+        is_there = before is not None and before.release.id == candidate.release.id
+        if is_there and self.workspace.deployer.is_deployed(endpoint, candidate.release):
+            return _promoted(candidate, None, ())
+        candidate = self._with_verified_source(candidate, start=start)
         gates = gates_before(self.candidates.facts(candidate), consent)
         for gate in gates:
             self._emit_gate(target, gate)
@@ -91,15 +94,7 @@ class Promotion:
             skip_unsupported=bool(candidate.source.skipped),
         )
         after = self._verify_new(candidate, before) if result.deployment else ()
-        return Promoted(
-            environment=target,
-            release=candidate.release.id,
-            digest=candidate.release.digest,
-            promoted_from=candidate.source.environment,
-            is_new=result.deployment is not None,
-            gates=(*gates, *after),
-            changes=len(result.changes),
-        )
+        return _promoted(candidate, result, (*gates, *after))
 
     def promote_on(self, name: str) -> list[Promoted]:
         """
@@ -108,9 +103,14 @@ class Promotion:
         A gate that does not hold ends it, and is told; one that fails afterwards is raised as by :meth:`promote`.
         """
         done: list[Promoted] = []
-        names = [environment.name for environment in self.workspace.project.environments]
-        for following in names[names.index(name) + 1 :]:
+        names = self.workspace.project.promotion_order
+        following_names = names[names.index(name) + 1 :] if name in names else ()
+        for following in following_names:
             if following not in self.workspace.project.auto_promote_to:
+                break
+            if refused := self._refused(following):
+                detail = f"{refused[:12]} did not pass there before; multistack promote {following} tries it again"
+                self.workspace.emit(Event(following, "not promoted", detail))
                 break
             try:
                 done.append(self.promote(following, Consent()))
@@ -120,6 +120,12 @@ class Promotion:
                 self.workspace.emit(Event(following, "not promoted", f"{error.message}; {error.hint}"))
                 break
         return done
+
+    def _refused(self, name: str) -> str | None:
+        """The digest that would be promoted into *name*, if it was before and did not pass."""
+        digest = self.candidates.find(name).source.release.digest
+        tried = [one for one in self._history.deployments(name) if one.release.digest == digest]
+        return digest if tried and tried[-1].gates_after and not tried[-1].is_verified else None
 
     def _with_verified_source(self, candidate: Candidate, *, start: str | None) -> Candidate:
         """Verify the source if nobody has since its deployment; whether it held is on record, and a gate's to judge."""
@@ -138,15 +144,10 @@ class Promotion:
             NotReady: The environment, or the proxy, does not run; or nothing is deployed.
         """
         workspace = self.workspace
-        if workspace.project.verification.is_empty:
-            raise ConfigError(
-                f"{workspace.project.file.name} does not say how to verify an environment",
-                hint="give it [verify] with a command, or with checks",
-            )
+        url = self.check_verifiable(name)
         endpoint, current = workspace.endpoint(name), self._history.current(name)
         if current is None:
             raise NotReady(f"nothing is deployed in {name} yet", hint=f"multistack deploy {name}")
-        url = self._url_of(name)
         started = time.monotonic()
         workspace.emit(Event(name, "verifying", current.release.id))
         environ = environ_for(endpoint, url=url, caller=workspace.environ)
@@ -158,7 +159,7 @@ class Promotion:
             log=self.log_of(name),
             cancelled=workspace.cancellation.check,
         )
-        self._history.add_gates(current.id, gates)
+        gates = self._history.add_gates(current.id, gates)
         for gate in gates:
             self._emit_gate(name, gate)
         for line in lines:
@@ -167,7 +168,19 @@ class Promotion:
         workspace.emit(Event(name, "verified" if is_good else "not verified", "", time.monotonic() - started))
         return gates
 
-    def _url_of(self, name: str) -> str:
+    def check_verifiable(self, name: str) -> str:
+        """
+        Where *name* would be verified.
+
+        Raises:
+            ConfigError: The project says nothing about how.
+            NotReady: The proxy does not run.
+        """
+        if self.workspace.project.verification.is_empty:
+            raise ConfigError(
+                f"{self.workspace.project.file.name} does not say how to verify an environment",
+                hint="give it [verify] with a command, or with checks",
+            )
         url = self.workspace.front.environment_url(name)
         if url is None:
             raise NotReady("the proxy does not run, and verification goes through it", hint="multistack up")
@@ -242,3 +255,15 @@ class Promotion:
         self.workspace.permits.hold(name, reason=held, by=self.workspace.project.user)
         self.workspace.emit(Event(name, "held", f"until `multistack hold {name} --lift`"))
         return result
+
+
+def _promoted(candidate: Candidate, result: DeployResult | None, gates: Sequence[Gate]) -> Promoted:
+    return Promoted(
+        environment=candidate.target.name,
+        release=candidate.release.id,
+        digest=candidate.release.digest,
+        promoted_from=candidate.source.environment,
+        is_new=result is not None and result.deployment is not None,
+        gates=tuple(gates),
+        changes=len(result.changes) if result else 0,
+    )

@@ -270,6 +270,7 @@ def test_what_comes_first_is_not_promoted_into_and_order_holds(service: ProjectF
     """Skipping needs a reason, which goes on record."""
     assert "nothing is promoted into test" in refused(service, "promote", "test", code=2)
     assert "prod does not come before prod" in refused(service, "promote", "prod", "--from", "prod", code=2)
+    deploy_version(service, 5)
     text = PROJECT.replace("[environments.prod]", "[environments.staging]\n[environments.prod]")
     write(service, "multistack.toml", text)
     write(service, ".env.staging", "Token=t0ken\n")
