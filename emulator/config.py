@@ -19,11 +19,13 @@ from emulator.addresses import refuse_amazon
 from emulator.config_values import Values, declarations, given_by_files, values_of
 from emulator.errors import ConfigError
 from emulator.model import (
+    OWN_IMAGE,
     ConfigKey,
     ContainerSettings,
     DriverName,
     Endpoint,
     Environment,
+    Functions,
     HttpCheck,
     Project,
     ProxySettings,
@@ -47,7 +49,7 @@ __all__ = [
 
 RESERVED_NAMES = frozenset({"all", "api", "localhost"})
 # HTTP proxies stay: pip needs them for a requirements.txt, and clients of emulators are told to use none.
-_FOREIGN_VARIABLE = re.compile(r"AWS_.*|AMAZON.*|LOCALSTACK_(?!AUTH_TOKEN$).*|BOTO_CONFIG|USE_SSL|EDGE_PORT", re.DOTALL)
+_FOREIGN_VARIABLE = re.compile(r"AWS_.*|AMAZON.*|LOCALSTACK_.*|BOTO_CONFIG|USE_SSL|EDGE_PORT", re.DOTALL)
 _NO_REAL_ACCOUNT = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
@@ -324,9 +326,20 @@ def _driver_problems(project: Project) -> Iterator[tuple[Key, str]]:
                 yield key, f"{show_key(key)}: {problem}"
             if environment.port is not None:
                 yield (*table, "port"), f"{show_key((*table, 'port'))}: an external emulator has its own port"
+        if environment.driver in (DriverName.LOCALSTACK, DriverName.AUTO):
+            yield from _container_problems(environment)
         if environment.enforce_iam and environment.driver in (DriverName.LOCALSTACK, DriverName.EXTERNAL):
             key = (*table, "enforce_iam")
             yield key, f"{show_key(key)}: only the embedded driver enforces IAM, and this is {environment.driver.value}"
+
+
+def _container_problems(environment: Environment) -> Iterator[tuple[Key, str]]:
+    key, container = ("environments", environment.name, "port"), environment.container
+    if container.internal and environment.port is not None:
+        yield key, f"{show_key(key)}: with localstack.internal no port is published; remove one of them"
+    if container.functions is Functions.DOCKER and container.image == OWN_IMAGE:
+        text = f'localstack.lambda is "docker", for which image {OWN_IMAGE} has no use: environment {environment.name}'
+        yield ("localstack", "lambda"), f'{text} needs localstack.image = "localstack/localstack:4.14.0"'
 
 
 def _template_problems(project: Project, cwd: Path) -> Iterator[tuple[Key, str]]:
