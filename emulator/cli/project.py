@@ -110,7 +110,9 @@ def doctor(click_context: click.Context, as_json: bool) -> None:
 
     context: Context = click_context.obj
     project, error = _load(context)
-    checks = examine(project, error, environ=context.caller_environ(), searched=Path.cwd())
+    checks = examine(
+        project, error, environ=context.caller_environ(), searched=Path.cwd(), allow_remote=context.allow_remote()
+    )
     if as_json:
         print_json([{**asdict(check), "verdict": check.verdict.value} for check in checks])
     else:
