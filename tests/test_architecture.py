@@ -31,6 +31,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "artifact_transfer",
         "capabilities",
         "cfn_yaml",
+        "change_set",
         "child_environ",
         "checkpoint",
         "clock",
