@@ -38,6 +38,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "config",
         "config_editing",
         "config_keys",
+        "config_problems",
         "config_values",
         "dependencies",
         "endpoint",

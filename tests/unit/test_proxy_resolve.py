@@ -89,7 +89,7 @@ def test_proxy_answers_to_the_address_that_it_listens_on():
     assert destination is not None
     assert (destination.route.environment, destination.target) == ("test", "/a")
     for host in ("192.168.7.9:8080", "example.com", "192.168.7.8.nip.io"):
-        with pytest.raises(Problem, match="nor an address that `proxy.host` opens"):
+        with pytest.raises(Problem, match=r"nor an address that `proxy\.host` opens"):
             resolve(make_request("/test/a", host=host), ROUTES, **told)
 
 
