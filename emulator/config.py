@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.config_problems import contradictions
 from emulator.config_values import Values, declarations, given_by_files, values_of
+from emulator.contradictions import contradictions
 from emulator.errors import ConfigError
 from emulator.model import (
     ConfigKey,

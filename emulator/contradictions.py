@@ -1,4 +1,4 @@
-"""What the settings of a project ask for that can't be, each with the key that asks."""
+"""What a project's settings, each right by itself, can't be together."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from emulator.setting import Key, show_key, show_value
 
 
 def contradictions(project: Project) -> Iterator[tuple[Key, str]]:
-    """All of them, for settings that are right one by one."""
+    """Each with the key that it is about."""
     yield from _clashes(project)
-    yield from _driver_problems(project)
     yield from _promotion_problems(project)
+    yield from _driver_problems(project)
 
 
 def _clashes(project: Project) -> Iterator[tuple[Key, str]]:
