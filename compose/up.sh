@@ -47,7 +47,18 @@ done
 # Inside, the emulators have other addresses than on this machine.
 here=''
 for service in $services; do
+  # Of a port that isn't published Compose 2 says nothing with an exit code, 1.29 an empty line without.
   address=$(compose port "$service" 4566 2>/dev/null) || continue
+  [ -n "$address" ] || continue
   here="$here;s|http://$service:4566|http://$address|"
 done
-compose exec -T proxy multistack up 2>/dev/null | sed "${here#;}"
+# Not piped into sed: a pipe has the exit code of its last command.
+said=$(mktemp)
+trap 'rm -f "$said"' EXIT
+told=0
+table=$(compose exec -T proxy multistack up 2>"$said") || told=$?
+printf '%s\n' "$table" | sed "${here#;}"
+if [ "$told" -ne 0 ]; then
+  cat "$said" >&2
+  exit "$told"
+fi

@@ -14,9 +14,10 @@ from typing import Any
 import yaml
 
 from emulator.drivers import containers
+from emulator.drivers.container_functions import NAMING
 from emulator.drivers.containers import Image
 from emulator.errors import ConfigError
-from emulator.model import OWN_IMAGE, Environment, Project
+from emulator.model import OWN_IMAGE, Environment, Functions, Project
 from emulator.overrides import folded
 
 MARK = "# Rendered by `multistack compose`"
@@ -95,6 +96,11 @@ def _check(project: Project) -> None:
                 f"environment {environment.name} can't be in a Compose file: only the embedded driver enforces IAM",
                 hint=f"--set environments.{environment.name}.enforce_iam=false",
             )
+        if environment.container.functions is Functions.DOCKER and environment.container.image == OWN_IMAGE:
+            raise ConfigError(
+                f'environment {environment.name}: image {OWN_IMAGE} has no use for lambda = "docker"',
+                hint="remove `lambda` under [localstack], or set another image",
+            )
     if not project.template.resolve().is_relative_to(project.root.resolve()):
         raise ConfigError(
             f"template {project.template} can't be in a Compose file: only {project.root} is there",
@@ -126,7 +132,7 @@ def _emulator(
     image = Image(name=settings.image, id=settings.image, is_own=settings.image == OWN_IMAGE)
     is_open = not settings.internal
     made = containers.arguments(project, environment, image, port=port if is_open else None, token=None)
-    variables = dict(made["environment"])
+    variables = {key: value for key, value in made["environment"].items() if key not in NAMING}
     if is_open:
         variables |= containers.addressing(_variable(name, port))
     if not image.is_own:
@@ -134,7 +140,7 @@ def _emulator(
     return {
         "image": settings.image,
         **(_build("localstack", source, folder) if image.is_own else {}),
-        "hostname": made["hostname"],
+        **({"hostname": made["hostname"]} if "hostname" in made else {}),
         "environment": dict(sorted(variables.items())),
         **({"ports": [f"127.0.0.1:{_variable(name, port)}:{containers.PORT}"]} if is_open else {}),
         "networks": [name],

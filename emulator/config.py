@@ -15,13 +15,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.addresses import refuse_amazon
 from emulator.config_values import Values, declarations, given_by_files, values_of
+from emulator.contradictions import contradictions
 from emulator.errors import ConfigError
 from emulator.model import (
     ConfigKey,
     ContainerSettings,
-    DriverName,
     Endpoint,
     Environment,
     HttpCheck,
@@ -32,7 +31,7 @@ from emulator.model import (
 from emulator.overrides import apply, environment_names, folded, read_flags, read_variables
 from emulator.project_file import ProjectFile, find_project_file, read_project_file
 from emulator.schema import EnvironmentTable, LocalstackTable, ProjectTable, check
-from emulator.setting import Key, Setting, show_key, show_value
+from emulator.setting import Key, Setting, show_value
 from emulator.settings import SETTINGS, TEMPLATE_NAMES
 
 __all__ = [
@@ -47,7 +46,7 @@ __all__ = [
 
 RESERVED_NAMES = frozenset({"all", "api", "localhost"})
 # HTTP proxies stay: pip needs them for a requirements.txt, and clients of emulators are told to use none.
-_FOREIGN_VARIABLE = re.compile(r"AWS_.*|AMAZON.*|LOCALSTACK_(?!AUTH_TOKEN$).*|BOTO_CONFIG|USE_SSL|EDGE_PORT", re.DOTALL)
+_FOREIGN_VARIABLE = re.compile(r"AWS_.*|AMAZON.*|LOCALSTACK_.*|BOTO_CONFIG|USE_SSL|EDGE_PORT", re.DOTALL)
 _NO_REAL_ACCOUNT = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,
@@ -118,9 +117,7 @@ def load_project(
     further = [
         *wrong,
         *(problem for _, found in values.values() for problem in found),
-        *_clashes(project),
-        *_promotion_problems(project),
-        *_driver_problems(project),
+        *contradictions(project),
         *(_template_problems(project, cwd) if needs_template else ()),
     ]
     problems = [origin.problem(key, text) for key, text in further]
@@ -284,49 +281,6 @@ def _container(own: EnvironmentTable, shared: LocalstackTable) -> ContainerSetti
 def _derived_account_id(service: str, environment: str) -> str:
     digest = hashlib.sha256(f"{service}/{environment}".encode()).digest()
     return str(10**11 + int.from_bytes(digest) % (9 * 10**11))
-
-
-def _clashes(project: Project) -> Iterator[tuple[Key, str]]:
-    """Find what two of the project's emulators cannot share."""
-    ports = {project.proxy.port: "the proxy"} if project.proxy.port else {}
-    accounts: dict[str, str] = {}
-    for environment in project.environments:
-        name, table = environment.name, ("environments", environment.name)
-        if environment.port is not None:
-            other = ports.setdefault(environment.port, name)
-            if other != name:
-                yield (*table, "port"), f"{show_key((*table, 'port'))} is {environment.port}, the port of {other}"
-        if environment.driver is not DriverName.EXTERNAL:  # one emulator may hold several accounts, or the same twice
-            other = accounts.setdefault(environment.account_id, name)
-            if other != name:
-                key = (*table, "account_id")
-                yield key, f"{show_key(key)} is {environment.account_id}, the account of {other}"
-
-
-def _promotion_problems(project: Project) -> Iterator[tuple[Key, str]]:
-    """Find what can't be promoted into."""
-    names = [environment.name for environment in project.environments]
-    for name in project.auto_promote_to:
-        if name not in names[1:]:
-            why = "is the first one, which nothing is promoted into" if name in names else "is not there"
-            yield ("auto_promote_to",), f"auto_promote_to: environment {show_value(name)} {why}"
-
-
-def _driver_problems(project: Project) -> Iterator[tuple[Key, str]]:
-    """Find what an environment asks of a driver that can't do it."""
-    for environment in project.environments:
-        table = ("environments", environment.name)
-        if environment.driver is DriverName.EXTERNAL:
-            key = (*table, "endpoint")
-            if environment.url is None:
-                yield table, f"required key {show_key(key)} is missing: the driver external needs it"
-            elif problem := refuse_amazon(environment.url):
-                yield key, f"{show_key(key)}: {problem}"
-            if environment.port is not None:
-                yield (*table, "port"), f"{show_key((*table, 'port'))}: an external emulator has its own port"
-        if environment.enforce_iam and environment.driver in (DriverName.LOCALSTACK, DriverName.EXTERNAL):
-            key = (*table, "enforce_iam")
-            yield key, f"{show_key(key)}: only the embedded driver enforces IAM, and this is {environment.driver.value}"
 
 
 def _template_problems(project: Project, cwd: Path) -> Iterator[tuple[Key, str]]:

@@ -20,7 +20,6 @@ _HEALTH_PATH = "/_multistack/health"
 # Where an automatic port starts to look.
 _PORTS = range(8080, 8180)
 _TIMEOUT = 15.0
-EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 (only what it is called)
 
 
 class Front:
@@ -161,7 +160,7 @@ def _upstream_of(environment: Environment, instance: Instance) -> str | None:
 
 def _reached_at(host: str) -> str:
     """Where a server is found that listens on *host*."""
-    return ports.HOST if host == EVERY_ADDRESS else host
+    return ports.HOST if host == ports.EVERY_ADDRESS else host
 
 
 def _answers(host: str, port: int) -> bool:

@@ -56,7 +56,7 @@ def _decide_one(environment: Environment, instance: Instance) -> Action:
         return Action(environment=environment, step=Step.START, cause=instance.reason)
     if instance.status is Status.UNHEALTHY:
         return Action(environment=environment, step=Step.RESTART, cause=instance.reason)
-    if cause := _difference(environment, instance):
+    if cause := _difference(environment, instance) or instance.outdated:
         return Action(environment=environment, step=Step.RESTART, cause=cause)
     step = Step.KEEP if instance.status is Status.READY else Step.AWAIT
     return Action(environment=environment, step=step, cause=instance.reason)

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulator.config_keys import named
+from emulator.errors import ConfigError
 from emulator.setting import Key, matches, value_at
 from emulator.settings import SETTINGS
 
@@ -113,6 +114,22 @@ def _typed(key: Key, value: object) -> object:
         return float(value)
     if key[-1] in {"protected", "enforce_iam", "allow_remote", "internal"}:
         return {"true": True, "1": True, "false": False, "0": False}.get(value.lower(), value)
+    return value
+
+
+def read_allow_remote(environ: Mapping[str, str], overrides: Mapping[str, object]) -> bool:
+    """
+    The setting ``allow_remote`` by a flag or its variable, for commands that do without a project.
+
+    Raises:
+        ConfigError: It is neither true nor false.
+    """
+    variable = "MULTISTACK_ALLOW_REMOTE"
+    given = overrides.get("allow_remote")
+    source = "command line" if given is not None else variable
+    value = _typed(("allow_remote",), environ.get(variable) or False if given is None else given)
+    if not isinstance(value, bool):
+        raise ConfigError(f"{source}: allow_remote must be true or false, not {value!r}")
     return value
 
 

@@ -12,6 +12,7 @@ import psutil
 from emulator.errors import NotReady
 
 HOST = "127.0.0.1"
+EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 (only what it is called)
 _BACKLOG = 512
 
 
@@ -50,6 +51,12 @@ def listen(*, port: int | None, candidates: Sequence[int], purpose: str, host: s
     if port is None:
         raise NotReady(f"no free port for {purpose} between {candidates[0]} and {candidates[-1]}")
     raise NotReady(f"port {port} for {purpose} is taken{_holder(port)}", hint="stop that program, or set another port")
+
+
+def is_own_address(address: str) -> bool:
+    """Whether this machine has the IPv4 *address* right now; those that mean several machines, or any, are none."""
+    found = (one for addresses in psutil.net_if_addrs().values() for one in addresses)
+    return any(one.family is socket.AF_INET and one.address == address for one in found)
 
 
 def is_free(port: int) -> bool:

@@ -19,7 +19,10 @@ from emulator.events import Emit, Event
 from emulator.interpreters import Interpreter
 
 _FUNCTION = "AWS::Lambda::Function"
-_DOCKER = 'the container has Python only: use the driver embedded, or lambda = "docker" under [localstack]'
+_DOCKER = (
+    "the container has Python only: use the driver embedded, or under [localstack] "
+    'image = "localstack/localstack:4.14.0" with lambda = "docker"'
+)
 _WORKS = "the embedded emulator runs python3.* and nodejs* functions: declare one of these, or leave the function out"
 
 

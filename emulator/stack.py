@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-import json
-import re
 import time
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from emulator.change_set import UnsupportedTypes, create, deploy_error, is_long
 from emulator.endpoint import Clock, client
 from emulator.errors import DeployError
 from emulator.model import Endpoint
 from emulator.template import Template
 
-# CloudFormation takes a longer template only from a bucket. Source: AWS CloudFormation quotas, "Template body size".
-_BODY_LIMIT = 51_200
+__all__ = [
+    "Change",
+    "ChangeSet",
+    "Stack",
+    "UnsupportedTypes",
+    "delete",
+    "describe",
+    "discard",
+    "execute",
+    "is_long",
+    "plan",
+    "resources",
+]
+
 _POLL = 0.02
-_UNRECOGNIZED = re.compile(r"Unrecognized resource types: \[([^\]]*)\]")
 # Every one of them says that there is nothing to do. Source: CreateChangeSet and DescribeChangeSet on AWS.
 _NO_CHANGES = ("didn't contain changes", "No updates are to be performed")
 # A stack that failed to be created can only be deleted. Source: AWS, "Stack status codes".
@@ -28,22 +37,6 @@ _UNUSABLE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FA
 _STUCK = "UPDATE_ROLLBACK_FAILED"
 # Seconds; the longest that a resource of MiniStack usually waits, e.g. for a signal that somebody must send.
 _SETTLE = 300.0
-
-
-class UnsupportedTypes(DeployError):
-    """
-    The emulator knows some resource types of the template not.
-
-    Attributes:
-        types: Their names, sorted.
-    """
-
-    def __init__(self, types: Sequence[str], *, environment: str) -> None:
-        super().__init__(
-            f"environment {environment}: its emulator does not know {', '.join(types)}",
-            hint=f"deploy the rest with `multistack deploy {environment} --skip-unsupported`",
-        )
-        self.types = tuple(types)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +88,7 @@ def describe(endpoint: Endpoint, name: str) -> Stack | None:
     except ClientError as error:
         if "does not exist" in str(error):
             return None
-        raise _deploy_error(endpoint, error) from error
+        raise deploy_error(endpoint, error) from error
     return Stack(
         name=name,
         status=found["StackStatus"],
@@ -139,36 +132,33 @@ def plan(
         UnsupportedTypes: The emulator does not know a resource type.
         DeployError: It refuses the template, or doesn't come to an end with what it does to the stack.
     """
-    from botocore.exceptions import ClientError
-
     existing = _settled(endpoint, name, cancelled=cancelled, clock=clock)
     if existing is not None and existing.status in _UNUSABLE:
         if dry_run:
             return _all_new(name, template)
         delete(endpoint, name, cancelled=cancelled)
         existing = None
-    if existing is not None and existing.status == _STUCK:
-        problem = f"environment {endpoint.environment}: stack {name} is in {_STUCK} and can't be updated"
-        raise DeployError(problem, hint=_way_out(endpoint, existing))
+    _refuse_stuck(endpoint, existing)
     is_new = existing is None or existing.status == "REVIEW_IN_PROGRESS"
-    cloudformation = client(endpoint, "cloudformation")
-    change_set = f"multistack-{uuid.uuid4().hex[:12]}"
-    try:
-        cloudformation.create_change_set(
-            StackName=name,
-            ChangeSetName=change_set,
-            ChangeSetType="CREATE" if is_new else "UPDATE",
-            Parameters=[{"ParameterKey": key, "ParameterValue": value} for key, value in parameters.items()],
-            Tags=[{"Key": key, "Value": value} for key, value in tags.items()],
-            Capabilities=["CAPABILITY_IAM", "CAPABILITY_NAMED_IAM", "CAPABILITY_AUTO_EXPAND"],
-            **_template_argument(endpoint, name, template, bucket=bucket),
-        )
-    except ClientError as error:
-        raise _deploy_error(endpoint, error) from error
+    change_set = create(
+        endpoint,
+        name,
+        template,
+        kind="CREATE" if is_new else "UPDATE",
+        parameters=parameters,
+        tags=tags,
+        bucket=bucket,
+    )
     planned = _await_plan(endpoint, name, change_set, cancelled=cancelled)
     if dry_run and not planned.is_empty:
         discard(endpoint, planned)
     return planned
+
+
+def _refuse_stuck(endpoint: Endpoint, stack: Stack | None) -> None:
+    if stack is not None and stack.status == _STUCK:
+        problem = f"environment {endpoint.environment}: stack {stack.name} is in {_STUCK} and can't be updated"
+        raise DeployError(problem, hint=_way_out(endpoint, stack))
 
 
 def _all_new(name: str, template: Template) -> ChangeSet:
@@ -195,24 +185,6 @@ def _settled(endpoint: Endpoint, name: str, *, cancelled: Callable[[], None], cl
             )
         cancelled()
         clock.sleep(_POLL)
-
-
-def is_long(template: Template) -> bool:
-    """Whether CloudFormation takes *template* only from a bucket."""
-    return len(_body(template)) > _BODY_LIMIT
-
-
-def _body(template: Template) -> bytes:
-    return json.dumps(template, separators=(",", ":")).encode()
-
-
-def _template_argument(endpoint: Endpoint, name: str, template: Template, *, bucket: str) -> Mapping[str, str]:
-    body = _body(template)
-    if not is_long(template):
-        return {"TemplateBody": body.decode()}
-    key = f"templates/{name}.json"
-    client(endpoint, "s3").put_object(Bucket=bucket, Key=key, Body=body)
-    return {"TemplateURL": f"{endpoint.url}/{bucket}/{key}"}
 
 
 def _await_plan(endpoint: Endpoint, name: str, change_set: str, *, cancelled: Callable[[], None]) -> ChangeSet:
@@ -328,11 +300,3 @@ def delete(endpoint: Endpoint, name: str, *, cancelled: Callable[[], None]) -> N
             f"`multistack reset {environment}`",
             details=_failed_since(endpoint, name, before),
         )
-
-
-def _deploy_error(endpoint: Endpoint, error: Any) -> DeployError:
-    message = error.response.get("Error", {}).get("Message", str(error))
-    if match := _UNRECOGNIZED.search(message):
-        return UnsupportedTypes(sorted(match[1].split(", ")), environment=endpoint.environment)
-    hint = f"correct the template or [environments.{endpoint.environment}.config]" if "arameter" in message else None
-    return DeployError(f"environment {endpoint.environment}: {message}", hint=hint)

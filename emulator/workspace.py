@@ -15,6 +15,7 @@ from emulator.artifact import ArtifactStore, build
 from emulator.clock import Clock, clock
 from emulator.deploy import Deployer
 from emulator.drivers.choice import Choice, pull_images, settle
+from emulator.drivers.containers import TOKEN
 from emulator.drivers.registry import Drivers
 from emulator.errors import ConfigError, NotReady
 from emulator.events import Emit, Event
@@ -142,15 +143,19 @@ class Workspace:
             return error
 
 
-def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit, pulls: bool = False) -> Workspace:
+def open_workspace(
+    project: Project, *, environ: Mapping[str, str], emit: Emit, pulls: bool = False, token: str | None = None
+) -> Workspace:
     """
     Put the parts together; nothing is started yet, and nothing read but what decides on a driver ``auto``.
 
     Args:
         environ: The caller's variables without any that concern AWS; children get only what they need of them.
         pulls: Images that the engine lacks may be pulled.
+        token: LocalStack's, for images that ask for one; no child gets it.
     """
-    project, choice = settle(project, environ=environ, pulls=pulls)
+    with_token = {**environ, **({TOKEN: token} if token else {})}
+    project, choice = settle(project, environ=with_token, pulls=pulls)
     cancellation = Cancellation()
     now = clock(project.clock_offset)
     history = History(project.state / "history.sqlite", now=now)
@@ -161,7 +166,7 @@ def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit, 
     folders = interpreters.search_path(
         path, home=Path(environ.get("HOME", "")), pyenv_root=environ.get("PYENV_ROOT", "")
     )
-    drivers = Drivers(project, environ=environ, interpreters=folders, cancelled=cancellation.check)
+    drivers = Drivers(project, environ=with_token, interpreters=folders, cancelled=cancellation.check)
 
     def python_of(runtime: str) -> interpreters.Interpreter:
         return interpreters.choose(runtime, interpreters.find(folders))
@@ -221,7 +226,7 @@ def open_workspace(project: Project, *, environ: Mapping[str, str], emit: Emit, 
         emit=emit,
         cancellation=cancellation,
         choice=choice,
-        pull_images=functools.partial(pull_images, project, environ=environ, emit=emit),
+        pull_images=functools.partial(pull_images, project, environ=with_token, emit=emit),
     )
 
 

@@ -32,7 +32,7 @@ _LEFT_OUT = {
     *(".git", ".venv", ".multistack", "__pycache__", "node_modules", ".DS_Store"),
     *(".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis"),
 }
-# Built by `multistack compose`: saved along where it is there.
+# Built by `multistack image build --proxy`: saved along where it is there.
 _PROXY_IMAGE = "multistack/proxy"
 
 

@@ -39,11 +39,14 @@ def environ(context: Context, name: str, shell_name: str | None) -> None:
     import sys
 
     from emulator.config import aws_environ, scrubbed_environ
+    from emulator.drivers.containers import TOKEN
     from emulator.shell import export_lines, how_to_use, shell_of, shell_variables
 
     caller = context.caller_environ()  # before the workspace removes from this process what must be unset
+    # It is the caller's own shell: what it knows of LocalStack's token stays there.
+    scrubbed = {**scrubbed_environ(caller), **{name: caller[name] for name in (TOKEN,) if name in caller}}
     variables, unset = shell_variables(
-        caller, scrubbed=scrubbed_environ(caller), variables=aws_environ(context.workspace().endpoint(name))
+        caller, scrubbed=scrubbed, variables=aws_environ(context.workspace().endpoint(name))
     )
     shell = Shell(shell_name) if shell_name else shell_of(caller.get("SHELL"))
     click.echo(export_lines(variables, unset, shell))

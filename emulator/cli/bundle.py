@@ -13,7 +13,6 @@ from emulator.cli.context import Context
 
 if TYPE_CHECKING:
     from emulator.bundle.manifest import Manifest
-    from emulator.model import Project
 
 _path = click.argument("path", type=click.Path(path_type=Path), metavar="FILE")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -79,7 +78,7 @@ def save(
         path,
         contents,
         environ=scrubbed_environ(context.caller_environ()),
-        allow_remote=_allow_remote(context, project),
+        allow_remote=context.allow_remote(),
         emit=emit,
     )
     click.echo(f"saved {path} ({readable(path.stat().st_size)}): {_summary(manifest)}")
@@ -125,12 +124,11 @@ def load(context: Context, path: Path, no_images: bool) -> None:
     from emulator.config import scrubbed_environ
     from emulator.render import Progress
 
-    project = context.project()
     manifest = loading.load(
         path,
         with_images=not no_images,
         environ=scrubbed_environ(context.caller_environ()),
-        allow_remote=_allow_remote(context, project),
+        allow_remote=context.allow_remote(),
         emit=Progress([]),
     )
     did = "verified" if no_images or not manifest.images else "loaded"
@@ -139,14 +137,6 @@ def load(context: Context, path: Path, no_images: bool) -> None:
         click.echo(
             f"it is of multistack {manifest.version}, this is {here}; its install.sh installs that one", err=True
         )
-
-
-def _allow_remote(context: Context, project: Project | None) -> bool:
-    """The setting ``allow_remote``, which also counts where there is no project."""
-    if project is not None:
-        return project.allow_remote
-    given = context.overrides.get("allow_remote") or context.caller_environ().get("MULTISTACK_ALLOW_REMOTE")
-    return str(given).lower() == "true"
 
 
 def _summary(manifest: Manifest) -> str:

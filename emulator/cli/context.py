@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -37,6 +38,7 @@ class Context:
             ConfigError: There is no project file, or it is wrong.
         """
         from emulator.config import isolate_process, load_project, scrubbed_environ
+        from emulator.drivers.containers import TOKEN
         from emulator.render import Progress
         from emulator.workspace import open_workspace
 
@@ -49,7 +51,9 @@ class Context:
             needs_template=needs_template,
         )
         emit = Progress([environment.name for environment in project.environments])
-        return open_workspace(project, environ=scrubbed_environ(environ), emit=emit, pulls=pulls)
+        return open_workspace(
+            project, environ=scrubbed_environ(environ), emit=emit, pulls=pulls, token=environ.get(TOKEN)
+        )
 
     def project(self) -> Project | None:
         """
@@ -71,6 +75,21 @@ class Context:
         return load_project(
             file=self.file, environ=environ, cwd=Path.cwd(), overrides=self.overrides, needs_template=False
         )
+
+    def allow_remote(self) -> bool:
+        """
+        The setting ``allow_remote``, for commands that do without a project: by then flag and variable decide.
+
+        Raises:
+            ConfigError: The value is neither true nor false.
+        """
+        from emulator.errors import ConfigError
+        from emulator.overrides import read_allow_remote
+
+        with contextlib.suppress(ConfigError):  # whoever needs the project says what is wrong with it
+            if (project := self.project()) is not None:
+                return project.allow_remote
+        return read_allow_remote(self.caller_environ(), self.overrides)
 
     def caller_environ(self) -> Mapping[str, str]:
         """The variables this command was started with."""

@@ -14,6 +14,7 @@ from emulator.model import DriverName
 if TYPE_CHECKING:
     from emulator.errors import NotReady
     from emulator.lifecycle import UpResult
+    from emulator.model import Environment
     from emulator.status import EnvironmentStatus
     from emulator.workspace import Workspace
 
@@ -40,6 +41,7 @@ def up(context: Context, *, names: Sequence[str], wait: float, pull: bool, artif
         if pull:
             workspace.pull_images()
         _tell_leftovers(workspace)
+        _tell_outdated_images(context, workspace, chosen)
         stored = workspace.store.open(workspace.store.find(artifact)) if artifact else None
         results = workspace.lifecycle.up(chosen, timeout=wait, build=(lambda: stored) if stored else None)
         proxy = workspace.start_proxy()
@@ -111,6 +113,16 @@ def _tell_choice(workspace: Workspace) -> None:
 
     if workspace.choice is not None:
         workspace.emit(Event(None, "driver", f"{workspace.choice.driver.value}: {workspace.choice.reason}"))
+
+
+def _tell_outdated_images(context: Context, workspace: Workspace, chosen: Sequence[Environment]) -> None:
+    """Warn of an image that an update of multistack left behind."""
+    from emulator.drivers.choice import outdated_images
+    from emulator.events import Event
+
+    for image in outdated_images(workspace.project, chosen, environ=context.caller_environ()):
+        detail = f"image {image} was made by another version of multistack; `multistack image build` makes it anew"
+        workspace.emit(Event(None, "warning:", detail))
 
 
 def _tell_leftovers(workspace: Workspace) -> None:

@@ -81,7 +81,7 @@ def _state(is_current: bool) -> str:
 def _engine(context: Context) -> DockerClient:
     from emulator.drivers.engine import connect
 
-    return connect(context.caller_environ(), allow_remote=str(context.overrides.get("allow_remote")).lower() == "true")
+    return connect(context.caller_environ(), allow_remote=context.allow_remote())
 
 
 COMMANDS = (image,)

@@ -110,7 +110,14 @@ def doctor(click_context: click.Context, as_json: bool) -> None:
 
     context: Context = click_context.obj
     project, error = _load(context)
-    checks = examine(project, error, environ=context.caller_environ(), searched=Path.cwd())
+    checks = examine(
+        project,
+        error,
+        environ=context.caller_environ(),
+        searched=Path.cwd(),
+        # What is wrong with the project, the setting itself for one, stands in the table.
+        allow_remote=error is None and context.allow_remote(),
+    )
     if as_json:
         print_json([{**asdict(check), "verdict": check.verdict.value} for check in checks])
     else:

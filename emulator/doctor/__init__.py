@@ -28,7 +28,12 @@ _MEGABYTE = 1024 * 1024
 
 
 def examine(
-    project: Project | None, error: ConfigError | None, *, environ: Mapping[str, str], searched: Path
+    project: Project | None,
+    error: ConfigError | None,
+    *,
+    environ: Mapping[str, str],
+    searched: Path,
+    allow_remote: bool = False,
 ) -> list[Check]:
     """
     Look at everything.
@@ -37,10 +42,11 @@ def examine(
         project: None outside a project, or when *error* says why it can't be loaded.
         environ: The variables of the command.
         searched: The folder where the search for the project file began.
+        allow_remote: The Docker engine may be on another machine.
     """
     path = environ.get("PATH", "")
     images = containers.images_of(project.environments) if project else {}
-    engine = look(project, images=images, environ=environ)
+    engine = look(project, images=images, environ=environ, allow_remote=allow_remote)
     checks = [
         machine.check_python(sys.version_info[:3]),
         machine.check_versions(importlib.metadata.version, importlib.metadata.requires),

@@ -8,7 +8,7 @@ from emulator.doctor.check import Check, Verdict
 from emulator.doctor.engine import Engine
 from emulator.drivers.choice import Choice
 from emulator.drivers.containers import Image
-from emulator.drivers.images import check_token, need_hint
+from emulator.drivers.images import check_token, is_outdated, need_hint
 from emulator.errors import ConfigError, NotReady
 from emulator.model import DriverName, Environment
 
@@ -79,6 +79,10 @@ def check_image(name: str, image: Image | None, engine: Engine, *, is_needed: bo
         return Check(name=title, verdict=bad, found="not in the engine", advice=need_hint(name))
     found = f"{image.id.removeprefix('sha256:')[:12]}, {image.architecture or 'of unknown architecture'}"
     if not image.architecture or image.architecture == engine.architecture:
+        if is_outdated(image):
+            advice = "`multistack image build` makes it anew; `multistack up` then restarts what runs on it"
+            old = f"{found}, made by another version of multistack"
+            return Check(name=title, verdict=Verdict.WARNING if is_needed else Verdict.INFO, found=old, advice=advice)
         return Check(name=title, verdict=Verdict.OK, found=found)
     differs = f"{found}, but the engine runs {engine.architecture}"
     if image.architecture in engine.emulates:

@@ -56,15 +56,17 @@ class Engine:
     published: Mapping[int, str] = field(default_factory=dict)
 
 
-def look(project: Project | None, *, images: Collection[str], environ: Mapping[str, str]) -> Engine | NotReady:
+def look(
+    project: Project | None, *, images: Collection[str], environ: Mapping[str, str], allow_remote: bool
+) -> Engine | NotReady:
     """
     The engine, or why it can't be used.
 
     Args:
         images: Names to look for.
         environ: The caller's variables: where the engine is.
+        allow_remote: It may be on another machine.
     """
-    allow_remote = project is not None and project.allow_remote
     try:
         client = engine.connect(environ, allow_remote=allow_remote, timeout=_PATIENCE)
         return _describe(client, project, images, engine.address(environ))

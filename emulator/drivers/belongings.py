@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
+from emulator.drivers.container_functions import filters, is_function_of
 from emulator.drivers.containers import DATA, ENVIRONMENT, IMAGE, PROJECT, Image, is_ours, labels_of, name_of
 from emulator.drivers.engine import talking
 from emulator.errors import NotReady
@@ -86,12 +87,7 @@ class Belongings:
             NotReady: Something of somebody else has.
         """
         with talking(self.where):
-            api, filters = self._client.api, {"name": self.name}
-            found = [
-                *(("container", one["Names"][0], one["Labels"]) for one in api.containers(all=True, filters=filters)),
-                *(("network", one["Name"], one["Labels"]) for one in api.networks(filters=filters)),
-                *(("volume", one["Name"], one["Labels"]) for one in api.volumes(filters=filters)["Volumes"] or ()),
-            ]
+            found = _listed(self._client, {"name": self.name})
         for kind, name, labels in found:
             # The engine finds what has it as a part of its name, too.
             if name.removeprefix("/") == self.name and not is_ours(self._project, name, labels):
@@ -99,6 +95,16 @@ class Belongings:
                     f"{self.where}: {kind} {self.name} is in the Docker engine and not of this project",
                     hint=f"look at it with `docker {kind} inspect {self.name}`; rename or remove it",
                 )
+
+    def remove_functions(self) -> None:
+        """Remove the containers that its LocalStack made for functions; one that was killed leaves them."""
+        from docker.errors import NotFound
+
+        with talking(self.where):
+            for one in self._client.containers.list(all=True, filters=filters(self.name), ignore_removed=True):
+                if is_function_of(self.name, one.name or "", one.labels):
+                    with contextlib.suppress(NotFound):  # LocalStack removes them as well
+                        one.remove(force=True, v=True)
 
     def remove_network(self) -> None:
         """Remove the network, whoever is still connected to it."""
@@ -141,7 +147,7 @@ class Belongings:
             yield found
         finally:
             with talking(self.where):
-                found.remove(force=True)
+                found.remove(force=True, v=True)
                 self._client.images.remove(image, force=True)
 
 
@@ -156,9 +162,18 @@ def traces_of(client: DockerClient, project: Project) -> dict[str, Mapping[str, 
     """The environments of *project* of which anything is in the engine, with the labels that tell of them."""
     label = {"label": f"{PROJECT}={project.root}"}
     with talking("containers"):
-        found = [
-            *((one["Names"][0], one["Labels"]) for one in client.api.containers(all=True, filters=label)),
-            *((one["Name"], one["Labels"]) for one in client.api.networks(filters=label)),
-            *((one["Name"], one["Labels"]) for one in client.api.volumes(filters=label)["Volumes"] or ()),
-        ]
-    return {labels[ENVIRONMENT]: labels for name, labels in found if is_ours(project, name, labels)}
+        found = _listed(client, label)
+    return {labels[ENVIRONMENT]: labels for _, name, labels in found if is_ours(project, name, labels)}
+
+
+def _listed(client: DockerClient, filters: Mapping[str, str]) -> list[tuple[str, str, Mapping[str, str]]]:
+    """Kind, name and labels of all that the engine finds; what is just being removed may have neither any more."""
+    api = client.api
+    containers = [("container", name, one) for one in api.containers(all=True, filters=filters) for name in _names(one)]
+    networks = [("network", one["Name"], one) for one in api.networks(filters=filters)]
+    volumes = [("volume", one["Name"], one) for one in api.volumes(filters=filters)["Volumes"] or ()]
+    return [(kind, name, one["Labels"] or {}) for kind, name, one in (*containers, *networks, *volumes)]
+
+
+def _names(container: Mapping[str, Any]) -> list[str]:
+    return container.get("Names") or []

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+import contextlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from emulator.drivers.containers import TOKEN
 from emulator.drivers.embedded import EmbeddedDriver
 from emulator.drivers.engine import connect
-from emulator.drivers.images import check_token, find_image, pull
+from emulator.drivers.images import check_token, find_image, is_made_here, is_outdated, need_image, pull
 from emulator.drivers.localstack import LocalstackDriver
 from emulator.errors import ConfigError, NotReady
 from emulator.events import Emit, Event
-from emulator.model import DriverName, Environment, Project
+from emulator.model import OWN_IMAGE, DriverName, Environment, Project
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -54,7 +55,7 @@ def settle(
     undecided = [one for one in project.environments if one.driver is DriverName.AUTO]
     if not undecided:
         return project, None
-    choice = _running(project, undecided, environ) or _possible(
+    choice = _running(project, undecided, environ, connect) or _possible(
         project, undecided, environ, pulls=pulls, connect=connect
     )
     environments = tuple(
@@ -63,13 +64,20 @@ def settle(
     return replace(project, environments=environments), choice
 
 
-def _running(project: Project, environments: list[Environment], environ: Mapping[str, str]) -> Choice | None:
+def _running(
+    project: Project, environments: list[Environment], environ: Mapping[str, str], connect: Connect
+) -> Choice | None:
     embedded, localstack = EmbeddedDriver(project, path=""), LocalstackDriver(project, environ=environ)
     for environment in environments:
         if embedded.runs(environment):
             return Choice(driver=DriverName.EMBEDDED, reason=f"{environment.name} runs with it")
         if localstack.may_run(environment):
-            return Choice(driver=DriverName.LOCALSTACK, reason=f"{environment.name} runs with it")
+            reason = f"{environment.name} runs with it"
+            try:
+                connect(environ, allow_remote=project.allow_remote)
+            except NotReady:  # another driver would begin with other data, and nobody would notice
+                reason = f"the last state of {environment.name} is in the Docker engine, which can't be asked"
+            return Choice(driver=DriverName.LOCALSTACK, reason=reason)
     return None
 
 
@@ -88,7 +96,7 @@ def _possible(
         missing = [image for image in images if find_image(client, image) is None]
     except (ConfigError, NotReady) as error:
         return Choice(driver=DriverName.EMBEDDED, reason=error.message)
-    if missing and not pulls:
+    if missing and (not pulls or any(map(is_made_here, missing))):
         return Choice(
             driver=DriverName.EMBEDDED, reason=f"the Docker engine answers, but has no image {', '.join(missing)}"
         )
@@ -96,13 +104,13 @@ def _possible(
     return Choice(driver=DriverName.LOCALSTACK, reason=reason)
 
 
-def pull_images(project: Project, *, environ: Mapping[str, str], emit: Emit) -> None:
+def pull_images(project: Project, *, environ: Mapping[str, str], emit: Emit, connect: Connect = connect) -> None:
     """
     Get what the containers of *project* are made of and the engine doesn't have.
 
     Raises:
         ConfigError: One would not run without a token.
-        NotReady: An image can't be had.
+        NotReady: An image can't be had; ours can't from any registry.
     """
     wanted = {one.container.image for one in project.environments if one.driver is DriverName.LOCALSTACK}
     if not wanted:
@@ -111,6 +119,21 @@ def pull_images(project: Project, *, environ: Mapping[str, str], emit: Emit) -> 
         check_token(image, environ.get(TOKEN))
     client = connect(environ, allow_remote=project.allow_remote)
     for image in sorted(wanted):
-        if find_image(client, image) is None:
+        if is_made_here(image):
+            need_image(client, image)
+        elif find_image(client, image) is None:
             emit(Event(None, "pulling", image))
             pull(client, image)
+
+
+def outdated_images(
+    project: Project, environments: Sequence[Environment], *, environ: Mapping[str, str], connect: Connect = connect
+) -> list[str]:
+    """Images of ours that *environments* run on, and that another version of multistack made."""
+    wanted = {one.container.image for one in environments if one.driver is DriverName.LOCALSTACK}
+    if OWN_IMAGE not in wanted:
+        return []
+    with contextlib.suppress(NotReady):  # whoever needs the engine says so
+        found = find_image(connect(environ, allow_remote=project.allow_remote), OWN_IMAGE)
+        return [OWN_IMAGE] if found is not None and is_outdated(found) else []
+    return []

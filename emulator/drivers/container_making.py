@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import tarfile
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
 from emulator import ports, process
-from emulator.drivers import containers
+from emulator.drivers import container_functions, containers, engine, official
 from emulator.drivers.belongings import Belongings
 from emulator.drivers.containers import Image
 from emulator.drivers.engine import talking
@@ -31,11 +31,13 @@ class Maker:
     Makes the containers of one project.
 
     Args:
+        environ: The caller's variables: where the engine is.
         token: For images of LocalStack that ask for one.
     """
 
-    def __init__(self, project: Project, *, token: str | None) -> None:
+    def __init__(self, project: Project, *, environ: Mapping[str, str], token: str | None) -> None:
         self._project = project
+        self._environ = environ
         self._token = token
         # Environments start at the same time: none shall try a port that another one is about to take.
         self._claimed: dict[int, str] = {}
@@ -46,8 +48,11 @@ class Maker:
         Make and start it; a volume that is there already stays as it is.
 
         Raises:
+            ConfigError: The image can't run functions as the project says.
             NotReady: The engine refuses, its port is taken, or kept state can't be read.
         """
+        # Refused before anything is made.
+        socket = container_functions.socket_for(environment, engine.address(self._environ), is_own=image.is_own)
         folder = self._project.environment_state(environment.name)
         kept, belongings = KeptState(folder), Belongings(client, self._project, environment.name)
         try:
@@ -61,9 +66,10 @@ class Maker:
             raise NotReady(
                 f"{belongings.where}: can't write {folder}: {error.strerror}", hint=file_hint(error)
             ) from error
+        belongings.remove_functions()
         belongings.make_network(environment)
         for port in self._candidates(environment):
-            if self._make_at(client, environment, image, kept, port=port):
+            if self._make_at(client, environment, image, kept, port=port, socket=socket):
                 if port is not None:
                     process.remember_port(folder, port)
                 return
@@ -87,13 +93,28 @@ class Maker:
             return self._claimed.setdefault(port, environment.name) == environment.name
 
     def _make_at(
-        self, client: DockerClient, environment: Environment, image: Image, kept: KeptState, *, port: int | None
+        self,
+        client: DockerClient,
+        environment: Environment,
+        image: Image,
+        kept: KeptState,
+        *,
+        port: int | None,
+        socket: str | None,
     ) -> bool:
         """Make and start the container; False when somebody took *port* meanwhile and another one will do."""
         from docker.errors import APIError
 
         where = f"environment {environment.name}"
-        wanted = containers.arguments(self._project, environment, image, port=port, token=self._token)
+        wanted = containers.arguments(
+            self._project,
+            environment,
+            image,
+            port=port,
+            token=self._token,
+            files=official.patches(image.name, engine.address(self._environ)),
+            **({} if socket is None else {"socket": socket}),
+        )
         with talking(where):
             container = client.containers.create(**wanted)
         if kept.is_filling:
@@ -105,7 +126,7 @@ class Maker:
                 container.start()
             except APIError as error:
                 if environment.port is None and says_taken(error):
-                    container.remove(force=True)
+                    container.remove(force=True, v=True)
                     return False
                 raise
         return True

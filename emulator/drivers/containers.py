@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from emulator.drivers.container_functions import SOCKET, variables
 from emulator.model import DriverName, Environment, Functions, Project, Status
 
 LABEL = "dev.multistack"
@@ -23,7 +24,6 @@ PORT = 4566
 # The one place in a container that is kept.
 DATA = "/var/lib/localstack"
 STATE = f"{DATA}/state"
-_SOCKET = "/var/run/docker.sock"
 # Seconds in which a container that doesn't answer yet counts as starting.
 _STARTING = 60.0
 _STOPPED, _KILLED = 128 + 15, 128 + 9
@@ -73,16 +73,25 @@ class Image:
         name: As the project says.
         is_own: Made by ``multistack image build``: it keeps state, and runs without privileges.
         architecture: E.g. ``amd64``.
+        recipe: Of one of ours, the digest of what it was made from.
     """
 
     name: str
     id: str
     is_own: bool
     architecture: str = ""
+    recipe: str = ""
 
 
 def arguments(
-    project: Project, environment: Environment, image: Image, *, port: int | None, token: str | None
+    project: Project,
+    environment: Environment,
+    image: Image,
+    *,
+    port: int | None,
+    token: str | None,
+    socket: str = SOCKET,
+    files: Mapping[str, str] = {},
 ) -> dict[str, Any]:
     """
     What the Docker SDK's ``containers.create`` needs.
@@ -90,20 +99,26 @@ def arguments(
     Args:
         port: On 127.0.0.1; None for one that is not published.
         token: For images of LocalStack that ask for one.
+        socket: The engine's, for an environment that is to have it.
+        files: Paths of this machine to where they are in the container, to be read only.
     """
-    name, settings = name_of(project, environment.name), environment.container
+    name, settings, labels = name_of(project, environment.name), environment.container, labels_of(project, environment)
     needs_socket = settings.functions is Functions.DOCKER
-    volumes = {name: {"bind": DATA, "mode": "rw"}}
+    volumes = {name: {"bind": DATA, "mode": "rw"}, **{own: {"bind": to, "mode": "ro"} for own, to in files.items()}}
     if needs_socket:
-        volumes[_SOCKET] = {"bind": _SOCKET, "mode": "rw"}
+        volumes[socket] = {"bind": SOCKET, "mode": "rw"}
+    told = _environ(environment, port=port, token=token)
+    if needs_socket:
+        told |= variables(name, {key: labels[key] for key in (PROJECT, ENVIRONMENT)})
     # Root inside is only what an image of somebody else may need; ours runs as a user without any capability.
     bounds: dict[str, Any] = {"read_only": True, "cap_drop": ["ALL"], "tmpfs": {"/tmp": "exec,mode=1777"}}  # noqa: S108
     return {
         "image": image.id,
         "name": name,
-        "hostname": environment.name,
-        "labels": labels_of(project, environment),
-        "environment": _environ(environment, port=port, token=token, in_docker=needs_socket),
+        # By the engine's own choice LocalStack finds itself among the containers.
+        **({} if needs_socket else {"hostname": environment.name}),
+        "labels": labels,
+        "environment": told,
         "network": name,
         "volumes": volumes,
         "ports": {} if port is None else {f"{PORT}/tcp": ("127.0.0.1", port)},
@@ -117,11 +132,11 @@ def arguments(
         "log_config": _LOG,
         # Its health is asked for when somebody wants to know; an image's own check would do so all the time.
         "healthcheck": {"test": ["NONE"]},
-        **(bounds if image.is_own and not needs_socket else {}),
+        **(bounds if image.is_own else {}),
     }
 
 
-def _environ(environment: Environment, *, port: int | None, token: str | None, in_docker: bool) -> dict[str, str]:
+def _environ(environment: Environment, *, port: int | None, token: str | None) -> dict[str, str]:
     """Understood by LocalStack and MiniStack alike; nothing of the caller's own variables."""
     return {
         **({} if environment.lambda_concurrency is None else _pool(environment.lambda_concurrency)),
@@ -129,7 +144,6 @@ def _environ(environment: Environment, *, port: int | None, token: str | None, i
         **({} if port is None else addressing(str(port))),
         # A container's own address is known only when it runs: queues then get that of the question.
         "SQS_ENDPOINT_STRATEGY": "dynamic" if port is None else "path",
-        **({"LAMBDA_RUNTIME_EXECUTOR": "docker"} if in_docker else {}),
         "MULTISTACK_ACCOUNT_ID": environment.account_id,
         "MULTISTACK_REGION": environment.region,
         "MINISTACK_ACCOUNT_ID": environment.account_id,

@@ -138,7 +138,7 @@ def refuse_remote(where: str) -> None:
     if scheme == "ssh" or not is_loopback(host):
         raise NotReady(
             f"the Docker engine at {where} is on another machine: environments would run there",
-            hint="unset DOCKER_HOST, or allow it with `--set allow_remote=true`",
+            hint="unset DOCKER_HOST, or allow it with `--allow-remote` or `allow_remote = true`",
         )
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from emulator.drivers.containers import IMAGE, TOKEN, Image
 from emulator.drivers.engine import talking
 from emulator.errors import ConfigError, NotReady
+from emulator.images.recipe import read_recipe
 from emulator.model import OWN_IMAGE
 
 if TYPE_CHECKING:
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 # The last release that runs without a token. Source: LocalStack's announcement for 23 March 2026.
 LAST_WITHOUT_TOKEN = (4, 14, 0)
+# No registry has what `multistack image build` makes: whoever had that name there could answer for it.
+_OURS = re.compile(r"(?:docker\.io/)?multistack/localstack(?:[:@].*)?")
 _OFFICIAL = re.compile(r"(?:.+/)?localstack/localstack(?P<edition>-[a-z0-9-]+)?(?::(?P<tag>[^@]+))?(?P<digest>@.+)?")
 
 
@@ -57,7 +60,11 @@ def find_image(client: DockerClient, name: str) -> Image | None:
             return None
     labels = found.labels or {}
     return Image(
-        name=name, id=str(found.id), is_own=IMAGE in labels, architecture=str(found.attrs.get("Architecture", ""))
+        name=name,
+        id=str(found.id),
+        is_own=IMAGE in labels,
+        architecture=str(found.attrs.get("Architecture", "")),
+        recipe=labels.get(IMAGE, ""),
     )
 
 
@@ -73,8 +80,20 @@ def need_image(client: DockerClient, name: str) -> Image:
     raise NotReady(f"image {name} is not in the Docker engine", hint=need_hint(name))
 
 
+def is_made_here(name: str) -> bool:
+    """Whether *name* is one of ours, which no registry has."""
+    return _OURS.fullmatch(name) is not None
+
+
+def is_outdated(image: Image) -> bool:
+    """Whether *image* is called as ours and is not what this version of multistack would build."""
+    return image.name == OWN_IMAGE and image.recipe != read_recipe().digest
+
+
 def need_hint(name: str) -> str:
     """How the image *name* gets into the engine."""
+    if is_made_here(name) and name != OWN_IMAGE:
+        return f"no registry has it: set image = {OWN_IMAGE!r}, which `multistack image build` makes"
     way = "`multistack image build` makes it" if name == OWN_IMAGE else "`multistack up --pull` gets it"
     return f"{way}, or load one with `multistack bundle load`"
 
@@ -84,8 +103,10 @@ def pull(client: DockerClient, name: str) -> Image:
     The image *name*, from its registry when the engine doesn't have it.
 
     Raises:
-        NotReady: It can't be pulled.
+        NotReady: It can't be pulled, or is one of ours.
     """
+    if is_made_here(name):
+        return need_image(client, name)
     if image := find_image(client, name):
         return image
     with talking(f"image {name}"):

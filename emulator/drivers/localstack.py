@@ -15,15 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from emulator import checkpoint
-from emulator.drivers import container_state, containers, control, engine, saved_state
+from emulator.drivers import container_state, containers, engine, saved_state
 from emulator.drivers.belongings import Belongings, traces_of
+from emulator.drivers.container_health import endpoint_of, health_of, outdated, remark_on
 from emulator.drivers.container_log import ContainerLog
 from emulator.drivers.container_making import Maker, says_taken
 from emulator.drivers.containers import TOKEN, Container, Image
 from emulator.drivers.engine import talking
 from emulator.drivers.images import check_token, find_image, need_image
 from emulator.drivers.kept_state import KeptState, fill_copy, homes
-from emulator.endpoint import broken_services, health
 from emulator.errors import MultistackError, NotReady, file_hint
 from emulator.model import Endpoint, Environment, Instance, Project, Status
 from emulator.state import make_state_folder
@@ -50,7 +50,7 @@ class LocalstackDriver:
         self._project = project
         self._environ = environ
         self._token = environ.get(TOKEN) or None
-        self._maker = Maker(project, token=self._token)
+        self._maker = Maker(project, environ=environ, token=self._token)
 
     @property
     def version(self) -> str:
@@ -74,9 +74,9 @@ class LocalstackDriver:
         """
         try:
             found = self._belongings(environment).container()
-        except NotReady:
+        except NotReady as error:
             if self.may_run(environment):
-                raise
+                raise _out_of_reach(environment, error) from error
             return Instance(environment=environment.name, status=Status.STOPPED)
         if found is None:
             return Instance(environment=environment.name, status=Status.STOPPED, reason=self._rest(environment))
@@ -85,12 +85,17 @@ class LocalstackDriver:
             return Instance(environment=environment.name, status=Status.STOPPED, reason="its stop was not finished")
         if container.condition is Status.STOPPED:
             return Instance(environment=environment.name, status=Status.STOPPED, reason=container.reason)
-        endpoint = _endpoint(container)
-        status, reason = _health(endpoint, container)
+        endpoint = endpoint_of(container)
+        status, reason = health_of(endpoint, container)
         if status is Status.READY and endpoint is not None:
-            status, reason = _remark(endpoint, container, restarts=containers.restarts(found.attrs))
+            status, reason = remark_on(endpoint, container, restarts=containers.restarts(found.attrs))
         return Instance(
-            environment=environment.name, status=status, endpoint=endpoint, settings=container.settings, reason=reason
+            environment=environment.name,
+            status=status,
+            endpoint=endpoint,
+            settings=container.settings,
+            reason=reason,
+            outdated=outdated(container, find_image(self._client(), environment.container.image)),
         )
 
     def _rest(self, environment: Environment) -> str:
@@ -153,7 +158,7 @@ class LocalstackDriver:
     def _started(self, environment: Environment) -> Endpoint:
         found = self._belongings(environment).container()
         container = _read(found) if found is not None else None
-        endpoint = _endpoint(container) if container else None
+        endpoint = endpoint_of(container) if container else None
         if endpoint is None:
             reason = container.reason if container else "its container is gone"
             raise NotReady(
@@ -166,9 +171,9 @@ class LocalstackDriver:
         """See :class:`emulator.drivers.base.Driver`."""
         try:
             found = self._belongings(environment).container()
-        except NotReady:
+        except NotReady as error:
             if self.may_run(environment):
-                raise
+                raise _out_of_reach(environment, error) from error
             return False
         was_running = found is not None and _is_there(found)
         self._bring_home(environment, found)
@@ -194,6 +199,7 @@ class LocalstackDriver:
         elif belongings.volume() is not None:
             with belongings.reader() as reader:
                 self._keep_state(environment, reader)
+        belongings.remove_functions()
         belongings.remove_volume()
         belongings.remove_network()
 
@@ -296,6 +302,15 @@ class LocalstackDriver:
         return KeptState(self._folder(environment))
 
 
+def _out_of_reach(environment: Environment, error: NotReady) -> NotReady:
+    """What an engine that can't be asked means for an environment whose container was never stopped."""
+    return NotReady(
+        f"environment {environment.name}: its last state is in the Docker engine: {error.message}",
+        hint="start that engine again; or leave the state there and begin without it: "
+        f"`multistack --set environments.{environment.name}.driver=embedded up {environment.name}`",
+    )
+
+
 def _read(found: Any) -> Container:
     return containers.read(found.attrs, now=datetime.now(UTC))
 
@@ -306,39 +321,3 @@ def _is_there(found: Any) -> bool:
 
 def _joined(chunks: Iterable[bytes] | None) -> bytes | None:
     return None if chunks is None else b"".join(chunks)
-
-
-def _endpoint(container: Container) -> Endpoint | None:
-    if container.address is None:
-        return None
-    return Endpoint(
-        environment=container.environment,
-        url=f"http://{container.address}",
-        account_id=container.account_id,
-        region=container.region,
-    )
-
-
-def _health(endpoint: Endpoint | None, container: Container) -> tuple[Status, str]:
-    """How a container that doesn't stand still is, by the services in it and not only by its port."""
-    if container.reason or endpoint is None:
-        return container.condition, container.reason or "its container has no address"
-    services = health(endpoint, timeout=2.0)
-    if services is None:
-        return container.condition, f"its emulator does not answer ({endpoint.url})"
-    if broken := broken_services(services):
-        return Status.UNHEALTHY, f"its emulator could not load {', '.join(broken)}"
-    return Status.READY, ""
-
-
-def _remark(endpoint: Endpoint, container: Container, *, restarts: int) -> tuple[Status, str]:
-    """What a user should know of one that serves; READY and nothing where all is well."""
-    if restarts:
-        return (
-            Status.READY,
-            f"Docker started its container again after a failure ({restarts} of 3 times): see its log",
-        )
-    if not container.keeps_state:
-        return Status.READY, f"image {container.settings.get('image')} keeps no data over a stop"
-    condition = control.condition(endpoint, timeout=2.0)
-    return (Status.UNHEALTHY if condition.loss else Status.READY), condition.loss or condition.problem

@@ -17,7 +17,7 @@ from emulator.drivers.engine import talking
 from emulator.errors import MultistackError
 from emulator.events import Emit, Event
 from emulator.images import bases
-from emulator.images.host_pip import host_files
+from emulator.images.host_pip import host_files, proxies
 from emulator.images.recipe import Recipe, read_proxy_recipe, read_recipe, source_root
 
 if TYPE_CHECKING:
@@ -81,20 +81,7 @@ def build(
     began = time.monotonic()
     chosen = bases.choose(client, wanted=base, cache=cache, emit=emit)
     emit(Event(None, "building", f"{name} on {chosen}"))
-    with talking("image build"):
-        progress = client.api.build(
-            fileobj=io.BytesIO(wanted.context(host_files(environ))),
-            custom_context=True,
-            dockerfile=wanted.dockerfile,
-            tag=name,
-            buildargs={"BASE": chosen},
-            labels={wanted.label: wanted.digest, _BASE_LABEL: chosen},
-            nocache=is_fresh,
-            rm=True,
-            forcerm=True,
-            decode=True,
-        )
-        _follow(progress, emit)
+    _run(client, wanted, base=chosen, environ=environ, is_fresh=is_fresh, emit=emit)
     built = _find(client, wanted)
     if built is None:
         raise MultistackError("the build ended without an image", hint="run it again with --no-cache")
@@ -102,6 +89,26 @@ def build(
         _remove(client, found)
     emit(Event(None, "built", f"{name}, {built.size / 1e6:.0f} MB", seconds=time.monotonic() - began))
     return built
+
+
+def _run(
+    client: DockerClient, wanted: Recipe, *, base: str, environ: Mapping[str, str], is_fresh: bool, emit: Emit
+) -> None:
+    """Build *wanted* on the image *base*, step by step."""
+    with talking("image build"):
+        progress = client.api.build(
+            fileobj=io.BytesIO(wanted.context(host_files(environ))),
+            custom_context=True,
+            dockerfile=wanted.dockerfile,
+            tag=wanted.image,
+            buildargs={"BASE": base, **proxies(environ)},
+            labels={wanted.label: wanted.digest, _BASE_LABEL: base},
+            nocache=is_fresh,
+            rm=True,
+            forcerm=True,
+            decode=True,
+        )
+        _follow(progress, emit)
 
 
 def list_images(client: DockerClient, recipe: Recipe | None = None) -> list[BuiltImage]:

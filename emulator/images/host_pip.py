@@ -16,6 +16,18 @@ _OPTIONS = ("index-url", "extra-index-url", "trusted-host", "proxy", "timeout", 
 _CERTIFICATES = ("PIP_CERT", "REQUESTS_CA_BUNDLE", "SSL_CERT_FILE", "CURL_CA_BUNDLE")
 _SYSTEM_CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 _SECTIONS = ("global", "install")
+# Which a build gets without the image keeping them. Source: Dockerfile reference, "Predefined ARGs".
+_PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY", "ALL_PROXY")
+
+
+def proxies(environ: Mapping[str, str]) -> dict[str, str]:
+    """The build arguments by which pip and apt in a build find the HTTP proxy of *environ*, in both spellings."""
+    found: dict[str, str] = {}
+    for name in _PROXIES:
+        # Programs look at the lower-case one first.
+        if value := environ.get(name.lower()) or environ.get(name):
+            found |= {name: value, name.lower(): value}
+    return found
 
 
 def host_files(environ: Mapping[str, str], *, root: Path = Path("/")) -> dict[str, bytes]:

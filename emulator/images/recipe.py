@@ -86,12 +86,17 @@ def read_recipe(folder: Path | None = None) -> Recipe:
     Raises:
         MultistackError: It is missing: the installation is damaged.
     """
-    found = folder or next((place for place in _PLACES if (place / "Dockerfile").is_file()), None)
+    found = folder or recipe_folder()
     if found is None:
         raise MultistackError(
             f"the image's recipe is missing: there is no {_PLACES[0]}", hint="install multistack again"
         )
     return Recipe({name: path.read_bytes() for name, path in _files(found)})
+
+
+def recipe_folder() -> Path | None:
+    """Where the recipe lies; None where it is missing."""
+    return next((place for place in _PLACES if (place / "Dockerfile").is_file()), None)
 
 
 def read_proxy_recipe() -> Recipe:

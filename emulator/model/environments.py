@@ -260,6 +260,7 @@ class Instance:
         process: The emulator's process, for drivers that have one.
         settings: What it was started with, see :attr:`Environment.settings`; empty when stopped.
         reason: Why it is not ready, e.g. ``emulator (pid 4711) is gone``.
+        outdated: Why ``up`` should start it anew although it serves; empty where it need not.
     """
 
     environment: str
@@ -268,6 +269,7 @@ class Instance:
     process: ProcessId | None = None
     settings: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
+    outdated: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -41,7 +41,7 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--listen-fd", type=int, required=True)
     parser.add_argument("--routes", required=True)
-    parser.add_argument("--host", default="127.0.0.1", help="the address of the socket, to be told only")
+    parser.add_argument("--host", default="127.0.0.1", help="the address of the socket")
     parser.add_argument("--timeout", required=True, help="seconds to wait for an environment's answer")
     parser.add_argument("--max-body", required=True, help="largest request body in bytes")
     parser.add_argument("--allow-remote", default="no", choices=["yes", "no"], help="emulators on other machines")
@@ -68,6 +68,7 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
             max_body=int(options.max_body),
             allow_remote=options.allow_remote == "yes",
             ca_file=options.ca_file or None,
+            host=options.host,
         )
     )
     server = Server(listener, app)

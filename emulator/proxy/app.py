@@ -10,6 +10,7 @@ from typing import Any
 
 from flask import Flask
 
+from emulator import ports
 from emulator.model import Route
 from emulator.process import is_alive
 from emulator.proxy.forward import Forwarder
@@ -35,6 +36,7 @@ class Settings:
         max_body: Largest request body in bytes, else 413.
         allow_remote: Emulators may be on other machines.
         ca_file: See :func:`emulator.endpoint.ca_file`.
+        host: The address it listens on; requests may name it.
     """
 
     routes: Path
@@ -42,6 +44,7 @@ class Settings:
     max_body: int
     allow_remote: bool = False
     ca_file: str | None = None
+    host: str = ports.HOST
 
 
 def create_app(settings: Settings) -> Flask:
@@ -52,8 +55,14 @@ def create_app(settings: Settings) -> Flask:
     table = RouteTable(settings.routes, on_change=lambda routes: upstreams.keep_only([r.url for r in routes.values()]))
     register_pages(app, routes=lambda: table.current() or {})
     forwarder = Forwarder(upstreams, timeout=settings.timeout, max_body=settings.max_body)
-    app.wsgi_app = Proxy(app.wsgi_app, table, forwarder)  # type: ignore[method-assign]
+    app.wsgi_app = Proxy(app.wsgi_app, table, forwarder, _listens_on(settings.host))  # type: ignore[method-assign]
     return app
+
+
+def _listens_on(host: str) -> Callable[[str], bool]:
+    if host == ports.EVERY_ADDRESS:
+        return ports.is_own_address  # asked each time: a machine gets new ones
+    return host.__eq__
 
 
 class RouteTable:
@@ -85,12 +94,14 @@ class Proxy:
 
     Args:
         pages: Answers what is addressed to the proxy itself.
+        listens_on: See :func:`emulator.proxy.resolve.resolve`.
     """
 
-    def __init__(self, pages: Wsgi, table: RouteTable, forwarder: Forwarder) -> None:
+    def __init__(self, pages: Wsgi, table: RouteTable, forwarder: Forwarder, listens_on: Callable[[str], bool]) -> None:
         self._pages = pages
         self._table = table
         self._forwarder = forwarder
+        self._listens_on = listens_on
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -104,7 +115,7 @@ class Proxy:
             return _tell(internal_problem(), request, start_response)
 
     def _answer(self, request: Request, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        destination = resolve(request, self._table.current(), is_alive=is_alive)
+        destination = resolve(request, self._table.current(), is_alive=is_alive, listens_on=self._listens_on)
         if destination is None:
             return self._pages(environ, start_response)
         if any("websocket" in value.lower() for value in request.values("upgrade")):

@@ -37,8 +37,17 @@ class Destination:
     target: str
 
 
+def only_loopback(_address: str) -> bool:
+    """The rule of a proxy that listens on loopback: it has no other address."""
+    return False
+
+
 def resolve(
-    request: Request, routes: Mapping[str, Route] | None, *, is_alive: Callable[[ProcessId], bool]
+    request: Request,
+    routes: Mapping[str, Route] | None,
+    *,
+    is_alive: Callable[[ProcessId], bool],
+    listens_on: Callable[[str], bool] = only_loopback,
 ) -> Destination | None:
     """
     The destination of a request, or None when it asks for one of the proxy's own pages.
@@ -46,11 +55,12 @@ def resolve(
     Args:
         routes: None when nothing was ever published.
         is_alive: Whether an emulator's process still runs; asked, so that a stranger on its port is never reached.
+        listens_on: Whether the proxy was told to listen on an IPv4 address beyond loopback.
 
     Raises:
         Problem: It names no environment that can answer; there is no fallback to another one.
     """
-    named = _named_by_headers(request)
+    named = _named_by_headers(request, listens_on)
     if not request.target.startswith("/"):
         raise Problem(400, "bad-target", "Bad request target", "a request target starts with a slash")
     if named is not None:
@@ -92,17 +102,18 @@ def split_segment(target: str) -> tuple[str, str]:
 
 
 @functools.lru_cache(maxsize=256)
-def environment_of_host(host: str) -> str | None:
+def environment_of_host(host: str, listens_on: Callable[[str], bool] = only_loopback) -> str | None:
     """
-    The environment that ``Host: <environment>.localhost`` names, in lower case; None for plain loopback.
+    The environment that ``Host: <environment>.localhost`` names, in lower case; None for an address of the proxy.
 
     Raises:
-        Problem: Not a loopback name. A web page whose name was made to resolve to 127.0.0.1 (DNS rebinding) sends its
-            own name, and must not reach the environments.
+        Problem: Neither a loopback name nor an address that the proxy listens on. A web page whose name was made to
+            resolve to 127.0.0.1 (DNS rebinding) sends its own name, and must not reach the environments.
     """
     match = _HOST.fullmatch(host)
     name = match[1].lower() if match else ""
-    if name == "localhost" or _is_loopback(name):
+    # No page has an address for its name, so none can have made it resolve to this machine.
+    if name == "localhost" or _is_loopback(name) or listens_on(name):
         return None
     if name.endswith(".localhost") and not name.startswith("."):
         return name.removesuffix(".localhost")
@@ -110,7 +121,7 @@ def environment_of_host(host: str) -> str | None:
         403,
         "foreign-host",
         "Host not allowed",
-        f"Host {host!r} is not localhost, *.localhost, 127.0.0.0/8 or [::1]; this proxy serves this machine only",
+        f"Host {host!r} is not localhost, *.localhost, 127.0.0.0/8 or [::1], nor an address that `proxy.host` opens",
     )
 
 
@@ -135,11 +146,11 @@ def _is_loopback(name: str) -> bool:
         return False
 
 
-def _named_by_headers(request: Request) -> str | None:
+def _named_by_headers(request: Request, listens_on: Callable[[str], bool]) -> str | None:
     if request.host is None:
         raise Problem(403, "foreign-host", "Host not allowed", "the request has no Host header")
     names = request.values(ENVIRONMENT_HEADER)
-    if (by_host := environment_of_host(request.host)) is not None:
+    if (by_host := environment_of_host(request.host, listens_on)) is not None:
         names = [by_host, *names]
     if len({name.lower() for name in names}) > 1:
         raise Problem(

@@ -7,6 +7,7 @@ import shutil
 import socket
 import tarfile
 import time
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -311,3 +312,46 @@ def test_state_folder_deleted_while_it_runs(up: ProjectFolder, engine: Any, tmp_
     assert up.status()["test"]["status"] == "ready"
     assert "stopped test" in up.run("down").stdout
     assert left_of(engine, up.folder) == []
+
+
+def test_image_that_was_made_anew(make_project: MakeProject, images: Images, engine: Any) -> None:
+    """What runs on the older one is restarted with all its data; what runs on the newer one is left alone."""
+    name = f"multistack-test/moved:{uuid.uuid4().hex[:8]}"
+    engine.images.get(images.standin).tag(name)
+    try:
+        project = make_project(name)
+        project.run("up")
+        put(project, "1")
+        assert "restarting" not in project.run("up").stderr
+        context = dockerfile(f"FROM {images.standin}\nENV NEWER=yes\n")
+        build_image(engine, name, context)
+        newer = str(engine.images.get(name).id)
+        said = project.run("up").stderr
+        assert f"restarting because image {name} was " in said
+        assert engine.containers.get(name_of(project)).attrs["Image"] == newer
+        assert (kept(project), get(project).status) == ("1", 200)
+        assert "redeploying" not in said
+        assert "restarting" not in project.run("up").stderr
+        project.run("down")
+    finally:
+        engine.images.remove(name, force=True)
+
+
+def test_containers_of_functions_go_with_their_environment(up: ProjectFolder, images: Images, engine: Any) -> None:
+    """LocalStack with the engine's socket makes them; one that was killed leaves them."""
+    name = name_of(up)
+    labels = {"dev.multistack.functions-of": name, containers.PROJECT: str(up.folder)}
+    for number, network in ((1, name), (2, "bridge")):
+        engine.containers.run(
+            images.plain, name=f"{name}-lambda-orders-{number}", labels=labels, network=network, detach=True
+        )
+    stranger = engine.containers.run(
+        images.plain, name=f"stranger-{name}", labels={"dev.multistack.functions-of": name}, detach=True
+    )
+    try:
+        up.run("down")
+        assert left_of(engine, up.folder) == []
+        stranger.reload()
+        assert stranger.status == "running"
+    finally:
+        stranger.remove(force=True, v=True)

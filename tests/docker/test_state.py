@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from typing import Any
 
 import pytest
@@ -101,3 +102,45 @@ def test_condition_of_the_state_is_told(up: ProjectFolder, engine: Any) -> None:
     row = up.status()["test"]
     assert (row["status"], row["reason"]) == ("ready", "the disk is full")
     assert "test  warning: the disk is full" in up.run("down").stderr
+
+
+def test_our_image_says_when_its_state_can_not_be_saved(make_project: MakeProject, own_image: str, engine: Any) -> None:
+    """A stop would lose what is new: `status` says so, and `down` once more."""
+    project = make_project(own_image)
+    project.run("up")
+    container = engine.containers.get(name_of(project))
+    assert project.status()["test"]["reason"] == ""
+    # The volume's own user is refused as well by what is no folder, as by a full disk.
+    code, said = container.exec_run(["sh", "-c", "cd $MULTISTACK_STATE && mv checkpoints was && touch checkpoints"])
+    assert code == 0, said
+    put(project, "1")
+    reason = _eventually_told(project)
+    assert reason.startswith("its state can't be saved: ")
+    assert f"test  warning: {reason}" in project.run("down").stderr
+
+
+def test_our_image_says_what_a_broken_checkpoint_lost(make_project: MakeProject, own_image: str, engine: Any) -> None:
+    """It serves the state before, and nobody finds out by chance."""
+    project = make_project(own_image)
+    project.run("up")
+    for value in ("1", "2"):
+        put(project, value)
+        engine.containers.get(name_of(project)).exec_run(["multistack-localstack", "checkpoint"])
+    container = engine.containers.get(name_of(project))
+    container.exec_run(
+        ["sh", "-c", 'cd $MULTISTACK_STATE/checkpoints && n=$(ls -v *.checkpoint | tail -n 1) && truncate -s -10 "$n"']
+    )
+    container.kill()
+    project.run("up")
+    row = project.status()["test"]
+    assert row["status"] == "ready"
+    assert "what was written after is lost" in row["reason"]
+    assert kept(project) == "1"
+
+
+def _eventually_told(project: ProjectFolder) -> str:
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:
+        if reason := str(project.status()["test"]["reason"]):
+            return reason
+    pytest.fail("nothing is told of its state")

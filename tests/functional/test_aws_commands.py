@@ -81,6 +81,13 @@ def test_exec_lets_nothing_real_through(running_project: ProjectFolder) -> None:
     assert seen["NO_PROXY"] == seen["no_proxy"] == "127.0.0.1,localhost"
 
 
+def test_localstacks_token_stays_with_who_has_it(running_project: ProjectFolder) -> None:
+    """No command that works with an environment gets it; the shell that has it keeps it for the next `up`."""
+    token = {"LOCALSTACK_AUTH_TOKEN": "ls-secret"}
+    assert "LOCALSTACK_AUTH_TOKEN" not in variables_of(running_project, "test", token)
+    assert "LOCALSTACK_AUTH_TOKEN" not in running_project.run("environ", "test", env=token).stdout
+
+
 def test_exec_tells_environment_and_url(running_project: ProjectFolder) -> None:
     """Smoke tests find the service without being configured."""
     seen = variables_of(running_project, "prod", {"MULTISTACK_URL": "http://127.0.0.1:9/test/"})

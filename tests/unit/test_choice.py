@@ -9,10 +9,13 @@ from typing import Any
 import pytest
 from docker.errors import ImageNotFound
 
-from emulator.drivers.choice import pull_images, settle
+from emulator.drivers.choice import outdated_images, pull_images, settle
+from emulator.drivers.containers import IMAGE
 from emulator.drivers.kept_state import KeptState
+from emulator.drivers.localstack import LocalstackDriver
 from emulator.errors import ConfigError, NotReady
 from emulator.events import Event
+from emulator.images.recipe import read_recipe
 from emulator.model import OWN_IMAGE, ContainerSettings, DriverName, Environment, Project
 
 
@@ -111,7 +114,66 @@ def test_what_runs_decides_first(tmp_path: Path) -> None:
     """No command looks for an environment in the wrong place when the engine comes or goes."""
     wanted = project(tmp_path, environment("a"), environment("b"))
     KeptState(wanted.environment_state("b")).begin()
-    assert settled(wanted, no_engine) == ([DriverName.LOCALSTACK] * 2, "b runs with it")
+    assert settled(wanted, engine()) == ([DriverName.LOCALSTACK] * 2, "b runs with it")
+
+
+def test_what_is_in_an_engine_that_is_gone_is_not_begun_anew(tmp_path: Path) -> None:
+    """Another driver would serve other data under the same name; the reason says where the data is."""
+    wanted = project(tmp_path, environment("a"), environment("b"))
+    KeptState(wanted.environment_state("b")).begin()
+    assert settled(wanted, no_engine) == (
+        [DriverName.LOCALSTACK] * 2,
+        "the last state of b is in the Docker engine, which can't be asked",
+    )
+
+
+def test_driver_says_whose_state_an_engine_has_that_can_not_be_asked(tmp_path: Path) -> None:
+    """With what to do: start the engine, or begin without that state."""
+    one = environment("b", DriverName.LOCALSTACK)
+    wanted = project(tmp_path, one)
+    KeptState(wanted.environment_state("b")).begin()
+    driver = LocalstackDriver(wanted, environ={"DOCKER_HOST": f"unix://{tmp_path}/none"})
+    for ask in (driver.observe, driver.stop):
+        with pytest.raises(NotReady, match="environment b: its last state is in the Docker engine: ") as refused:
+            ask(one)
+        assert "environments.b.driver=embedded up b" in str(refused.value.hint)
+
+
+def test_our_image_is_never_pulled(tmp_path: Path) -> None:
+    """No registry has it; whoever took the name there could put anything into it."""
+    asked: list[str] = []
+    there = engine()("")
+    there.images.pull = asked.append
+    own = project(tmp_path, environment("a", DriverName.LOCALSTACK))
+    with pytest.raises(NotReady, match=f"image {OWN_IMAGE} is not in the Docker engine") as refused:
+        pull_images(own, environ={}, emit=lambda _: None, connect=lambda *_, **__: there)
+    assert "`multistack image build` makes it" in str(refused.value.hint)
+    assert asked == []
+    drivers, reason = settled(project(tmp_path, environment("a")), engine(), pulls=True)
+    assert (drivers, reason) == (
+        [DriverName.EMBEDDED],
+        f"the Docker engine answers, but has no image {OWN_IMAGE}",
+    )
+
+
+@pytest.mark.parametrize(
+    ("label", "expected"),
+    [(read_recipe().digest, []), ("of another version", [OWN_IMAGE]), (None, [OWN_IMAGE])],
+    ids=["current", "older", "without"],
+)
+def test_image_of_another_version_is_told(tmp_path: Path, label: str | None, expected: list[str]) -> None:
+    """Only where an environment runs on it, and only ours."""
+
+    def connect(_environ: Any, **_: Any) -> Any:
+        found = SimpleNamespace(id="1", labels={IMAGE: label} if label else {}, attrs={})
+        return SimpleNamespace(images=SimpleNamespace(get=lambda _name: found))
+
+    def outdated(one: Environment) -> list[str]:
+        return outdated_images(project(tmp_path, one), [one], environ={}, connect=connect)
+
+    assert outdated(environment("a", DriverName.LOCALSTACK)) == expected
+    assert outdated(environment("a", DriverName.LOCALSTACK, image="x:1")) == []
+    assert outdated(environment("a", DriverName.EMBEDDED)) == []
 
 
 def test_nothing_is_pulled_that_would_end_at_once(tmp_path: Path) -> None:

@@ -119,6 +119,20 @@ def test_the_engine_is_given_away_only_when_asked_for(project: Project) -> None:
     assert {"type": "bind", "source": "/var/run/docker.sock", "target": "/var/run/docker.sock"} in volumes
 
 
+def test_localstack_with_the_engine_finds_itself(project: Project) -> None:
+    """By its own host name; the driver's names for container and network are none of Compose's."""
+    service = content_of(with_container(project, replace(STRANGE, functions=Functions.DOCKER)))["services"]["test"]
+    assert service["environment"]["LAMBDA_RUNTIME_EXECUTOR"] == "docker"
+    assert not {"MAIN_CONTAINER_NAME", "LAMBDA_DOCKER_NETWORK", "LAMBDA_DOCKER_FLAGS"} & service["environment"].keys()
+    assert "hostname" not in service
+
+
+def test_our_image_gets_no_engine(project: Project) -> None:
+    """It has no use for one, and would be unable to open its socket."""
+    with pytest.raises(ConfigError, match='has no use for lambda = "docker"'):
+        content_of(with_container(project, ContainerSettings(functions=Functions.DOCKER)))
+
+
 def test_an_internal_network_publishes_nothing(project: Project) -> None:
     """Only the proxy's own network leads somewhere."""
     content = content_of(with_container(project, ContainerSettings(internal=True)))

@@ -20,7 +20,7 @@ from emulator import config
 from emulator.config import aws_environ, load_project, process_environ, scrubbed_environ
 from emulator.errors import ConfigError
 from emulator.file_settings import FILE_ONLY
-from emulator.model import DriverName, Endpoint, Project
+from emulator.model import DriverName, Endpoint, Functions, Project
 from emulator.schema import ConfigKeyTable, EnvironmentTable, LocalstackTable, ProjectTable, ProxyTable
 from emulator.settings import SETTINGS
 
@@ -503,6 +503,29 @@ EXTERNAL = {
 }
 
 
+@pytest.mark.parametrize("driver", ["localstack", "auto"])
+def test_an_internal_network_has_no_fixed_port(load: Load, driver: str) -> None:
+    """Nothing is published from it: each `up` would restart a container that can't be where it is wanted."""
+    text = f'service = "s"\ndriver = "{driver}"\n[localstack]\ninternal = true\n\n[environments.test]\nport = 4700\n'
+    with pytest.raises(ConfigError) as refused:
+        load(text)
+    assert "7: environments.test.port: with localstack.internal no port is published" in refused.value.message
+    assert load(text.replace(f'"{driver}"', '"embedded"')).environments[0].port == 4700
+
+
+@pytest.mark.parametrize("driver", ["localstack", "auto"])
+def test_our_own_image_has_no_use_for_the_engines_socket(load: Load, driver: str) -> None:
+    """It runs functions in itself, as a user that could not open the socket."""
+    text = f'service = "s"\ndriver = "{driver}"\n[localstack]\nlambda = "docker"\n\n[environments.test]\n'
+    with pytest.raises(ConfigError) as refused:
+        load(text)
+    assert '4: localstack.lambda is "docker", for which image multistack/localstack:4.14.0 has no use' in str(
+        refused.value
+    )
+    other = text.replace('"docker"', '"docker"\nimage = "localstack/localstack:4.14.0"')
+    assert load(other).environments[0].container.functions is Functions.DOCKER
+
+
 @pytest.mark.parametrize(("lines", "expected"), EXTERNAL.values(), ids=EXTERNAL.keys())
 def test_an_external_emulator_needs_an_endpoint_that_is_not_aws(load: Load, lines: str, expected: str) -> None:
     """Found before anything is asked."""
@@ -801,12 +824,13 @@ class TestEnviron:
     """What child processes see."""
 
     def test_scrubbed_environ_drops_every_way_to_real_aws(self) -> None:
-        """A live key never reaches an emulator."""
+        """A live key never reaches an emulator, and LocalStack's token no child that doesn't need it."""
         foreign = [
             "AWS_PROFILE",
             "AWS_ACCESS_KEY_ID",
             "AMAZON_X",
             "LOCALSTACK_HOST",
+            "LOCALSTACK_AUTH_TOKEN",
             "BOTO_CONFIG",
             "USE_SSL",
             "EDGE_PORT",

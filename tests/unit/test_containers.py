@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -12,6 +13,7 @@ from typing import Any
 import pytest
 
 from emulator.drivers import containers
+from emulator.drivers.container_functions import is_function_of
 from emulator.drivers.containers import Image
 from emulator.model import ContainerSettings, DriverName, Environment, Functions, Project, Status
 
@@ -213,10 +215,18 @@ def test_config_changes_with_what_the_emulator_is_told() -> None:
     assert containers.labels_of(project(), same) == LABELS
 
 
-def made(image: Image = OWN, *, port: int | None = 4600, token: str | None = None, **settings: Any) -> dict[str, Any]:
+def made(
+    image: Image = OWN,
+    *,
+    port: int | None = 4600,
+    token: str | None = None,
+    socket: str = "/var/run/docker.sock",
+    files: Mapping[str, str] = {},
+    **settings: Any,
+) -> dict[str, Any]:
     """How a container of *image* is made."""
     environment = replace(ENVIRONMENT, container=ContainerSettings(**settings))
-    return containers.arguments(project(), environment, image, port=port, token=token)
+    return containers.arguments(project(), environment, image, port=port, token=token, socket=socket, files=files)
 
 
 def test_our_image_runs_without_privileges() -> None:
@@ -241,11 +251,34 @@ def test_foreign_image_may_write_its_own_files() -> None:
 
 def test_socket_is_mounted_only_when_asked_for() -> None:
     """Who has the engine's socket has the machine."""
-    arguments = made(functions=Functions.DOCKER)
+    arguments = made(FOREIGN, functions=Functions.DOCKER)
     assert arguments["volumes"]["/var/run/docker.sock"] == {"bind": "/var/run/docker.sock", "mode": "rw"}
     assert arguments["environment"]["LAMBDA_RUNTIME_EXECUTOR"] == "docker"
+    rootless = made(FOREIGN, socket="/run/user/1000/docker.sock", functions=Functions.DOCKER)
+    assert rootless["volumes"]["/run/user/1000/docker.sock"] == {"bind": "/var/run/docker.sock", "mode": "rw"}
+    assert "/var/run/docker.sock" not in rootless["volumes"]
     assert "/var/run/docker.sock" not in made()["volumes"]
     assert "LAMBDA_RUNTIME_EXECUTOR" not in made()["environment"]
+
+
+def test_localstack_with_the_socket_finds_itself_and_marks_what_it_makes() -> None:
+    """By its host name it would find another container that is called as the environment; unmarked ones would stay."""
+    arguments = made(FOREIGN, functions=Functions.DOCKER)
+    assert "hostname" not in arguments
+    assert made(FOREIGN)["hostname"] == "test"
+    told = arguments["environment"]
+    assert (told["MAIN_CONTAINER_NAME"], told["LAMBDA_DOCKER_NETWORK"]) == (NAME, NAME)
+    flags = shlex.split(told["LAMBDA_DOCKER_FLAGS"])
+    assert flags[::2] == ["--label"] * 3
+    labels = dict(flag.split("=", 1) for flag in flags[1::2])
+    assert labels[containers.PROJECT] == "/srv/orders"
+    assert is_function_of(NAME, f"/{NAME}-lambda-orders-4f", labels)
+
+
+def test_files_are_mounted_to_be_read() -> None:
+    """What is laid into an image of somebody else can't be changed from there."""
+    arguments = made(FOREIGN, files={"/srv/patch.py": "/etc/patch.py"})
+    assert arguments["volumes"]["/srv/patch.py"] == {"bind": "/etc/patch.py", "mode": "ro"}
 
 
 def test_emulator_is_told_who_it_is() -> None:

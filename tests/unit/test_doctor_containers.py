@@ -22,6 +22,7 @@ from emulator.doctor.engine import Engine
 from emulator.drivers.choice import Choice
 from emulator.drivers.containers import Container, Image
 from emulator.errors import NotReady
+from emulator.images.recipe import read_recipe
 from emulator.model import OWN_IMAGE, ContainerSettings, DriverName, Environment, Project, Status
 
 ENGINE = Engine(
@@ -38,7 +39,13 @@ OFFICIAL = "localstack/localstack:2026.3"
 
 
 def image(architecture: str) -> Image:
-    return Image(name=OWN_IMAGE, id="sha256:349cd342b38cd691", is_own=True, architecture=architecture)
+    return Image(
+        name=OWN_IMAGE,
+        id="sha256:349cd342b38cd691",
+        is_own=True,
+        architecture=architecture,
+        recipe=read_recipe().digest,
+    )
 
 
 def environment(name: str = "test", *, driver: DriverName = DriverName.LOCALSTACK, **given: Any) -> Environment:
@@ -111,6 +118,15 @@ def test_image_must_be_there_for_the_engines_processor(
     assert check.verdict is verdict
     assert check.advice.startswith(advises)
     assert bool(check.advice) is (verdict is not Verdict.OK)
+
+
+@pytest.mark.parametrize(("is_needed", "verdict"), [(True, Verdict.WARNING), (False, Verdict.INFO)], ids=str)
+def test_image_of_another_version_is_a_warning(is_needed: bool, verdict: Verdict) -> None:
+    """An update of multistack brings another recipe; nothing else would tell."""
+    old = replace(image("arm64"), recipe="of another version")
+    check = containers.check_image(OWN_IMAGE, old, ENGINE, is_needed=is_needed, token=None)
+    assert (check.verdict, check.found) == (verdict, "349cd342b38c, arm64, made by another version of multistack")
+    assert "multistack image build" in check.advice
 
 
 def test_image_of_another_processor_is_told_with_both() -> None:

@@ -132,6 +132,25 @@ def test_image_is_built_when_it_would_differ(image: FakeImage, options: Mapping[
     assert engine.removed == [image.id]
 
 
+def test_build_finds_the_http_proxy_of_this_machine() -> None:
+    """As build arguments, which the image doesn't keep."""
+    engine = FakeEngine([FakeImage(["python:3.13-slim"])])
+    build(
+        engine,  # type: ignore[arg-type]
+        environ={"HTTPS_PROXY": "http://proxy:3128", "no_proxy": "localhost", "FTP_PROXY": "x"},
+        emit=Said(),
+        recipe=RECIPE,
+    )
+    [arguments] = engine.built
+    assert arguments["buildargs"] == {
+        "BASE": "python:3.13-slim",
+        "HTTPS_PROXY": "http://proxy:3128",
+        "https_proxy": "http://proxy:3128",
+        "NO_PROXY": "localhost",
+        "no_proxy": "localhost",
+    }
+
+
 def test_context_has_the_recipe_and_this_machines_settings() -> None:
     """What is sent to the engine is the recipe, and beside it what pip needs, which doesn't change the hash."""
     packed = RECIPE.context({"pip.conf": b"[global]\n"})

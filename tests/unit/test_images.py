@@ -101,6 +101,15 @@ def test_missing_image_is_none_or_an_error_with_the_way_to_it() -> None:
     assert "multistack image build" in str(own.value.hint)
 
 
+@pytest.mark.parametrize("name", [OWN_IMAGE, "multistack/localstack", "docker.io/multistack/localstack:4.13"])
+def test_ours_is_not_asked_of_a_registry(name: str) -> None:
+    """Whatever tag: nobody publishes it."""
+    with pytest.raises(NotReady, match=f"image {name} is not in the Docker engine") as refused:
+        pull(Engine(pulled=(name,)), name)  # type: ignore[arg-type]
+    assert "multistack image build" in str(refused.value.hint)
+    assert "--pull" not in str(refused.value.hint)
+
+
 def test_pull_gets_what_is_missing() -> None:
     """What is there is not asked for again; what can't be had is told with the engine's words."""
     engine: Any = Engine("a", pulled=("b",))

@@ -50,6 +50,13 @@ STORED = Artifact(digest=RELEASE.digest, template={}, code=())
         pytest.param(TEST, READY, Step.KEEP, "", id="ready"),
         pytest.param(
             TEST,
+            replace(READY, outdated="image x was 1 and is now 2"),
+            Step.RESTART,
+            "image x was 1 and is now 2",
+            id="of an older image",
+        ),
+        pytest.param(
+            TEST,
             Instance(environment="test", status=Status.STARTING, reason="emulator is starting"),
             Step.AWAIT,
             "emulator is starting",

@@ -8,6 +8,7 @@ import socket
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+import psutil
 import pytest
 from flask.testing import FlaskClient
 
@@ -47,6 +48,24 @@ def routes_file(tmp_path: Path) -> Path:
 @pytest.fixture
 def client(routes_file: Path) -> FlaskClient:
     return create_app(Settings(routes=routes_file, timeout=1.0, max_body=100)).test_client()
+
+
+@pytest.mark.parametrize(("host", "status"), [("0.0.0.0", 200), ("127.0.0.1", 403)])
+def test_pages_by_an_address_of_this_machine(host: str, status: int, routes_file: Path) -> None:
+    """A proxy that listens on all addresses answers to each of them; one on loopback to none beyond."""
+    found = [
+        address.address
+        for addresses in psutil.net_if_addrs().values()
+        for address in addresses
+        if address.family is socket.AF_INET and not address.address.startswith("127.")
+    ]
+    if not found:
+        pytest.skip("this machine has no address beyond loopback")
+    publish_routes(routes_file, [make_route("test")])
+    client = create_app(Settings(routes=routes_file, timeout=1.0, max_body=100, host=host)).test_client()
+    assert client.get("/", headers={"Host": f"{found[0]}:8080"}).status_code == status
+    for foreign in ("0.0.0.0", "192.0.2.1", "example.com", "255.255.255.255"):
+        assert client.get("/", headers={"Host": foreign}).status_code == 403
 
 
 def test_home_page_is_html_that_needs_nothing_else(client, routes_file):

@@ -82,6 +82,17 @@ def test_request_means_one_environment(*, target, host, named, environment, moun
     assert (destination.route.environment, destination.mount, destination.target) == (environment, mount, rest)
 
 
+def test_proxy_answers_to_the_address_that_it_listens_on():
+    """And to no other: a name could have been made to resolve to it, an address can't."""
+    told = {"is_alive": lambda process: True, "listens_on": "192.168.7.8".__eq__}
+    destination = resolve(make_request("/test/a", host="192.168.7.8:8080"), ROUTES, **told)
+    assert destination is not None
+    assert (destination.route.environment, destination.target) == ("test", "/a")
+    for host in ("192.168.7.9:8080", "example.com", "192.168.7.8.nip.io"):
+        with pytest.raises(Problem, match=r"nor an address that `proxy\.host` opens"):
+            resolve(make_request("/test/a", host=host), ROUTES, **told)
+
+
 @pytest.mark.parametrize("target", ["/", "/?a", "/_multistack/health", "/_", "/_other/test"])
 def test_own_pages_belong_to_no_environment(target):
     """The root and everything below an underscore is the proxy's own."""

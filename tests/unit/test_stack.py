@@ -12,6 +12,7 @@ import pytest
 from botocore.exceptions import ClientError
 
 from emulator import stack
+from emulator.change_set import deploy_error
 from emulator.errors import DeployError
 from emulator.model import Endpoint
 
@@ -20,7 +21,7 @@ ENDPOINT = Endpoint(environment="test", url="http://127.0.0.1:1", account_id="11
 
 def _error(message: str) -> DeployError:
     response = {"Error": {"Code": "ValidationError", "Message": message}}
-    return stack._deploy_error(ENDPOINT, ClientError(response, "CreateChangeSet"))
+    return deploy_error(ENDPOINT, ClientError(response, "CreateChangeSet"))
 
 
 def test_unknown_types_are_named_with_a_way_out() -> None:

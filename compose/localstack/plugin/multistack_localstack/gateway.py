@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from localstack.aws.api import RequestContext
@@ -11,6 +12,9 @@ from localstack.aws.connect import INTERNAL_REQUEST_PARAMS_HEADER
 
 from multistack_localstack.loopback_guard import Guard, Hosts
 from multistack_localstack.state.activity import Gate, may_run_functions, service_written
+
+# What the driver asks. Source: emulator/drivers/control.py.
+CONDITION = "/_multistack/state"
 
 
 class OutsideContext(RequestContext):
@@ -21,6 +25,18 @@ def guard(gateway: Any, hosts: Hosts) -> None:
     """Let *gateway* refuse what web pages send."""
     gateway.context_class = OutsideContext
     gateway.request_handlers.insert(0, Guard(hosts, OutsideContext))
+
+
+def tell(gateway: Any, condition: Callable[[], Mapping[str, str]]) -> None:
+    """Let *gateway* answer ``GET /_multistack/state`` with *condition*, to whom the guard lets pass."""
+
+    def answer(chain: Any, context: Any, _response: Any) -> None:
+        if context.request.path == CONDITION and context.request.method == "GET":
+            chain.respond(200, json.dumps(condition()), {"Content-Type": "application/json"})
+            chain.terminate()  # no header may let a page read this
+
+    guards = sum(isinstance(handler, Guard) for handler in gateway.request_handlers)
+    gateway.request_handlers.insert(guards, answer)
 
 
 def watch(gateway: Any, gate: Gate, mark: Callable[[str], None]) -> threading.Event:

@@ -273,7 +273,7 @@ def test_runtime_that_cannot_run_says_what_to_do(make_function: MakeFunction) ->
     outcome = function.call()
     assert outcome.error == "Unhandled"
     assert "nodejs22.x" in outcome.answer["errorMessage"]
-    assert 'lambda = "docker"' in outcome.answer["errorMessage"]
+    assert 'image = "localstack/localstack:4.14.0" with lambda = "docker"' in outcome.answer["errorMessage"]
     assert "embedded driver" in outcome.answer["errorMessage"]
 
 

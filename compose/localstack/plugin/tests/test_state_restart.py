@@ -47,6 +47,13 @@ def get(localstack: LocalStackProcess, name: str) -> str:
     return str(found[0]["Value"]) if found else ""
 
 
+def told(localstack: LocalStackProcess) -> str:
+    """What its route says is wrong with its state."""
+    status, body = localstack.get("/_multistack/state")
+    assert status == 200
+    return str(json.loads(body)["problem"])
+
+
 def put_and_wait(localstack: LocalStackProcess, name: str, value: str) -> Path:
     """Set a parameter; returns the checkpoint that has it."""
     before = localstack.checkpoints()[:1]
@@ -135,10 +142,32 @@ def test_broken_newest_checkpoint(localstack: LocalStackProcess) -> None:
     problem = localstack.condition()["problem"]
     assert "what was written after is lost" in problem
     assert newest.with_suffix(".broken").exists()
+    assert told(localstack) == problem
     put_and_wait(localstack, "broken", "again")
     localstack.stop()
     localstack.start()
     assert (get(localstack, "broken"), localstack.condition()["problem"]) == ("again", "")
+
+
+def test_state_that_can_not_be_saved_is_told(localstack: LocalStackProcess) -> None:
+    """Over HTTP, where the driver asks for it: what is wrong while it is, and nothing once it is mended."""
+    put_and_wait(localstack, "told", "1")
+    assert told(localstack) == ""
+    folder, aside = localstack.state / "checkpoints", localstack.state / "elsewhere"
+    folder.rename(aside)
+    folder.touch()
+    put(localstack, "told", "2")
+    eventually(lambda: told(localstack).startswith("its state can't be saved: "))
+    folder.unlink()
+    aside.rename(folder)
+    eventually(lambda: told(localstack) == "")
+
+
+def test_foreign_page_is_told_nothing_of_the_state(localstack: LocalStackProcess) -> None:
+    """The route lies behind the guard, and no other method is answered by it."""
+    assert localstack.get("/_multistack/state", {"Host": "evil.example"})[0] == 403
+    assert localstack.get("/_multistack/state", {"Origin": "https://evil.example"})[0] == 403
+    assert localstack.get("/_multistack/state/x")[0] == 404
 
 
 def test_no_whole_checkpoint(localstack: LocalStackProcess) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import errno
 import hashlib
 import threading
 from io import BytesIO
@@ -96,6 +97,44 @@ def test_removed_while_written_keeps_the_old_content(storage: FileStorage, files
         stored.write(BytesIO(b"wrong"))
         storage.remove("b", thing())
     assert get(storage, thing()) == b"old"
+    assert not list(files.aside.iterdir())
+
+
+class FullDisk(BytesIO):
+    """A content of which only the first bytes can be written."""
+
+    def read(self, size: int | None = -1) -> bytes:
+        if self.tell():
+            raise OSError(errno.ENOSPC, "No space left on device")
+        return super().read(3)
+
+
+def test_failed_overwrite_keeps_the_old_content(storage: FileStorage, files: ObjectFiles) -> None:
+    """A disk that gets full in the middle of a new content takes nothing away, and nothing of it is left."""
+    put(storage, thing(), b"old")
+    with pytest.raises(OSError, match="No space left"), storage.open("b", thing(), mode="w") as stored:
+        stored.write(FullDisk(b"newer"))
+    assert get(storage, thing()) == b"old"
+    assert not list(files.aside.iterdir())
+
+
+def test_failed_completion_of_an_upload_keeps_the_old_content(storage: FileStorage, files: ObjectFiles) -> None:
+    """Parts that don't fit together on the disk leave the object as it was, and can be tried again."""
+    put(storage, thing("whole"), b"old")
+    upload = SimpleNamespace(id="u", object=thing("whole"))
+    parts = [SimpleNamespace(part_number=number, **vars(thing())) for number in (1, 2)]
+    stored = storage.get_multipart("b", upload)
+    for part, content in zip(parts, (b"one", b"two"), strict=True):
+        with stored.open(part, mode="w") as opened:
+            opened.write(BytesIO(content))
+    [lost] = [name for key, (name, _, _) in storage.save().items() if key[-1] == "2"]
+    (files.folder / lost).rename(files.folder / "gone")
+    with pytest.raises(FileNotFoundError):
+        storage.get_multipart("b", upload).complete_multipart(parts)
+    assert get(storage, thing("whole")) == b"old"
+    (files.folder / "gone").rename(files.folder / lost)
+    storage.get_multipart("b", upload).complete_multipart(parts)
+    assert get(storage, thing("whole")) == b"onetwo"
     assert not list(files.aside.iterdir())
 
 

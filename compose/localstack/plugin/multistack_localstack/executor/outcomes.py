@@ -63,7 +63,7 @@ def unsupported(runtime: str) -> Failure:
     """Nothing in this image runs *runtime*."""
     message = (
         f"this image runs Python functions, not {runtime or 'container images'}: "
-        'set lambda = "docker" for the LocalStack driver, or use the embedded driver'
+        'use the embedded driver, or image = "localstack/localstack:4.14.0" with lambda = "docker"'
     )
     return Failure(payload=_payload("Runtime.Unsupported", message), lines=(message,))
 

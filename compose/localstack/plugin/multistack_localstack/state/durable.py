@@ -94,6 +94,7 @@ class Durable:
             ForeignCheckpoint: It is another emulator's, or a later version's.
         """
         self._opened = entrance.watch(gateway, self._gate, self._checkpointer.mark)
+        entrance.tell(gateway, self._condition)
         self._add_parts()
         self._restored = restoring.restore(self._folder, self._services, emulator=self._settings.emulator)
         if self._restored.is_clean:

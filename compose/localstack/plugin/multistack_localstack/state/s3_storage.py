@@ -116,6 +116,12 @@ class StoredFile(S3StoredObject):
                 self._entry.writer = None
                 self._entry.lock.release()
 
+    def __exit__(self, kind: type[BaseException] | None, *args: object) -> None:
+        """Half of a content, of a disk that got full for one, must not take the place of a whole one."""
+        if kind is not None:
+            self.discard()
+        self.close()
+
     def discard(self) -> None:
         """What was written is not to be kept: the content before it stays."""
         self._is_discarded = True

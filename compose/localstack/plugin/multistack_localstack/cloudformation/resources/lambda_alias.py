@@ -23,9 +23,8 @@ from multistack_localstack.cloudformation.resources.parts import (
     selected,
     taken_back,
 )
+from multistack_localstack.cloudformation.resources.provisioning import PROVISIONED, is_warming, provision
 
-_PROVISIONED = "ProvisionedConcurrencyConfig"
-_CONCURRENCY = "ProvisionedConcurrentExecutions"
 _WEIGHTS = "AdditionalVersionWeights"
 
 
@@ -44,8 +43,8 @@ class Alias(LambdaAliasProvider):
             )
             model |= {"Id": made["AliasArn"], "AliasArn": made["AliasArn"]}
             with taken_back(lambda: self.delete(request)):
-                _provision(request)
-        return not_yet(model) if _is_warming(request) else done(model)
+                provision(request, model["Name"])
+        return not_yet(model) if is_warming(request, model["Name"]) else done(model)
 
     def update(self, request: Request) -> ProgressEvent[Any]:
         """Move an alias; dropped weights and descriptions go."""
@@ -59,9 +58,9 @@ class Alias(LambdaAliasProvider):
                 Description=model.get("Description", ""),
                 RoutingConfig=_routing(model),
             )
-            if has_changed(request, _PROVISIONED):
-                _provision(request)
-        return not_yet(model) if _is_warming(request) else done(model)
+            if has_changed(request, PROVISIONED):
+                provision(request, model["Name"])
+        return not_yet(model) if is_warming(request, model["Name"]) else done(model)
 
     def read(self, request: Request) -> ProgressEvent[Any]:
         """Where the alias points, and with which weights."""
@@ -77,20 +76,3 @@ def _routing(model: Properties) -> dict[str, dict[str, float]]:
     """A template lists what the API has as a map."""
     listed = (model.get("RoutingConfig") or {}).get(_WEIGHTS) or []
     return {_WEIGHTS: {str(one["FunctionVersion"]): float(one["FunctionWeight"]) for one in listed}}
-
-
-def _provision(request: Request) -> None:
-    model, aws = request.desired_state, request.aws_client_factory.lambda_
-    function = {"FunctionName": model["FunctionName"], "Qualifier": model["Name"]}
-    if wanted := model.get(_PROVISIONED):
-        aws.put_provisioned_concurrency_config(**function, ProvisionedConcurrentExecutions=int(wanted[_CONCURRENCY]))
-    elif before(request).get(_PROVISIONED):
-        aws.delete_provisioned_concurrency_config(**function)
-
-
-def _is_warming(request: Request) -> bool:
-    model, aws = request.desired_state, request.aws_client_factory.lambda_
-    if not model.get(_PROVISIONED):
-        return False
-    found = aws.get_provisioned_concurrency_config(FunctionName=model["FunctionName"], Qualifier=model["Name"])
-    return bool(found["Status"] == "IN_PROGRESS")

@@ -23,9 +23,7 @@ from multistack_localstack.cloudformation.resources.parts import (
     selected,
     taken_back,
 )
-
-_PROVISIONED = "ProvisionedConcurrencyConfig"
-_CONCURRENCY = "ProvisionedConcurrentExecutions"
+from multistack_localstack.cloudformation.resources.provisioning import PROVISIONED, is_warming, provision
 
 
 class Version(LambdaVersionProvider):
@@ -45,19 +43,19 @@ class Version(LambdaVersionProvider):
                 )
             model |= {"Version": made["Version"], "Id": made["FunctionArn"], "FunctionArn": made["FunctionArn"]}
             with taken_back(lambda: self.delete(request)):
-                _provision(request)
+                provision(request, model["Version"])
         found = aws.get_function_configuration(FunctionName=model["Id"])
         if found["State"] == "Failed":
             return failed(model, found.get("StateReason", "the version's state is Failed"))
-        return not_yet(model) if found["State"] == "Pending" or _is_warming(request) else done(model)
+        return not_yet(model) if found["State"] == "Pending" or is_warming(request, model["Version"]) else done(model)
 
     def update(self, request: Request) -> ProgressEvent[Any]:
         """Change how many copies are kept warm; nothing else of a version can change."""
         model = request.desired_state
         model |= selected(before(request), "Version", "Id", "FunctionArn")
-        if is_first(request) and has_changed(request, _PROVISIONED):
-            _provision(request)
-        return not_yet(model) if _is_warming(request) else done(model)
+        if is_first(request) and has_changed(request, PROVISIONED):
+            provision(request, model["Version"])
+        return not_yet(model) if is_warming(request, model["Version"]) else done(model)
 
     def delete(self, request: Request) -> ProgressEvent[Any]:
         """Delete a version; it is gone as well when its function is."""
@@ -71,20 +69,3 @@ def _versions(request: Request) -> set[str]:
         FunctionName=request.desired_state["FunctionName"]
     )
     return {version["Version"] for page in pages for version in page["Versions"]}
-
-
-def _provision(request: Request) -> None:
-    model, aws = request.desired_state, request.aws_client_factory.lambda_
-    function = {"FunctionName": model["FunctionName"], "Qualifier": model["Version"]}
-    if wanted := model.get(_PROVISIONED):
-        aws.put_provisioned_concurrency_config(**function, ProvisionedConcurrentExecutions=int(wanted[_CONCURRENCY]))
-    elif before(request).get(_PROVISIONED):
-        aws.delete_provisioned_concurrency_config(**function)
-
-
-def _is_warming(request: Request) -> bool:
-    model, aws = request.desired_state, request.aws_client_factory.lambda_
-    if not model.get(_PROVISIONED):
-        return False
-    found = aws.get_provisioned_concurrency_config(FunctionName=model["FunctionName"], Qualifier=model["Version"])
-    return bool(found["Status"] == "IN_PROGRESS")
