@@ -16,6 +16,7 @@ from emulator.cli import (
     compose,
     config,
     environments,
+    features,
     image,
     project,
     promotion,
@@ -57,6 +58,7 @@ def cli(context: click.Context, file: Path | None, settings: Sequence[str], allo
 
 for _module in (
     environments,
+    features,
     service,
     artifact,
     config,

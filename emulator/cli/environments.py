@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from emulator.cli.context import Context
+from emulator.cli.sweeping import swept
 from emulator.errors import ConfigError, MultistackError
 from emulator.model import DriverName
 
@@ -32,7 +34,8 @@ _wait = click.option(
 @click.pass_obj
 def up(context: Context, names: Sequence[str], wait: float, pull: bool, as_json: bool) -> None:
     """Start environments, deploy what they miss, start the proxy."""
-    workspace = context.workspace(needs_template=True, pulls=pull)
+    reopen = functools.partial(context.workspace, needs_template=True, pulls=pull)
+    workspace = swept(reopen(), "up", reopen=reopen)
     chosen = workspace.environments(names)
     _tell_choice(workspace)
     with workspace.changing("up"):
