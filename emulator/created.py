@@ -49,6 +49,10 @@ class Created:
             ended={**self.ended, **({name: last} if last else {})},
         )
 
+    def complete(self, name: str) -> Created:
+        """With *name* as one whose creation came to its end."""
+        return self.adding(name, replace(self.environments[name], is_complete=True))
+
     def ending(self, name: str) -> Created:
         """With *name* as one that is being removed."""
         return self.adding(name, replace(self.environments[name], is_ending=True))
@@ -67,6 +71,7 @@ class _Row(BaseModel):
     expires: AwareDatetime | None
     branch: str | None
     digest: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None
+    is_complete: bool
     is_ending: bool
 
 
@@ -142,6 +147,7 @@ def _plain(creation: Creation) -> Mapping[str, object]:
         "expires": creation.expires.isoformat() if creation.expires else None,
         "branch": creation.branch,
         "digest": creation.digest,
+        "is_complete": creation.is_complete,
         "is_ending": creation.is_ending,
     }
 

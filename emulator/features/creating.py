@@ -42,7 +42,7 @@ def register(workspace: Workspace, wanted: Wanted, *, now: datetime) -> str:
     """
     Put an environment on the list, so that every command knows it from now on; returns its name.
 
-    A branch that has one gets that again; so does a name under which nothing was deployed yet.
+    A branch that has one gets that again; so does a name whose creation was cut.
 
     Raises:
         ConfigError: Its name, or what it is to be like, can't be; or it is there already.
@@ -64,7 +64,7 @@ def register(workspace: Workspace, wanted: Wanted, *, now: datetime) -> str:
             last = last_row(workspace, name)
             creation = Creation(like=like.name, at=now, expires=expires, branch=wanted.branch, digest=digest)
         else:
-            _check_again(workspace, name, before, wanted)
+            _check_again(name, before, wanted)
             last = 0
             kept = digest if wanted.release else before.digest
             creation = replace(before, expires=expires or before.expires, digest=kept)
@@ -121,13 +121,13 @@ def _name_of(project: Project, created: Created, wanted: Wanted) -> str:
     return name
 
 
-def _check_again(workspace: Workspace, name: str, before: Creation, wanted: Wanted) -> None:
-    """Refuse a second one of that name; one of the same branch, or one that was never finished, is none."""
+def _check_again(name: str, before: Creation, wanted: Wanted) -> None:
+    """Refuse a second one of that name; for the same branch, or after a cut, it is the same one."""
     if before.is_ending:
         raise ConfigError(f"environment {name} is being removed", hint="`multistack prune` finishes that")
     if before.like != wanted.like:
         raise ConfigError(f"environment {name} is there already, like {before.like}", hint=f"multistack destroy {name}")
-    if wanted.branch is None and workspace.history.current(name) is not None:
+    if wanted.branch is None and before.is_complete:
         raise ConfigError(
             f"environment {name} is there already",
             hint=f"`multistack up {name}` starts it, `multistack destroy {name}` removes it",
@@ -166,5 +166,6 @@ def bring_up(workspace: Workspace, name: str, *, is_asked: bool, timeout: float)
             release = make_release(artifact, environment.config)
             workspace.deployer.deploy(environment, workspace.endpoint(name), artifact, release)
         proxy = workspace.start_proxy()
-    if isinstance(proxy, NotReady):
-        raise proxy
+        if isinstance(proxy, NotReady):
+            raise proxy
+        write_created(workspace.project.state, read_created(workspace.project.state).complete(name))

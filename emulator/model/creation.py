@@ -16,6 +16,7 @@ class Creation:
         expires: From then on it is to be removed; None: it stays until somebody destroys it.
         branch: The git branch that its name was made from.
         digest: The artifact of its first deployment; None for that of the current source.
+        is_complete: ``create`` came to its end once: the same command again is no longer one that goes on.
         is_ending: A command began to remove it.
     """
 
@@ -24,4 +25,5 @@ class Creation:
     expires: datetime | None = None
     branch: str | None = None
     digest: str | None = None
+    is_complete: bool = False
     is_ending: bool = False
