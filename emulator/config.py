@@ -128,7 +128,7 @@ def load_project(
         raise _error(problems)
     keys, wrong = declarations(table)
     values = {name: values_of(data, name, keys, origin.outside) for name in table.environments if keys}
-    project = _build(table, origin, cwd, keys, {name: found for name, (found, _) in values.items()}, created)
+    project = _build(table, origin, cwd, keys, {name: found for name, (found, _) in values.items()}, created=created)
     further = [
         *wrong,
         *(problem for _, found in values.values() for problem in found),
@@ -215,6 +215,7 @@ def _build(
     cwd: Path,
     keys: Mapping[str, ConfigKey],
     declared: Mapping[str, Values],
+    *,
     created: Mapping[str, Creation],
 ) -> Project:
     root = origin.file.path.parent

@@ -7,7 +7,7 @@ import re
 import unicodedata
 from collections.abc import Collection
 
-from emulator.settings import show_value
+from emulator.setting import show_value
 
 RESERVED_NAMES = frozenset({"all", "api", "localhost"})
 _LONGEST = 30

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -48,7 +47,7 @@ def create(context: Context, /, *, name: str | None, branch: str | None, wait: f
     wanted = _wanted(context, name, branch, given)
     workspace = context.workspace(expected=_expected(wanted))
     workspace = swept(workspace, "create", reopen=lambda: context.workspace(expected=_expected(wanted)))
-    chosen = register(workspace, wanted, now=datetime.now(UTC))
+    chosen = register(workspace, wanted, now=workspace.now())
     try:
         workspace = context.workspace(needs_template=True)
         bring_up(workspace, chosen, is_asked=wanted.release is not None, timeout=wait)
@@ -61,14 +60,18 @@ def create(context: Context, /, *, name: str | None, branch: str | None, wait: f
 
 def _wanted(context: Context, name: str | None, branch: str | None, given: Mapping[str, str | None]) -> Wanted:
     from emulator.branches import current_branch
-    from emulator.durations import parse_duration
+    from emulator.errors import ConfigError
     from emulator.features.creating import Wanted
+    from emulator.spans import read_span
 
     if branch == "":
         file = context.file or context.caller_environ().get("MULTISTACK_FILE")
         branch = current_branch(Path(file).parent if file else Path.cwd())
     ttl = given["ttl"]
-    lifetime = parse_duration(ttl, where="--ttl", too_long="leave --ttl out to keep it") if ttl is not None else None
+    try:
+        lifetime = read_span(ttl) if ttl is not None else None
+    except ValueError as error:
+        raise ConfigError(f"--ttl must be {error}") from error
     return Wanted(like=given["like"] or "", name=name, branch=branch, lifetime=lifetime, release=given["release"])
 
 
@@ -99,7 +102,8 @@ def prune(context: Context) -> None:
     """Remove created environments whose time is over."""
     from emulator.features.removing import sweep
 
-    _tell(sweep(context.workspace(), command="prune", now=datetime.now(UTC)))
+    workspace = context.workspace()
+    _tell(sweep(workspace, command="prune", now=workspace.now()))
 
 
 def _tell(results: Mapping[str, bool | MultistackError]) -> None:
@@ -116,7 +120,8 @@ def list_(context: Context, as_json: bool) -> None:
     from emulator.features.listing import statuses
     from emulator.render import print_json
 
-    found = statuses(context.workspace(), now=datetime.now(UTC))
+    workspace = context.workspace()
+    found = statuses(workspace, now=workspace.now())
     if as_json:
         print_json(found)
     elif not found:
@@ -145,11 +150,11 @@ def _print(found: Sequence[CreatedStatus]) -> None:
 def _left(one: CreatedStatus) -> str:
     from datetime import timedelta
 
-    from emulator.durations import show_duration
+    from emulator.spans import show_span
 
     if one.expires_in is None:
         return ""
-    return show_duration(timedelta(seconds=one.expires_in)) if one.expires_in > 0 else "expired"
+    return show_span(timedelta(seconds=one.expires_in)) if one.expires_in > 0 else "expired"
 
 
 COMMANDS = (create, destroy, list_, prune)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ def swept(workspace: Workspace, command: str, *, reopen: Callable[[], Workspace]
     from emulator.events import Event
     from emulator.features.removing import sweep
 
-    results = sweep(workspace, command=command, now=datetime.now(UTC))
+    results = sweep(workspace, command=command, now=workspace.now())
     for name, result in results.items():
         if isinstance(result, MultistackError):
             workspace.emit(Event(name, "can't be removed:", result.message))

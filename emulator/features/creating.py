@@ -12,12 +12,10 @@ from emulator.errors import ConfigError, MultistackError, NotReady
 from emulator.features.removing import last_row
 from emulator.lock import exclusive
 from emulator.model import Creation, Environment, Project
-from emulator.release import check_config, make_release
+from emulator.release import check_config
 from emulator.workspace import Workspace
 
 _LONGEST = timedelta(days=3650)
-# A shorter beginning of a digest could be anybody's.
-_SHORTEST_DIGEST = 6
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +54,8 @@ def register(workspace: Workspace, wanted: Wanted, *, now: datetime) -> str:
         created = read_created(workspace.project.state)
         name = _name_of(workspace.project, created, wanted)
         if digest is not None:
-            check_config(workspace.project, workspace.store.open(digest), name, like.config)
+            keys = (*like.config, *like.secrets)
+            check_config(workspace.project, workspace.store.open(digest), name, keys)
         before = created.environments.get(name)
         expires = now + wanted.lifetime if wanted.lifetime else None
         if before is None:
@@ -93,16 +92,8 @@ def _digest_of(workspace: Workspace, wanted: Wanted) -> str | None:
     if wanted.release is None:
         current = history.current(wanted.like)
         return current.release.digest if current else None
-    deployments = [one for each in workspace.project.environments for one in history.deployments(each.name)]
-    found = {one.release.digest for one in deployments if wanted.release == one.release.id}
-    if not found and len(wanted.release) >= _SHORTEST_DIGEST:
-        found = {digest for digest in workspace.store.digests() if digest.startswith(wanted.release)}
-    if len(found) == 1:
-        return found.pop()
-    raise ConfigError(
-        f"--release {wanted.release}: {'several artifacts begin so' if found else 'no such release or artifact'}",
-        hint="take an id from `multistack status`, or a digest",
-    )
+    digest = next((one.release.digest for one in history.deployments() if one.release.id == wanted.release), None)
+    return digest or workspace.store.find(wanted.release)
 
 
 def _name_of(project: Project, created: Created, wanted: Wanted) -> str:
@@ -163,7 +154,7 @@ def bring_up(workspace: Workspace, name: str, *, is_asked: bool, timeout: float)
         digest, current = environment.created and environment.created.digest, workspace.history.current(name)
         if is_asked and digest and current and current.release.digest != digest:
             artifact = workspace.store.open(digest)
-            release = make_release(artifact, environment.config)
+            release = workspace.releases.make(artifact, environment)
             workspace.deployer.deploy(environment, workspace.endpoint(name), artifact, release)
         proxy = workspace.start_proxy()
         if isinstance(proxy, NotReady):

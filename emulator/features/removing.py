@@ -8,11 +8,11 @@ from datetime import datetime
 from difflib import get_close_matches
 
 from emulator.created import Created, is_expired, read_created, write_created
-from emulator.durations import show_duration
 from emulator.errors import ConfigError, MultistackError, NotReady
 from emulator.events import Event
 from emulator.model import Creation, DriverName, Environment, Project
 from emulator.parallel import run_parallel
+from emulator.spans import show_span
 from emulator.workspace import Workspace
 
 
@@ -26,7 +26,7 @@ def due(created: Created, project: Project, now: datetime) -> Mapping[str, str]:
         if creation.is_ending:
             causes[name] = "its removal had been interrupted"
         elif creation.expires is not None and is_expired(creation, now):
-            causes[name] = f"it expired {show_duration(now - creation.expires)} ago"
+            causes[name] = f"it expired {show_span(now - creation.expires)} ago"
     return causes
 
 

@@ -11,9 +11,8 @@ import pytest
 
 from emulator.config import load_project
 from emulator.created import CREATED_FILE, Created, is_expired, read_created, write_created
-from emulator.creation import Creation
 from emulator.errors import ConfigError, MultistackError
-from emulator.model import Project
+from emulator.model import Creation, Project
 
 NOON = datetime(2026, 11, 26, 12, tzinfo=UTC)
 LOGIN = Creation(like="test", at=NOON, expires=NOON + timedelta(hours=2), branch="feature/login", digest="ab" * 32)
