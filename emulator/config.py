@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.addresses import refuse_amazon
 from emulator.config_values import Values, declarations, given_by_files, values_of
+from emulator.contradictions import contradictions
 from emulator.created import read_created
 from emulator.created_settings import apply_with_created
 from emulator.environment_names import name_problem
@@ -26,7 +26,6 @@ from emulator.model import (
     ConfigKey,
     ContainerSettings,
     Creation,
-    DriverName,
     Endpoint,
     Environment,
     HttpCheck,
@@ -37,7 +36,7 @@ from emulator.model import (
 from emulator.overrides import environment_names, folded, read_flags, read_variables
 from emulator.project_file import ProjectFile, find_project_file, read_project_file
 from emulator.schema import EnvironmentTable, LocalstackTable, ProjectTable, check
-from emulator.setting import Key, Setting, show_key, show_value
+from emulator.setting import Key, Setting, show_value
 from emulator.settings import SETTINGS, TEMPLATE_NAMES
 
 __all__ = [
@@ -117,9 +116,7 @@ def load_project(
     files, unknown_names = given_by_files(source.path.parent, names, data)
     variables, unknown_variables = read_variables(environ, names, data)
     flags, unknown_flags = read_flags(overrides, names)
-    absent = set(names) - {*declared, *created}
-    given = [one for one in (*files, *variables, *flags) if not (one.key[0] == "environments" and one.key[1] in absent)]
-    outside, is_copied = apply_with_created(data, given, created)
+    outside, is_copied = apply_with_created(data, [*files, *variables, *flags], created)
     origin = _Origin(file=source, outside=outside)
     table, wrong = check(data)
     problems = [_Problem(0, text) for text in (*unknown_names, *unknown_variables, *unknown_flags)]
@@ -132,9 +129,7 @@ def load_project(
     further = [
         *wrong,
         *(problem for _, found in values.values() for problem in found),
-        *_clashes(project),
-        *_promotion_problems(project),
-        *_driver_problems(project),
+        *contradictions(project),
         *(_template_problems(project, cwd) if needs_template else ()),
     ]
     problems = [origin.problem(key, text) for key, text in further if not is_copied(key)]
@@ -301,49 +296,6 @@ def _container(own: EnvironmentTable, shared: LocalstackTable) -> ContainerSetti
 def _derived_account_id(service: str, environment: str) -> str:
     digest = hashlib.sha256(f"{service}/{environment}".encode()).digest()
     return str(10**11 + int.from_bytes(digest) % (9 * 10**11))
-
-
-def _clashes(project: Project) -> Iterator[tuple[Key, str]]:
-    """Find what two of the project's emulators cannot share."""
-    ports = {project.proxy.port: "the proxy"} if project.proxy.port else {}
-    accounts: dict[str, str] = {}
-    for environment in project.environments:
-        name, table = environment.name, ("environments", environment.name)
-        if environment.port is not None:
-            other = ports.setdefault(environment.port, name)
-            if other != name:
-                yield (*table, "port"), f"{show_key((*table, 'port'))} is {environment.port}, the port of {other}"
-        if environment.driver is not DriverName.EXTERNAL:  # one emulator may hold several accounts, or the same twice
-            other = accounts.setdefault(environment.account_id, name)
-            if other != name:
-                key = (*table, "account_id")
-                yield key, f"{show_key(key)} is {environment.account_id}, the account of {other}"
-
-
-def _promotion_problems(project: Project) -> Iterator[tuple[Key, str]]:
-    """Find what can't be promoted into."""
-    names = [environment.name for environment in project.promotion_order]
-    for name in project.auto_promote_to:
-        if name not in names[1:]:
-            why = "is the first one, which nothing is promoted into" if name in names else "is not there"
-            yield ("auto_promote_to",), f"auto_promote_to: environment {show_value(name)} {why}"
-
-
-def _driver_problems(project: Project) -> Iterator[tuple[Key, str]]:
-    """Find what an environment asks of a driver that can't do it."""
-    for environment in project.environments:
-        table = ("environments", environment.name)
-        if environment.driver is DriverName.EXTERNAL:
-            key = (*table, "endpoint")
-            if environment.url is None:
-                yield table, f"required key {show_key(key)} is missing: the driver external needs it"
-            elif problem := refuse_amazon(environment.url):
-                yield key, f"{show_key(key)}: {problem}"
-            if environment.port is not None:
-                yield (*table, "port"), f"{show_key((*table, 'port'))}: an external emulator has its own port"
-        if environment.enforce_iam and environment.driver in (DriverName.LOCALSTACK, DriverName.EXTERNAL):
-            key = (*table, "enforce_iam")
-            yield key, f"{show_key(key)}: only the embedded driver enforces IAM, and this is {environment.driver.value}"
 
 
 def _template_problems(project: Project, cwd: Path) -> Iterator[tuple[Key, str]]:

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from emulator.config_keys import named
 from emulator.model import Creation
-from emulator.overrides import Given, apply
+from emulator.overrides import Given, apply, environment_names
 from emulator.setting import Key, value_at
 
 # An environment's own, whatever it is like: no two can share the first two, and it was made to be removed.
@@ -21,11 +21,14 @@ def apply_with_created(
     """
     Put *given* into *data*, and the created environments after the declared ones.
 
+    What is given for an environment that is neither is left out.
+
     Returns:
         The source of each key; and whether a key is just a copy, about which all is said where it was copied from.
     """
+    declared = {None, *environment_names(data)}
     own = [one for one in given if _environment_of(one.key) in created]
-    sources = apply(data, [one for one in given if _environment_of(one.key) not in created])
+    sources = apply(data, [one for one in given if _environment_of(one.key) in declared])
     for name, creation in created.items():
         sources |= _copy(data, sources, name, creation.like)
     fitting = [_fitting(data, one) for one in own]

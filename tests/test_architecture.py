@@ -39,6 +39,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "config_editing",
         "config_keys",
         "config_values",
+        "contradictions",
         "created",
         "created_settings",
         "dependencies",

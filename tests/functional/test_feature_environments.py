@@ -147,8 +147,9 @@ def test_its_first_release_is_what_the_other_one_serves(project: ProjectFolder) 
     project.run("create", "c", "--like", "prod", "--release", first["digest"][:12])
     assert [get(project, name).body for name in "abc"] == [b"two", b"one", b"one"]
     assert project.status()["a"]["release"] == second["release"]
-    said = refused(project, "create", "d", "--like", "test", "--release", "0123456789ab", code=2)
-    assert "no such release or artifact" in said
+    said = refused(project, "create", "d", "--like", "test", "--release", "0123456789ab", code=5)
+    assert "no artifact has a digest that begins with '0123456789ab'" in said
+    assert "d" not in listed(project)
 
 
 def test_without_any_release_it_gets_the_current_source(project: ProjectFolder) -> None:

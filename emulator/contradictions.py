@@ -1,0 +1,59 @@
+"""What a project's settings, each right by itself, can't be together."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from emulator.addresses import refuse_amazon
+from emulator.model import DriverName, Project
+from emulator.setting import Key, show_key, show_value
+
+
+def contradictions(project: Project) -> Iterator[tuple[Key, str]]:
+    """Each with the key that it is about."""
+    yield from _clashes(project)
+    yield from _promotion_problems(project)
+    yield from _driver_problems(project)
+
+
+def _clashes(project: Project) -> Iterator[tuple[Key, str]]:
+    """Find what two of the project's emulators cannot share."""
+    ports = {project.proxy.port: "the proxy"} if project.proxy.port else {}
+    accounts: dict[str, str] = {}
+    for environment in project.environments:
+        name, table = environment.name, ("environments", environment.name)
+        if environment.port is not None:
+            other = ports.setdefault(environment.port, name)
+            if other != name:
+                yield (*table, "port"), f"{show_key((*table, 'port'))} is {environment.port}, the port of {other}"
+        if environment.driver is not DriverName.EXTERNAL:  # one emulator may hold several accounts, or the same twice
+            other = accounts.setdefault(environment.account_id, name)
+            if other != name:
+                key = (*table, "account_id")
+                yield key, f"{show_key(key)} is {environment.account_id}, the account of {other}"
+
+
+def _promotion_problems(project: Project) -> Iterator[tuple[Key, str]]:
+    """Find what can't be promoted into."""
+    names = [environment.name for environment in project.promotion_order]
+    for name in project.auto_promote_to:
+        if name not in names[1:]:
+            why = "is the first one, which nothing is promoted into" if name in names else "is not there"
+            yield ("auto_promote_to",), f"auto_promote_to: environment {show_value(name)} {why}"
+
+
+def _driver_problems(project: Project) -> Iterator[tuple[Key, str]]:
+    """Find what an environment asks of a driver that can't do it."""
+    for environment in project.environments:
+        table = ("environments", environment.name)
+        if environment.driver is DriverName.EXTERNAL:
+            key = (*table, "endpoint")
+            if environment.url is None:
+                yield table, f"required key {show_key(key)} is missing: the driver external needs it"
+            elif problem := refuse_amazon(environment.url):
+                yield key, f"{show_key(key)}: {problem}"
+            if environment.port is not None:
+                yield (*table, "port"), f"{show_key((*table, 'port'))}: an external emulator has its own port"
+        if environment.enforce_iam and environment.driver in (DriverName.LOCALSTACK, DriverName.EXTERNAL):
+            key = (*table, "enforce_iam")
+            yield key, f"{show_key(key)}: only the embedded driver enforces IAM, and this is {environment.driver.value}"
