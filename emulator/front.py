@@ -154,7 +154,8 @@ class Front:
             driver=environment.driver.value,
             url=_upstream_of(environment, instance),
             process=instance.process,
-            release=current.release.id if current else None,
+            # Beside a canary nobody outside can tell which of the two a call got.
+            release=current.release.id if current and not history.canary(environment.name) else None,
             digest=current.release.digest if current else None,
             apis=apis,
             # A wrong `api` is refused when it is deployed; until then what is deployed serves on.

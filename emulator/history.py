@@ -136,6 +136,11 @@ class History:
         """The last deployment into *environment*, however it ended."""
         return self._one("", environment)
 
+    def canary(self, environment: str) -> Deployment | None:
+        """The deployment that serves a share of the calls beside the current one; None when there is none."""
+        last = self._one(" AND o.outcome IN ('succeeded', 'canary')", environment)
+        return last if last is not None and last.outcome is Outcome.CANARY else None
+
     def _one(self, more: str, environment: str) -> Deployment | None:
         query = f"{_SELECT} WHERE d.environment = ? AND d.id > ?{more} ORDER BY d.id DESC LIMIT 1"
         with self._ledger.connected() as connection:

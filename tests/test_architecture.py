@@ -94,7 +94,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "status",
     ),
     ("features", "workspace"),
-    ("promotion",),
+    ("canary", "promotion"),
     ("proxy", "render"),
     ("cli", "__main__"),
 )

@@ -181,6 +181,10 @@ def print_status(rows: Sequence[EnvironmentStatus], *, as_json: bool) -> None:
             is_ours = row.status != "ready" and row.driver != DriverName.EXTERNAL.value
             next_step = f"; run `multistack up {row.environment}`" if is_ours else ""
             click.echo(f"{row.environment}: {row.reason}{next_step}")
+        if row.canary:
+            click.echo(
+                f"{row.environment}: a canary of {row.canary} runs; `multistack canary status {row.environment}` counts"
+            )
         for resource in row.skipped:
             click.echo(f"{row.environment}: left out {resource}")
 

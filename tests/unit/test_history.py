@@ -201,3 +201,17 @@ def test_rows_of_an_earlier_environment_of_that_name_are_no_past(path: Path, his
     current = anew.current("login")
     assert current is not None
     assert current.release == OTHER
+
+
+def test_a_canary_runs_beside_the_current_release_until_one_succeeds(history: History) -> None:
+    """A deployment that failed meanwhile, as a promotion of it may, ends nothing."""
+    assert history.canary("test") is None
+    history.end(history.begin("test", RELEASE), Outcome.SUCCEEDED)
+    history.end(history.begin("test", OTHER), Outcome.CANARY)
+    history.end(history.begin("test", OTHER), Outcome.FAILED)
+    canary, current = history.canary("test"), history.current("test")
+    assert canary is not None
+    assert current is not None
+    assert (canary.release, current.release) == (OTHER, RELEASE)
+    history.end(history.begin("test", OTHER), Outcome.SUCCEEDED)
+    assert history.canary("test") is None
