@@ -161,7 +161,7 @@ def test_a_change_of_config_alone_can_be_a_canary(project: ProjectFolder) -> Non
     write(project, "template.yaml", ALIASED.replace("Parameters: {", "Parameters: {Word: {Type: String, Default: a}, "))
     project.run("deploy", "prod")
     before = project.status()["prod"]["release"]
-    project.run("deploy", "prod", "--canary", "50%", env={"MULTISTACK_CONFIG_PROD_WORD": "b"})
+    project.run("deploy", "prod", "--canary", "50%", env={"MULTISTACK_CONFIG_PROD_Word": "b"})
     new = project.status()["prod"]["canary"]
     assert {get(project).body.decode() for _ in range(ENOUGH)} == {before, new}
     project.run("canary", "abort", "prod")
