@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -51,7 +52,7 @@ _HEADER = """\
 
 def render(project: Project, folder: Path, *, proxy_image: str, source: Path | None) -> str:
     """
-    The Compose file of *project*; the same project gives the same text.
+    The Compose file of *project*; the same project gives the same text. Created environments are not in it.
 
     Args:
         folder: Where the file will be: its paths are relative to that.
@@ -61,6 +62,7 @@ def render(project: Project, folder: Path, *, proxy_image: str, source: Path | N
     Raises:
         ConfigError: An environment can't be one of Compose.
     """
+    project = replace(project, environments=project.promotion_order)
     _check(project)
     ports = _ports(project)
     services = {

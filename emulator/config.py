@@ -17,10 +17,15 @@ from pathlib import Path
 
 from emulator.config_values import Values, declarations, given_by_files, values_of
 from emulator.contradictions import contradictions
+from emulator.created import read_created
+from emulator.created_settings import apply_with_created
+from emulator.environment_names import name_problem
 from emulator.errors import ConfigError
 from emulator.model import (
+    STATE_FOLDER,
     ConfigKey,
     ContainerSettings,
+    Creation,
     Endpoint,
     Environment,
     HttpCheck,
@@ -28,7 +33,7 @@ from emulator.model import (
     ProxySettings,
     Verification,
 )
-from emulator.overrides import apply, environment_names, folded, read_flags, read_variables
+from emulator.overrides import environment_names, folded, read_flags, read_variables
 from emulator.project_file import ProjectFile, find_project_file, read_project_file
 from emulator.schema import EnvironmentTable, LocalstackTable, ProjectTable, check
 from emulator.setting import Key, Setting, show_value
@@ -44,7 +49,6 @@ __all__ = [
     "scrubbed_environ",
 ]
 
-RESERVED_NAMES = frozenset({"all", "api", "localhost"})
 # HTTP proxies stay: pip needs them for a requirements.txt, and clients of emulators are told to use none.
 _FOREIGN_VARIABLE = re.compile(r"AWS_.*|AMAZON.*|LOCALSTACK_.*|BOTO_CONFIG|USE_SSL|EDGE_PORT", re.DOTALL)
 _NO_REAL_ACCOUNT = {
@@ -85,6 +89,7 @@ def load_project(
     cwd: Path,
     overrides: Mapping[str, object] = {},
     needs_template: bool = True,
+    expected: Sequence[str] = (),
 ) -> Project:
     """
     Resolve the project.
@@ -95,32 +100,39 @@ def load_project(
         cwd: Where the search for a project file starts.
         overrides: Values of flags by dotted key, e.g. ``{"proxy.port": 8081}``; None means not given.
         needs_template: Whether a missing template is an error; whoever only stops or looks can do without.
+        expected: Environments that will be created: variables and flags may be theirs already.
 
     Raises:
         ConfigError: With the first problem as its message and any further ones as its details.
+        MultistackError: The list of created environments can't be read.
     """
     source = _open(file or environ.get("MULTISTACK_FILE"), cwd.absolute())
     data = source.data
-    names = environment_names(data)
+    declared = environment_names(data)
+    # One that the file declares by now is a declared one; one without its model is none of the project.
+    listed = read_created(source.path.parent / STATE_FOLDER).environments
+    created = {name: one for name, one in listed.items() if name not in declared and one.like in declared}
+    names = list(dict.fromkeys((*declared, *listed, *expected)))
     files, unknown_names = given_by_files(source.path.parent, names, data)
     variables, unknown_variables = read_variables(environ, names, data)
     flags, unknown_flags = read_flags(overrides, names)
-    origin = _Origin(file=source, outside=apply(data, [*files, *variables, *flags]))
+    outside, is_copied = apply_with_created(data, [*files, *variables, *flags], created)
+    origin = _Origin(file=source, outside=outside)
     table, wrong = check(data)
     problems = [_Problem(0, text) for text in (*unknown_names, *unknown_variables, *unknown_flags)]
-    problems += [origin.problem(key, text) for key, text in (*wrong, *_name_problems(data))]
+    problems += [origin.problem(key, text) for key, text in (*wrong, *_name_problems(data)) if not is_copied(key)]
     if table is None or problems:
         raise _error(problems)
     keys, wrong = declarations(table)
     values = {name: values_of(data, name, keys, origin.outside) for name in table.environments if keys}
-    project = _build(table, origin, cwd, keys, {name: found for name, (found, _) in values.items()})
+    project = _build(table, origin, cwd, keys, {name: found for name, (found, _) in values.items()}, created=created)
     further = [
         *wrong,
         *(problem for _, found in values.values() for problem in found),
         *contradictions(project),
         *(_template_problems(project, cwd) if needs_template else ()),
     ]
-    problems = [origin.problem(key, text) for key, text in further]
+    problems = [origin.problem(key, text) for key, text in further if not is_copied(key)]
     if problems:
         raise _error(problems)
     return project
@@ -182,12 +194,8 @@ def _name_problems(data: dict[str, object]) -> Iterator[tuple[Key, str]]:
     seen: dict[str, str] = {}
     for name in names:
         key, shown = ("environments", name), f"environment name {show_value(name)}"
-        if name.startswith("_"):
-            yield key, f'{shown} must not start with "_": paths under /_ are the proxy\'s own'
-        elif not re.fullmatch(r"[a-z]([a-z0-9-]{0,28}[a-z0-9])?", name):
-            yield key, f"{shown} must be 1 to 30 of a-z, 0-9 and -, starting with a letter and not ending with -"
-        elif name in RESERVED_NAMES:
-            yield key, f"{shown} is reserved"
+        if problem := name_problem(name):
+            yield key, problem
         other = seen.setdefault(folded(name), name)
         if other != name:
             yield (
@@ -197,7 +205,13 @@ def _name_problems(data: dict[str, object]) -> Iterator[tuple[Key, str]]:
 
 
 def _build(
-    table: ProjectTable, origin: _Origin, cwd: Path, keys: Mapping[str, ConfigKey], declared: Mapping[str, Values]
+    table: ProjectTable,
+    origin: _Origin,
+    cwd: Path,
+    keys: Mapping[str, ConfigKey],
+    declared: Mapping[str, Values],
+    *,
+    created: Mapping[str, Creation],
 ) -> Project:
     root = origin.file.path.parent
     values = {name: declared.get(name) or Values(config=dict(own.config)) for name, own in table.environments.items()}
@@ -217,6 +231,7 @@ def _build(
             lambda_concurrency=None if own.lambda_concurrency == "auto" else own.lambda_concurrency,
             container=_container(own, table.localstack),
             url=own.endpoint,
+            created=created.get(name),
         )
         for name, own in table.environments.items()
     )

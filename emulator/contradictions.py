@@ -35,7 +35,7 @@ def _clashes(project: Project) -> Iterator[tuple[Key, str]]:
 
 def _promotion_problems(project: Project) -> Iterator[tuple[Key, str]]:
     """Find what can't be promoted into."""
-    names = [environment.name for environment in project.environments]
+    names = [environment.name for environment in project.promotion_order]
     for name in project.auto_promote_to:
         if name not in names[1:]:
             why = "is the first one, which nothing is promoted into" if name in names else "is not there"

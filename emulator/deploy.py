@@ -5,17 +5,17 @@ from __future__ import annotations
 import functools
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emulator import artifact_bucket, own_stack, secret_delivery, stack
 from emulator.apis import apis_of, are_there, check_api
 from emulator.artifact import ArtifactStore, code_sha256, key_of
 from emulator.endpoint import answering, client
-from emulator.errors import DeployError, MultistackError, NotReady
+from emulator.errors import DeployError, MultistackError, NotReady, PromotionRefused
 from emulator.events import Emit, Event
 from emulator.expansion import expand, hash_template
 from emulator.history import History
-from emulator.model import Artifact, Cause, Endpoint, Environment, Gate, Kind, Outcome, Project, Release
+from emulator.model import Artifact, Cause, Deployment, Endpoint, Environment, Gate, Kind, Outcome, Project, Release
 from emulator.references import without_types
 from emulator.release import check_config, parameters_of
 from emulator.template import Template, is_sam
@@ -31,6 +31,7 @@ class _Plan:
     change_set: stack.ChangeSet
     template: Template
     skipped: tuple[str, ...] = ()
+    is_canary: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -113,6 +114,7 @@ class Deployer:
         restores: bool = False,
         cause: Cause | None = None,
         gates: Sequence[Gate] = (),
+        canary: Callable[[Template], Template] | None = None,
     ) -> DeployResult:
         """
         Bring *environment* to *release*.
@@ -122,14 +124,20 @@ class Deployer:
             restores: It is a release on record: the project's ``api`` of today has no say about its template.
             cause: For the ledger; by default somebody deploys.
             gates: What let it happen, for the ledger.
+            canary: Makes its plain template one that gives it only a share of the calls, beside the release on record.
 
         Raises:
+            PromotionRefused: A canary runs there, and this is not its end.
             ConfigError: Its config, or ``api``, doesn't fit the template; nothing was touched.
             DeployError: The emulator refused or failed it, and the previous release serves on; or functions run other
                 code than the artifact's, and the release on record was brought back. The hint says what serves now.
             NotReady: The emulator ended meanwhile.
         """
         check_config(self._project, artifact, environment.name, (*release.config, *release.secrets))
+        running = self._history.canary(environment.name)
+        cause = cause or Cause(kind=Kind.REDEPLOY if restores else Kind.DEPLOY, by=self._project.user)
+        if running is not None and not dry_run and (canary or cause.kind not in (Kind.CANARY, Kind.REDEPLOY)):
+            raise _runs_canary(running)
         name = self._project.stack_name(environment.name)
         with answering(endpoint):
             arns = secret_delivery.arns(endpoint, name, release, self._vault, dry_run=dry_run)
@@ -137,12 +145,15 @@ class Deployer:
         template = artifact_bucket.put_in(
             endpoint, expand(artifact, parameters, region=environment.region, state=self._project.state)
         )
+        if canary is not None:
+            template = canary(template)
         if not restores:
             check_api(self._project, template)
         if endpoint.is_shared:
             with answering(endpoint):
                 own_stack.check_owner(endpoint, self._project)
-        if not dry_run and self.is_deployed(endpoint, release) and self._is_current(environment.name, release):
+        is_on_record = running is None and self._is_current(environment.name, release)
+        if not dry_run and is_on_record and self.is_deployed(endpoint, release):
             return DeployResult(environment=environment.name, release=release, changes=())
         self._check(environment.name, template)
         with answering(endpoint):
@@ -152,10 +163,10 @@ class Deployer:
                 self._put_code(endpoint, artifact)
             make = functools.partial(stack.plan, parameters=parameters, dry_run=dry_run)
             plan = self._plan(endpoint, name, template, make=make, skip_unsupported=skip_unsupported)
+            plan = replace(plan, is_canary=canary is not None)
         deployment = None
         if not dry_run:
             try:
-                cause = cause or Cause(kind=Kind.REDEPLOY if restores else Kind.DEPLOY, by=self._project.user)
                 deployment = self._record(endpoint, artifact, release, plan, cause=cause, gates=gates)
             except WrongCode as error:
                 if restores:
@@ -275,7 +286,8 @@ class Deployer:
                 secret_delivery.deliver(endpoint, name, release, self._vault)
                 physical = self._execute(endpoint, artifact, plan, mark_before=before)
                 apis = apis_of(plan.template, physical)
-                artifact_bucket.write_mark(endpoint, name, release.id)
+                # Beside a canary the release on record is still what must be there.
+                artifact_bucket.write_mark(endpoint, name, before if plan.is_canary else release.id)
         except DeployError as error:
             self._history.end(deployment, Outcome.FAILED, detail=error.message)
             self._put_secrets_back(endpoint, name)
@@ -283,8 +295,10 @@ class Deployer:
         except BaseException as error:
             self._history.end(deployment, Outcome.INTERRUPTED, detail=_cause(error))
             raise
-        self._history.end(deployment, Outcome.SUCCEEDED, apis=apis, skipped=plan.skipped)
-        self._emit(Event(environment, "deployed", release.id, time.monotonic() - started))
+        outcome = Outcome.CANARY if plan.is_canary else Outcome.SUCCEEDED
+        self._history.end(deployment, outcome, apis=apis, skipped=plan.skipped)
+        done = "canary of" if plan.is_canary else "deployed"
+        self._emit(Event(environment, done, release.id, time.monotonic() - started))
         return deployment
 
     def _put_secrets_back(self, endpoint: Endpoint, name: str) -> None:
@@ -293,6 +307,14 @@ class Deployer:
         if current is not None:
             with answering(endpoint):
                 secret_delivery.deliver(endpoint, name, current.release, self._vault)
+
+
+def _runs_canary(running: Deployment) -> PromotionRefused:
+    name = running.environment
+    return PromotionRefused(
+        f"a canary of {running.release.id} runs in {name}",
+        hint=f"`multistack canary promote {name}` or `multistack canary abort {name}` first",
+    )
 
 
 def _cause(error: BaseException) -> str:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import http.client
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 
 from emulator import ports, process
@@ -13,7 +14,7 @@ from emulator.errors import NotReady
 from emulator.events import Emit, Event
 from emulator.history import History
 from emulator.model import DriverName, Environment, Instance, Project, Route, Status
-from emulator.routes import ROUTES_FILE, publish_routes
+from emulator.routes import ROUTES_FILE, load_routes, publish_routes
 
 _MODULE = "emulator.proxy"
 _HEALTH_PATH = "/_multistack/health"
@@ -120,15 +121,25 @@ class Front:
         """Stop the proxy; True if it was running."""
         return process.stop(self._folder, grace=2.0)
 
-    def publish(self, instances: Mapping[str, Instance], history: History) -> None:
-        """Tell the proxy what runs where; *instances* holds every environment of the project."""
-        publish_routes(
-            self._routes,
-            [
-                self._route(environment, instances[environment.name], history)
-                for environment in self._project.environments
-            ],
-        )
+    def publish(
+        self, instances: Mapping[str, Instance], history: History, *, others: Collection[str] = frozenset()
+    ) -> None:
+        """
+        Tell the proxy what runs where.
+
+        Args:
+            instances: Environments that are not in it are none any more.
+            others: Environments that were created after this project was loaded: what was published of them holds.
+        """
+        routes = [
+            self._route(environment, instances[environment.name], history)
+            for environment in self._project.environments
+            if environment.name in instances
+        ]
+        if others:
+            with contextlib.suppress(FileNotFoundError):
+                routes += [route for name, route in load_routes(self._routes).items() if name in others]
+        publish_routes(self._routes, routes)
 
     def _route(self, environment: Environment, instance: Instance, history: History) -> Route:
         current = history.current(environment.name)
@@ -142,7 +153,8 @@ class Front:
             driver=environment.driver.value,
             url=_upstream_of(environment, instance),
             process=instance.process,
-            release=current.release.id if current else None,
+            # Beside a canary nobody outside can tell which of the two a call got.
+            release=current.release.id if current and not history.canary(environment.name) else None,
             digest=current.release.digest if current else None,
             apis=apis,
             # A wrong `api` is refused when it is deployed; until then what is deployed serves on.

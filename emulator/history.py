@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import os
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
@@ -37,10 +37,12 @@ class History:
 
     Args:
         now: Tells the time that is recorded.
+        ended: Environment to the last row of an earlier environment of that name, which is no past of this one.
     """
 
-    def __init__(self, path: Path, *, now: Clock | None = None) -> None:
+    def __init__(self, path: Path, *, now: Clock | None = None, ended: Mapping[str, int] = {}) -> None:
         self._ledger = Ledger(path)
+        self._ended = ended
         self._now = now or clock()
 
     def begin(
@@ -133,20 +135,26 @@ class History:
 
     def current(self, environment: str) -> Deployment | None:
         """The last deployment into *environment* that succeeded."""
-        return self._one(" WHERE d.environment = ? AND o.outcome = 'succeeded'", environment)
+        return self._one(" AND o.outcome = 'succeeded'", environment)
 
     def last(self, environment: str) -> Deployment | None:
         """The last deployment into *environment*, however it ended."""
-        return self._one(" WHERE d.environment = ?", environment)
+        return self._one("", environment)
 
-    def _one(self, where: str, environment: str) -> Deployment | None:
+    def canary(self, environment: str) -> Deployment | None:
+        """The deployment that serves a share of the calls beside the current one; None when there is none."""
+        last = self._one(" AND o.outcome IN ('succeeded', 'canary')", environment)
+        return last if last is not None and last.outcome is Outcome.CANARY else None
+
+    def _one(self, more: str, environment: str) -> Deployment | None:
+        query = f"{_SELECT} WHERE d.environment = ? AND d.id > ?{more} ORDER BY d.id DESC LIMIT 1"
         with self._ledger.connected() as connection:
-            row = connection.execute(_SELECT + where + " ORDER BY d.id DESC LIMIT 1", (environment,)).fetchone()
+            row = connection.execute(query, (environment, self._ended.get(environment, 0))).fetchone()
             return _deployment(row, _gates(connection, row["id"])) if row else None
 
     def deployments(self, environment: str | None = None, *, last: int | None = None) -> list[Deployment]:
         """
-        Deployments, oldest first.
+        Deployments, oldest first; also those into earlier environments of that name.
 
         Args:
             environment: None for those into all environments.

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import contextlib
-import enum
 import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from emulator.decisions import Action, Step, decide
 from emulator.deploy import Deployer
 from emulator.drivers.registry import Drivers
 from emulator.endpoint import client, wait_until_healthy
@@ -23,61 +23,6 @@ _LOG_LINES = 10
 # Asked whether the recorded release is there. Their clients take a while to load: done while the emulator starts.
 _ASKED = ("cloudformation", "s3")
 _BUILD = ""  # no environment's name
-
-
-class Step(enum.Enum):
-    """What an environment needs; an emulator that somebody else runs can only be connected to."""
-
-    KEEP = "keep"
-    START = "start"
-    AWAIT = "await"
-    RESTART = "restart"
-    CONNECT = "connect"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Action:
-    """A step and its cause, e.g. restart because the region changed."""
-
-    environment: Environment
-    step: Step
-    cause: str
-
-
-def decide(environments: Sequence[Environment], observed: Mapping[str, Instance]) -> list[Action]:
-    """What brings each environment from what was observed to what the project says."""
-    return [_decide_one(environment, observed[environment.name]) for environment in environments]
-
-
-def _decide_one(environment: Environment, instance: Instance) -> Action:
-    if environment.driver is DriverName.EXTERNAL and instance.status is not Status.READY:
-        return Action(environment=environment, step=Step.CONNECT, cause=instance.reason)
-    if instance.status is Status.STOPPED:
-        return Action(environment=environment, step=Step.START, cause=instance.reason)
-    if instance.status is Status.UNHEALTHY:
-        return Action(environment=environment, step=Step.RESTART, cause=instance.reason)
-    if cause := _difference(environment, instance) or instance.outdated:
-        return Action(environment=environment, step=Step.RESTART, cause=cause)
-    step = Step.KEEP if instance.status is Status.READY else Step.AWAIT
-    return Action(environment=environment, step=step, cause=instance.reason)
-
-
-def _difference(environment: Environment, instance: Instance) -> str:
-    endpoint = instance.endpoint
-    if endpoint is None:
-        return ""
-    if environment.account_id != endpoint.account_id:
-        return f"account id changed from {endpoint.account_id} to {environment.account_id}"
-    if environment.region != endpoint.region:
-        return f"region changed from {endpoint.region} to {environment.region}"
-    port = endpoint.url.rpartition(":")[2]
-    if environment.port is not None and str(environment.port) != port:
-        return f"port changed from {port} to {environment.port}"
-    return ", ".join(
-        f"{name} changed from {instance.settings[name]} to {wanted}"
-        for name, wanted in environment.settings.items()
-        if instance.settings.get(name, wanted) != wanted
-    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,6 +45,7 @@ class Lifecycle:
     Args:
         build: Makes the artifact for environments that never had one; called at most once.
         wait: Returns when an emulator is healthy.
+        check_exists: Raises when another command removed the environment meanwhile: nobody would ever stop it again.
     """
 
     def __init__(
@@ -114,6 +60,7 @@ class Lifecycle:
         build: Callable[[], Artifact],
         open_artifact: Callable[[str], Artifact],
         wait: Callable[..., object] = wait_until_healthy,
+        check_exists: Callable[[Environment], None] = lambda _environment: None,
     ) -> None:
         self._drivers = drivers
         self._history = history
@@ -124,6 +71,7 @@ class Lifecycle:
         self._deployer = deployer
         self._releases = releases
         self._wait = wait
+        self._check_exists = check_exists
 
     def observe(self, environments: Sequence[Environment]) -> Mapping[str, Instance]:
         """Each environment as it is right now; one whose driver can't tell counts as stopped, with the reason."""
@@ -163,7 +111,7 @@ class Lifecycle:
     def _act(
         self, actions: Mapping[str, Action], *, timeout: float, build: Callable[[], Artifact]
     ) -> Mapping[str, UpResult | MultistackError]:
-        if all(self._history.current(name) for name in actions):
+        if not any(self._needs_build(action.environment) for action in actions.values()):
             return run_parallel(
                 list(actions),
                 lambda name: self._up_one(actions[name], timeout=timeout, build=build),
@@ -182,6 +130,14 @@ class Lifecycle:
         )
         return {name: result for name, result in results.items() if name != _BUILD and result is not None}
 
+    def _needs_build(self, environment: Environment) -> bool:
+        return self._history.current(environment.name) is None and _first_digest(environment) is None
+
+    def _first_artifact(self, environment: Environment, build: Callable[[], Artifact]) -> Artifact:
+        """What is deployed into *environment* while it has no recorded release."""
+        digest = _first_digest(environment)
+        return build() if digest is None else self._open_artifact(digest)
+
     def _build_into(self, built: Future[Artifact], build: Callable[[], Artifact]) -> None:
         """Whatever is wrong is raised where the artifact is asked for, in each environment that does."""
         try:
@@ -194,6 +150,7 @@ class Lifecycle:
 
     def _up_one(self, action: Action, *, timeout: float, build: Callable[[], Artifact]) -> UpResult:
         environment = action.environment
+        self._check_exists(environment)
         did: list[str] = []
         if action.step is Step.RESTART:
             self._emit(Event(environment.name, "restarting", f"because {action.cause}"))
@@ -287,7 +244,7 @@ class Lifecycle:
         if current is None:
             if cut:
                 self._emit(Event(environment.name, "deploying", f"again: deployment of {cut} was interrupted"))
-            artifact = build()
+            artifact = self._first_artifact(environment, build)
             release = self._releases.make(artifact, environment)
             self._deployer.deploy(environment, endpoint, artifact, release)
             return ["deployed"]
@@ -345,7 +302,7 @@ class Lifecycle:
             driver = self._drivers.of(environment)
             current = self._history.current(name)
             if current is None:
-                self._build()
+                self._first_artifact(environment, self._build)
             else:
                 self._open_artifact(current.release.digest)
             self._emit(Event(name, "resetting"))
@@ -354,3 +311,7 @@ class Lifecycle:
             return self.revive(environment, timeout=timeout)
 
         return run_parallel(list(by_name), reset_one, self._cancellation)
+
+
+def _first_digest(environment: Environment) -> str | None:
+    return environment.created.digest if environment.created else None

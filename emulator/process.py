@@ -22,7 +22,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import IO
@@ -120,7 +120,7 @@ def is_record_broken(folder: Path) -> bool:
     return (folder / _RECORD_FILE).exists() and read_record(folder) is None
 
 
-def candidate_ports(folder: Path, ports: range) -> list[int]:
+def candidate_ports(folder: Path, ports: Iterable[int]) -> list[int]:
     """*ports*, the one that the server of *folder* last had first, so that its address survives a restart."""
     try:
         before = int((folder / _PORT_FILE).read_text())

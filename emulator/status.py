@@ -20,6 +20,7 @@ class EnvironmentStatus:
         release: The last one deployed with success, from the ledger.
         url: Where the proxy serves it.
         endpoint: Its AWS API.
+        canary: The release that gets a share of the calls beside *release*.
         skipped: Resources left out on request.
     """
 
@@ -35,6 +36,7 @@ class EnvironmentStatus:
     region: str
     protected: bool
     reason: str
+    canary: str | None
     skipped: tuple[str, ...]
 
 
@@ -45,7 +47,7 @@ def status_of(
     rows = []
     for environment in environments:
         instance = instances[environment.name]
-        current = history.current(environment.name)
+        current, canary = history.current(environment.name), history.canary(environment.name)
         rows.append(
             EnvironmentStatus(
                 environment=environment.name,
@@ -60,6 +62,7 @@ def status_of(
                 region=environment.region,
                 protected=environment.protected,
                 reason=instance.reason,
+                canary=canary.release.id if canary else None,
                 skipped=tuple(current.skipped) if current else (),
             )
         )

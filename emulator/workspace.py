@@ -13,6 +13,7 @@ from pathlib import Path
 from emulator import interpreters, provenance
 from emulator.artifact import ArtifactStore, build
 from emulator.clock import Clock, clock
+from emulator.created import read_created
 from emulator.deploy import Deployer
 from emulator.drivers.choice import Choice, pull_images, settle
 from emulator.drivers.containers import TOKEN
@@ -75,7 +76,7 @@ class Workspace:
 
     def environments(self, names: Sequence[str]) -> list[Environment]:
         """
-        The named environments in promotion order; all of them when none is named.
+        The named environments in the project's order; all of them when none is named.
 
         Raises:
             ConfigError: A name that the project doesn't have.
@@ -111,8 +112,12 @@ class Workspace:
         return status_of(environments, self.lifecycle.observe(environments), self.history, self.front)
 
     def publish(self) -> None:
-        """Tell the proxy what runs where now."""
-        self.front.publish(self.lifecycle.observe(self.project.environments), self.history)
+        """Tell the proxy what runs where now; of created environments those that are there by now, and no others."""
+        there = {name for name, one in read_created(self.project.state).environments.items() if not one.is_ending}
+        known = self.project.environments
+        environments = [one for one in known if one.created is None or one.name in there]
+        others = there - {one.name for one in known}
+        self.front.publish(self.lifecycle.observe(environments), self.history, others=others)
 
     @contextlib.contextmanager
     def changing(self, command: str, *, wait: bool = True) -> Iterator[None]:
@@ -158,7 +163,7 @@ def open_workspace(
     project, choice = settle(project, environ=with_token, pulls=pulls)
     cancellation = Cancellation()
     now = clock(project.clock_offset)
-    history = History(project.state / "history.sqlite", now=now)
+    history = History(project.state / "history.sqlite", now=now, ended=read_created(project.state).ended)
     permits = Permits(project.state / "history.sqlite", now=now)
     store = ArtifactStore(project.state / "artifacts")
     vault = Vault(project.state)
@@ -195,6 +200,7 @@ def open_workspace(
         cancellation=cancellation,
         build=once,
         open_artifact=store.open,
+        check_exists=functools.partial(_check_exists, project),
     )
     snapshots = Snapshots(project.state / "snapshots", order=[environment.name for environment in project.environments])
     transfer = StateTransfer(
@@ -237,6 +243,14 @@ def _machine_of(project: Project, folders: Sequence[str], path: str, name: str) 
         return machine(folders, path=path)
     is_own = environment.driver is DriverName.LOCALSTACK and environment.container.image == OWN_IMAGE
     return CONTAINER if is_own and environment.container.functions is Functions.PROCESS else None
+
+
+def _check_exists(project: Project, environment: Environment) -> None:
+    if environment.created is None:
+        return
+    found = read_created(project.state).environments.get(environment.name)
+    if found is None or found.is_ending:
+        raise ConfigError(f"environment {environment.name} was removed meanwhile", hint="`multistack list` shows them")
 
 
 def _once(make: Callable[[], Artifact]) -> Callable[[], Artifact]:

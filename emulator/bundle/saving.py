@@ -60,7 +60,7 @@ def images_of(project: Project | None) -> tuple[list[str], list[str]]:
     if project is None:
         return [OWN_IMAGE], []
     by_driver: dict[DriverName, set[str]] = {}
-    for one in project.environments:
+    for one in project.promotion_order:
         by_driver.setdefault(one.driver, set()).add(one.container.image)
     wanted = by_driver.get(DriverName.LOCALSTACK, set())
     return sorted(wanted), sorted(by_driver.get(DriverName.AUTO, set()) - wanted)

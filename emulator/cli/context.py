@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,13 +26,16 @@ class Context:
     file: Path | None
     overrides: dict[str, Any] = field(default_factory=dict)
 
-    def workspace(self, *, needs_template: bool = False, pulls: bool = False) -> Workspace:
+    def workspace(
+        self, *, needs_template: bool = False, pulls: bool = False, expected: Sequence[str] = ()
+    ) -> Workspace:
         """
         The project of this folder with everything that acts on it.
 
         Args:
             needs_template: Whether the command may build; the others work without a template.
             pulls: Whether the command may pull images.
+            expected: Environments that the command creates, see :func:`emulator.config.load_project`.
 
         Raises:
             ConfigError: There is no project file, or it is wrong.
@@ -49,6 +52,7 @@ class Context:
             cwd=Path.cwd(),
             overrides=self.overrides,
             needs_template=needs_template,
+            expected=expected,
         )
         emit = Progress([environment.name for environment in project.environments])
         return open_workspace(

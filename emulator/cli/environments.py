@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from emulator.cli.context import Context
+from emulator.cli.sweeping import swept
 from emulator.errors import ConfigError, MultistackError
 from emulator.model import DriverName
 
@@ -34,7 +36,8 @@ _wait = click.option(
 @click.pass_obj
 def up(context: Context, *, names: Sequence[str], wait: float, pull: bool, artifact: str | None, as_json: bool) -> None:
     """Start environments, deploy what they miss, start the proxy."""
-    workspace = context.workspace(needs_template=artifact is None, pulls=pull)
+    reopen = functools.partial(context.workspace, needs_template=artifact is None, pulls=pull)
+    workspace = swept(reopen(), "up", reopen=reopen)
     chosen = workspace.environments(names)
     _tell_choice(workspace)
     with workspace.changing("up"):
@@ -191,6 +194,10 @@ def print_status(rows: Sequence[EnvironmentStatus], *, as_json: bool) -> None:
             is_ours = row.status != "ready" and row.driver != DriverName.EXTERNAL.value
             next_step = f"; run `multistack up {row.environment}`" if is_ours else ""
             click.echo(f"{row.environment}: {row.reason}{next_step}")
+        if row.canary:
+            click.echo(
+                f"{row.environment}: a canary of {row.canary} runs; `multistack canary status {row.environment}` counts"
+            )
         for resource in row.skipped:
             click.echo(f"{row.environment}: left out {resource}")
 

@@ -41,6 +41,7 @@ def init(service: str | None, template: Path | None, yes: bool) -> None:
 @click.command()
 @click.argument("names", nargs=-1, metavar="[ENVIRONMENT]...")
 @click.option("--artifact", metavar="DIGEST", help="Deploy this stored artifact, and build nothing.")
+@click.option("--canary", "share", metavar="SHARE", help="Give it a share of the calls only, e.g. 10%.")
 @click.option("--verify", is_flag=True, help="Run the service's checks and smoke tests afterwards.")
 @click.option("--dry-run", is_flag=True, help="Print the change sets and deploy nothing.")
 @click.option("--skip-unsupported", is_flag=True, help="Leave out resource types that the emulator does not know.")
@@ -52,6 +53,7 @@ def deploy(
     *,
     names: Sequence[str],
     artifact: str | None,
+    share: str | None,
     verify: bool,
     dry_run: bool,
     skip_unsupported: bool,
@@ -61,12 +63,17 @@ def deploy(
     """Build the service once and deploy it into environments."""
     workspace = context.workspace(needs_template=artifact is None)
     chosen = workspace.environments(names)
+    if share is not None and (len(names) != 1 or verify or skip_unsupported):
+        raise click.UsageError("--canary takes one ENVIRONMENT, without --verify and --skip-unsupported.")
     failed: list[str] = []
     with workspace.changing("deploy", wait=not no_wait):
         if verify:
             _check_verifiable(workspace, names=[environment.name for environment in chosen])
-        results = _deploy_all(workspace, chosen, artifact, dry_run=dry_run, skip_unsupported=skip_unsupported)
-        _print(results, as_json=as_json)
+        if share is not None:
+            results = _deploy_canary(workspace, names[0], artifact, share, dry_run=dry_run)
+        else:
+            results = _deploy_all(workspace, chosen, artifact, dry_run=dry_run, skip_unsupported=skip_unsupported)
+        _print(results, as_json=as_json, verb=f"gives {share} of the calls to" if share else "deployed")
         if verify and not dry_run:
             failed = _verify(workspace, results, as_json=as_json)
     raise_first(results)
@@ -130,7 +137,17 @@ def _verify(workspace: Workspace, results: Mapping[str, DeployResult | Multistac
     return failed
 
 
-def _print(results: Mapping[str, DeployResult | MultistackError], *, as_json: bool) -> None:
+def _deploy_canary(
+    workspace: Workspace, name: str, digest: str | None, share: str, *, dry_run: bool
+) -> Mapping[str, DeployResult | MultistackError]:
+    from emulator.canary.canaries import Canaries, read_share
+
+    weight = read_share(share)
+    artifact = workspace.store.open(workspace.store.find(digest)) if digest else workspace.build()
+    return {name: Canaries(workspace).start(name, artifact, weight, dry_run=dry_run)}
+
+
+def _print(results: Mapping[str, DeployResult | MultistackError], *, as_json: bool, verb: str) -> None:
     from emulator.render import print_json
 
     done = {name: result for name, result in results.items() if not isinstance(result, MultistackError)}
@@ -144,7 +161,7 @@ def _print(results: Mapping[str, DeployResult | MultistackError], *, as_json: bo
             click.echo(f"{name}: would deploy {result.release.id}")
             click.echo(changes_table(result.changes) + "\n")
         else:
-            click.echo(f"{name}: deployed {result.release.id} (digest {result.release.digest[:12]})")
+            click.echo(f"{name}: {verb} {result.release.id} (digest {result.release.digest[:12]})")
         for resource in result.skipped:
             click.echo(f"{name}: left out {resource}")
 

@@ -84,8 +84,9 @@ class Maker:
             ports.listen(port=environment.port, candidates=(), purpose=f"environment {environment.name}").close()
             yield environment.port
         else:
+            others = self._project.ports_of_others(environment.name)
             for port in process.candidate_ports(self._project.environment_state(environment.name), _PORTS):
-                if self._claims(environment, port) and ports.is_free(port):
+                if port not in others and self._claims(environment, port) and ports.is_free(port):
                     yield port
 
     def _claims(self, environment: Environment, port: int) -> bool:

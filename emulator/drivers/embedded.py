@@ -109,7 +109,7 @@ class EmbeddedDriver:
             raise NotReady(f"environment {environment.name}: can't write {folder}: {error.strerror}") from error
         with ports.listen(
             port=environment.port,
-            candidates=process.candidate_ports(folder, _PORTS),
+            candidates=process.candidate_ports(folder, self._free_ports(environment)),
             purpose=f"environment {environment.name}",
         ) as listener:
             port = listener.getsockname()[1]
@@ -213,6 +213,10 @@ class EmbeddedDriver:
         base = self._project.environment_state("")
         folders = {folder for folder in base.glob("*/") if process.is_running(folder)} | process.labelled(below=base)
         return [_leftover(folder) for folder in sorted(folders) if folder.name not in known]
+
+    def _free_ports(self, environment: Environment) -> list[int]:
+        others = self._project.ports_of_others(environment.name)
+        return [port for port in _PORTS if port not in others]
 
     def _folder(self, environment: Environment) -> Path:
         return self._project.environment_state(environment.name)

@@ -1,5 +1,6 @@
 """The words of the product as frozen data. No I/O here."""
 
+from emulator.model.creation import Creation
 from emulator.model.deployments import (
     Api,
     Artifact,
@@ -43,6 +44,7 @@ __all__ = [
     "ConfigKey",
     "ConfigType",
     "ContainerSettings",
+    "Creation",
     "Deployment",
     "DriverName",
     "Endpoint",

@@ -109,6 +109,8 @@ class Outcome(enum.Enum):
     SUCCEEDED = "succeeded"
     FAILED = "failed"
     INTERRUPTED = "interrupted"
+    # It serves a share of the calls, beside the last one that succeeded.
+    CANARY = "canary"
 
 
 class Kind(enum.Enum):
@@ -121,6 +123,8 @@ class Kind(enum.Enum):
     REDEPLOY = "redeploy"
     # With the whole state of a snapshot.
     RESTORE = "restore"
+    # A canary's start, or its end: promoted or aborted.
+    CANARY = "canary"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from emulator.model.creation import Creation
 from emulator.model.deployments import Api, ConfigKey
 
 STATE_FOLDER = ".multistack"
@@ -91,6 +92,7 @@ class Environment:
             memory carries, 1,000 at most.
         container: For the driver ``localstack``.
         url: Where the emulator of the driver ``external`` answers.
+        created: Of one that a command made; None when the project file declares it.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Environment:
     lambda_concurrency: int | None = None
     container: ContainerSettings = field(default_factory=ContainerSettings)
     url: str | None = None
+    created: Creation | None = None
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -167,9 +170,10 @@ class Verification:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """
-    One service and its environments; their order is the promotion order.
+    One service and its environments.
 
     Attributes:
+        environments: The declared ones in promotion order, then those that commands created.
         file: The project file everything was read from.
         template: The service's CloudFormation or SAM template.
         api: Logical id of the API that ``/<environment>/`` reaches, or None when the service has just one.
@@ -195,12 +199,8 @@ class Project:
 
     def way_into(self, name: str) -> str:
         """The command that brings a new release into environment *name* in good order."""
-        return f"multistack {'promote' if name in self.promotion_order[1:] else 'deploy'} {name}"
-
-    @property
-    def promotion_order(self) -> tuple[str, ...]:
-        """The names of the environments that a release goes through, first to last."""
-        return tuple(environment.name for environment in self.environments)
+        later = {environment.name for environment in self.promotion_order[1:]}
+        return f"multistack {'promote' if name in later else 'deploy'} {name}"
 
     @property
     def root(self) -> Path:
@@ -211,6 +211,15 @@ class Project:
     def state(self) -> Path:
         """Where everything multistack knows about this project lives; ignored by git."""
         return self.root / STATE_FOLDER
+
+    @property
+    def promotion_order(self) -> tuple[Environment, ...]:
+        """The declared environments: nothing is promoted into or out of a created one."""
+        return tuple(environment for environment in self.environments if environment.created is None)
+
+    def ports_of_others(self, name: str) -> frozenset[int]:
+        """Fixed ports of all environments but *name*: no free port for that one, even while nobody listens there."""
+        return frozenset(one.port for one in self.environments if one.port is not None and one.name != name)
 
     def environment_state(self, name: str) -> Path:
         """The folder of one environment's emulator: record, log, persisted state."""

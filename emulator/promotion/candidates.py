@@ -51,18 +51,23 @@ class Candidates:
         Raises:
             ConfigError: Nothing comes before it, or *start* doesn't.
         """
-        names = self._workspace.project.promotion_order
+        order = self._workspace.project.promotion_order
+        names = [environment.name for environment in order]
         (environment,) = self._workspace.environments([target])
-        place = names.index(environment.name) if environment.name in names else 0
+        if environment.created is not None:
+            raise ConfigError(
+                f"nothing is promoted into {target}: it was created for a while", hint=f"multistack deploy {target}"
+            )
+        place = names.index(environment.name)
         if place == 0:
             raise ConfigError(
                 f"nothing is promoted into {target}: no environment comes before it", hint=f"multistack deploy {target}"
             )
         source = start or names[place - 1]
         self._workspace.environments([source])
-        if names.index(source) >= place:
+        if source not in names[:place]:
             raise ConfigError(f"{source} does not come before {target}", hint=f"the order is {' → '.join(names)}")
-        return self._workspace.project.environments[names.index(source)], tuple(names[names.index(source) + 1 : place])
+        return order[names.index(source)], tuple(names[names.index(source) + 1 : place])
 
     def find(self, target: str, *, start: str | None = None) -> Candidate:
         """
@@ -77,7 +82,7 @@ class Candidates:
         (environment,) = self._workspace.environments([target])
         current, last = self._history.current(source.name), self._history.last(source.name)
         if current is None:
-            is_first = source is self._workspace.project.environments[0]
+            is_first = source is self._workspace.project.promotion_order[0]
             raise PromotionRefused(
                 f"nothing can be promoted to {target}: {source.name} has no deployment",
                 hint=f"multistack {'deploy' if is_first else 'promote'} {source.name}",

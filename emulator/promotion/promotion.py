@@ -103,8 +103,8 @@ class Promotion:
         A gate that does not hold ends it, and is told; one that fails afterwards is raised as by :meth:`promote`.
         """
         done: list[Promoted] = []
-        names = self.workspace.project.promotion_order
-        following_names = names[names.index(name) + 1 :] if name in names else ()
+        names = [environment.name for environment in self.workspace.project.promotion_order]
+        following_names = names[names.index(name) + 1 :] if name in names else []
         for following in following_names:
             if following not in self.workspace.project.auto_promote_to:
                 break

@@ -11,7 +11,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -25,12 +25,12 @@ from emulator.model import Deployment, Endpoint, Outcome
 from emulator.process import read_record, start_time
 from emulator.stack import describe
 from tests.conftest import MULTISTACK, SAMPLE, ProjectFolder, http
+from tests.functional.cutting import cut, cut_at_line, is_cut, until, until_line
 
 pytestmark = pytest.mark.embedded("its processes; tests/docker/test_interruptions.py cuts commands on containers")
 
 # Two are enough for work in parallel, and cheaper than three.
 NAMES = ("test", "staging")
-ENDS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGKILL: -signal.SIGKILL}
 # Every deployment waits here for a signal that never comes; then it is rolled back.
 WAITING = """
 Resources:
@@ -355,48 +355,6 @@ def record_of(pid: int) -> dict[str, Any]:
     """A record as a server with that very process would write it."""
     settings = {"account_id": "111111111111", "region": "eu-west-1"}
     return {"process": {"pid": pid, "started": start_time(pid)}, "port": 1, "settings": settings}
-
-
-def until(condition: Callable[[], object], *, timeout: float = 30) -> None:
-    """Wait for *condition*, and fail without it."""
-    deadline = time.monotonic() + timeout
-    while not condition():
-        assert time.monotonic() < deadline, "it never came true"
-        time.sleep(0.005)
-
-
-def until_line(command: subprocess.Popen[str], line: str) -> None:
-    """Read progress up to *line*."""
-    seen = ""
-    while line not in seen:
-        part = command.stderr.readline()
-        assert part, f"ended without {line!r}:\n{seen}"
-        seen += part
-
-
-def is_cut(command: subprocess.Popen[str], number: signal.Signals) -> bool:
-    """Send *number* to the command's process group as a terminal does; False if the command was faster."""
-    os.killpg(command.pid, number)
-    _, err = command.communicate(timeout=60)
-    if command.returncode == 0:
-        return False
-    # Before Python has started, a signal ends it without a word.
-    assert command.returncode in (ENDS[number], -number), err
-    assert "Traceback" not in err
-    if command.returncode > 0:
-        assert err.endswith("stopped; run the same command again to go on\n"), err
-    return True
-
-
-def cut(command: subprocess.Popen[str], number: signal.Signals) -> None:
-    """Cut a command that has still much to do."""
-    assert is_cut(command, number), "it had ended before it was cut: nothing was tested"
-
-
-def cut_at_line(command: subprocess.Popen[str], line: str, number: signal.Signals) -> None:
-    """Cut the command as soon as it says *line*."""
-    until_line(command, line)
-    cut(command, number)
 
 
 def repair(project: ProjectFolder, *names: str) -> None:

@@ -44,6 +44,9 @@ class FakeHistory:
 
     apis: Mapping[str, tuple[Api, ...]] = field(default_factory=dict)
 
+    def canary(self, environment: str) -> Deployment | None:
+        """None runs."""
+
     def current(self, environment: str) -> Deployment | None:
         """The last that succeeded."""
         if environment not in self.apis:

@@ -53,11 +53,11 @@ def test_all_gates_that_hold_are_recorded() -> None:
         pytest.param(
             {"source": replace(SOURCE, gates=[PASSED, replace(FAILED, at=NOON + timedelta(1))])},
             "source",
-            "not verified in staging",
+            "did not pass its verification in staging",
             id="failed since",
         ),
         pytest.param(
-            {"source": replace(SOURCE, gates=[FAILED, PASSED])}, "source", "not verified", id="one of a run failed"
+            {"source": replace(SOURCE, gates=[FAILED, PASSED])}, "source", "did not pass", id="one of a run failed"
         ),
         pytest.param({"hold": HOLD}, "hold", "held since 2026-01-02 12:00 UTC by Bob: freeze", id="held"),
         pytest.param({"soak": timedelta(hours=3)}, "soak", "for 2h of 3h", id="soaks"),

@@ -252,3 +252,30 @@ def test_the_last_deployment_is_found_however_it_ended(history: History) -> None
     last = history.last("test")
     assert last is not None
     assert (last.release, last.outcome) == (OTHER, Outcome.INTERRUPTED)
+
+
+def test_rows_of_an_earlier_environment_of_that_name_are_no_past(path: Path, history: History) -> None:
+    """They stay on record; what is created anew has no release and no cut deployment yet."""
+    last = history.begin("login", RELEASE)
+    history.end(last, Outcome.SUCCEEDED)
+    anew = History(path, ended={"login": last})
+    assert (anew.current("login"), anew.last("login")) == (None, None)
+    assert [one.id for one in anew.deployments("login")] == [last]
+    history.end(history.begin("login", OTHER), Outcome.SUCCEEDED)
+    current = anew.current("login")
+    assert current is not None
+    assert current.release == OTHER
+
+
+def test_a_canary_runs_beside_the_current_release_until_one_succeeds(history: History) -> None:
+    """A deployment that failed meanwhile, as a promotion of it may, ends nothing."""
+    assert history.canary("test") is None
+    history.end(history.begin("test", RELEASE), Outcome.SUCCEEDED)
+    history.end(history.begin("test", OTHER), Outcome.CANARY)
+    history.end(history.begin("test", OTHER), Outcome.FAILED)
+    canary, current = history.canary("test"), history.current("test")
+    assert canary is not None
+    assert current is not None
+    assert (canary.release, current.release) == (OTHER, RELEASE)
+    history.end(history.begin("test", OTHER), Outcome.SUCCEEDED)
+    assert history.canary("test") is None

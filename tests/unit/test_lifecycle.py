@@ -11,9 +11,10 @@ from typing import Any
 
 import pytest
 
+from emulator.decisions import Step, decide
 from emulator.errors import ArtifactError, DeployError, MultistackError, NotReady
 from emulator.events import Event
-from emulator.lifecycle import Lifecycle, Step, UpResult, decide
+from emulator.lifecycle import Lifecycle, UpResult
 from emulator.model import (
     Artifact,
     Deployment,

@@ -1,0 +1,1 @@
+"""Environments for a while, mostly for a branch of the source: feature environments."""
