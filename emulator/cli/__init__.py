@@ -17,6 +17,7 @@ from emulator.cli import (
     config,
     environments,
     image,
+    lint,
     project,
     promotion,
     service,
@@ -58,6 +59,7 @@ def cli(context: click.Context, file: Path | None, settings: Sequence[str], allo
 for _module in (
     environments,
     service,
+    lint,
     artifact,
     config,
     promotion,
