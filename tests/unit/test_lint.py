@@ -138,7 +138,7 @@ def test_node_that_only_looks_like_it_is_left_alone(tmp_path, source):
     ],
 )
 def test_a_name_of_one_environment_is_found(tmp_path, name, source):
-    """Code and template are the same everywhere, so a name, account or ARN of one environment is wrong in the others."""
+    """Code and template are the same everywhere: a name, account or ARN of one environment is wrong in the others."""
     assert rules(tmp_path, name, source) == [(1, RESOURCE)]
 
 
@@ -273,7 +273,7 @@ def test_a_file_that_cannot_be_checked_is_a_finding(tmp_path):
 
 
 def test_what_others_wrote_is_left_out(tmp_path):
-    """Packages, hidden folders, binary and minified files are nobody's to mend here; named themselves, they are read."""
+    """Packages, hidden folders, binary and minified files are nobody's to mend here; those named are read."""
     branch = "if (env === 'prod') {}"
     for name in ("node_modules/a/index.js", ".venv/b.js", "app.min.js", "src/app.js"):
         (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
