@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO, cast
 
 from emulator.errors import MultistackError
 
@@ -108,8 +109,7 @@ def _failed(lines: Sequence[str], at: Path) -> str:
 
 def _read(process: subprocess.Popen[bytes], write: Callable[[str], None], check: Callable[[], None]) -> None:
     """Pass on lines until the script has ended; what it left running can't keep us."""
-    assert process.stdout is not None  # noqa: S101 (a pipe was asked for)
-    descriptor = process.stdout.fileno()
+    descriptor = cast(IO[bytes], process.stdout).fileno()
     os.set_blocking(descriptor, False)
     pending, ended = b"", None
     with selectors.DefaultSelector() as selector:
