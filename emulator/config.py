@@ -34,7 +34,7 @@ from emulator.model import (
     Verification,
 )
 from emulator.overrides import environment_names, folded, read_flags, read_variables
-from emulator.project_file import ProjectFile, find_project_file, read_project_file
+from emulator.project_file import ProjectFile, copied_from, find_project_file, read_project_file
 from emulator.schema import EnvironmentTable, LocalstackTable, ProjectTable, check
 from emulator.setting import Key, Setting, show_value
 from emulator.settings import SETTINGS, TEMPLATE_NAMES
@@ -47,6 +47,7 @@ __all__ = [
     "load_project",
     "process_environ",
     "scrubbed_environ",
+    "user_name",
 ]
 
 # HTTP proxies stay: pip needs them for a requirements.txt, and clients of emulators are told to use none.
@@ -241,6 +242,7 @@ def _build(
         template = next((root / name for name in TEMPLATE_NAMES if _is_file(root / name)), root / TEMPLATE_NAMES[0])
     return Project(
         file=origin.file.path,
+        copied_from=copied_from(origin.file.path),
         service=table.service,
         template=template,
         environments=environments,
@@ -260,11 +262,11 @@ def _build(
         auto_promote_to=tuple(table.auto_promote_to),
         clock_offset=table.clock_offset,
         config_keys=keys,
-        user=_user(),
+        user=user_name(),
     )
 
 
-def _user() -> str:
+def user_name() -> str:
     """As the system knows them, whatever their variables say: it goes on record."""
     uid = os.getuid()
     try:

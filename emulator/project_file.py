@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from emulator.errors import ConfigError
+from emulator.model import STATE_FOLDER
 from emulator.setting import Key, show_value, value_at
 
 FILE_NAME = "multistack.toml"
@@ -57,6 +58,19 @@ def find_project_file(cwd: Path) -> Path:
         if _has_table(folder / "pyproject.toml"):
             return folder / "pyproject.toml"
     raise ConfigError(f"no {FILE_NAME} in {cwd} or any folder above it", hint="run `multistack init`")
+
+
+def copied_from(file: Path) -> Path | None:
+    """
+    The folder that the one of *file* is a copy of, e.g. for one step of a pipeline; None when it is none.
+
+    Its state folder is a link to that of the other.
+    """
+    link = file.parent / STATE_FOLDER
+    if not link.is_symlink():
+        return None
+    state = link.resolve()
+    return state.parent if state.name == STATE_FOLDER and (state.parent / file.name).is_file() else None
 
 
 def read_project_file(path: Path, *, shown: str) -> ProjectFile:

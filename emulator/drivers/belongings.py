@@ -154,13 +154,13 @@ class Belongings:
 def environments_of(client: DockerClient, project: Project) -> list[dict[str, Any]]:
     """The engine's ``inspect`` of each container of *project* that was not stopped."""
     with talking("containers"):
-        found = client.containers.list(filters={"label": f"{PROJECT}={project.root}"}, ignore_removed=True)
+        found = client.containers.list(filters={"label": f"{PROJECT}={project.home}"}, ignore_removed=True)
     return [one.attrs for one in found if is_ours(project, one.name or "", one.labels)]
 
 
 def traces_of(client: DockerClient, project: Project) -> dict[str, Mapping[str, str]]:
     """The environments of *project* of which anything is in the engine, with the labels that tell of them."""
-    label = {"label": f"{PROJECT}={project.root}"}
+    label = {"label": f"{PROJECT}={project.home}"}
     with talking("containers"):
         found = _listed(client, label)
     return {labels[ENVIRONMENT]: labels for _, name, labels in found if is_ours(project, name, labels)}

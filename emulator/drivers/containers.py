@@ -35,7 +35,7 @@ _LOG = {"type": "json-file", "config": {"max-size": "10m", "max-file": "2"}}
 
 def name_of(project: Project, environment: str) -> str:
     """What container, network and volume of *environment* are called; another folder's project has other names."""
-    return f"multistack-{environment}-{hashlib.sha256(str(project.root).encode()).hexdigest()[:10]}"
+    return f"multistack-{environment}-{hashlib.sha256(str(project.home).encode()).hexdigest()[:10]}"
 
 
 def labels_of(project: Project, environment: Environment) -> dict[str, str]:
@@ -43,7 +43,7 @@ def labels_of(project: Project, environment: Environment) -> dict[str, str]:
     told = {"account_id": environment.account_id, "region": environment.region, **environment.settings}
     text = json.dumps(told, sort_keys=True)
     return {
-        PROJECT: str(project.root),
+        PROJECT: str(project.home),
         ENVIRONMENT: environment.name,
         CONFIG: hashlib.sha256(text.encode()).hexdigest()[:12],
         _SETTINGS: text,
@@ -58,7 +58,7 @@ def is_ours(project: Project, name: str, labels: Mapping[str, str] | None) -> bo
     environment = told.get(ENVIRONMENT)
     return bool(
         environment
-        and told.get(PROJECT) == str(project.root)
+        and told.get(PROJECT) == str(project.home)
         and name.removeprefix("/") == name_of(project, environment)
         and {CONFIG, _SETTINGS} <= told.keys()
     )

@@ -140,7 +140,7 @@ class LocalstackDriver:
     def _is_foreign(self, environment: Environment, volume: Any, image: Image) -> bool:
         """Whether what is in a volume is not what a container of *image* should find there, or its name is old."""
         is_own, kept = containers.IMAGE in volume.attrs["Labels"], self._kept(environment)
-        return kept.is_filling or is_own != image.is_own or kept.home != self._project.root
+        return kept.is_filling or is_own != image.is_own or kept.home != self._project.home
 
     def _resume(self, environment: Environment, found: Any) -> bool:
         """Start a stopped or paused container; False when somebody took its port meanwhile and another one will do."""
@@ -280,7 +280,7 @@ class LocalstackDriver:
     def leftovers(self) -> list[Environment]:
         """See :class:`emulator.drivers.base.Driver`; also those of which only a network or a volume is left."""
         known = {environment.name for environment in self._project.environments}
-        roots = {self._project.root, *homes(self._project.environment_state(""))}
+        roots = {self._project.home, *homes(self._project.environment_state(""))}
         found = [traces_of(self._client(), self._project_at(root)) for root in roots]
         merged = {name: labels for traces in found for name, labels in traces.items() if name not in known}
         return [containers.leftover(labels) for _, labels in sorted(merged.items())]
@@ -293,7 +293,7 @@ class LocalstackDriver:
 
     def _project_at(self, root: Path) -> Project:
         """The project as it was called when a container was made: it may have been moved with all its state since."""
-        return self._project if root == self._project.root else replace(self._project, file=root / "moved")
+        return self._project if root == self._project.home else replace(self._project, copied_from=root)
 
     def _folder(self, environment: Environment) -> Path:
         return self._project.environment_state(environment.name)

@@ -182,6 +182,7 @@ class Project:
         clock_offset: What the ledger's clock is ahead of the machine's.
         user: Whoever runs the command, for the ledger.
         config_keys: What the file declares under ``[config]``, by name; without any, the template's parameters are it.
+        copied_from: The folder that this one is a copy of, e.g. for one step of a pipeline: the environments are there.
     """
 
     file: Path
@@ -196,6 +197,7 @@ class Project:
     clock_offset: timedelta = timedelta()
     user: str = ""
     config_keys: Mapping[str, ConfigKey] = field(default_factory=dict)
+    copied_from: Path | None = None
 
     def way_into(self, name: str) -> str:
         """The command that brings a new release into environment *name* in good order."""
@@ -204,13 +206,18 @@ class Project:
 
     @property
     def root(self) -> Path:
-        """The folder of the project file."""
+        """The folder of the project file: where the source is."""
         return self.file.parent
+
+    @property
+    def home(self) -> Path:
+        """The folder that the environments belong to: the same one, but for a copy of it."""
+        return self.copied_from or self.root
 
     @property
     def state(self) -> Path:
         """Where everything multistack knows about this project lives; ignored by git."""
-        return self.root / STATE_FOLDER
+        return self.home / STATE_FOLDER
 
     @property
     def promotion_order(self) -> tuple[Environment, ...]:

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from emulator import config
 from emulator.config import aws_environ, load_project, process_environ, scrubbed_environ
+from emulator.drivers.containers import name_of
 from emulator.errors import ConfigError
 from emulator.file_settings import FILE_ONLY
 from emulator.model import DriverName, Endpoint, Functions, Project
@@ -880,3 +881,28 @@ def test_importing_config_stays_light() -> None:
     """Help and completion answer at once."""
     code = "import sys, emulator.config; print([m for m in ('boto3', 'samtranslator', 'flask') if m in sys.modules])"
     assert run_python(code, {}).strip() == "[]"
+
+
+def test_a_copy_of_a_project_has_the_environments_of_the_original(tmp_path: Path) -> None:
+    """Where the state folder is a link to another project's, source is here, and what runs belongs there."""
+    home, copy = tmp_path / "home", tmp_path / "copy"
+    for folder in (home, copy):
+        folder.mkdir()
+        (folder / "multistack.toml").write_text(MINIMAL)
+        (folder / "template.yaml").write_text("Resources: {}\n")
+    (home / ".multistack").mkdir()
+    (copy / ".multistack").symlink_to(home / ".multistack")
+    original, copied = (load_project(file=None, environ={}, cwd=folder) for folder in (home, copy))
+    assert (copied.root, copied.template.parent) == (copy, copy)
+    assert (copied.home, copied.state) == (home, home / ".multistack")
+    assert name_of(copied, "test") == name_of(original, "test")
+
+
+def test_a_state_folder_that_is_kept_elsewhere_makes_no_copy(tmp_path: Path) -> None:
+    """Whoever moved it to another disk has one project still, with its own names."""
+    (tmp_path / "project").mkdir()
+    (tmp_path / "disk" / ".multistack").mkdir(parents=True)
+    (tmp_path / "project" / "multistack.toml").write_text(MINIMAL)
+    (tmp_path / "project" / ".multistack").symlink_to(tmp_path / "disk" / ".multistack")
+    found = load_project(file=None, environ={}, cwd=tmp_path / "project", needs_template=False)
+    assert (found.home, found.copied_from) == (found.root, None)
