@@ -21,6 +21,7 @@ from emulator.errors import ConfigError, NotReady
 from emulator.events import Emit, Event
 from emulator.front import Front
 from emulator.history import History
+from emulator.inventory.keeping import get_ready, remember
 from emulator.lifecycle import Lifecycle
 from emulator.lock import exclusive
 from emulator.model import (
@@ -184,6 +185,8 @@ def open_workspace(
         emit=emit,
         cancelled=cancellation.check,
         check=RuntimeCheck(functools.partial(_machine_of, project, folders, path), emit=emit),
+        get_ready=get_ready,
+        remember=remember,
     )
     releases = Releases(project, vault)
     lifecycle = Lifecycle(

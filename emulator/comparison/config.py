@@ -1,0 +1,61 @@
+"""The config of two releases held against each other, key by key; of a secret only whether it is the same."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from emulator.comparison.deployed import Deployed
+
+HIDDEN = "(hidden)"
+
+
+class Verdict(enum.Enum):
+    """What two sides have of the same thing."""
+
+    EQUAL = "equal"
+    DIFFERENT = "different"
+    ONLY_BEFORE = "only before"
+    ONLY_AFTER = "only after"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Compared:
+    """
+    One thing with a name, as each side has it.
+
+    Attributes:
+        before: None where that side has none.
+    """
+
+    name: str
+    verdict: Verdict
+    before: str | None
+    after: str | None
+
+
+def compare(name: str, before: str | None, after: str | None) -> Compared:
+    """The verdict on two values."""
+    if before is None or after is None:
+        verdict = Verdict.ONLY_AFTER if before is None else Verdict.ONLY_BEFORE
+    else:
+        verdict = Verdict.EQUAL if before == after else Verdict.DIFFERENT
+    return Compared(name=name, verdict=verdict, before=before, after=after)
+
+
+def config_keys(before: Deployed, after: Deployed) -> Iterator[Compared]:
+    """Every key of either, in the order of its first appearance."""
+    hidden = {*before.hidden, *after.hidden}
+    for key in [*before.config, *(key for key in after.config if key not in before.config)]:
+        found = compare(key, before.config.get(key), after.config.get(key))
+        yield _hide(found) if key in hidden else found
+
+
+def _hide(found: Compared) -> Compared:
+    return Compared(
+        name=found.name,
+        verdict=found.verdict,
+        before=found.before and HIDDEN,
+        after=found.after and HIDDEN,
+    )
