@@ -37,6 +37,7 @@ from emulator.model import (
 from emulator.parallel import Cancellation
 from emulator.permits import Permits
 from emulator.release import Releases
+from emulator.repair import Repairer
 from emulator.runtimes import CONTAINER, Machine, RuntimeCheck, machine
 from emulator.snapshots import Snapshots
 from emulator.state_transfer import StateTransfer
@@ -68,6 +69,7 @@ class Workspace:
     lifecycle: Lifecycle
     snapshots: Snapshots
     transfer: StateTransfer
+    repairer: Repairer
     build: Callable[[], Artifact]
     emit: Emit
     cancellation: Cancellation
@@ -225,6 +227,7 @@ def open_workspace(
         lifecycle=lifecycle,
         snapshots=snapshots,
         transfer=transfer,
+        repairer=Repairer(project, deployer, open_artifact=store.open, emit=emit, cancelled=cancellation.check),
         build=once,
         emit=emit,
         cancellation=cancellation,

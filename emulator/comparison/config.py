@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emulator.comparison.deployed import Deployed
 
@@ -46,16 +46,16 @@ def compare(name: str, before: str | None, after: str | None) -> Compared:
 
 def config_keys(before: Deployed, after: Deployed) -> Iterator[Compared]:
     """Every key of either, in the order of its first appearance."""
-    hidden = {*before.hidden, *after.hidden}
-    for key in [*before.config, *(key for key in after.config if key not in before.config)]:
-        found = compare(key, before.config.get(key), after.config.get(key))
+    sides = before.deployment.release.config, after.deployment.release.config
+    hidden = {name for side in (before, after) for name, said in side.parameters("NoEcho").items() if _is_true(said)}
+    for key in dict.fromkeys([*sides[0], *sides[1]]):
+        found = compare(key, sides[0].get(key), sides[1].get(key))
         yield _hide(found) if key in hidden else found
 
 
+def _is_true(said: str) -> bool:
+    return said.lower() == "true"
+
+
 def _hide(found: Compared) -> Compared:
-    return Compared(
-        name=found.name,
-        verdict=found.verdict,
-        before=found.before and HIDDEN,
-        after=found.after and HIDDEN,
-    )
+    return replace(found, before=found.before and HIDDEN, after=found.after and HIDDEN)

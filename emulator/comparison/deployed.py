@@ -28,21 +28,14 @@ class Deployed:
     template: Template
 
     @property
-    def config(self) -> Mapping[str, str]:
-        """The values of the release, those of secrets not among them."""
-        return self.deployment.release.config
+    def keys(self) -> Sequence[str]:
+        """Every key of its config, those of secrets too."""
+        return list(self.deployment.release.config)
 
-    @property
-    def defaults(self) -> Mapping[str, str]:
-        """Parameter to what its template gives it."""
-        parameters = self.template.get("Parameters") or {}
-        return {name: str(one["Default"]) for name, one in parameters.items() if "Default" in one}
-
-    @property
-    def hidden(self) -> Sequence[str]:
-        """Parameters that the template keeps from being shown."""
-        parameters = self.template.get("Parameters") or {}
-        return [name for name, one in parameters.items() if str(one.get("NoEcho", "")).lower() == "true"]
+    def parameters(self, attribute: str) -> Mapping[str, str]:
+        """Parameter to what its template says of it under *attribute*, for those of which it does."""
+        declared = self.template.get("Parameters") or {}
+        return {name: str(one[attribute]) for name, one in declared.items() if attribute in one}
 
 
 def deployed(

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from emulator.comparison.structure import Kind, differences
+from emulator.comparison.structure import Difference, Kind, differences
 from emulator.endpoint import answering
 from emulator.errors import NotReady
 from emulator.inventory.hiding import Hiding
 from emulator.inventory.keeping import kept
-from emulator.inventory.resource import Inventory, Resource
+from emulator.inventory.resource import Inventory, Properties, Resource
 from emulator.inventory.taking import take_again
 from emulator.model import Deployment, Endpoint
 from emulator.stack import describe
@@ -69,7 +69,7 @@ def find_drift(endpoint: Endpoint, stack: str, current: Deployment | None) -> Dr
         if before is None or before.release != current.release.id:
             raise NotReady(
                 f"environment {name}: no inventory was kept of release {current.release.id}",
-                hint=f"an earlier multistack deployed it; `multistack deploy {name} --repair` deploys it once more",
+                hint=f"deploy it once more with `multistack drift {name} --repair`",
             )
         now = take_again(endpoint, stack, before)
     return compare_inventories(name, stack, before, now)
@@ -135,10 +135,19 @@ def _in_resource(name: str, old: Resource, new: Resource, hiding: Hiding) -> Ite
             deployed=old.physical_id,
             found=new.physical_id,
         )
-    for one in differences(*hiding.alike(old.properties, new.properties)):
+    for one in _deep(*hiding.alike(old.properties, new.properties)):
         yield Drifted(
             resource=name, type=old.type, property=one.path, kind=one.kind, deployed=one.before, found=one.after
         )
+
+
+def _deep(old: Properties, new: Properties) -> Iterator[Difference]:
+    """A map that came or went as a whole, such as the first variables of a stage, counts as its entries."""
+    for one in differences(old, new):
+        if isinstance(one.after if one.before is None else one.before, Mapping) and one.kind is not Kind.CHANGED:
+            yield from differences(one.before or {}, one.after or {}, one.path)
+        else:
+            yield one
 
 
 def _place(resource: Resource) -> str:

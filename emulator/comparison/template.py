@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from emulator.comparison.structure import Difference, differences
+from emulator.inventory.hiding import Hiding, is_hidden, is_secret_name, new_salt, visible
 from emulator.template import Template
 
 # Where an artifact's code lies: what changed in it is told file by file.
@@ -16,11 +17,26 @@ _CODE = re.compile(r"code/[0-9a-f]{64}\.zip")
 
 def template_differences(before: Template, after: Template) -> Iterator[Difference]:
     """What differs in resources, as ``LogicalId.Property``, and in other sections, as ``Section.Name``."""
-    for found in differences(readable(before.get("Resources", {})), readable(after.get("Resources", {}))):
+    hiding = Hiding(new_salt())
+    old, new = (_without_secrets(readable(template), hiding) for template in (before, after))
+    for found in differences(old.get("Resources", {}), new.get("Resources", {})):
         yield from _placed(found)
-    sections = [name for name in {**before, **after} if name not in ("Resources", "Transform")]
-    for name in sections:
-        yield from differences(readable(before.get(name, {})), readable(after.get(name, {})), name)
+    for name in dict.fromkeys([*old, *new]):
+        if name not in ("Resources", "Transform"):
+            yield from differences(old.get(name, {}), new.get(name, {}), name)
+
+
+def _without_secrets(node: Any, hiding: Hiding, *, is_secret: bool = False) -> Any:
+    """*node* with texts hidden that are called like secrets, and defaults that CloudFormation hides."""
+    if isinstance(node, Mapping):
+        hides = str(node.get("NoEcho", "")).lower() == "true"
+        return {
+            key: _without_secrets(value, hiding, is_secret=is_secret_name(str(key)) or (hides and key == "Default"))
+            for key, value in node.items()
+        }
+    if isinstance(node, list):
+        return [_without_secrets(one, hiding) for one in node]
+    return hiding.hashed(node) if is_secret and isinstance(node, str) and not node.startswith("!") else node
 
 
 def _placed(found: Difference) -> Iterator[Difference]:
@@ -63,7 +79,7 @@ def _argument(name: str, argument: Any) -> str:
 def text_of(value: Any) -> str:
     """*value* in one line."""
     if isinstance(value, str):
-        return value
+        return "(hidden)" if is_hidden(value) else value
     if isinstance(value, list):
         return f"[{', '.join(text_of(one) for one in value)}]"
-    return json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return json.dumps(visible(value), sort_keys=True, ensure_ascii=False, default=str)

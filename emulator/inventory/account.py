@@ -77,6 +77,22 @@ class Account:
         except ClientError:
             return default
 
+    def all_of(self, call: Callable[..., Any], listed: str, *, next_as: str, next_in: str) -> Sequence[Any]:
+        """
+        Every page of *call*; boto3's paginators would first load descriptions of their own.
+
+        Args:
+            listed: Key of a page's entries.
+            next_as: Argument that asks for the next page.
+            next_in: Key of what to give it; a page without it is the last.
+        """
+        page = call()
+        found = list(page.get(listed) or ())
+        while token := page.get(next_in):
+            page = call(**{next_as: token})
+            found += page.get(listed) or ()
+        return found
+
     def _statements(self, function: str) -> Mapping[str, Any]:
         """Who may call *function* or a qualifier of it, by statement id."""
         found = self.optional(lambda: self.client("lambda").get_policy(FunctionName=function)["Policy"], "{}")
@@ -85,18 +101,20 @@ class Account:
 
     def _aliases(self, function: str) -> Mapping[str, Any]:
         """The aliases of *function*, by ARN."""
-        pages = self.client("lambda").get_paginator("list_aliases").paginate(FunctionName=function)
-        return {one["AliasArn"]: one for page in pages for one in page["Aliases"]}
+        call = functools.partial(self.client("lambda").list_aliases, FunctionName=function)
+        return {one["AliasArn"]: one for one in self.all_of(call, "Aliases", next_as="Marker", next_in="NextMarker")}
 
     def _mappings(self) -> Mapping[str, Any]:
         """All event source mappings, by id."""
-        pages = self.client("lambda").get_paginator("list_event_source_mappings").paginate()
-        return {one["UUID"]: one for page in pages for one in page["EventSourceMappings"]}
+        call = self.client("lambda").list_event_source_mappings
+        found = self.all_of(call, "EventSourceMappings", next_as="Marker", next_in="NextMarker")
+        return {one["UUID"]: one for one in found}
 
     def _roles(self) -> Mapping[str, Any]:
         """All roles with their policies, by name."""
-        pages = self.client("iam").get_paginator("get_account_authorization_details").paginate(Filter=["Role"])
-        return {one["RoleName"]: one for page in pages for one in page["RoleDetailList"]}
+        call = functools.partial(self.client("iam").get_account_authorization_details, Filter=["Role"])
+        found = self.all_of(call, "RoleDetailList", next_as="Marker", next_in="Marker")
+        return {one["RoleName"]: one for one in found}
 
     def _stages(self, api: str) -> Mapping[str, Any]:
         """The stages of a REST API, by name."""

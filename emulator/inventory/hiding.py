@@ -35,6 +35,15 @@ def is_hidden(value: object) -> bool:
     return isinstance(value, str) and bool(_HIDDEN.fullmatch(value))
 
 
+def visible(node: Any) -> Any:
+    """*node* for people and machines: where something is hidden it says so, and nothing else."""
+    if isinstance(node, Mapping):
+        return {key: visible(value) for key, value in node.items()}
+    if isinstance(node, (list, tuple)):
+        return [visible(one) for one in node]
+    return "(hidden)" if is_hidden(node) else node
+
+
 class Hiding:
     """
     Hides values and remembers them, so that they are found wherever else they stand.

@@ -23,8 +23,13 @@ def get_ready(endpoint: Endpoint, template: Template) -> None:
 
 def remember(endpoint: Endpoint, stack: str, template: Template, release: Release) -> None:
     """Take the inventory of what was just deployed, and keep it."""
-    content = take(endpoint, stack, template, release=release.id).to_json()
-    client(endpoint, "s3").put_object(Bucket=artifact_bucket.name_of(endpoint), Key=_key(stack), Body=content)
+    keep(endpoint, stack, take(endpoint, stack, template, release=release.id))
+
+
+def keep(endpoint: Endpoint, stack: str, inventory: Inventory) -> None:
+    """What is there from now on counts as deployed."""
+    bucket, content = artifact_bucket.name_of(endpoint), inventory.to_json()
+    client(endpoint, "s3").put_object(Bucket=bucket, Key=_key(stack), Body=content)
 
 
 def kept(endpoint: Endpoint, stack: str) -> Inventory | None:

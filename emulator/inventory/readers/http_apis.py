@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -29,35 +30,34 @@ _IDS = ("RouteId", "RouteKey", "Target", "IntegrationId", "AuthorizerId", "Name"
 
 def http_api(account: Account, api: str, _parent: str) -> Properties:
     """An API with its routes, and the stages that are no resources of the stack."""
-    aws = account.client("apigatewayv2")
-    found = aws.get_api(ApiId=api)
-    stages = {one["StageName"]: one for one in _items(aws, "get_stages", api)}
+    found = account.client("apigatewayv2").get_api(ApiId=api)
+    stages = {one["StageName"]: one for one in _items(account, "get_stages", api)}
     own = account.in_stack("AWS::ApiGatewayV2::Stage")
     return given(
         {
             **{key: found.get(key) for key in _API},
-            "Routes": _routes(aws, api),
-            "Authorizers": {one["Name"]: _without_ids(one) for one in _items(aws, "get_authorizers", api)},
+            "Routes": _routes(account, api),
+            "Authorizers": {one["Name"]: _without_ids(one) for one in _items(account, "get_authorizers", api)},
             "Stages": {name: _stage(account, one) for name, one in stages.items() if name not in own},
             "Tags": tags_in(found.get("Tags") or {}),
         }
     )
 
 
-def _items(aws: Any, operation: str, api: str) -> Sequence[Mapping[str, Any]]:
-    pages = aws.get_paginator(operation).paginate(ApiId=api)
-    return [one for page in pages for one in page.get("Items") or ()]
+def _items(account: Account, operation: str, api: str) -> Sequence[Mapping[str, Any]]:
+    call = functools.partial(getattr(account.client("apigatewayv2"), operation), ApiId=api)
+    return account.all_of(call, "Items", next_as="NextToken", next_in="NextToken")
 
 
-def _routes(aws: Any, api: str) -> Mapping[str, Properties]:
+def _routes(account: Account, api: str) -> Mapping[str, Properties]:
     """Route key, such as ``GET /orders``, to its settings and its integration."""
-    integrations = {one["IntegrationId"]: _without_ids(one) for one in _items(aws, "get_integrations", api)}
+    integrations = {one["IntegrationId"]: _without_ids(one) for one in _items(account, "get_integrations", api)}
     return {
         one["RouteKey"]: {
             **_without_ids(one),
             "Integration": integrations.get(str(one.get("Target", "")).rpartition("/")[2], {}),
         }
-        for one in _items(aws, "get_routes", api)
+        for one in _items(account, "get_routes", api)
     }
 
 

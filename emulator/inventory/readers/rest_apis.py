@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Mapping
 from typing import Any
 
@@ -37,7 +38,7 @@ def rest_api(account: Account, api: str, _parent: str) -> Properties:
             "EndpointConfiguration": {"Types": (found.get("endpointConfiguration") or {}).get("types")},
             "MinimumCompressionSize": found.get("minimumCompressionSize"),
             "Policy": document(found.get("policy")),
-            "Routes": _routes(aws, api),
+            "Routes": _routes(account, aws, api),
             "Authorizers": _authorizers(account, aws, api),
             "Stages": {
                 name: stage_properties(account, one) for name, one in account.stages(api).items() if name not in own
@@ -47,13 +48,12 @@ def rest_api(account: Account, api: str, _parent: str) -> Properties:
     )
 
 
-def _routes(aws: Any, api: str) -> Mapping[str, Properties]:
+def _routes(account: Account, aws: Any, api: str) -> Mapping[str, Properties]:
     """Path to method to what answers it; a path without methods is there as well."""
-    pages = aws.get_paginator("get_resources").paginate(restApiId=api, embed=["methods"])
+    call = functools.partial(aws.get_resources, restApiId=api, embed=["methods"], limit=500)
     return {
         one["path"]: {name: _method(method) for name, method in (one.get("resourceMethods") or {}).items()}
-        for page in pages
-        for one in page["items"]
+        for one in account.all_of(call, "items", next_as="position", next_in="position")
     }
 
 
