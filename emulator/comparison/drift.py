@@ -142,9 +142,10 @@ def _in_resource(name: str, old: Resource, new: Resource, hiding: Hiding) -> Ite
 
 
 def _deep(old: Properties, new: Properties) -> Iterator[Difference]:
-    """A map that came or went as a whole, such as the first variables of a stage, counts as its entries."""
+    """A property that came or went as a whole, such as the first variables of a stage, counts as its entries."""
     for one in differences(old, new):
-        if isinstance(one.after if one.before is None else one.before, Mapping) and one.kind is not Kind.CHANGED:
+        value = one.after if one.kind is Kind.ADDED else one.before
+        if one.kind is not Kind.CHANGED and one.path in {*old, *new} and isinstance(value, Mapping):
             yield from differences(one.before or {}, one.after or {}, one.path)
         else:
             yield one
