@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 
-from emulator import artifact_bucket, own_stack, stack
+from emulator import artifact_bucket, own_stack, secret_delivery, stack
 from emulator.comparison.drift import compare_inventories
 from emulator.deploy import Deployer
 from emulator.disturbance import AGAIN, HOLDERS, as_found, without
@@ -18,6 +18,7 @@ from emulator.inventory.taking import take_again
 from emulator.model import Artifact, Deployment, Endpoint, Environment, Project
 from emulator.release import parameters_of
 from emulator.template import Template
+from emulator.vault import Vault
 
 _CODE = "CodeSha256"
 
@@ -31,6 +32,7 @@ class _Target:
     deployment: Deployment
     artifact: Artifact
     template: Template
+    parameters: Mapping[str, str]
     stack: str
 
 
@@ -47,6 +49,7 @@ class Repairer:
         self,
         project: Project,
         deployer: Deployer,
+        vault: Vault,
         *,
         open_artifact: Callable[[str], Artifact],
         emit: Emit,
@@ -54,6 +57,7 @@ class Repairer:
     ) -> None:
         self._project = project
         self._deployer = deployer
+        self._vault = vault
         self._open_artifact = open_artifact
         self._emit = emit
         self._cancelled = cancelled
@@ -81,15 +85,19 @@ class Repairer:
             if not drifted:
                 return
             self._emit(Event(environment.name, "repairing", ", ".join(drifted)))
-            there = {name: found for name, found in drifted.items() if found is not None}
+            # What is beside the stack, or of the stack itself, comes back with any deployment of the release.
+            resources = target.template["Resources"]
+            there = {name: found or {} for name, found in drifted.items() if found is not None or name not in resources}
             if there:
                 self._through(target, as_found(target.template, there))
                 now = take_again(endpoint, target.stack, before)
             self._make_anew(target, before, now)
 
     def _target(self, environment: Environment, endpoint: Endpoint, current: Deployment) -> _Target:
-        artifact = self._open_artifact(current.release.digest)
-        parameters = parameters_of(artifact, environment.name, current.release)
+        artifact, name = self._open_artifact(current.release.digest), self._project.stack_name(environment.name)
+        with answering(endpoint):
+            arns = secret_delivery.arns(endpoint, name, current.release, self._vault, dry_run=False)
+        parameters = parameters_of(artifact, environment.name, current.release, arns)
         expanded = expand(artifact, parameters, region=environment.region, state=self._project.state)
         skipped = [line.split(" ")[0] for line in current.skipped]
         return _Target(
@@ -98,7 +106,8 @@ class Repairer:
             deployment=current,
             artifact=artifact,
             template=without(artifact_bucket.put_in(endpoint, expanded), skipped)[0],
-            stack=self._project.stack_name(environment.name),
+            stack=name,
+            parameters=parameters,
         )
 
     def _make_anew(self, target: _Target, before: Inventory, now: Inventory) -> None:
@@ -129,7 +138,7 @@ class Repairer:
             endpoint,
             target.stack,
             template,
-            parameters=parameters_of(target.artifact, target.environment.name, target.deployment.release),
+            parameters=target.parameters,
             tags=own_stack.tags_of(self._project, target.environment.name),
             bucket=artifact_bucket.name_of(endpoint),
             cancelled=self._cancelled,

@@ -227,7 +227,7 @@ def open_workspace(
         lifecycle=lifecycle,
         snapshots=snapshots,
         transfer=transfer,
-        repairer=Repairer(project, deployer, open_artifact=store.open, emit=emit, cancelled=cancellation.check),
+        repairer=Repairer(project, deployer, vault, open_artifact=store.open, emit=emit, cancelled=cancellation.check),
         build=once,
         emit=emit,
         cancellation=cancellation,

@@ -45,11 +45,13 @@ def compare(name: str, before: str | None, after: str | None) -> Compared:
 
 
 def config_keys(before: Deployed, after: Deployed) -> Iterator[Compared]:
-    """Every key of either, in the order of its first appearance."""
-    sides = before.deployment.release.config, after.deployment.release.config
+    """Every key of either, in the order of its first appearance; secrets by their hashes."""
+    releases = before.deployment.release, after.deployment.release
+    left, right = ({**release.config, **release.secrets} for release in releases)
     hidden = {name for side in (before, after) for name, said in side.parameters("NoEcho").items() if _is_true(said)}
-    for key in dict.fromkeys([*sides[0], *sides[1]]):
-        found = compare(key, sides[0].get(key), sides[1].get(key))
+    hidden |= {name for release in releases for name in release.secrets}
+    for key in dict.fromkeys([*left, *right]):
+        found = compare(key, left.get(key), right.get(key))
         yield _hide(found) if key in hidden else found
 
 
@@ -58,4 +60,5 @@ def _is_true(said: str) -> bool:
 
 
 def _hide(found: Compared) -> Compared:
-    return replace(found, before=found.before and HIDDEN, after=found.after and HIDDEN)
+    before, after = (None if value is None else HIDDEN for value in (found.before, found.after))
+    return replace(found, before=before, after=after)

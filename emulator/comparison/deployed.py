@@ -30,7 +30,7 @@ class Deployed:
     @property
     def keys(self) -> Sequence[str]:
         """Every key of its config, those of secrets too."""
-        return list(self.deployment.release.config)
+        return [*self.deployment.release.config, *self.deployment.release.secrets]
 
     def parameters(self, attribute: str) -> Mapping[str, str]:
         """Parameter to what its template says of it under *attribute*, for those of which it does."""

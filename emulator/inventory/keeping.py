@@ -23,7 +23,7 @@ def get_ready(endpoint: Endpoint, template: Template) -> None:
 
 def remember(endpoint: Endpoint, stack: str, template: Template, release: Release) -> None:
     """Take the inventory of what was just deployed, and keep it."""
-    keep(endpoint, stack, take(endpoint, stack, template, release=release.id))
+    keep(endpoint, stack, take(endpoint, stack, template, release))
 
 
 def keep(endpoint: Endpoint, stack: str, inventory: Inventory) -> None:

@@ -39,6 +39,7 @@ class Inventory:
         release: Id of the release that was deployed.
         salt: What hidden values were hashed with; another inventory of the same salt can be compared.
         hidden_parameters: The stack's parameters whose values nobody may see.
+        secrets: Names of secrets that were delivered beside the stack; they are among the resources.
         stack: What the stack itself was given.
         resources: By logical id.
     """
@@ -47,6 +48,7 @@ class Inventory:
     at: datetime
     salt: str
     hidden_parameters: tuple[str, ...]
+    secrets: tuple[str, ...] = ()
     stack: Properties
     resources: Mapping[str, Resource]
 
@@ -63,7 +65,7 @@ class Inventory:
             if found.pop("format") != FORMAT:
                 return None
             found["at"] = datetime.fromisoformat(found["at"])
-            found["hidden_parameters"] = tuple(found["hidden_parameters"])
+            found |= {name: tuple(found[name]) for name in ("hidden_parameters", "secrets")}
             found["resources"] = {name: Resource(**one) for name, one in found["resources"].items()}
             return cls(**found)
         except (ValueError, TypeError, KeyError, AttributeError):

@@ -5,19 +5,22 @@ from __future__ import annotations
 import functools
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from emulator import secret_delivery
 from emulator.endpoint import client
 from emulator.inventory.account import Account, is_absent
 from emulator.inventory.hiding import Hiding, new_salt
 from emulator.inventory.readers import PARENTS, PARTS, READERS, SERVICES
 from emulator.inventory.resource import Inventory, Properties, Resource
-from emulator.model import Endpoint
+from emulator.model import Endpoint, Release
 from emulator.template import Template
 
 # An emulator answers one after the other; what it answered can be read meanwhile.
 _WORKERS = 2
+_OF_CONFIG = "AWS::SecretsManager::Secret"
 Found = Mapping[str, Mapping[str, Any]]
 
 
@@ -28,17 +31,26 @@ def prepare(endpoint: Endpoint, template: Template) -> None:
         client(endpoint, service)
 
 
-def take(endpoint: Endpoint, stack: str, template: Template, *, release: str) -> Inventory:
+def take(endpoint: Endpoint, stack: str, template: Template, release: Release) -> Inventory:
     """
-    The inventory of what was just deployed from *template*.
+    The inventory of *release*, which was just deployed as *template*.
 
     A resource that can't be read is in it, with the reason.
     """
     parameters = template.get("Parameters") or {}
-    hidden = tuple(name for name, one in parameters.items() if str(one.get("NoEcho", "")).lower() == "true")
+    begun = Inventory(
+        release=release.id,
+        at=datetime.now(UTC),
+        salt=new_salt(),
+        hidden_parameters=tuple(
+            name for name, one in parameters.items() if str(one.get("NoEcho", "")).lower() == "true"
+        ),
+        secrets=tuple(secret_delivery.name_of(stack, key) for key in release.secrets),
+        stack={},
+        resources={},
+    )
     found = _listed(endpoint, stack)
-    parents = {name: _parent(template, name, found) for name in found}
-    return _read(endpoint, stack, found, parents, release=release, salt=new_salt(), hidden=hidden)
+    return _read(endpoint, stack, found, {name: _parent(template, name, found) for name in found}, begun)
 
 
 def take_again(endpoint: Endpoint, stack: str, before: Inventory) -> Inventory:
@@ -48,15 +60,7 @@ def take_again(endpoint: Endpoint, stack: str, before: Inventory) -> Inventory:
         one.physical_id: found[name]["PhysicalResourceId"] for name, one in before.resources.items() if name in found
     }
     parents = {name: physical.get(one.parent, one.parent) for name, one in before.resources.items()}
-    return _read(
-        endpoint,
-        stack,
-        found,
-        parents,
-        release=before.release,
-        salt=before.salt,
-        hidden=before.hidden_parameters,
-    )
+    return _read(endpoint, stack, found, parents, before)
 
 
 def _listed(endpoint: Endpoint, stack: str) -> Found:
@@ -79,33 +83,26 @@ def _parent(template: Template, logical_id: str, found: Found) -> str:
     return ""
 
 
-def _read(
-    endpoint: Endpoint,
-    stack: str,
-    found: Found,
-    parents: Mapping[str, str],
-    *,
-    release: str,
-    salt: str,
-    hidden: tuple[str, ...],
-) -> Inventory:
+def _read(endpoint: Endpoint, stack: str, listed: Found, parents: Mapping[str, str], begun: Inventory) -> Inventory:
+    """All of *listed*, and the secrets delivered beside the stack, hidden with the salt of *begun*."""
+    delivered = {name: {"ResourceType": _OF_CONFIG, "PhysicalResourceId": name} for name in begun.secrets}
+    found = {**listed, **delivered}
     of_type: dict[str, set[str]] = {}
     for one in found.values():
         of_type.setdefault(one["ResourceType"], set()).add(one["PhysicalResourceId"])
-    hiding = Hiding(salt)
-    account = Account(endpoint, hiding, of_type)
-    read = functools.partial(_resource, account, parents)
+    hiding = Hiding(begun.salt)
+    read = functools.partial(_resource, Account(endpoint, hiding, of_type), parents)
     with ThreadPoolExecutor(max_workers=_WORKERS) as pool:
         # Secrets are read like all others, so what they hide in others is hidden afterwards.
         resources = dict(zip(found, pool.map(read, found.items()), strict=True))
-        given = pool.submit(_stack, endpoint, stack, hiding, hidden).result()
-    return Inventory(
-        release=release,
+    given = _stack(endpoint, stack, hiding, begun.hidden_parameters)
+    return replace(
+        begun,
         at=datetime.now(UTC),
-        salt=salt,
-        hidden_parameters=hidden,
         stack=hiding.everywhere(given),
-        resources={name: _hidden(one, hiding) for name, one in sorted(resources.items())},
+        resources={
+            name: replace(one, properties=hiding.everywhere(one.properties)) for name, one in sorted(resources.items())
+        },
     )
 
 
@@ -135,14 +132,3 @@ def _resource(account: Account, parents: Mapping[str, str], item: tuple[str, Map
         return make(properties=READERS[kind](account, physical_id, parent))
     except ClientError as error:
         return make() if is_absent(error) else make(unread=str(error))
-
-
-def _hidden(resource: Resource, hiding: Hiding) -> Resource:
-    if resource.properties is None:
-        return resource
-    return Resource(
-        type=resource.type,
-        physical_id=resource.physical_id,
-        parent=resource.parent,
-        properties=hiding.everywhere(resource.properties),
-    )

@@ -267,6 +267,24 @@ def test_a_secret_is_compared_and_never_shown(project: ProjectFolder, account: A
     assert drifted(project) == {}
 
 
+def test_a_secret_of_the_config_is_put_back(project: ProjectFolder, account: Account) -> None:
+    """What multistack delivered beside the stack is held against what it delivered, and delivered again."""
+    file, template = project.folder / "multistack.toml", project.folder / "template.yaml"
+    before = file.read_text(), template.read_text()
+    file.write_text(before[0].replace("[environments.test]", "[config.Token]\nsecret = true\n\n[environments.test]"))
+    template.write_text(before[1].replace("Parameters:\n", "Parameters:\n  Token: {Type: String}\n", 1))
+    token = {"MULTISTACK_CONFIG_TEST_TOKEN": SECRET}
+    project.run("deploy", "test", env=token)
+    account.client("secretsmanager").put_secret_value(SecretId=f"{STACK}/Token", SecretString="changed-by-hand")
+    assert drifted(project) == {f"{STACK}/Token.SecretString": ("changed", "(hidden)", "(hidden)")}
+    repair(project)
+    found = account.client("secretsmanager").get_secret_value(SecretId=f"{STACK}/Token")
+    assert found["SecretString"] == SECRET
+    file.write_text(before[0])
+    template.write_text(before[1])
+    project.run("deploy", "test")
+
+
 def test_a_restore_brings_the_drift_of_its_snapshot_back(project: ProjectFolder, account: Account) -> None:
     """What was deployed is remembered with the state, so a snapshot of drifted state is drifted when restored."""
     change_parameter(account)

@@ -145,10 +145,24 @@ def test_a_function_that_only_one_has_is_all_added(tmp_path: Path) -> None:
     assert [(one.functions, one.kind.value) for one in code_changes(before, after)] == [(("New",), "added")]
 
 
-def side(tmp_path: Path, name: str, config: dict[str, str], *, digest: str = "a" * 64, **settings: Any) -> Deployed:
+def side(
+    tmp_path: Path,
+    name: str,
+    config: dict[str, str],
+    *,
+    digest: str = "a" * 64,
+    secrets: dict[str, str] | None = None,
+    **settings: Any,
+) -> Deployed:
     """What is on record for an environment."""
     given = artifact(tmp_path, {"app.py": digest}, digest=digest)
-    release = Release(id=f"{digest[:6]}-{len(config)}", digest=digest, config_hash=repr(sorted(config)), config=config)
+    release = Release(
+        id=f"{digest[:6]}-{len(config)}",
+        digest=digest,
+        config_hash=repr(sorted(config)),
+        config=config,
+        secrets=secrets or {},
+    )
     environment = Environment(
         name=name, driver=DriverName.EMBEDDED, account_id="111111111111", region="eu-west-1", **settings
     )
@@ -167,6 +181,16 @@ def test_config_is_compared_key_by_key(tmp_path: Path) -> None:
         ("Old", Verdict.ONLY_BEFORE, "1", None),
         ("New", Verdict.ONLY_AFTER, None, "1"),
     ]
+
+
+def test_secrets_are_compared_by_their_hashes(tmp_path: Path) -> None:
+    """Whether two environments share one is worth knowing; what it is, not even as a hash."""
+    before, after, other = (
+        side(tmp_path, name, {}, secrets={"Token": hashed}) for name, hashed in zip("abc", "xxy", strict=True)
+    )
+    assert [one.verdict for one in config_keys(before, after)] == [Verdict.EQUAL]
+    assert [(one.verdict, one.before) for one in config_keys(before, other)] == [(Verdict.DIFFERENT, "(hidden)")]
+    assert before.keys == ["Token"]
 
 
 def test_outputs_that_differ_by_names_alone_are_equal() -> None:
