@@ -17,6 +17,7 @@ from emulator.inventory.taking import take_again
 from emulator.model import Endpoint
 from emulator.stack import resources
 from tests.conftest import ProjectFolder
+from tests.drivers import is_embedded
 from tests.functional.tiny import tiny_project, write
 
 STACK = "tiny-test"
@@ -113,6 +114,9 @@ Resources:
   RestStage:
     Type: AWS::ApiGateway::Stage
     Properties: {RestApiId: !Ref Rest, DeploymentId: !Ref RestDeployment, StageName: live, Variables: {who: me}}
+"""
+# What LocalStack without a token does not have.
+HTTP_API = """\
   Http: {Type: "AWS::ApiGatewayV2::Api", Properties: {Name: http, ProtocolType: HTTP}}
   HttpIntegration:
     Type: AWS::ApiGatewayV2::Integration
@@ -156,7 +160,7 @@ class Place:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     """All types, deployed once."""
     with tiny_project(tmp_path_factory.mktemp("inventory")) as project:
-        write(project, "template.yaml", TEMPLATE)
+        write(project, "template.yaml", TEMPLATE + (HTTP_API if is_embedded() else ""))
         project.run("up")
         yield Place(project)
 
@@ -164,7 +168,7 @@ def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
 def test_every_type_is_read(place: Place) -> None:
     """Each type that multistack knows is in that stack, was read right after the deployment, and hasn't drifted."""
     types = {one.type for one in place.before.resources.values()}
-    assert types >= READERS.keys() - {"AWS::SNS::TopicPolicy"}
+    assert types >= {kind for kind in READERS if is_embedded() or "ApiGatewayV2" not in kind}
     assert {one.type for one in place.before.resources.values() if one.type not in {*READERS, *PARTS}} == set()
     unread = {name: one.unread for name, one in place.before.resources.items() if one.unread or one.properties is None}
     assert unread == {}
@@ -262,6 +266,8 @@ CHANGES: dict[str, tuple[Callable[[Place], Any], set[str]]] = {
 @pytest.mark.parametrize("what", CHANGES)
 def test_a_change_is_found_where_it_was_made(place: Place, what: str) -> None:
     """Only what somebody changed is named; everything is still named that others changed before."""
+    if "HTTP API" in what and not is_embedded():
+        pytest.skip("LocalStack without a token has no HTTP APIs")
     change, properties = CHANGES[what]
     already = set(place.drift())
     change(place)
