@@ -14,13 +14,11 @@ from emulator.events import Emit, Event
 from emulator.expansion import expand
 from emulator.inventory.keeping import keep, kept
 from emulator.inventory.resource import Inventory, Properties
-from emulator.inventory.taking import take_again
+from emulator.inventory.taking import take, take_again
 from emulator.model import Artifact, Deployment, Endpoint, Environment, Project
 from emulator.release import parameters_of
 from emulator.template import Template
 from emulator.vault import Vault
-
-_CODE = "CodeSha256"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,8 +75,8 @@ class Repairer:
             before = kept(endpoint, target.stack)
             if before is None or before.release != current.release.id:
                 self._emit(Event(environment.name, "repairing", "every resource: it is not known what drifted"))
-                everything = {name: {_CODE: ""} for name in target.template["Resources"]}
-                self._through(target, as_found(target.template, everything))
+                now = take(endpoint, target.stack, target.template, current.release)
+                self._through(target, as_found(target.template, _everything(target.template, now)))
                 return
             now = take_again(endpoint, target.stack, before)
             drifted = _drifted(target.stack, before, now)
@@ -167,6 +165,15 @@ def _drifted(name: str, before: Inventory, now: Inventory) -> Mapping[str, Prope
         top = one.property.partition(".")[0].partition("[")[0]
         found[one.resource] = {**(found.get(one.resource) or {}), top: properties.get(top)}
     return found
+
+
+def _everything(template: Template, now: Inventory) -> Mapping[str, Properties]:
+    """All properties of all resources, as found, None for those that only the template has."""
+    return {
+        name: {**dict.fromkeys(template["Resources"][name].get("Properties") or {}), **(one.properties or {})}
+        for name, one in now.resources.items()
+        if name in template["Resources"]
+    }
 
 
 def _is_holder(inventory: Inventory, name: str) -> bool:

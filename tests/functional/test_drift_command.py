@@ -311,12 +311,18 @@ def test_no_inventory_says_what_to_do(project: ProjectFolder, account: Account) 
     bucket = "multistack-artifacts-eu-west-1"
     account.client("s3").delete_object(Bucket=bucket, Key=f"deployed/{STACK}.inventory")
     change_timeout(account)
+    change_variable(account)
+    change_code(account)
+    change_queue(account)
     done = project.run("drift", "test", check=False)
     assert done.returncode == 3
     assert "hint: deploy it once more with `multistack drift test --repair`" in done.stderr
     repair(project)
     found = account.client("lambda").get_function_configuration(FunctionName=account.id_of("ApiFunction"))
     assert found["Timeout"] == 10
+    assert "DEBUG" not in found["Environment"]["Variables"]
+    queue = account.client("sqs").get_queue_attributes(QueueUrl=account.id_of("PlacedQueue"), AttributeNames=["All"])
+    assert queue["Attributes"]["VisibilityTimeout"] == "15"
 
 
 def test_the_terminal_shows_what_changed_in_one_line_each(project: ProjectFolder, account: Account) -> None:
