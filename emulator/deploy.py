@@ -66,6 +66,8 @@ class Deployer:
         cancelled: Called while waiting; raises to stop.
         verify: Raises :class:`WrongCode` when a function runs other bytes than the artifact's.
         check: Raises when the plain template of an environment can't run here.
+        get_ready: Called before a deployment that will be remembered.
+        remember: Keeps what a stack consists of right after its deployment, so that drift can be found later.
     """
 
     def __init__(
@@ -78,6 +80,8 @@ class Deployer:
         cancelled: Cancelled,
         verify: Callable[[Endpoint, Artifact, Mapping[str, str]], None] | None = None,
         check: Callable[[str, Template], None] = lambda _environment, _template: None,
+        get_ready: Callable[[Endpoint, Template], None] = lambda _endpoint, _template: None,
+        remember: Callable[[Endpoint, str, Template, Release], None] = lambda *_deployed: None,
     ) -> None:
         self._project = project
         self._history = history
@@ -86,6 +90,8 @@ class Deployer:
         self._cancelled = cancelled
         self._verify = verify or verify_code
         self._check = check
+        self._get_ready = get_ready
+        self._remember = remember
 
     def prepare(self, artifact: Artifact) -> None:
         """Load what deploying *artifact* needs, while its emulators still start: SAM's translator takes its time."""
@@ -156,6 +162,8 @@ class Deployer:
         if not dry_run and is_on_record and self.is_deployed(endpoint, release):
             return DeployResult(environment=environment.name, release=release, changes=())
         self._check(environment.name, template)
+        if not dry_run:
+            self._get_ready(endpoint, template)
         with answering(endpoint):
             if not dry_run or stack.is_long(template):
                 artifact_bucket.make(endpoint)
@@ -286,6 +294,7 @@ class Deployer:
                 secret_delivery.deliver(endpoint, name, release, self._vault)
                 physical = self._execute(endpoint, artifact, plan, mark_before=before)
                 apis = apis_of(plan.template, physical)
+                self._remember(endpoint, name, plan.template, release)
                 # Beside a canary the release on record is still what must be there.
                 artifact_bucket.write_mark(endpoint, name, before if plan.is_canary else release.id)
         except DeployError as error:

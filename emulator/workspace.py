@@ -22,6 +22,7 @@ from emulator.errors import ConfigError, NotReady
 from emulator.events import Emit, Event
 from emulator.front import Front
 from emulator.history import History
+from emulator.inventory.keeping import get_ready, remember
 from emulator.lifecycle import Lifecycle
 from emulator.lock import exclusive
 from emulator.model import (
@@ -37,6 +38,7 @@ from emulator.model import (
 from emulator.parallel import Cancellation
 from emulator.permits import Permits
 from emulator.release import Releases
+from emulator.repair import Repairer
 from emulator.runtimes import CONTAINER, Machine, RuntimeCheck, machine
 from emulator.snapshots import Snapshots
 from emulator.state_transfer import StateTransfer
@@ -68,6 +70,7 @@ class Workspace:
     lifecycle: Lifecycle
     snapshots: Snapshots
     transfer: StateTransfer
+    repairer: Repairer
     build: Callable[[], Artifact]
     emit: Emit
     cancellation: Cancellation
@@ -189,6 +192,8 @@ def open_workspace(
         emit=emit,
         cancelled=cancellation.check,
         check=RuntimeCheck(functools.partial(_machine_of, project, folders, path), emit=emit),
+        get_ready=get_ready,
+        remember=remember,
     )
     releases = Releases(project, vault)
     lifecycle = Lifecycle(
@@ -228,6 +233,7 @@ def open_workspace(
         lifecycle=lifecycle,
         snapshots=snapshots,
         transfer=transfer,
+        repairer=Repairer(project, deployer, vault, open_artifact=store.open, emit=emit, cancelled=cancellation.check),
         build=once,
         emit=emit,
         cancellation=cancellation,

@@ -1,0 +1,1 @@
+"""Environments held against each other, and against what was deployed into them."""
