@@ -9,8 +9,9 @@ from dataclasses import dataclass, replace
 
 from emulator import artifact_bucket, own_stack, secret_delivery, stack
 from emulator.apis import apis_of, are_there, check_api
-from emulator.artifact import ArtifactStore, code_sha256, key_of
-from emulator.endpoint import answering, client
+from emulator.artifact import ArtifactStore
+from emulator.deployed_code import WrongCode, put_code, verify_code
+from emulator.endpoint import answering
 from emulator.errors import DeployError, MultistackError, NotReady, PromotionRefused
 from emulator.events import Emit, Event
 from emulator.expansion import expand, hash_template
@@ -52,10 +53,6 @@ class DeployResult:
     skipped: tuple[str, ...] = ()
     is_dry_run: bool = False
     deployment: int | None = None
-
-
-class WrongCode(DeployError):
-    """The emulator says that all is deployed, but a function runs other bytes than the artifact's."""
 
 
 class Deployer:
@@ -139,55 +136,57 @@ class Deployer:
                 code than the artifact's, and the release on record was brought back. The hint says what serves now.
             NotReady: The emulator ended meanwhile.
         """
-        check_config(self._project, artifact, environment.name, (*release.config, *release.secrets))
-        running = self._history.canary(environment.name)
         cause = cause or Cause(kind=Kind.REDEPLOY if restores else Kind.DEPLOY, by=self._project.user)
+        running = self._history.canary(environment.name)
         if running is not None and not dry_run and (canary or cause.kind not in (Kind.CANARY, Kind.REDEPLOY)):
             raise _runs_canary(running)
-        name = self._project.stack_name(environment.name)
-        with answering(endpoint):
-            arns = secret_delivery.arns(endpoint, name, release, self._vault, dry_run=dry_run)
-        parameters = parameters_of(artifact, environment.name, release, arns)
-        template = artifact_bucket.put_in(
-            endpoint, expand(artifact, parameters, region=environment.region, state=self._project.state)
-        )
-        if canary is not None:
-            template = canary(template)
+        parameters, template = self._template(environment, endpoint, artifact, release, dry_run=dry_run)
+        template = canary(template) if canary else template
         if not restores:
             check_api(self._project, template)
-        if endpoint.is_shared:
-            with answering(endpoint):
-                own_stack.check_owner(endpoint, self._project)
         is_on_record = running is None and self._is_current(environment.name, release)
         if not dry_run and is_on_record and self.is_deployed(endpoint, release):
             return DeployResult(environment=environment.name, release=release, changes=())
         self._check(environment.name, template)
-        if not dry_run:
-            self._get_ready(endpoint, template)
         with answering(endpoint):
-            if not dry_run or stack.is_long(template):
-                artifact_bucket.make(endpoint)
             if not dry_run:
-                self._put_code(endpoint, artifact)
+                self._get_ready(endpoint, template)
+                artifact_bucket.make(endpoint)
+                put_code(endpoint, artifact, cancelled=self._cancelled)
+            elif stack.is_long(template):
+                artifact_bucket.make(endpoint)
             make = functools.partial(stack.plan, parameters=parameters, dry_run=dry_run)
-            plan = self._plan(endpoint, name, template, make=make, skip_unsupported=skip_unsupported)
-            plan = replace(plan, is_canary=canary is not None)
-        deployment = None
-        if not dry_run:
-            try:
-                deployment = self._record(endpoint, artifact, release, plan, cause=cause, gates=gates)
-            except WrongCode as error:
-                if restores:
-                    raise
-                raise self._bring_back(environment, endpoint, release, error) from error
-        return DeployResult(
+            plan = self._plan(endpoint, template, make=make, skip_unsupported=skip_unsupported)
+        result = DeployResult(
             environment=environment.name,
             release=release,
             changes=plan.change_set.changes,
             skipped=plan.skipped,
             is_dry_run=dry_run,
-            deployment=deployment,
         )
+        if dry_run:
+            return result
+        try:
+            plan = replace(plan, is_canary=canary is not None)
+            return replace(result, deployment=self._record(endpoint, artifact, release, plan, cause=cause, gates=gates))
+        except WrongCode as error:
+            if restores:
+                raise
+            raise self._bring_back(environment, endpoint, release, error) from error
+
+    def _template(
+        self, environment: Environment, endpoint: Endpoint, artifact: Artifact, release: Release, *, dry_run: bool
+    ) -> tuple[Mapping[str, str], Template]:
+        """The parameters of *release*, and its plain template in *environment*; refuses to touch a stranger's stack."""
+        name = self._project.stack_name(environment.name)
+        check_config(self._project, artifact, environment.name, (*release.config, *release.secrets))
+        with answering(endpoint):
+            if endpoint.is_shared:
+                own_stack.check_owner(endpoint, self._project)
+            arns = secret_delivery.arns(endpoint, name, release, self._vault, dry_run=dry_run)
+        parameters = parameters_of(artifact, environment.name, release, arns)
+        expanded = expand(artifact, parameters, region=environment.region, state=self._project.state)
+        return parameters, artifact_bucket.put_in(endpoint, expanded)
 
     def _bring_back(
         self, environment: Environment, endpoint: Endpoint, refused: Release, error: WrongCode
@@ -217,20 +216,9 @@ class Deployer:
         current = self._history.current(environment)
         return current is not None and current.release.id == release.id
 
-    def _put_code(self, endpoint: Endpoint, artifact: Artifact) -> None:
-        """Upload what the environment's bucket doesn't have yet."""
-        s3, bucket_name = client(endpoint, "s3"), artifact_bucket.name_of(endpoint)
-        pages = s3.get_paginator("list_objects_v2").paginate(Bucket=bucket_name, Prefix="code/")
-        there = {item["Key"] for page in pages for item in page.get("Contents", [])}
-        for code in artifact.code:
-            self._cancelled()
-            if key_of(code) not in there:
-                s3.put_object(Bucket=bucket_name, Key=key_of(code), Body=code.path.read_bytes())
-
     def _plan(
         self,
         endpoint: Endpoint,
-        name: str,
         template: Template,
         *,
         make: Callable[..., stack.ChangeSet],
@@ -239,7 +227,7 @@ class Deployer:
         plan = functools.partial(
             make,
             endpoint,
-            name,
+            self._project.stack_name(endpoint.environment),
             tags=own_stack.tags_of(self._project, endpoint.environment),
             bucket=artifact_bucket.name_of(endpoint),
             cancelled=self._cancelled,
@@ -330,22 +318,3 @@ def _cause(error: BaseException) -> str:
     if isinstance(error, KeyboardInterrupt):
         return "stopped by the user"
     return error.message if isinstance(error, NotReady) else repr(error)
-
-
-def verify_code(endpoint: Endpoint, artifact: Artifact, physical: Mapping[str, str]) -> None:
-    """
-    Compare what each function runs with the artifact.
-
-    Raises:
-        WrongCode: A function runs other bytes.
-    """
-    wanted = {function: code_sha256(code.sha256) for code in artifact.code for function in code.functions}
-    for logical_id, name in physical.items():
-        if logical_id not in wanted or not name or ":layer:" in name:
-            continue
-        found = client(endpoint, "lambda").get_function_configuration(FunctionName=name)["CodeSha256"]
-        if found != wanted[logical_id]:
-            raise WrongCode(
-                f"environment {endpoint.environment}: function {logical_id} runs other code than the artifact "
-                f"(CodeSha256 {found}, wanted {wanted[logical_id]})"
-            )

@@ -23,7 +23,7 @@ from emulator.endpoint import client, wait_until_healthy
 from emulator.errors import NotReady
 from emulator.events import Event
 from emulator.model import ContainerSettings, DriverName, Endpoint, Environment, Instance, Project, Status
-from emulator.workspace import open_workspace
+from emulator.opening import open_workspace
 
 ALPHA = Environment(name="alpha", driver=DriverName.EMBEDDED, account_id="100000000001", region="eu-west-1")
 BETA = Environment(name="beta", driver=DriverName.EMBEDDED, account_id="100000000002", region="us-east-1")

@@ -42,8 +42,8 @@ class Context:
         """
         from emulator.config import isolate_process, load_project, scrubbed_environ
         from emulator.drivers.containers import TOKEN
+        from emulator.opening import open_workspace
         from emulator.render import Progress
-        from emulator.workspace import open_workspace
 
         environ = isolate_process()
         project = load_project(

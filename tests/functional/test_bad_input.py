@@ -14,7 +14,8 @@ import pytest
 
 from emulator.artifact import ArtifactStore, bucket_of, build
 from emulator.config import load_project
-from emulator.deploy import Deployer, WrongCode, verify_code
+from emulator.deploy import Deployer
+from emulator.deployed_code import WrongCode, verify_code
 from emulator.endpoint import client
 from emulator.errors import DeployError
 from emulator.history import History

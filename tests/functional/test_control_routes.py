@@ -17,7 +17,7 @@ from emulator.drivers.base import Driver
 from emulator.endpoint import client, wait_until_healthy
 from emulator.errors import MultistackError, NotReady
 from emulator.model import DriverName, Endpoint, Environment, Project
-from emulator.workspace import open_workspace
+from emulator.opening import open_workspace
 from tests.conftest import Answer, http
 
 pytestmark = pytest.mark.embedded("its control routes")

@@ -26,7 +26,7 @@ from emulator.drivers.base import Driver
 from emulator.endpoint import client, health, wait_until_healthy
 from emulator.errors import MultistackError, NotReady
 from emulator.model import DriverName, Endpoint, Environment, Project, Status
-from emulator.workspace import open_workspace
+from emulator.opening import open_workspace
 
 pytestmark = pytest.mark.embedded("its checkpoints; tests/docker/test_state.py looks at containers'")
 

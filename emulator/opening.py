@@ -1,0 +1,160 @@
+"""Puts the parts of a workspace together."""
+
+from __future__ import annotations
+
+import functools
+import threading
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+from emulator import interpreters, provenance
+from emulator.artifact import ArtifactStore, build
+from emulator.clock import Clock, clock
+from emulator.created import read_created
+from emulator.deploy import Deployer
+from emulator.drivers.choice import pull_images, settle
+from emulator.drivers.containers import TOKEN
+from emulator.drivers.registry import Drivers
+from emulator.errors import ConfigError
+from emulator.events import Emit
+from emulator.front import Front
+from emulator.history import History
+from emulator.inventory.keeping import get_ready, remember
+from emulator.lifecycle import Lifecycle
+from emulator.model import OWN_IMAGE, Artifact, DriverName, Environment, Functions, Project
+from emulator.parallel import Cancellation
+from emulator.permits import Permits
+from emulator.release import Releases
+from emulator.repair import Repairer
+from emulator.runtimes import CONTAINER, Machine, RuntimeCheck, machine
+from emulator.snapshots import Snapshots
+from emulator.state_transfer import StateTransfer
+from emulator.vault import Vault
+from emulator.workspace import Workspace
+
+_LEDGER = "history.sqlite"
+
+
+def open_workspace(
+    project: Project, *, environ: Mapping[str, str], emit: Emit, pulls: bool = False, token: str | None = None
+) -> Workspace:
+    """
+    Put the parts together; nothing is started yet, and nothing read but what decides on a driver ``auto``.
+
+    Args:
+        environ: The caller's variables without any that concern AWS; children get only what they need of them.
+        pulls: Images that the engine lacks may be pulled.
+        token: LocalStack's, for images that ask for one; no child gets it.
+    """
+    with_token = {**environ, **({TOKEN: token} if token else {})}
+    project, choice = settle(project, environ=with_token, pulls=pulls)
+    cancellation, now = Cancellation(), clock(project.clock_offset)
+    history = History(project.state / _LEDGER, now=now, ended=read_created(project.state).ended)
+    store, vault = ArtifactStore(project.state / "artifacts"), Vault(project.state)
+    folders = interpreters.search_path(
+        environ.get("PATH", ""), home=Path(environ.get("HOME", "")), pyenv_root=environ.get("PYENV_ROOT", "")
+    )
+    drivers = Drivers(project, environ=with_token, interpreters=folders, cancelled=cancellation.check)
+    once = _builder(project, store, folders, now=now, emit=emit)
+    deployer = Deployer(
+        project,
+        history,
+        vault,
+        emit=emit,
+        cancelled=cancellation.check,
+        check=RuntimeCheck(functools.partial(_machine_of, project, folders, environ.get("PATH", "")), emit=emit),
+        get_ready=get_ready,
+        remember=remember,
+    )
+    releases = Releases(project, vault)
+    lifecycle = Lifecycle(
+        drivers,
+        history,
+        deployer,
+        releases,
+        emit=emit,
+        cancellation=cancellation,
+        build=once,
+        open_artifact=store.open,
+        check_exists=functools.partial(_check_exists, project),
+    )
+    snapshots = Snapshots(project.state / "snapshots", order=[environment.name for environment in project.environments])
+    return Workspace(
+        project=project,
+        drivers=drivers,
+        history=history,
+        permits=Permits(project.state / _LEDGER, now=now),
+        now=now,
+        environ=environ,
+        store=store,
+        front=Front(project, environ=_proxy_environ(project, environ), emit=emit),
+        deployer=deployer,
+        releases=releases,
+        lifecycle=lifecycle,
+        snapshots=snapshots,
+        transfer=StateTransfer(
+            project,
+            drivers,
+            history,
+            lifecycle,
+            snapshots,
+            emit=emit,
+            cancellation=cancellation,
+            open_artifact=store.open,
+        ),
+        repairer=Repairer(project, deployer, vault, open_artifact=store.open, emit=emit, cancelled=cancellation.check),
+        build=once,
+        emit=emit,
+        cancellation=cancellation,
+        choice=choice,
+        pull_images=functools.partial(pull_images, project, environ=with_token, emit=emit),
+    )
+
+
+def _proxy_environ(project: Project, environ: Mapping[str, str]) -> Mapping[str, str]:
+    return {"PATH": environ.get("PATH", ""), "LANG": "C.UTF-8", "HOME": str(project.state)}
+
+
+def _builder(
+    project: Project, store: ArtifactStore, folders: Sequence[str], *, now: Clock, emit: Emit
+) -> Callable[[], Artifact]:
+    """Builds the current source once, whoever asks, and records where it came from."""
+
+    def python_of(runtime: str) -> interpreters.Interpreter:
+        return interpreters.choose(runtime, interpreters.find(folders))
+
+    def build_recorded() -> Artifact:
+        artifact = build(project, store, emit=emit, python_of=python_of)
+        provenance.record(store.folder(artifact.digest), project, now=now)
+        return artifact
+
+    return _once(build_recorded)
+
+
+def _machine_of(project: Project, folders: Sequence[str], path: str, name: str) -> Machine | None:
+    """What runs the functions of environment *name*."""
+    (environment,) = (one for one in project.environments if one.name == name)
+    if environment.driver is DriverName.EMBEDDED:
+        return machine(folders, path=path)
+    is_own = environment.driver is DriverName.LOCALSTACK and environment.container.image == OWN_IMAGE
+    return CONTAINER if is_own and environment.container.functions is Functions.PROCESS else None
+
+
+def _check_exists(project: Project, environment: Environment) -> None:
+    if environment.created is None:
+        return
+    found = read_created(project.state).environments.get(environment.name)
+    if found is None or found.is_ending:
+        raise ConfigError(f"environment {environment.name} was removed meanwhile", hint="`multistack list` shows them")
+
+
+def _once(make: Callable[[], Artifact]) -> Callable[[], Artifact]:
+    """*make*, called by whichever thread comes first; the others wait for its result."""
+    lock = threading.Lock()
+    made = functools.cache(make)
+
+    def locked() -> Artifact:
+        with lock:
+            return made()
+
+    return locked
