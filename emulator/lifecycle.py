@@ -87,7 +87,12 @@ class Lifecycle:
         return run_parallel(list(by_name), lambda name: self._drivers.observe(by_name[name]), self._cancellation)
 
     def up(
-        self, environments: Sequence[Environment], *, timeout: float, build: Callable[[], Artifact] | None = None
+        self,
+        environments: Sequence[Environment],
+        *,
+        timeout: float,
+        build: Callable[[], Artifact] | None = None,
+        deploys: bool = True,
     ) -> Mapping[str, UpResult | MultistackError]:
         """
         Every environment ready and serving its release; what is so already stays untouched.
@@ -97,6 +102,7 @@ class Lifecycle:
         Args:
             timeout: Seconds that an emulator may take to become healthy.
             build: Makes the artifact for environments that never had one; by default that of the current source.
+            deploys: Whether they get one now.
 
         Returns:
             Per environment what was done, or why it is not ready; the others are up nevertheless.
@@ -105,13 +111,13 @@ class Lifecycle:
         known = {name: one for name, one in found.items() if isinstance(one, Instance)}
         actions = decide([one for one in environments if one.name in known], known)
         by_name = {action.environment.name: action for action in actions}
-        done = self._act(by_name, timeout=timeout, build=build or self._build)
+        done = self._act(by_name, timeout=timeout, build=(build or self._build) if deploys else None)
         return {name: done[name] if isinstance(one, Instance) else one for name, one in found.items()}
 
     def _act(
-        self, actions: Mapping[str, Action], *, timeout: float, build: Callable[[], Artifact]
+        self, actions: Mapping[str, Action], *, timeout: float, build: Callable[[], Artifact] | None
     ) -> Mapping[str, UpResult | MultistackError]:
-        if not any(self._needs_build(action.environment) for action in actions.values()):
+        if build is None or not any(self._needs_build(action.environment) for action in actions.values()):
             return run_parallel(
                 list(actions),
                 lambda name: self._up_one(actions[name], timeout=timeout, build=build),
@@ -148,7 +154,7 @@ class Lifecycle:
             built.set_result(artifact)
             self._deployer.prepare(artifact)
 
-    def _up_one(self, action: Action, *, timeout: float, build: Callable[[], Artifact]) -> UpResult:
+    def _up_one(self, action: Action, *, timeout: float, build: Callable[[], Artifact] | None) -> UpResult:
         environment = action.environment
         self._check_exists(environment)
         did: list[str] = []
@@ -238,10 +244,12 @@ class Lifecycle:
         return reason if instance.status is Status.STOPPED else None
 
     def _deploy_missing(
-        self, environment: Environment, endpoint: Endpoint, *, build: Callable[[], Artifact]
+        self, environment: Environment, endpoint: Endpoint, *, build: Callable[[], Artifact] | None
     ) -> list[str]:
         current, cut = self._history.current(environment.name), self._last_cut(environment.name)
         if current is None:
+            if build is None:
+                return []
             if cut:
                 self._emit(Event(environment.name, "deploying", f"again: deployment of {cut} was interrupted"))
             artifact = self._first_artifact(environment, build)

@@ -32,11 +32,21 @@ _wait = click.option(
 @_wait
 @click.option("--pull", is_flag=True, help="Pull images of containers that the Docker engine lacks.")
 @click.option("--artifact", metavar="DIGEST", help="Deploy this stored artifact where nothing was, and build nothing.")
+@click.option("--no-deploy", is_flag=True, help="Leave environments without a release empty, for `promote` to fill.")
 @_json
 @click.pass_obj
-def up(context: Context, *, names: Sequence[str], wait: float, pull: bool, artifact: str | None, as_json: bool) -> None:
+def up(
+    context: Context,
+    *,
+    names: Sequence[str],
+    wait: float,
+    pull: bool,
+    artifact: str | None,
+    no_deploy: bool,
+    as_json: bool,
+) -> None:
     """Start environments, deploy what they miss, start the proxy."""
-    reopen = functools.partial(context.workspace, needs_template=artifact is None, pulls=pull)
+    reopen = functools.partial(context.workspace, needs_template=artifact is None and not no_deploy, pulls=pull)
     workspace = swept(reopen(), "up", reopen=reopen)
     chosen = workspace.environments(names)
     _tell_choice(workspace)
@@ -46,7 +56,8 @@ def up(context: Context, *, names: Sequence[str], wait: float, pull: bool, artif
         _tell_leftovers(workspace)
         _tell_outdated_images(context, workspace, chosen)
         stored = workspace.store.open(workspace.store.find(artifact)) if artifact else None
-        results = workspace.lifecycle.up(chosen, timeout=wait, build=(lambda: stored) if stored else None)
+        build = (lambda: stored) if stored else None
+        results = workspace.lifecycle.up(chosen, timeout=wait, build=build, deploys=not no_deploy)
         proxy = workspace.start_proxy()
     _report(workspace, results, proxy, as_json=as_json)
 

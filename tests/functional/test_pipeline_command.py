@@ -391,7 +391,8 @@ SYSTEMS = {
     "gitlab": ".gitlab-ci.yml",
 }
 TO_PROD = [
-    "lint", "build", "up test", "deploy test --artifact d1gest --verify", "up staging", "promote staging", "up prod",
+    "lint", "build", "up --no-deploy test", "deploy test --artifact d1gest --verify", "up --no-deploy staging",
+    "promote staging", "up --no-deploy prod",
     "approve prod --digest d1gest --by USER", "promote prod",
 ]  # fmt: skip
 FEATURE = [

@@ -48,6 +48,11 @@ def gates(deployment: dict[str, Any]) -> dict[str, str]:
     return {gate["name"]: gate["result"] for gate in deployment["gates"]}
 
 
+def assert_as_deployed(project: ProjectFolder) -> None:
+    """Nothing drifted anywhere."""
+    assert project.run("drift").returncode == 0
+
+
 @pytest.mark.timeout(600)
 def test_a_release_goes_to_production_and_back(project: ProjectFolder) -> None:
     """v1 through to prod; v3 stopped in staging; a fix through; v4 breaks prod and is rolled back with its config."""
@@ -68,6 +73,8 @@ def bring_v1_everywhere(project: ProjectFolder) -> dict[str, Any]:
     assert len({one["config_hash"] for one in first.values()}) == 3
     assert "serves" in project.run("promote", "staging").stdout
     assert kinds(project, "staging") == [("deploy", "succeeded")]
+    assert_as_deployed(project)
+    project.run("parity")
     return first
 
 
@@ -83,6 +90,11 @@ def see_v3_stopped_in_staging(project: ProjectFolder, before: Any) -> str:
     assert kinds(project, "staging")[1:] == [("promote", "succeeded"), ("rollback", "succeeded")]
     assert gates(ledger(project, "staging")[1])["smoke tests"] == "failed"
     wrong = str(served(project, "test")["digest"])
+    assert "src/app.py" not in project.run("diff", "staging", "prod", check=False).stdout
+    different = project.run("diff", "test", "staging", check=False)
+    assert (different.returncode, "app.py" in different.stdout) == (7, True)
+    assert project.run("parity", check=False).returncode == 7
+    assert_as_deployed(project)
     assert wrong not in [one["release"]["digest"] for one in ledger(project, "prod")]
     return wrong
 
@@ -100,6 +112,8 @@ def bring_the_fix_to_prod(project: ProjectFolder, wrong: str) -> Any:
     project.run("promote", "prod")
     assert [served(project, name)["digest"] for name in NAMES] == [fixed] * 3
     assert [ledger(project, name)[-1]["release"]["digest"] for name in NAMES] == [fixed] * 3
+    project.run("parity")
+    assert_as_deployed(project)
     assert "by Ada" in [gate["detail"] for gate in ledger(project, "prod")[-1]["gates"]][5]
     return served(project, "prod")
 
@@ -126,6 +140,8 @@ def roll_back_prod(project: ProjectFolder, good: Any) -> None:
     assert http("GET", project.url("prod", f"orders/{order}")).status == 200
     assert kinds(project, "prod")[-1] == ("rollback", "succeeded")
     assert ledger(project, "prod")[-1]["cause"]["reason"] == "orders can't be listed"
+    assert "app.py" in project.run("diff", "staging", "prod", check=False).stdout
+    assert_as_deployed(project)
     assert "prod is held since" in refused(project, "promote", "prod", code=6)
     project.run("hold", "prod", "--lift", "--reason", "fixed")
     project.run("promote", "prod")
