@@ -139,7 +139,7 @@ class Deployer:
         cause = cause or Cause(kind=Kind.REDEPLOY if restores else Kind.DEPLOY, by=self._project.user)
         running = self._history.canary(environment.name)
         if running is not None and not dry_run and (canary or cause.kind not in (Kind.CANARY, Kind.REDEPLOY)):
-            raise _runs_canary(running)
+            raise runs_canary(running)
         parameters, template = self._template(environment, endpoint, artifact, release, dry_run=dry_run)
         template = canary(template) if canary else template
         if not restores:
@@ -306,7 +306,8 @@ class Deployer:
                 secret_delivery.deliver(endpoint, name, current.release, self._vault)
 
 
-def _runs_canary(running: Deployment) -> PromotionRefused:
+def runs_canary(running: Deployment) -> PromotionRefused:
+    """What whoever would end the canary *running* without saying so is told."""
     name = running.environment
     return PromotionRefused(
         f"a canary of {running.release.id} runs in {name}",

@@ -142,7 +142,13 @@ def test_while_a_canary_runs_nothing_else_goes_there(project: ProjectFolder) -> 
     """Deployments, further canaries and rollbacks are told what to do; up, status and history leave it as it is."""
     before, new = start(project, ANSWERS + "# two\n", "10%")
     write(project, "src/app.py", ANSWERS + "# three\n")
-    for command in (["deploy", "prod"], ["deploy", "prod", "--canary", "20%"], ["rollback", "prod", "--to", before]):
+    project.run("drift", "prod")  # it is what was deployed
+    for command in (
+        ["deploy", "prod"],
+        ["deploy", "prod", "--canary", "20%"],
+        ["rollback", "prod", "--to", before],
+        ["drift", "prod", "--repair"],
+    ):
         said = refused(project, *command, code=6)
         assert f"a canary of {new} runs in prod" in said
         assert "`multistack canary promote prod` or `multistack canary abort prod`" in said
