@@ -106,6 +106,7 @@ def test_a_canary_gets_its_share_of_real_calls_and_promotion_gives_it_all(projec
         assert (one["share"], one["errors"]) == (0.5, 0)
         assert one["requests"] == sum(answer.body.decode() == release for answer in answers)
     assert drifted(project) == []
+    project.run("drift", "prod")  # would end with 7
     assert f"all calls go to {new}" in project.run("canary", "promote", "prod").stdout
     assert {get(project).body.decode() for _ in range(8)} == {new}
     assert get(project).headers["X-Multistack-Release"] == new
@@ -142,7 +143,12 @@ def test_while_a_canary_runs_nothing_else_goes_there(project: ProjectFolder) -> 
     """Deployments, further canaries and rollbacks are told what to do; up, status and history leave it as it is."""
     before, new = start(project, ANSWERS + "# two\n", "10%")
     write(project, "src/app.py", ANSWERS + "# three\n")
-    for command in (["deploy", "prod"], ["deploy", "prod", "--canary", "20%"], ["rollback", "prod", "--to", before]):
+    for command in (
+        ["deploy", "prod"],
+        ["deploy", "prod", "--canary", "20%"],
+        ["rollback", "prod", "--to", before],
+        ["drift", "prod", "--repair"],
+    ):
         said = refused(project, *command, code=6)
         assert f"a canary of {new} runs in prod" in said
         assert "`multistack canary promote prod` or `multistack canary abort prod`" in said
