@@ -11,6 +11,7 @@ from typing import Any
 from emulator.config_keys import named, read_value, unknown_key
 from emulator.errors import ConfigError, MultistackError, file_hint
 from emulator.model import ConfigKey, ConfigType, Environment, Project
+from emulator.overrides import folded
 from emulator.process import write_atomically
 from emulator.variables_file import path_of, read_variables_file
 
@@ -21,8 +22,8 @@ def set_value(project: Project, environment: Environment, name: str, text: str) 
     """
     Set config key *name* of *environment*; returns where.
 
-    A secret goes into the environment's file of variables, and so does a key that is there already; all else into the
-    project file.
+    A secret goes into the environment's file of variables, and so does a key that is there already, or any of a created
+    environment; all else into the project file.
 
     Args:
         text: As a person types it.
@@ -36,7 +37,12 @@ def set_value(project: Project, environment: Environment, name: str, text: str) 
     except ValueError as error:
         raise ConfigError(f"{key.name} {error}") from error
     path = path_of(project.root, environment.name)
-    if key.secret or (project.config_keys and _stands_in(path, key.name)):
+    if environment.created is not None and not project.config_keys:
+        raise ConfigError(
+            f"environment {environment.name} was created for a while: {project.file.name} has no place for its config",
+            hint=f"set it for one command by variable: MULTISTACK_CONFIG_{folded(environment.name)}_{key.name}",
+        )
+    if key.secret or (project.config_keys and (environment.created or _stands_in(path, key.name))):
         _write_variable(path, key.name, value)
         return path.name
     _edit(project, environment.name, key.name, _toml_value(key, value))
@@ -54,7 +60,7 @@ def unset_value(project: Project, environment: Environment, name: str) -> list[s
     if project.config_keys and _stands_in(path, key.name):
         _write_variable(path, key.name, None)
         places.append(path.name)
-    if _edit(project, environment.name, key.name, None):
+    if environment.created is None and _edit(project, environment.name, key.name, None):
         places.append(project.file.name)
     return places
 

@@ -12,11 +12,11 @@ from emulator.apis import apis_of, are_there, check_api
 from emulator.artifact import ArtifactStore
 from emulator.deployed_code import WrongCode, put_code, verify_code
 from emulator.endpoint import answering
-from emulator.errors import DeployError, MultistackError, NotReady, PromotionRefused
+from emulator.errors import DeployError, MultistackError, NotReady
 from emulator.events import Emit, Event
 from emulator.expansion import expand, hash_template
 from emulator.history import History
-from emulator.model import Artifact, Cause, Deployment, Endpoint, Environment, Gate, Kind, Outcome, Project, Release
+from emulator.model import Artifact, Cause, Endpoint, Environment, Gate, Kind, Outcome, Project, Release
 from emulator.references import without_types
 from emulator.release import check_config, parameters_of
 from emulator.template import Template, is_sam
@@ -138,8 +138,8 @@ class Deployer:
         """
         cause = cause or Cause(kind=Kind.REDEPLOY if restores else Kind.DEPLOY, by=self._project.user)
         running = self._history.canary(environment.name)
-        if running is not None and not dry_run and (canary or cause.kind not in (Kind.CANARY, Kind.REDEPLOY)):
-            raise runs_canary(running)
+        if not dry_run and (canary or cause.kind not in (Kind.CANARY, Kind.REDEPLOY)):
+            self._history.check_no_canary(environment.name)
         parameters, template = self._template(environment, endpoint, artifact, release, dry_run=dry_run)
         template = canary(template) if canary else template
         if not restores:
@@ -304,15 +304,6 @@ class Deployer:
         if current is not None:
             with answering(endpoint):
                 secret_delivery.deliver(endpoint, name, current.release, self._vault)
-
-
-def runs_canary(running: Deployment) -> PromotionRefused:
-    """What whoever would end the canary *running* without saying so is told."""
-    name = running.environment
-    return PromotionRefused(
-        f"a canary of {running.release.id} runs in {name}",
-        hint=f"`multistack canary promote {name}` or `multistack canary abort {name}` first",
-    )
 
 
 def _cause(error: BaseException) -> str:

@@ -15,6 +15,7 @@ from datetime import datetime
 from pathlib import Path
 
 from emulator.clock import Clock, clock
+from emulator.errors import PromotionRefused
 from emulator.ledger import Ledger
 from emulator.model import (
     Api,
@@ -145,6 +146,19 @@ class History:
         """The deployment that serves a share of the calls beside the current one; None when there is none."""
         last = self._one(" AND o.outcome IN ('succeeded', 'canary')", environment)
         return last if last is not None and last.outcome is Outcome.CANARY else None
+
+    def check_no_canary(self, environment: str) -> None:
+        """
+        Refuse what would end a canary by the way.
+
+        Raises:
+            PromotionRefused: One runs in *environment*.
+        """
+        if running := self.canary(environment):
+            raise PromotionRefused(
+                f"a canary of {running.release.id} runs in {environment}",
+                hint=f"`multistack canary promote {environment}` or `multistack canary abort {environment}` first",
+            )
 
     def _one(self, more: str, environment: str) -> Deployment | None:
         query = f"{_SELECT} WHERE d.environment = ? AND d.id > ?{more} ORDER BY d.id DESC LIMIT 1"

@@ -105,18 +105,15 @@ def _drift(workspace: Workspace, name: str) -> Drift:
     from emulator.comparison.drift import find_drift
 
     stack = workspace.project.stack_name(name)
-    # What runs beside the release on record was deployed as well.
-    current = workspace.history.canary(name) or workspace.history.current(name)
-    return find_drift(workspace.endpoint(name), stack, current)
+    # A canary is what was deployed last: the stack has both releases then.
+    last = workspace.history.canary(name) or workspace.history.current(name)
+    return find_drift(workspace.endpoint(name), stack, last)
 
 
 def _repair(workspace: Workspace, name: str) -> None:
-    from emulator.deploy import runs_canary
-
     (environment,) = workspace.environments([name])
-    if running := workspace.history.canary(name):
-        raise runs_canary(running)
     current = workspace.history.current(name)
+    workspace.history.check_no_canary(name)
     if current is not None:
         workspace.repairer.repair(environment, workspace.endpoint(name), current)
 

@@ -216,7 +216,7 @@ def history(context: Context, names: Sequence[str], last: int, as_json: bool) ->
     click.echo(table(columns, [_row(one) for one in found]))
 
 
-_COLOURS = {"succeeded": "green", "failed": "red", "interrupted": "yellow"}
+_COLOURS = {"succeeded": "green", "failed": "red", "interrupted": "yellow", "canary": "cyan"}
 
 
 def _row(one: Deployment) -> list[str]:

@@ -13,6 +13,7 @@ from emulator.events import Event
 from emulator.model import Creation, DriverName, Environment, Project
 from emulator.parallel import run_parallel
 from emulator.spans import show_span
+from emulator.variables_file import path_of
 from emulator.workspace import Workspace
 
 
@@ -90,6 +91,8 @@ def remove(workspace: Workspace, causes: Mapping[str, str], *, command: str) -> 
             if not isinstance(result, MultistackError):
                 created = created.without(name, last=last_row(workspace, name))
                 write_created(project.state, created)
+                if path_of(project.root, name).exists():
+                    workspace.emit(Event(name, "note:", f"{path_of(project.root, name).name} stays where it is"))
                 workspace.emit(Event(name, "removed", causes[name] and f"because {causes[name]}"))
     return {name: results.get(name, False) for name in causes}
 

@@ -337,6 +337,20 @@ def test_variables_and_flags_are_its_own(project: ProjectFolder) -> None:
     assert get(project, "login").body == b"file"
 
 
+def test_its_config_is_set_in_a_file_of_its_own(project: ProjectFolder) -> None:
+    """The project file doesn't know it; where that declares no keys, a variable is the way."""
+    project.run("create", "login", "--like", "test")
+    before = (project.folder / "multistack.toml").read_text()
+    assert "MULTISTACK_CONFIG_LOGIN_Word" in refused(project, "config", "set", "login", "Word", "own", code=2)
+    write(project, "multistack.toml", f'{STAGES}[config]\nWord = {{default = "none"}}\n')
+    project.run("config", "set", "login", "Word", "own")
+    assert project.run("config", "get", "login", "Word").stdout == "own\n"
+    assert (project.folder / ".env.login").read_text().startswith("Word=")
+    project.run("config", "unset", "login", "Word")
+    write(project, "multistack.toml", before)
+    assert ".env.login stays" in project.run("destroy", "login").stderr
+
+
 def test_it_is_in_no_compose_file(project: ProjectFolder) -> None:
     """Which is of the declared environments, whoever renders it."""
     before = project.run("compose").stdout
