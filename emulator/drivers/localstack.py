@@ -305,7 +305,7 @@ class LocalstackDriver:
 def _out_of_reach(environment: Environment, error: NotReady) -> NotReady:
     """What an engine that can't be asked means for an environment whose container was never stopped."""
     return NotReady(
-        f"environment {environment.name}: its last state is in the Docker engine: {error.message}",
+        f"environment {environment.name}: its last state is in a Docker engine that can't be asked: {error.message}",
         hint="start that engine again; or leave the state there and begin without it: "
         f"`multistack --set environments.{environment.name}.driver=embedded up {environment.name}`",
     )

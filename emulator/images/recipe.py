@@ -26,8 +26,9 @@ _DISTRIBUTION = "multistack-emulator"
 _SOURCES = ("emulator", "compose/localstack", "pyproject.toml", "LICENSE", "constraints.txt")
 # Tests don't change what the image does; caches and what a build leaves are no files of ours.
 _LEFT_OUT = {"tests", "__pycache__", "build", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
-# In the folder of a recipe, and no part of it.
-_BESIDE = {"README.md", "init"}
+_TEXT = "README.md"
+# In the folder of our image's recipe, and no part of it; a wheel of multistack has it.
+_BESIDE = "init"
 # Filled for the time of a build only, from this machine's settings.
 HOST = "host"
 
@@ -91,7 +92,7 @@ def read_recipe(folder: Path | None = None) -> Recipe:
         raise MultistackError(
             f"the image's recipe is missing: there is no {_PLACES[0]}", hint="install multistack again"
         )
-    return Recipe({name: path.read_bytes() for name, path in _files(found)})
+    return Recipe({name: path.read_bytes() for name, path in _files(found) if PurePosixPath(name).parts[0] != _BESIDE})
 
 
 def recipe_folder() -> Path | None:
@@ -138,5 +139,5 @@ def _files(folder: Path) -> Iterator[tuple[str, Path]]:
     for path in sorted(folder.rglob("*")):
         relative = PurePosixPath(path.relative_to(folder).as_posix())
         is_left_out = any(part in _LEFT_OUT or part.endswith(".egg-info") for part in relative.parts)
-        if path.is_file() and not is_left_out and relative.parts[0] not in _BESIDE:
+        if path.is_file() and not is_left_out and relative.parts[0] != _TEXT:
             yield str(relative), path

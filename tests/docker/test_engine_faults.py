@@ -44,7 +44,8 @@ def test_engine_restarted_in_good_order(inside: ProjectFolder, second_engine: Ow
     parameter(inside, "1")
     second_engine.stop()
     assert "no Docker engine" in inside.run("status").stdout
-    assert "error: no Docker engine" in refused(inside, "up", code=3)
+    said = refused(inside, "up", code=3)
+    assert "error: environment test: its last state is in a Docker engine that can't be asked: no Docker engine" in said
     second_engine.start()
     inside.run("up")
     assert parameter(inside) == "1"

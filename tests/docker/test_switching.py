@@ -79,7 +79,8 @@ def test_mixed_project(mixed: ProjectFolder, engine: Any) -> None:
     without = {**env, "DOCKER_HOST": "unix:///nowhere.sock"}
     done = mixed.run("up", check=False, env=without)
     assert (done.returncode, done.stderr.count("error: ")) == (3, 1)
-    assert "error: no Docker engine: there is no socket /nowhere.sock" in done.stderr
+    assert "error: environment prod: its last state is in a Docker engine that can't be asked: " in done.stderr
+    assert "no Docker engine: there is no socket /nowhere.sock" in done.stderr
     assert "nothing to do" not in done.stderr
     assert mixed.run("down", "test", env=without).stdout == "stopped test\n"
     assert mixed.run("up", "test", env=without).returncode == 0

@@ -134,7 +134,7 @@ def test_driver_says_whose_state_an_engine_has_that_can_not_be_asked(tmp_path: P
     KeptState(wanted.environment_state("b")).begin()
     driver = LocalstackDriver(wanted, environ={"DOCKER_HOST": f"unix://{tmp_path}/none"})
     for ask in (driver.observe, driver.stop):
-        with pytest.raises(NotReady, match="environment b: its last state is in the Docker engine: ") as refused:
+        with pytest.raises(NotReady, match="environment b: its last state is in a Docker engine") as refused:
             ask(one)
         assert "environments.b.driver=embedded up b" in str(refused.value.hint)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import tarfile
+import tomllib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -16,8 +17,9 @@ from emulator.errors import MultistackError
 from emulator.events import Event
 from emulator.images import bases, debootstrap
 from emulator.images.build import build, list_images
-from emulator.images.recipe import Recipe, read_recipe
+from emulator.images.recipe import Recipe, read_proxy_recipe, read_recipe
 from emulator.model import OWN_IMAGE
+from tests.conftest import REPOSITORY
 
 RECIPE = Recipe({"Dockerfile": b"FROM scratch", "plugin/a.py": b"a = 1"})
 LABEL = "dev.multistack.image"
@@ -159,6 +161,15 @@ def test_context_has_the_recipe_and_this_machines_settings() -> None:
     assert names == ["Dockerfile", "host/pip.conf", "plugin/a.py"]
     assert RECIPE.digest == Recipe(dict(RECIPE.files)).digest
     assert RECIPE.digest != Recipe({**RECIPE.files, "new": b""}).digest
+
+
+def test_proxys_image_has_all_that_the_wheel_is_made_of() -> None:
+    """Its build makes the wheel; what `pyproject.toml` includes and isn't there would end it."""
+    wheel = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["tool"]["hatch"]["build"]["targets"]["wheel"]
+    files = read_proxy_recipe().files
+    for included in wheel["force-include"]:
+        assert any(name == included or name.startswith(f"{included}/") for name in files), included
+    assert not any(name.startswith("init/") for name in read_recipe().files)
 
 
 def test_recipe_of_this_version_is_found() -> None:
