@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from emulator.deploy import DeployResult
@@ -105,6 +106,7 @@ class Candidates:
             needs_verification=not workspace.project.verification.is_empty,
             is_protected=target.protected,
             soak=target.soak,
+            since=served_since(workspace.history.deployments(candidate.source.environment)),
             now=workspace.now(),
             skipped=candidate.skipped,
             approvals=workspace.permits.approvals(target.name),
@@ -153,3 +155,15 @@ class Candidates:
         who = by or workspace.project.user
         workspace.permits.approve(name, wanted, by=who, expires=expires)
         return workspace.permits.approvals(name)[-1]
+
+
+def served_since(deployments: Sequence[Deployment]) -> datetime:
+    """
+    When an environment began to serve what it serves.
+
+    Args:
+        deployments: All of it, oldest first; one of them succeeded.
+    """
+    done = [one for one in deployments if one.outcome is Outcome.SUCCEEDED]
+    same = itertools.takewhile(lambda one: one.release.id == done[-1].release.id, reversed(done))
+    return min(one.ended or one.at for one in same)

@@ -27,6 +27,7 @@ class Facts:
     All that the gates before a promotion look at.
 
     Attributes:
+        since: When the source began to serve the release: later deployments only brought it back.
         skipped: Environments between source and target.
         approvals: Of the target.
         gained: What the release lets somebody do beyond what the target's does.
@@ -37,6 +38,7 @@ class Facts:
     needs_verification: bool
     is_protected: bool
     soak: timedelta
+    since: datetime
     now: datetime
     skipped: Sequence[str] = ()
     approvals: Sequence[Approval] = ()
@@ -127,8 +129,7 @@ def _not_held(facts: Facts) -> Gate | Refusal:
 
 
 def _soaked(facts: Facts) -> Gate | Refusal:
-    since = facts.source.ended or facts.source.at
-    served = facts.now - since
+    since, served = facts.since, facts.now - facts.since
     if served >= facts.soak:
         return _passed("soak", f"{show_span(served)} in {facts.source.environment}" if facts.soak else "none needed")
     if served < timedelta():

@@ -10,6 +10,7 @@ import pytest
 from emulator.errors import PromotionRefused
 from emulator.model import Cause, Deployment, Gate, GateResult, Kind, Outcome, Phase, Release
 from emulator.permits import Approval, Hold
+from emulator.promotion.candidates import served_since
 from emulator.promotion.earlier import line_of
 from emulator.promotion.gates import Consent, Facts, Refusal, gates_before, judge
 
@@ -32,6 +33,7 @@ FACTS = Facts(
     needs_verification=True,
     is_protected=True,
     soak=timedelta(hours=1),
+    since=NOON,
     now=NOON + timedelta(hours=2),
     approvals=[Approval(environment="prod", digest="d1", by="Ada", at=NOON, expires=NOON + timedelta(days=1))],
 )
@@ -80,6 +82,14 @@ def test_a_gate_that_does_not_hold_says_why_and_what_to_do(change: dict[str, obj
     told = caught.value.message + "\n".join(caught.value.details)
     assert reason in told
     assert caught.value.hint
+
+
+def test_a_release_soaks_from_when_it_first_came() -> None:
+    """That its emulator was lost meanwhile, or that it was deployed once more, is no new release."""
+    other = replace(SOURCE, release=release(2), ended=NOON - timedelta(days=1))
+    again = replace(SOURCE, id=3, ended=NOON + timedelta(days=1), cause=Cause(kind=Kind.REDEPLOY))
+    failed = replace(SOURCE, id=4, release=release(3), outcome=Outcome.FAILED)
+    assert served_since([SOURCE, other, SOURCE, again, failed]) == NOON
 
 
 def test_what_somebody_takes_on_is_recorded_as_overridden() -> None:
