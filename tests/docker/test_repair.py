@@ -167,7 +167,9 @@ def test_killed_container_comes_back_and_its_neighbour_never_went(
     said = project.run("up").stderr
     assert "test  starting because its container was killed" in said
     assert "prod  starting" not in said
-    assert project.status() == before
+    after = project.status()
+    before["test"]["endpoint"] = after["test"]["endpoint"]  # somebody else may have its port by now
+    assert after == before
     assert http("GET", before["test"]["url"]).status == 200
 
 
