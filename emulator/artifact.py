@@ -28,7 +28,19 @@ from emulator.template import LocalCode, inline_definitions, local_code, point_a
 # The template is the same everywhere, and a bucket serves functions of its own region only.
 BUCKET = "multistack-artifacts-${AWS::Region}"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_LEFT_OUT = {STATE_FOLDER, "__pycache__", ".git", ".venv", ".aws-sam", ".pytest_cache", ".mypy_cache", ".DS_Store"}
+_LEFT_OUT = {
+    STATE_FOLDER,
+    "multistack.toml",
+    "__pycache__",
+    ".git",
+    ".venv",
+    ".aws-sam",
+    ".pytest_cache",
+    ".mypy_cache",
+    ".DS_Store",
+}
+# Config stays in its environment: with the code beside them, these would go into every artifact, secrets and all.
+_VARIABLES = ".env."
 _MANIFEST = "artifact.json"
 _HEX = re.compile("[0-9a-f]{64}")
 
@@ -170,7 +182,7 @@ def _walk(folder: Path, *, within: frozenset[Path]) -> Iterator[Path]:
     if real in within:
         return
     for path in sorted(folder.iterdir()):
-        if path.name in _LEFT_OUT:
+        if path.name in _LEFT_OUT or path.name.startswith(_VARIABLES):
             continue
         if path.is_dir():
             yield from _walk(path, within=within | {real})

@@ -66,7 +66,7 @@ def import_(store: ArtifactStore, path: Path) -> str:
                 shutil.rmtree(target, ignore_errors=True)  # what a killed build left, or somebody changed
                 (Path(work) / digest).rename(target)
             return store.open(digest).digest
-    except (tarfile.TarError, EOFError, ValueError, AttributeError) as error:
+    except (tarfile.TarError, EOFError, ValueError, AttributeError, TypeError, RecursionError) as error:
         reason = str(error).splitlines()[0].rstrip(":")
         raise ArtifactError(
             f"{path} is no artifact that was exported: {reason}", hint="multistack artifact export DIGEST FILE"

@@ -35,6 +35,7 @@ from emulator.model import (
 )
 from emulator.overrides import environment_names, folded, read_flags, read_variables
 from emulator.project_file import ProjectFile, copied_from, find_project_file, read_project_file
+from emulator.project_stamp import stamp_of
 from emulator.schema import EnvironmentTable, LocalstackTable, ProjectTable, check
 from emulator.setting import Key, Setting, show_value
 from emulator.settings import SETTINGS, TEMPLATE_NAMES
@@ -217,24 +218,7 @@ def _build(
     root = origin.file.path.parent
     values = {name: declared.get(name) or Values(config=dict(own.config)) for name, own in table.environments.items()}
     environments = tuple(
-        Environment(
-            name=name,
-            driver=own.driver or table.driver,
-            account_id=own.account_id or _derived_account_id(table.service, name),
-            region=own.region or table.region,
-            port=None if own.port == "auto" else own.port,
-            config=values[name].config,
-            secrets=values[name].secrets,
-            origins=_origins(name, values[name], origin),
-            protected=own.protected,
-            soak=own.soak,
-            enforce_iam=own.enforce_iam,
-            lambda_concurrency=None if own.lambda_concurrency == "auto" else own.lambda_concurrency,
-            container=_container(own, table.localstack),
-            url=own.endpoint,
-            created=created.get(name),
-        )
-        for name, own in table.environments.items()
+        _environment(name, table, values[name], origin, created=created.get(name)) for name in table.environments
     )
     if table.template is not None:
         template = (cwd.absolute() if ("template",) in origin.outside else root) / table.template
@@ -262,6 +246,7 @@ def _build(
         auto_promote_to=tuple(table.auto_promote_to),
         clock_offset=table.clock_offset,
         config_keys=keys,
+        stamp=stamp_of(origin.file.path, list(table.environments)),
         user=user_name(),
     )
 
@@ -282,6 +267,29 @@ def _origins(environment: str, values: Values, origin: _Origin) -> Mapping[str, 
         name: values.origins.get(name) or origin.outside.get(place) or origin.shown(place)
         for name, place in places.items()
     }
+
+
+def _environment(
+    name: str, table: ProjectTable, values: Values, origin: _Origin, *, created: Creation | None
+) -> Environment:
+    own = table.environments[name]
+    return Environment(
+        name=name,
+        driver=own.driver or table.driver,
+        account_id=own.account_id or _derived_account_id(table.service, name),
+        region=own.region or table.region,
+        port=None if own.port == "auto" else own.port,
+        config=values.config,
+        secrets=values.secrets,
+        origins=_origins(name, values, origin),
+        protected=own.protected,
+        soak=own.soak,
+        enforce_iam=own.enforce_iam,
+        lambda_concurrency=None if own.lambda_concurrency == "auto" else own.lambda_concurrency,
+        container=_container(own, table.localstack),
+        url=own.endpoint,
+        created=created,
+    )
 
 
 def _container(own: EnvironmentTable, shared: LocalstackTable) -> ContainerSettings:

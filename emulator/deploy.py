@@ -302,8 +302,11 @@ class Deployer:
         """What serves on after a failure is the release on record, which has its own."""
         current = self._history.current(endpoint.environment)
         if current is not None:
-            with answering(endpoint):
-                secret_delivery.deliver(endpoint, name, current.release, self._vault)
+            try:
+                with answering(endpoint):
+                    secret_delivery.deliver(endpoint, name, current.release, self._vault)
+            except MultistackError as error:  # what made the deployment fail is what matters
+                self._emit(Event(endpoint.environment, "warning:", f"its secrets were not put back: {error.message}"))
 
 
 def _cause(error: BaseException) -> str:

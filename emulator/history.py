@@ -147,6 +147,11 @@ class History:
         last = self._one(" AND o.outcome IN ('succeeded', 'canary')", environment)
         return last if last is not None and last.outcome is Outcome.CANARY else None
 
+    def of_now(self, environment: str) -> list[Deployment]:
+        """The deployments into *environment* that succeeded, oldest first, without those of an earlier namesake."""
+        first = self._ended.get(environment, 0)
+        return [one for one in self.deployments(environment) if one.id > first and one.outcome is Outcome.SUCCEEDED]
+
     def check_no_canary(self, environment: str) -> None:
         """
         Refuse what would end a canary by the way.

@@ -77,15 +77,27 @@ CREATE TABLE holds (
 """
 
 
+# REPLACE deletes a row without asking the triggers for that, unless a connection wants them to be asked.
+_KEEP = """
+CREATE TRIGGER {table}_no_replace BEFORE INSERT ON {table} WHEN EXISTS (SELECT 1 FROM {table} WHERE {key} = NEW.{key})
+BEGIN SELECT RAISE(ABORT, '{table} is append-only'); END;
+"""
+_KEYS = {"deployments": "id", "outcomes": "deployment", "gates": "id", "approvals": "id", "holds": "id"}
+
+
 def _frozen(*tables: str) -> str:
     return "".join(_FREEZE.format(table=table, verb=verb) for table in tables for verb in ("UPDATE", "DELETE"))
+
+
+def _kept() -> str:
+    return "".join(_KEEP.format(table=table, key=key) for table, key in _KEYS.items())
 
 
 # What brings an empty file to the first format, and each format to the next: old ledgers and new ones are made alike.
 _MIGRATIONS = {
     1: _FORMAT_1 + _frozen("deployments", "outcomes"),
     2: "ALTER TABLE deployments ADD COLUMN source TEXT;",
-    3: _FORMAT_3 + _frozen("gates", "approvals", "holds"),
+    3: _FORMAT_3 + _frozen("gates", "approvals", "holds") + _kept(),
 }
 _NEW_LEDGER = "move the file away to start a new ledger"
 _HINTS = {

@@ -34,7 +34,10 @@ def arns(endpoint: Endpoint, stack: str, release: Release, vault: Vault, *, dry_
     for key, value in values.items():
         name = name_of(stack, key)
         try:
-            found[key] = manager.describe_secret(SecretId=name)["ARN"]
+            described = manager.describe_secret(SecretId=name)
+            found[key] = described["ARN"]
+            if described.get("DeletedDate") and not dry_run:  # by hand, and not yet for good
+                manager.restore_secret(SecretId=name)
         except manager.exceptions.ResourceNotFoundException:
             if dry_run:
                 place = f"arn:aws:secretsmanager:{endpoint.region}:{endpoint.account_id}:secret"

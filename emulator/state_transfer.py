@@ -67,6 +67,8 @@ class StateTransfer:
             MultistackError: One of them has no state, or it can't be written.
         """
         by_name = {environment.name: environment for environment in environments}
+        for one in by_name:
+            self._history.check_no_canary(one)  # restored, it would run without anybody's knowing
         with _written(f"snapshot {name}"), self._snapshots.making(name, list(by_name), replace=replace) as folder:
             work = functools.partial(self._save_one, name, folder)
             results = run_parallel(list(by_name), lambda one: work(by_name[one]), self._cancellation)
@@ -242,6 +244,7 @@ class StateTransfer:
 
     def check_copy(self, source: Environment, target: Environment) -> Artifact:
         """What :meth:`copy` will deploy into *target*; raises what it raises before anything is touched."""
+        self._history.check_no_canary(source.name)
         if source.name == target.name:
             raise ConfigError(f"{source.name} can't be copied into itself", hint="name two environments")
         if source.driver is not target.driver:

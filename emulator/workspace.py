@@ -28,6 +28,7 @@ from emulator.model import (
 )
 from emulator.parallel import Cancellation
 from emulator.permits import Permits
+from emulator.project_stamp import stamp_of
 from emulator.release import Releases
 from emulator.repair import Repairer
 from emulator.snapshots import Snapshots
@@ -119,8 +120,12 @@ class Workspace:
         Args:
             command: What runs, for whoever waits meanwhile.
             wait: For another command to end; else NotReady is raised.
+
+        Raises:
+            ConfigError: The project file was changed while it waited.
         """
         with exclusive(self.project.state, command, emit=self.emit, wait=wait):
+            self._check_unchanged()
             self.snapshots.sweep()
             for deployment in self.history.close_interrupted():
                 detail = f"deployment of {deployment.release.id} had been interrupted"
@@ -130,6 +135,15 @@ class Workspace:
                 yield
             finally:
                 self.publish()
+
+    def _check_unchanged(self) -> None:
+        project = self.project
+        names = [environment.name for environment in project.environments]
+        if project.stamp and project.stamp != stamp_of(project.file, names):
+            raise ConfigError(
+                f"{project.file.name} or a file of variables was changed while this command waited for another one",
+                hint="run the same command again",
+            )
 
     def start_proxy(self) -> bool | NotReady:
         """Start the proxy unless it runs as it should: whether it did, or the error, which must hide no other."""

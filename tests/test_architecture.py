@@ -64,6 +64,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ports",
         "process",
         "project_file",
+        "project_stamp",
         "provenance",
         "references",
         "release",

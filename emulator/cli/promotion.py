@@ -14,8 +14,9 @@ from emulator.errors import ConfigError
 
 if TYPE_CHECKING:
     from emulator.model import Deployment, Gate
-    from emulator.promotion.gates import Consent
-    from emulator.promotion.promotion import Promotion
+    from emulator.promotion.candidates import Candidate
+    from emulator.promotion.gates import Consent, Refusal
+    from emulator.promotion.promotion import Promoted, Promotion
 
 _no_wait = click.option("--no-wait", is_flag=True, help="Fail instead of waiting for another command.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -54,37 +55,52 @@ def promote(
 
     consent = Consent(override=override, accept_permissions=accept_permissions)
     promotion = _promotion(context)
+    done: list[Promoted] = []
     with promotion.workspace.changing("promote", wait=not no_wait):
         if dry_run:
-            _show_plan(promotion, target, consent, start=start)
+            _show_plan(promotion, target, consent, start=start, as_json=as_json)
             return
-        done = [promotion.promote(target, consent, start=start)]
-        done += promotion.promote_on(target)
-    if as_json:
-        print_json(done)
-    else:
-        print_promoted(done)
+        try:
+            done.append(promotion.promote(target, consent, start=start))
+            done.extend(promotion.promote_on(target))
+        finally:  # what was done is told, also when the next one failed
+            if as_json and done:
+                print_json(done)
+            else:
+                print_promoted(done)
 
 
-def _show_plan(promotion: Promotion, target: str, consent: Consent, *, start: str | None) -> None:
-    from emulator.promotion.gates import Refusal, judge
-    from emulator.render import table
+def _show_plan(promotion: Promotion, target: str, consent: Consent, *, start: str | None, as_json: bool) -> None:
+    """What would happen; exit 6 when a gate does not hold."""
+    from emulator.promotion.gates import judge
+    from emulator.render import print_json, table
 
     candidate, result = promotion.candidates.plan(target, start=start)
-    click.echo(
-        f"would promote {candidate.release.id} (digest {candidate.release.digest[:12]})"
-        f" from {candidate.source.environment} to {target}\n"
-    )
-    rows = []
-    for one in judge(promotion.candidates.facts(candidate), consent):
-        if not isinstance(one, Refusal):
-            rows.append([one.name, one.result.value, one.detail])
-        elif one.gate == "source" and not candidate.source.gates_after:
-            rows.append([one.gate, "unknown", f"`promote` verifies {candidate.source.environment} first"])
-        else:
-            rows.append([one.gate, click.style("does not hold", fg="red"), f"{one.reason}; {one.hint}"])
-    click.echo(table(["gate", "result", "detail"], rows))
-    click.echo(f"\n{changes_table(result.changes)}")
+    gates = [_judged(one, candidate) for one in judge(promotion.candidates.facts(candidate), consent)]
+    release = candidate.release
+    if as_json:
+        rows = [dict(zip(("gate", "result", "detail"), gate, strict=True)) for gate in gates]
+        print_json({"release": release.id, "digest": release.digest, "gates": rows, "changes": result.changes})
+    else:
+        came_from = candidate.source.environment
+        click.echo(f"would promote {release.id} (digest {release.digest[:12]}) from {came_from} to {target}\n")
+        click.echo(table(["gate", "result", "detail"], gates))
+        click.echo(f"\n{changes_table(result.changes)}")
+    if any(result == _REFUSED for _, result, _ in gates):
+        sys.exit(6)
+
+
+_REFUSED = "does not hold"
+
+
+def _judged(one: Gate | Refusal, candidate: Candidate) -> tuple[str, str, str]:
+    from emulator.promotion.gates import Refusal
+
+    if not isinstance(one, Refusal):
+        return one.name, one.result.value, one.detail
+    if one.gate == "source" and not candidate.source.gates_after:
+        return one.gate, "unknown", f"`promote` verifies {candidate.source.environment} first"
+    return one.gate, _REFUSED, f"{one.reason}; {one.hint}"
 
 
 @click.command()
@@ -145,7 +161,7 @@ def verify(context: Context, names: Sequence[str], no_wait: bool, as_json: bool)
     with promotion.workspace.changing("verify", wait=not no_wait):
         found = {environment.name: promotion.verify(environment.name) for environment in chosen}
         failed = [name for name, gates in found.items() if not _is_good(gates)]
-        done = [] if failed else promotion.promote_on(chosen[-1].name)
+        done = [] if failed else list(promotion.promote_on(chosen[-1].name))
     if as_json:
         print_json({"verified": found, "promoted": done})
     else:

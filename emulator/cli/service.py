@@ -129,9 +129,9 @@ def _verify(workspace: Workspace, results: Mapping[str, DeployResult | Multistac
     workspace.publish()  # the proxy must know the new release's APIs
     for name in (name for name, result in results.items() if not isinstance(result, MultistackError)):
         if all(gate.result is GateResult.PASSED for gate in promotion.verify(name)):
-            promoted = promotion.promote_on(name)
-            if not as_json:
-                print_promoted(promoted)
+            for promoted in promotion.promote_on(name):
+                if not as_json:
+                    print_promoted([promoted])
         else:
             failed.append(name)
     return failed

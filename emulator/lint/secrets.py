@@ -68,6 +68,8 @@ def _is_reference(line: str, value: str) -> bool:
     before = line.rpartition(value)[0]
     if "{{resolve:" in before or re.search(r"\$\{|\{\w+\}", value):
         return True
+    if value.lower() in {"true", "false", "null", "none"} or re.fullmatch(r"[0-9.]+", value):
+        return True
     if set(value) <= set("*.xX-_ ") or value.startswith(("/", "arn:aws", "alias/")):
         return True
     if _REFERENCE.search(before):

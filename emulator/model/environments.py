@@ -180,6 +180,7 @@ class Project:
         allow_remote: Docker engines and external emulators may be on other machines.
         auto_promote_to: Environments that take a release as soon as the one before has verified it.
         clock_offset: What the ledger's clock is ahead of the machine's.
+        stamp: Of the files that it was read from, see :func:`emulator.project_stamp.stamp_of`; empty for none.
         user: Whoever runs the command, for the ledger.
         config_keys: What the file declares under ``[config]``, by name; without any, the template's parameters are it.
         copied_from: The folder that this one is a copy of, e.g. for one step of a pipeline: the environments are there.
@@ -195,6 +196,7 @@ class Project:
     verification: Verification = field(default_factory=Verification)
     auto_promote_to: tuple[str, ...] = ()
     clock_offset: timedelta = timedelta()
+    stamp: str = field(default="", compare=False)
     user: str = ""
     config_keys: Mapping[str, ConfigKey] = field(default_factory=dict)
     copied_from: Path | None = None

@@ -75,7 +75,7 @@ class Candidates:
         What would be promoted into *target* now.
 
         Raises:
-            PromotionRefused: Nothing is deployed in the source, or the last deployment there failed.
+            PromotionRefused: Nothing is deployed in the source, or the last deployment there was interrupted.
             ArtifactError: Its artifact isn't here, or was changed.
             ConfigError: The config of *target* is incomplete.
         """
@@ -106,8 +106,9 @@ class Candidates:
             needs_verification=not workspace.project.verification.is_empty,
             is_protected=target.protected,
             soak=target.soak,
-            since=served_since(workspace.history.deployments(candidate.source.environment)),
+            since=served_since(workspace.history.of_now(candidate.source.environment)),
             now=workspace.now(),
+            clock_offset=workspace.project.clock_offset,
             skipped=candidate.skipped,
             approvals=workspace.permits.approvals(target.name),
             hold=workspace.permits.held(target.name),
@@ -122,6 +123,8 @@ class Candidates:
         return widening(
             self._plain(before, candidate.target, current.release),
             self._plain(candidate.artifact, candidate.target, candidate.release),
+            old_parameters=current.release.config,
+            new_parameters=candidate.release.config,
         )
 
     def _plain(self, artifact: Artifact, environment: Environment, release: Release) -> Mapping[str, Any]:
@@ -157,13 +160,12 @@ class Candidates:
         return workspace.permits.approvals(name)[-1]
 
 
-def served_since(deployments: Sequence[Deployment]) -> datetime:
+def served_since(done: Sequence[Deployment]) -> datetime:
     """
     When an environment began to serve what it serves.
 
     Args:
-        deployments: All of it, oldest first; one of them succeeded.
+        done: Its deployments that succeeded, oldest first; at least one.
     """
-    done = [one for one in deployments if one.outcome is Outcome.SUCCEEDED]
     same = itertools.takewhile(lambda one: one.release.id == done[-1].release.id, reversed(done))
     return min(one.ended or one.at for one in same)

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from emulator.errors import ConfigError, PromotionRefused
-from emulator.model import Deployment, Kind, Outcome
+from emulator.model import Deployment, Kind
 from emulator.workspace import Workspace
 
 
 def earlier(workspace: Workspace, name: str, *, to: str | None) -> Deployment:
     """The deployment that a rollback goes back to; raises PromotionRefused when there is none."""
     (environment,) = workspace.environments([name])
-    done = [one for one in workspace.history.deployments(environment.name) if one.outcome is Outcome.SUCCEEDED]
+    done = workspace.history.of_now(environment.name)
     if not done:
         raise PromotionRefused(f"nothing was deployed into {name} yet", hint=f"multistack up {name}")
     if to is None:

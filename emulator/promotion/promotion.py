@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,7 +14,7 @@ from emulator.errors import ConfigError, MultistackError, NotReady, PromotionRef
 from emulator.events import Event
 from emulator.model import Cause, Deployment, Gate, GateResult, Kind
 from emulator.promotion.candidates import Candidate, Candidates
-from emulator.promotion.earlier import earlier
+from emulator.promotion.earlier import earlier, line_of
 from emulator.promotion.gates import Consent, gates_before
 from emulator.promotion.verification import verify
 from emulator.workspace import Workspace
@@ -73,7 +73,7 @@ class Promotion:
         before = self._history.current(target)
         is_there = before is not None and before.release.id == candidate.release.id
         if is_there and self.workspace.deployer.is_deployed(endpoint, candidate.release):
-            return _promoted(candidate, None, ())
+            return _promoted(candidate, None, self._verify_cut(candidate, before))
         candidate = self._with_verified_source(candidate, start=start)
         gates = gates_before(self.candidates.facts(candidate), consent)
         for gate in gates:
@@ -96,30 +96,35 @@ class Promotion:
         after = self._verify_new(candidate, before) if result.deployment else ()
         return _promoted(candidate, result, (*gates, *after))
 
-    def promote_on(self, name: str) -> list[Promoted]:
+    def _verify_cut(self, candidate: Candidate, there: Deployment | None) -> Sequence[Gate]:
+        """Verify what a promotion put there that was cut before its verification, or what got there without one."""
+        if there is None or there.is_verified:
+            return ()
+        line = line_of(self._history.of_now(there.environment))
+        return self._verify_new(candidate, line[-2] if len(line) > 1 else None)
+
+    def promote_on(self, name: str) -> Iterator[Promoted]:
         """
         Promote what *name* has verified into what follows it, as far as the project says that this needs nobody.
 
         A gate that does not hold ends it, and is told; one that fails afterwards is raised as by :meth:`promote`.
         """
-        done: list[Promoted] = []
         names = [environment.name for environment in self.workspace.project.promotion_order]
         following_names = names[names.index(name) + 1 :] if name in names else []
         for following in following_names:
             if following not in self.workspace.project.auto_promote_to:
-                break
-            if refused := self._refused(following):
-                detail = f"{refused[:12]} did not pass there before; multistack promote {following} tries it again"
-                self.workspace.emit(Event(following, "not promoted", detail))
-                break
+                return
             try:
-                done.append(self.promote(following, Consent()))
+                if refused := self._refused(following):
+                    hint = f"multistack promote {following} tries it again"
+                    raise PromotionRefused(f"{refused[:12]} did not pass there before", hint=hint)
+                promoted = self.promote(following, Consent())
             except RolledBack:
                 raise
-            except (PromotionRefused, NotReady) as error:
+            except (PromotionRefused, NotReady, ConfigError) as error:
                 self.workspace.emit(Event(following, "not promoted", f"{error.message}; {error.hint}"))
-                break
-        return done
+                return
+            yield promoted
 
     def _refused(self, name: str) -> str | None:
         """The digest that would be promoted into *name*, if it was before and did not pass."""
@@ -146,6 +151,7 @@ class Promotion:
         workspace = self.workspace
         url = self.check_verifiable(name)
         endpoint, current = workspace.endpoint(name), self._history.current(name)
+        self._history.check_no_canary(name)  # some of the answers would be those of another release
         if current is None:
             raise NotReady(f"nothing is deployed in {name} yet", hint=f"multistack deploy {name}")
         started = time.monotonic()
@@ -250,7 +256,13 @@ class Promotion:
         wanted = earlier(self.workspace, name, to=to)
         current = self._history.current(name)
         left = current.release.id if current else "nothing"
+        if left == wanted.release.id and self.workspace.deployer.is_deployed(
+            self.workspace.endpoint(name), wanted.release
+        ):
+            raise PromotionRefused(f"{name} serves {left} already", hint=f"multistack history {name}")
         result = self._deploy_again(wanted, reason=reason or f"after {left}")
+        if name not in {one.name for one in self.workspace.project.promotion_order}:
+            return result  # nothing is promoted into one that was created
         held = f"rolled back from {left} to {wanted.release.id}" + (f": {reason}" if reason else "")
         self.workspace.permits.hold(name, reason=held, by=self.workspace.project.user)
         self.workspace.emit(Event(name, "held", f"until `multistack hold {name} --lift`"))

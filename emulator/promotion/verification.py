@@ -19,6 +19,8 @@ _CHECK_TIMEOUT = 30.0
 # Kept of what a command says.
 _MOST_BYTES = 1024 * 1024
 COMMAND = "smoke tests"
+# What has a meaning in a path and its query, and what is encoded already. Source: RFC 3986, 2.2.
+_KEPT = "%/:?#[]@!$&'()*+,;=~"
 
 
 def verify(
@@ -59,17 +61,19 @@ def _gate(name: str, problem: str, detail: str) -> Gate:
 
 
 def _check(check: HttpCheck, url: str) -> Gate:
+    from http.client import HTTPException
     from urllib.error import HTTPError, URLError
+    from urllib.parse import quote
     from urllib.request import ProxyHandler, build_opener
 
     opener = build_opener(ProxyHandler({}))
     try:
-        with opener.open(f"{url.rstrip('/')}{check.path}", timeout=_CHECK_TIMEOUT) as answer:
+        with opener.open(f"{url.rstrip('/')}{quote(check.path, safe=_KEPT)}", timeout=_CHECK_TIMEOUT) as answer:
             status, body = answer.status, answer.read()
     except HTTPError as error:
         with error:
             status, body = error.code, error.read()
-    except (URLError, OSError) as error:
+    except (URLError, OSError, HTTPException) as error:
         return _gate(f"GET {check.path}", f"no answer: {getattr(error, 'reason', error)}", "")
     problem = ""
     if status != check.status:

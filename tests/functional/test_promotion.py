@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
+import signal
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -167,8 +170,8 @@ def test_prod_takes_a_release_that_has_soaked_and_is_approved(service: ProjectFo
     last = ledger(service, "prod")[-1]
     assert (last["cause"]["kind"], last["cause"]["promoted_from"]) == ("promote", "test")
     assert {gate["name"]: gate["result"] for gate in last["gates"]} == dict.fromkeys(
-        ("order", "source", "hold", "soak", "permissions", "approval", "GET /"), "passed"
-    )
+        ("order", "source", "hold", "permissions", "approval", "GET /"), "passed"
+    ) | {"soak": "overridden"}  # the clock was moved
 
 
 def test_a_clock_that_went_back_is_told(service: ProjectFolder) -> None:
@@ -185,8 +188,8 @@ def test_gained_permissions_are_shown_and_must_be_accepted(service: ProjectFolde
     service.run("approve", "prod", "--by", "Ada", env=later(2))
     said = refused(service, "promote", "prod", code=6, env=later(2))
     assert "permissions are 1 gained: WebRole may sqs:SendMessage* on arn:" in said
-    plan = service.run("promote", "prod", "--dry-run", env=later(2)).stdout
-    assert "does not hold" in plan
+    plan = service.run("promote", "prod", "--dry-run", check=False, env=later(2))
+    assert (plan.returncode, "does not hold" in plan.stdout) == (6, True)
     service.run("promote", "prod", "--accept-permissions", env=later(2))
     results = {gate["name"]: gate["result"] for gate in ledger(service, "prod")[-1]["gates"]}
     assert results["permissions"] == "overridden"
@@ -292,3 +295,61 @@ def test_a_verified_release_goes_on_by_itself_where_the_project_says_so(service:
     service.run("hold", "prod", "--lift")
     assert "prod: promoted" in service.run("verify", "test").stdout
     assert answer(service, "prod")["v"] == 7
+
+
+def test_a_promotion_that_was_killed_while_it_verified_is_verified_by_the_next(service: ProjectFolder) -> None:
+    """What is there already counts only once it was found good; what is not goes back."""
+    write(service, "multistack.toml", PROJECT.replace("protected = true\n", "").replace('soak = "1h"\n', ""))
+    deploy_version(service, 11)
+    service.run("promote", "prod")
+    good = ledger(service, "prod")[-1]["release"]["id"]
+    deploy_version(service, 12)
+    slow = PROJECT.replace(
+        "[verify]", "[verify]\ncommand = 'test $MULTISTACK_ENVIRONMENT = test || { sleep 5; exit 1; }'"
+    )
+    write(service, "multistack.toml", slow.replace("protected = true\n", "").replace('soak = "1h"\n', ""))
+    command = service.start("promote", "prod")
+    line = ""
+    while "prod  verifying" not in line:
+        line = command.stderr.readline() if command.stderr else ""
+    os.killpg(command.pid, signal.SIGKILL)
+    command.communicate(timeout=60)
+    assert answer(service, "prod")["v"] == 12
+    assert "did not pass in prod" in refused(service, "promote", "prod", code=6)
+    assert ledger(service, "prod")[-1]["release"]["id"] == good
+    assert answer(service, "prod")["v"] == 11
+
+
+def test_a_project_file_that_changes_while_a_command_waits_is_not_ignored(service: ProjectFolder) -> None:
+    """Else the change would be lost without a word."""
+    write(service, "multistack.toml", PROJECT.replace("[verify]", "[verify]\ncommand = 'sleep 3'"))
+    first = service.start("verify", "test")
+    line = ""
+    while "verifying" not in line:
+        line = first.stderr.readline() if first.stderr else ""
+    second = service.start("deploy", "test")
+    while "waiting" not in line:
+        line = second.stderr.readline() if second.stderr else ""
+    write(service, "multistack.toml", PROJECT)
+    first.communicate(timeout=60)
+    _, said = second.communicate(timeout=60)
+    assert (second.returncode, "was changed while this command waited" in said) == (2, True)
+
+
+def test_a_secret_deleted_by_hand_comes_back(service: ProjectFolder) -> None:
+    """Also while it could still be restored, which keeps its name from being taken."""
+    service.run("exec", "test", "--", "aws", "secretsmanager", "delete-secret", "--secret-id", "tiny-test/Token")
+    write(service, "src/app.py", SOURCE + "# new\n")
+    service.run("deploy", "test")
+    assert answer(service, "test")["token"] == "t0ken-of-test"
+
+
+def test_config_of_environments_goes_into_no_artifact(service: ProjectFolder) -> None:
+    """Although the code lies beside it."""
+    write(service, "template.yaml", TEMPLATE.replace("CodeUri: src/", "CodeUri: ."))
+    write(service, "app.py", SOURCE)
+    digest = service.run("build").stdout.strip()
+    (archive,) = (service.folder / ".multistack/artifacts" / digest / "code").iterdir()
+    with zipfile.ZipFile(archive) as content:
+        assert sorted(content.namelist()) == ["app.py", "src/app.py", "template.yaml"]
+    (service.folder / "app.py").unlink()

@@ -61,6 +61,8 @@ HEX = "a" * 64
         pytest.param({f"{HEX}/artifact.json": b"{}"}, "was changed after it was exported", id="other digest"),
         pytest.param({f"{HEX}/artifact.json": b"no JSON"}, "is no artifact that was exported", id="no JSON"),
         pytest.param({f"{HEX}/artifact.json": b"[]"}, "is no artifact that was exported", id="no object"),
+        pytest.param({f"{HEX}/artifact.json": b'{"code": 5}'}, "is no artifact that was exported", id="no codes"),
+        pytest.param({f"{HEX}/artifact.json": b"[" * 100_000}, "is no artifact that was exported", id="deep"),
         pytest.param({"../artifact.json": b"{}"}, "it holds no artifact", id="out of the folder"),
         pytest.param({f"{HEX}/artifact.json": b"{}", "x/y": b""}, "it holds no artifact, or several", id="more"),
     ],

@@ -88,8 +88,7 @@ def test_a_release_soaks_from_when_it_first_came() -> None:
     """That its emulator was lost meanwhile, or that it was deployed once more, is no new release."""
     other = replace(SOURCE, release=release(2), ended=NOON - timedelta(days=1))
     again = replace(SOURCE, id=3, ended=NOON + timedelta(days=1), cause=Cause(kind=Kind.REDEPLOY))
-    failed = replace(SOURCE, id=4, release=release(3), outcome=Outcome.FAILED)
-    assert served_since([SOURCE, other, SOURCE, again, failed]) == NOON
+    assert served_since([SOURCE, other, SOURCE, again]) == NOON
 
 
 def test_what_somebody_takes_on_is_recorded_as_overridden() -> None:

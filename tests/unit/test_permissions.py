@@ -106,8 +106,53 @@ def test_policies_of_resources_count_too() -> None:
     ]
 
 
-@pytest.mark.parametrize("policy", [None, "text", {"Statement": "text"}, {"PolicyDocument": 7}, []], ids=str)
-def test_a_policy_that_is_none_gives_nothing(policy: object) -> None:
-    """CloudFormation will refuse it; here it must not end in a traceback."""
+@pytest.mark.parametrize("policy", [None, [], {}, "text", {"Statement": "text"}, {"PolicyDocument": 7}], ids=str)
+def test_what_is_no_policy_shows_as_what_it_is(policy: object) -> None:
+    """It must not end in a traceback, nor hide what it may give."""
     resource = {"Type": "AWS::IAM::Policy", "Properties": {"PolicyDocument": policy}}
-    assert widening({}, {"Resources": {"P": resource}}) == []
+    assert len(widening({}, {"Resources": {"P": resource}})) == (1 if policy else 0)
+
+
+NOTHING = {"Ref": "AWS::NoValue"}
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        {"Fn::If": ["C", allow("a:*", "*"), NOTHING]},
+        {"Fn::If": ["C", NOTHING, [allow("a:*", "*")]]},
+        {"Fn::If": ["C", NOTHING, {"Fn::If": ["D", allow("a:*", "*"), NOTHING]}]},
+    ],
+    ids=["then", "else", "nested"],
+)
+def test_both_ways_of_a_condition_count(statement: dict[str, Any]) -> None:
+    """Which of them holds is not for a gate to guess."""
+    assert widening(role(), role([statement])) == ["Role may a:* on *"]
+    assert widening(role(), role(statement)) == ["Role may a:* on *"]
+
+
+def test_parameters_are_read_by_their_values() -> None:
+    """A wider value of config is a wider permission."""
+    template = role(allow("a:R", {"Ref": "Res"}), allow("b:R", {"Fn::Sub": "arn:${Res}:${AWS::Region}"}))
+    same = {"old_parameters": {"Res": "x"}, "new_parameters": {"Res": "x"}}
+    wider = {"old_parameters": {"Res": "x"}, "new_parameters": {"Res": "*"}}
+    assert widening(template, template, **same) == []
+    assert widening(template, template, **wider) == ["Role may a:R on *", "Role may b:R on arn:*:${AWS::Region}"]
+
+
+def test_who_holds_a_policy_and_whose_role_a_function_has_count() -> None:
+    """The same policy for one more role is a permission of that role."""
+
+    def template(roles: list[str], function_role: str) -> dict[str, Any]:
+        policy = {"PolicyDocument": {"Statement": allow("a:R")}, "Roles": roles}
+        return {
+            "Resources": {
+                "Policy": {"Type": "AWS::IAM::ManagedPolicy", "Properties": policy},
+                "F": {"Type": "AWS::Lambda::Function", "Properties": {"Role": {"Fn::GetAtt": [function_role, "Arn"]}}},
+            }
+        }
+
+    assert widening(template(["A"], "A"), template(["A", "B"], "Admin")) == [
+        "B may all of Policy on *",
+        "F may all of ${Admin.Arn} on *",
+    ]

@@ -18,6 +18,13 @@ def test_spans_are_read(text: str, seconds: int) -> None:
     assert read_span(text) == timedelta(seconds=seconds)
 
 
+def test_a_span_of_more_than_ten_years_is_refused() -> None:
+    """Nobody means it, and dates end."""
+    for text in ("3651d", "999999d" * 5):
+        with pytest.raises(ValueError, match="at most 3650d"):
+            read_span(text)
+
+
 @pytest.mark.parametrize("text", ["", "2", "h", "2 h", "1w", "1.5h", "--1h", "9999999d"])
 def test_what_is_no_span_is_refused(text: str) -> None:
     """The message completes a sentence."""
