@@ -180,5 +180,7 @@ def _move_objects(root: Path, old: Place, new: Place, names: _Edit) -> None:
             bucket.rename(account / names(bucket.name))
         account.rename(base / new.account_id)
     marks = root / new.account_id / bucket_of(new.region) / _MARKS
-    for mark in (marks / old.stack, marks / f"{old.stack}.meta.json"):
-        mark.unlink(missing_ok=True)
+    # What was deployed there, and the inventory of it.
+    for mark in (old.stack, f"{old.stack}.inventory"):
+        for name in (mark, f"{mark}.meta.json"):
+            (marks / name).unlink(missing_ok=True)

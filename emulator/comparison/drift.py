@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -16,6 +17,8 @@ from emulator.inventory.resource import Inventory, Properties, Resource
 from emulator.inventory.taking import take_again
 from emulator.model import Deployment, Endpoint
 from emulator.stack import describe
+
+_QUEUE = re.compile(r"(https?://127\.0\.0\.1):\d+(?=/\d{12}/)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,6 +139,8 @@ def _in_resource(name: str, old: Resource, new: Resource, hiding: Hiding) -> Ite
             found=new.physical_id,
         )
     for one in _deep(*hiding.alike(old.properties, new.properties)):
+        if _without_port(one.before) == _without_port(one.after):
+            continue
         yield Drifted(
             resource=name, type=old.type, property=one.path, kind=one.kind, deployed=one.before, found=one.after
         )
@@ -154,3 +159,8 @@ def _deep(old: Properties, new: Properties) -> Iterator[Difference]:
 def _place(resource: Resource) -> str:
     """The physical id; of a queue's URL only what does not change with the emulator's port."""
     return resource.physical_id.rpartition("/")[2] if "://" in resource.physical_id else resource.physical_id
+
+
+def _without_port(value: object) -> object:
+    """A queue's URL holds its emulator's port, which another start may change."""
+    return _QUEUE.sub(r"\1", value) if isinstance(value, str) else value

@@ -279,6 +279,15 @@ def test_what_cannot_be_compared_is_named() -> None:
     assert "not compared, AWS::SQS::Queue: multistack can't read this type" in text
 
 
+def test_a_queue_whose_emulator_took_another_port_has_not_drifted() -> None:
+    """Its URL is the one thing that a start changes; another queue's is another value."""
+    url = "http://127.0.0.1:{}/111111111111/{}"
+    before = inventory(Web=resource({"Environment": {"Q": url.format(4600, "a"), "R": url.format(4600, "a")}}))
+    now = inventory(Web=resource({"Environment": {"Q": url.format(4601, "a"), "R": url.format(4601, "b")}}))
+    found = compare_inventories("test", "tiny-test", before, now).differences
+    assert [one.property for one in found] == ["Environment.R"]
+
+
 def test_a_stack_that_somebody_updated_by_hand_has_drifted() -> None:
     """Other parameters, and resources that came or went, are found although the stack itself knows of them."""
     before, now = inventory(Old=resource({})), inventory(New=resource({}))
