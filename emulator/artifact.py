@@ -320,7 +320,7 @@ class ArtifactStore:
         except OSError as error:
             raise ArtifactError(
                 f"artifact {digest[:12]} is not in {self._folder}: {error.strerror}",
-                hint="run `multistack deploy` to build and deploy the current source",
+                hint="bring it back with `multistack artifact import`, or build that source again: `multistack build`",
             ) from error
         if content is None or not intact:
             raise ArtifactError(

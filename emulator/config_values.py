@@ -44,9 +44,12 @@ def given_by_files(root: Path, names: Sequence[str], data: Mapping[str, object])
         path = path_of(root, environment)
         if not re.fullmatch(r"[a-z0-9-]+", environment):
             continue
+        seen: dict[str, int] = {}
         for variable in read_variables_file(path):
             key, source = named(variable.name, keys), f"{path.name}:{variable.line}"
-            if key in keys:
+            if seen.setdefault(key, variable.line) != variable.line:
+                problems.append(f"{source}: {key} is set a second time, after {seen[key]}")
+            elif key in keys:
                 given.append(
                     Given(key=("environments", environment, "config", key), value=variable.value, source=source)
                 )

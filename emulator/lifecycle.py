@@ -159,6 +159,7 @@ class Lifecycle:
         self._check_exists(environment)
         did: list[str] = []
         if action.step is Step.RESTART:
+            self._drivers.check(environment)
             self._emit(Event(environment.name, "restarting", f"because {action.cause}"))
             self._drivers.stop(environment)
         endpoint = self._running(action, did, timeout=timeout)

@@ -142,7 +142,15 @@ class Canaries:
     def abort(self, name: str) -> DeployResult:
         """Give the release on record all calls again."""
         canary, current = self.running(name)
-        return self._end(name, current.release, f"canary {canary.release.id} aborted")
+        endpoint = self._workspace.endpoint(name)
+        with answering(endpoint):
+            versions = [one for one in self._versions(endpoint, canary, current) if one.release == canary.release.id]
+            physical = stack.resources(endpoint, self._workspace.project.stack_name(name))
+        result = self._end(name, current.release, f"canary {canary.release.id} aborted")
+        with answering(endpoint):
+            for one in versions:  # SAM has them kept, and Lambda makes no second version of the same code
+                client(endpoint, "lambda").delete_function(FunctionName=physical[one.function], Qualifier=one.version)
+        return result
 
     def _end(self, name: str, release: Release, reason: str) -> DeployResult:
         (environment,) = self._workspace.environments([name])

@@ -55,7 +55,7 @@ def up(
             workspace.pull_images()
         _tell_leftovers(workspace)
         _tell_outdated_images(context, workspace, chosen)
-        stored = workspace.store.open(workspace.store.find(artifact)) if artifact else None
+        stored = workspace.store.open(workspace.store.find(artifact)) if artifact is not None else None
         build = (lambda: stored) if stored else None
         results = workspace.lifecycle.up(chosen, timeout=wait, build=build, deploys=not no_deploy)
         proxy = workspace.start_proxy()

@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
 _no_wait = click.option("--no-wait", is_flag=True, help="Fail instead of waiting for another command.")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_by = click.option("--by", metavar="NAME", help="Who says so; default: the user of this machine.")
+
+
+def _one_line(_context: click.Context, parameter: click.Parameter, value: str | None) -> str | None:
+    """What goes on record must not look like another row of it."""
+    if value is not None and not value.isprintable():
+        raise click.BadParameter("must be one line of text", param=parameter)
+    return value
+
+
+_by = click.option("--by", metavar="NAME", callback=_one_line, help="Who says so; default: the user of this machine.")
 
 
 def _promotion(context: Context) -> Promotion:
@@ -32,7 +41,13 @@ def _promotion(context: Context) -> Promotion:
 @click.command()
 @click.argument("target", metavar="ENVIRONMENT")
 @click.option("--from", "start", metavar="ENVIRONMENT", help="Promote from an earlier one than the one before.")
-@click.option("--override", metavar="REASON", default="", help="Skip environments all the same; goes on record.")
+@click.option(
+    "--override",
+    metavar="REASON",
+    default="",
+    callback=_one_line,
+    help="Skip environments all the same; goes on record.",
+)
 @click.option("--accept-permissions", is_flag=True, help="Take on permissions that the release gains.")
 @click.option("--dry-run", is_flag=True, help="Show gates and changes, and change nothing.")
 @_no_wait
@@ -117,6 +132,8 @@ def approve(context: Context, name: str, by: str | None, digest: str | None, spa
         valid = read_span(span)
     except ValueError as error:
         raise ConfigError(f"--for must be {error}, not {span!r}") from error
+    if valid.total_seconds() <= 0:
+        raise ConfigError(f"--for must be longer than nothing, not {span!r}")
     promotion = _promotion(context)
     approval = promotion.candidates.approve(name, digest, by=by, valid=valid)
     click.echo(
@@ -128,7 +145,7 @@ def approve(context: Context, name: str, by: str | None, digest: str | None, spa
 @click.command()
 @click.argument("names", nargs=-1, metavar="[ENVIRONMENT]...")
 @click.option("--lift", is_flag=True, help="End the hold.")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the ledger.")
+@click.option("--reason", default="", metavar="TEXT", callback=_one_line, help="Why, for the ledger.")
 @_by
 @click.pass_obj
 def hold(context: Context, names: Sequence[str], lift: bool, reason: str, by: str | None) -> None:
@@ -181,7 +198,7 @@ def _is_good(gates: Sequence[Gate]) -> bool:
 @click.command()
 @click.argument("name", metavar="ENVIRONMENT")
 @click.option("--to", metavar="RELEASE", help="The release, or its first digits; default: the one before.")
-@click.option("--reason", default="", metavar="TEXT", help="Why, for the ledger.")
+@click.option("--reason", default="", metavar="TEXT", callback=_one_line, help="Why, for the ledger.")
 @_no_wait
 @click.pass_obj
 def rollback(context: Context, name: str, to: str | None, reason: str, no_wait: bool) -> None:
@@ -190,8 +207,9 @@ def rollback(context: Context, name: str, to: str | None, reason: str, no_wait: 
     with promotion.workspace.changing("rollback", wait=not no_wait):
         result = promotion.rollback(name, to=to, reason=reason)
     click.echo(f"{name}: serves {result.release.id} again (digest {result.release.digest[:12]}), with its config")
-    if gone := [one.logical_id for one in result.changes if one.action == "Remove" or one.replacement]:
-        click.echo(f"gone with what was in them, since that release has them not or otherwise: {', '.join(gone)}")
+    lost = (one for one in result.changes if one.action == "Remove" or one.replacement)
+    if gone := [one.logical_id for one in lost if one.type in _HOLDERS]:
+        click.echo(f"removed with the data in it, because that release has no such resource: {', '.join(gone)}")
     click.echo(
         f"{'all other data' if gone else 'data'} is as it was; no promotion until `multistack hold {name} --lift`"
     )
@@ -232,6 +250,16 @@ def history(context: Context, names: Sequence[str], last: int, as_json: bool) ->
     click.echo(table(columns, [_row(one) for one in found]))
 
 
+# Resources whose removal loses data.
+_HOLDERS = {
+    "AWS::DynamoDB::Table",
+    "AWS::Kinesis::Stream",
+    "AWS::Logs::LogGroup",
+    "AWS::S3::Bucket",
+    "AWS::SQS::Queue",
+    "AWS::SSM::Parameter",
+    "AWS::SecretsManager::Secret",
+}
 _COLOURS = {"succeeded": "green", "failed": "red", "interrupted": "yellow", "canary": "cyan"}
 
 

@@ -96,7 +96,7 @@ def _deploy_all(
 
     by_name = {environment.name: environment for environment in chosen}
     endpoints = {name: workspace.endpoint(name) for name in by_name}
-    artifact = workspace.store.open(workspace.store.find(digest)) if digest else workspace.build()
+    artifact = workspace.store.open(workspace.store.find(digest)) if digest is not None else workspace.build()
     releases = {environment.name: workspace.releases.make(artifact, environment) for environment in chosen}
     return run_parallel(
         list(by_name),
@@ -143,7 +143,7 @@ def _deploy_canary(
     from emulator.canary.canaries import Canaries, read_share
 
     weight = read_share(share)
-    artifact = workspace.store.open(workspace.store.find(digest)) if digest else workspace.build()
+    artifact = workspace.store.open(workspace.store.find(digest)) if digest is not None else workspace.build()
     return {name: Canaries(workspace).start(name, artifact, weight, dry_run=dry_run)}
 
 

@@ -108,6 +108,20 @@ class LocalstackDriver:
         rest = f"what comes back is its state of {kept.at:%Y-%m-%d %H:%M} UTC" if kept.at else "and its data with them"
         return f"its container and volume are gone, {rest}"
 
+    def check(self, environment: Environment) -> None:
+        """
+        Find out what would keep a container from starting, before the one that runs is stopped for it.
+
+        Raises:
+            NotReady: No engine answers, or it lacks the image.
+            ConfigError: The image asks for a token.
+        """
+        check_token(environment.container.image, self._token)
+        client, found = self._client(), self._belongings(environment).container()
+        image = find_image(client, environment.container.image)
+        if image is None and not (found is not None and self._is_as_wanted(environment, found, image)):
+            need_image(client, environment.container.image)
+
     def start(self, environment: Environment) -> Endpoint:
         """See :class:`emulator.drivers.base.Driver`."""
         check_token(environment.container.image, self._token)

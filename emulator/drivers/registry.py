@@ -7,6 +7,7 @@ import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from emulator import ports
 from emulator.drivers.base import Driver
 from emulator.drivers.embedded import EmbeddedDriver
 from emulator.drivers.external import ExternalDriver
@@ -56,6 +57,20 @@ class Drivers:
             reason = f"driver changed from {other.value} to {environment.driver.value}"
             return replace(there, status=Status.UNHEALTHY, reason=reason)
         return found
+
+    def check(self, environment: Environment) -> None:
+        """
+        Find out what would keep *environment* from starting as it is wanted now, before what runs is stopped.
+
+        Raises:
+            MultistackError: Its port is taken, or its driver can't start it.
+        """
+        if environment.driver is DriverName.LOCALSTACK:
+            self._localstack.check(environment)
+        endpoint = self.observe(environment).endpoint
+        has_port = endpoint is not None and endpoint.url.endswith(f":{environment.port}")
+        if environment.port is not None and not has_port:
+            ports.listen(port=environment.port, candidates=(), purpose=f"environment {environment.name}").close()
 
     def stop(self, environment: Environment) -> bool:
         """Stop what runs for *environment*, whichever driver started it."""

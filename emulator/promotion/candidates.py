@@ -153,7 +153,7 @@ class Candidates:
             raise ConfigError(
                 f"{name} is not protected, so nothing needs an approval", hint=f"[environments.{name}] protected = true"
             )
-        wanted = workspace.store.find(digest) if digest else self.find(name).source.release.digest
+        wanted = workspace.store.find(digest) if digest is not None else self.find(name).source.release.digest
         expires = workspace.now() + valid
         who = by or workspace.project.user
         workspace.permits.approve(name, wanted, by=who, expires=expires)

@@ -12,7 +12,7 @@ from emulator.child_environ import environ_for
 from emulator.deploy import DeployResult
 from emulator.errors import ConfigError, MultistackError, NotReady, PromotionRefused
 from emulator.events import Event
-from emulator.model import Cause, Deployment, Gate, GateResult, Kind
+from emulator.model import Cause, Deployment, Gate, GateResult, Kind, Outcome
 from emulator.promotion.candidates import Candidate, Candidates
 from emulator.promotion.earlier import earlier, line_of
 from emulator.promotion.gates import Consent, gates_before
@@ -152,6 +152,9 @@ class Promotion:
         url = self.check_verifiable(name)
         endpoint, current = workspace.endpoint(name), self._history.current(name)
         self._history.check_no_canary(name)  # some of the answers would be those of another release
+        last = self._history.last(name)
+        if last is not None and last.outcome is Outcome.INTERRUPTED:
+            raise NotReady(f"the last deployment into {name} was interrupted", hint=f"multistack up {name}")
         if current is None:
             raise NotReady(f"nothing is deployed in {name} yet", hint=f"multistack deploy {name}")
         started = time.monotonic()
@@ -253,6 +256,7 @@ class Promotion:
         Raises:
             PromotionRefused: There is no such release.
         """
+        self._history.check_no_canary(name)
         wanted = earlier(self.workspace, name, to=to)
         current = self._history.current(name)
         left = current.release.id if current else "nothing"

@@ -174,6 +174,17 @@ def test_a_change_of_config_alone_can_be_a_canary(project: ProjectFolder) -> Non
     project.run("canary", "abort", "prod")
 
 
+def test_an_aborted_canary_can_be_tried_again(project: ProjectFolder) -> None:
+    """Lambda makes no second version of the same code, so the aborted one's has to go."""
+    _, new = start(project, ANSWERS + "# two\n", "50%")
+    project.run("canary", "abort", "prod")
+    project.run("deploy", "prod", "--canary", "50%")
+    assert project.status()["prod"]["canary"] == new
+    project.run("canary", "abort", "prod")
+    project.run("deploy", "prod")
+    assert {get(project).body.decode() for _ in range(8)} == {new}
+
+
 def test_what_can_be_no_canary_is_refused_and_changes_nothing(project: ProjectFolder) -> None:
     """A template without the alias gets one line that says what to add."""
     before = project.status()["prod"]["release"]

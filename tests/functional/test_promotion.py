@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import socket
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -353,3 +354,30 @@ def test_config_of_environments_goes_into_no_artifact(service: ProjectFolder) ->
     with zipfile.ZipFile(archive) as content:
         assert sorted(content.namelist()) == ["app.py", "src/app.py", "template.yaml"]
     (service.folder / "app.py").unlink()
+
+
+@pytest.mark.parametrize(
+    "command", [["deploy", "test", "--artifact", ""], ["up", "--artifact", ""], ["approve", "prod", "--digest", ""]]
+)
+def test_an_empty_digest_is_no_digest(service: ProjectFolder, command: list[str]) -> None:
+    """What a script could not find must not mean something else."""
+    assert "no artifact has a digest that begins with ''" in refused(service, *command, code=5)
+
+
+def test_what_goes_on_record_is_one_line(service: ProjectFolder) -> None:
+    """Else a reason could look like another deployment."""
+    for command in (["rollback", "test", "--reason", "a\nb"], ["approve", "prod", "--by", "a\nb"]):
+        done = service.run(*command, check=False)
+        assert (done.returncode, "must be one line of text" in done.stderr) == (2, True)
+
+
+def test_up_leaves_what_runs_until_it_knows_that_the_new_one_can_start(service: ProjectFolder) -> None:
+    """A port that is taken is no reason to stop what serves."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        said = refused(service, "up", "test", code=3, env={"MULTISTACK_ENVIRONMENT_TEST_PORT": port})
+    assert port in said
+    assert service.status()["test"]["status"] == "ready"
+    assert answer(service, "test")["colour"] == "red"

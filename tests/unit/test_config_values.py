@@ -97,6 +97,7 @@ def test_files_of_variables_are_read_as_people_write_them(
     ("content", "said"),
     [
         pytest.param("Size=2\nSize=3", ".env.test:2: Size is set a second time, after 1", id="twice"),
+        pytest.param("Size=2\nSIZE=3", ".env.test:2: Size is set a second time, after 1", id="twice in another case"),
         pytest.param("\n\nSize", ".env.test:3: Size has no value", id="no value"),
         pytest.param("Size=2\nToken='s3cret", ".env.test:2: not NAME=VALUE", id="open quote"),
         pytest.param("Sise=2", ".env.test:1: Sise is not declared under [config]; did you mean Size?", id="typo"),
