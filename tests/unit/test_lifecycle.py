@@ -149,11 +149,13 @@ class FakeDriver:
     Attributes:
         running: By name; what is not there is stopped.
         fails: Names whose start is refused.
+        blocked: Names that could not be started, as is known beforehand.
         calls: What was asked of it, as ``start test``.
     """
 
     running: dict[str, Instance] = field(default_factory=dict)
     fails: set[str] = field(default_factory=set)
+    blocked: set[str] = field(default_factory=set)
     calls: list[str] = field(default_factory=list)
 
     def of(self, _environment: Environment) -> FakeDriver:
@@ -163,6 +165,11 @@ class FakeDriver:
     def observe(self, environment: Environment) -> Instance:
         """Not a call worth noting."""
         return self.running.get(environment.name, replace(STOPPED, environment=environment.name))
+
+    def check(self, environment: Environment) -> None:
+        """Before what runs is stopped."""
+        if environment.name in self.blocked:
+            raise NotReady(f"environment {environment.name}: no image")
 
     def start(self, environment: Environment) -> Endpoint:
         """Ready at once."""
@@ -323,6 +330,13 @@ def test_up_says_that_a_deployment_was_cut(entries: list[tuple[Release, Outcome]
     bench = Bench(FakeDriver({"test": READY}), history=FakeHistory(entries))
     bench.up()
     assert bench.said(step) == [detail]
+
+
+def test_up_stops_nothing_for_what_can_not_start() -> None:
+    """What runs, if not as it should, is better than nothing."""
+    bench = Bench(FakeDriver({"test": replace(READY, status=Status.UNHEALTHY)}, blocked={"test"}))
+    assert isinstance(bench.up()["test"], NotReady)
+    assert bench.driver.calls == []
 
 
 def test_up_restarts_what_hangs_and_says_why() -> None:
