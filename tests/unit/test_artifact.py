@@ -153,10 +153,10 @@ def test_open_rejects_a_changed_template(project: Project, store: ArtifactStore)
 
 
 def test_open_tells_what_is_not_there(store: ArtifactStore) -> None:
-    """With the command that makes a new one."""
+    """With the commands that bring it back."""
     with pytest.raises(ArtifactError, match=r"artifact abc is not in .*: No such file") as caught:
         store.open("abc")
-    assert "multistack deploy" in str(caught.value.hint)
+    assert "multistack artifact import" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize(
