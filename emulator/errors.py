@@ -20,6 +20,8 @@ import errno
 from collections.abc import Sequence
 from typing import ClassVar
 
+# No error: a command that looks for differences found some.
+DIFFERENCES = 7
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
 
 

@@ -6,6 +6,7 @@ import functools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emulator import interpreters, provenance
 from emulator.artifact import ArtifactStore, build
@@ -19,18 +20,20 @@ from emulator.errors import ConfigError
 from emulator.events import Emit
 from emulator.front import Front
 from emulator.history import History
-from emulator.inventory.keeping import get_ready, remember
 from emulator.lifecycle import Lifecycle
-from emulator.model import OWN_IMAGE, Artifact, DriverName, Environment, Functions, Project
+from emulator.model import OWN_IMAGE, Artifact, DriverName, Endpoint, Environment, Functions, Project, Release
 from emulator.parallel import Cancellation
 from emulator.permits import Permits
 from emulator.release import Releases
-from emulator.repair import Repairer
 from emulator.runtimes import CONTAINER, Machine, RuntimeCheck, machine
 from emulator.snapshots import Snapshots
 from emulator.state_transfer import StateTransfer
+from emulator.template import Template
 from emulator.vault import Vault
 from emulator.workspace import Workspace
+
+if TYPE_CHECKING:
+    from emulator.repair import Repairer
 
 _LEDGER = "history.sqlite"
 
@@ -63,8 +66,8 @@ def open_workspace(
         emit=emit,
         cancelled=cancellation.check,
         check=RuntimeCheck(functools.partial(_machine_of, project, folders, environ.get("PATH", "")), emit=emit),
-        get_ready=get_ready,
-        remember=remember,
+        get_ready=_get_ready,
+        remember=_remember,
     )
     releases = Releases(project, vault)
     lifecycle = Lifecycle(
@@ -102,13 +105,40 @@ def open_workspace(
             cancellation=cancellation,
             open_artifact=store.open,
         ),
-        repairer=Repairer(project, deployer, vault, open_artifact=store.open, emit=emit, cancelled=cancellation.check),
+        repairer=lambda: _repairer(project, deployer, vault, store, emit=emit, cancelled=cancellation.check),
         build=once,
         emit=emit,
         cancellation=cancellation,
         choice=choice,
         pull_images=functools.partial(pull_images, project, environ=with_token, emit=emit),
     )
+
+
+# What only deployments and repairs need is loaded by them: every command starts from here.
+def _get_ready(endpoint: Endpoint, template: Template) -> None:
+    from emulator.inventory.keeping import get_ready
+
+    get_ready(endpoint, template)
+
+
+def _remember(endpoint: Endpoint, stack: str, template: Template, release: Release) -> None:
+    from emulator.inventory.keeping import remember
+
+    remember(endpoint, stack, template, release)
+
+
+def _repairer(
+    project: Project,
+    deployer: Deployer,
+    vault: Vault,
+    store: ArtifactStore,
+    *,
+    emit: Emit,
+    cancelled: Callable[[], None],
+) -> Repairer:
+    from emulator.repair import Repairer
+
+    return Repairer(project, deployer, vault, open_artifact=store.open, emit=emit, cancelled=cancelled)
 
 
 def _proxy_environ(project: Project, environ: Mapping[str, str]) -> Mapping[str, str]:

@@ -6,6 +6,7 @@ import contextlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
+from typing import TYPE_CHECKING
 
 from emulator.artifact import ArtifactStore
 from emulator.clock import Clock
@@ -30,10 +31,12 @@ from emulator.parallel import Cancellation
 from emulator.permits import Permits
 from emulator.project_stamp import stamp_of
 from emulator.release import Releases
-from emulator.repair import Repairer
 from emulator.snapshots import Snapshots
 from emulator.state_transfer import StateTransfer
 from emulator.status import EnvironmentStatus, status_of
+
+if TYPE_CHECKING:
+    from emulator.repair import Repairer
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -60,7 +63,7 @@ class Workspace:
     lifecycle: Lifecycle
     snapshots: Snapshots
     transfer: StateTransfer
-    repairer: Repairer
+    repairer: Callable[[], Repairer]
     build: Callable[[], Artifact]
     emit: Emit
     cancellation: Cancellation

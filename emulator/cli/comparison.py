@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from emulator.cli.environments import raise_first
+from emulator.errors import DIFFERENCES
 
 if TYPE_CHECKING:
     from emulator.comparison.deployed import Deployed
@@ -16,8 +17,6 @@ if TYPE_CHECKING:
     from emulator.model import Environment
     from emulator.reports import Section
     from emulator.workspace import Workspace
-
-_DIFFERENCES = 7
 
 
 def _formats(command: Callable[..., None]) -> Callable[..., None]:
@@ -48,7 +47,7 @@ def diff(click_context: click.Context, before: str, after: str, as_json: bool, a
     outputs, no_outputs = _outputs(workspace, (before, after))
     found = compare_releases(sides[0], sides[1], outputs, no_outputs)
     _show({**asdict(found), "is_equal": found.is_empty}, diff_report(found), as_json=as_json, as_markdown=as_markdown)
-    click_context.exit(0 if found.is_empty else _DIFFERENCES)
+    click_context.exit(0 if found.is_empty else DIFFERENCES)
 
 
 def _deployed(workspace: Workspace, name: str) -> Deployed:
@@ -98,7 +97,7 @@ def drift(click_context: click.Context, names: Sequence[str], repairs: bool, as_
     found = [result for result in results.values() if not isinstance(result, MultistackError)]
     _show([asdict(one) for one in found], drift_report(found), as_json=as_json, as_markdown=as_markdown)
     raise_first(results)
-    click_context.exit(_DIFFERENCES if any(one.differences for one in found) else 0)
+    click_context.exit(DIFFERENCES if any(one.differences for one in found) else 0)
 
 
 def _drift(workspace: Workspace, name: str) -> Drift:
@@ -115,7 +114,7 @@ def _repair(workspace: Workspace, name: str) -> None:
     current = workspace.history.current(name)
     workspace.history.check_no_canary(name)
     if current is not None:
-        workspace.repairer.repair(environment, workspace.endpoint(name), current)
+        workspace.repairer().repair(environment, workspace.endpoint(name), current)
 
 
 @click.command()
@@ -145,7 +144,7 @@ def parity(
         "aspects": list(found.aspects),
     }
     _show(content, parity_report(found), as_json=as_json, as_markdown=as_markdown)
-    click_context.exit(0 if found.holds else _DIFFERENCES)
+    click_context.exit(0 if found.holds else DIFFERENCES)
 
 
 def _all_deployed(workspace: Workspace, environments: Sequence[Environment]) -> Mapping[str, Deployed | None]:

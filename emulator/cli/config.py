@@ -9,13 +9,11 @@ from typing import TYPE_CHECKING
 import click
 
 from emulator.cli.context import Context
-from emulator.errors import ConfigError
+from emulator.errors import DIFFERENCES, ConfigError
 
 if TYPE_CHECKING:
     from emulator.model import ConfigKey, Environment
     from emulator.workspace import Workspace
-
-_DIFFERENT = 7
 
 
 @click.group()
@@ -183,7 +181,7 @@ def diff(context: Context, one: str, other: str, as_json: bool) -> None:
         ]
         click.echo(table(["key", one, other, "difference"], cells))
     if any(said != "equal" for *_, said in rows):
-        sys.exit(_DIFFERENT)
+        sys.exit(DIFFERENCES)
 
 
 @config.command()

@@ -8,8 +8,7 @@ from pathlib import Path
 import click
 
 from emulator.cli.context import Context
-
-FOUND = 7
+from emulator.errors import DIFFERENCES
 
 
 @click.command()
@@ -42,7 +41,7 @@ def lint(click_context: click.Context, paths: Sequence[Path], as_json: bool) -> 
         click.echo(f"{where}: {click.style(finding.rule, fg='red')}: {finding.message}; {finding.advice}")
     if found and not as_json:
         click.echo(f"{len(found)} found", err=True)
-    click_context.exit(FOUND if found else 0)
+    click_context.exit(DIFFERENCES if found else 0)
 
 
 COMMANDS = (lint,)

@@ -10,7 +10,7 @@ import click
 
 from emulator.cli.context import Context
 from emulator.cli.service import changes_table, print_promoted
-from emulator.errors import ConfigError
+from emulator.errors import ConfigError, PromotionRefused
 
 if TYPE_CHECKING:
     from emulator.model import Deployment, Gate
@@ -102,7 +102,7 @@ def _show_plan(promotion: Promotion, target: str, consent: Consent, *, start: st
         click.echo(table(["gate", "result", "detail"], gates))
         click.echo(f"\n{changes_table(result.changes)}")
     if any(result == _REFUSED for _, result, _ in gates):
-        sys.exit(6)
+        sys.exit(PromotionRefused.exit_code)
 
 
 _REFUSED = "does not hold"
@@ -186,7 +186,7 @@ def verify(context: Context, names: Sequence[str], no_wait: bool, as_json: bool)
             click.echo(f"{name}: {'not verified' if name in failed else 'verified'}")
         print_promoted(done)
     if failed:
-        sys.exit(6)
+        sys.exit(PromotionRefused.exit_code)
 
 
 def _is_good(gates: Sequence[Gate]) -> bool:
