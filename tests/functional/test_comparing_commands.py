@@ -43,7 +43,7 @@ Outputs:
 """
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def project(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectFolder]:
     """The same release in both environments."""
     with tiny_project(tmp_path_factory.mktemp("comparing")) as folder:
@@ -70,13 +70,18 @@ def test_the_same_release_is_no_difference(project: ProjectFolder) -> None:
     assert asked(project, "parity", code=0)["in_parity"]
 
 
-def test_everything_that_differs_is_told(project: ProjectFolder) -> None:
-    """Release, file, property and key, each with both values; of a secret only that it differs."""
+def deploy_another(project: ProjectFolder) -> None:
+    """Into prod, with other code, template and config."""
     write(project, "multistack.toml", PROJECT.format(size=2, key="second-secret"))
     write(project, "template.yaml", TEMPLATE.format(timeout=20))
     write(project, "src/app.py", source("'two'"))
     write(project, "src/more.py", "")
     project.run("deploy", "prod")
+
+
+def test_everything_that_differs_is_told(project: ProjectFolder) -> None:
+    """Release, file, property and key, each with both values; of a secret only that it differs."""
+    deploy_another(project)
     found = asked(project, "diff", "test", "prod", code=7)
     assert [one["verdict"] for one in found["release"]] == ["different"] * 3
     assert [(one["file"], one["kind"]) for one in found["code"]] == [("app.py", "changed"), ("more.py", "added")]
@@ -97,6 +102,7 @@ def test_everything_that_differs_is_told(project: ProjectFolder) -> None:
 
 def test_stopped_environments_are_compared_without_their_outputs(project: ProjectFolder) -> None:
     """All else is on record; what only an emulator knows is said to be missing."""
+    deploy_another(project)
     project.run("down", "prod")
     found = asked(project, "diff", "prod", "test", code=7)
     assert found["outputs"] is None
