@@ -159,6 +159,7 @@ class Front:
             apis=apis,
             # A wrong `api` is refused when it is deployed; until then what is deployed serves on.
             default_api=self._project.api if self._project.api in names else only,
+            protected=environment.protected,
         )
 
 

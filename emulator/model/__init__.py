@@ -33,6 +33,7 @@ from emulator.model.environments import (
     Status,
     Verification,
 )
+from emulator.model.exchanges import Exchange, HttpAnswer, HttpRequest, Invocation, Source
 
 __all__ = [
     "OWN_IMAGE",
@@ -49,11 +50,15 @@ __all__ = [
     "DriverName",
     "Endpoint",
     "Environment",
+    "Exchange",
     "Functions",
     "Gate",
     "GateResult",
+    "HttpAnswer",
     "HttpCheck",
+    "HttpRequest",
     "Instance",
+    "Invocation",
     "Kind",
     "Outcome",
     "Phase",
@@ -62,6 +67,7 @@ __all__ = [
     "ProxySettings",
     "Release",
     "Route",
+    "Source",
     "Status",
     "Verification",
 ]

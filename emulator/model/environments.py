@@ -300,6 +300,7 @@ class Route:
         process: Checked before every request, so that a stranger on the same port is never reached.
         apis: Empty when nothing is deployed.
         default_api: Logical id served at ``/<environment>/``; None when the service has several and names none.
+        protected: See :attr:`Environment.protected`.
     """
 
     environment: str
@@ -312,3 +313,4 @@ class Route:
     digest: str | None
     apis: Sequence[Api]
     default_api: str | None
+    protected: bool = False
