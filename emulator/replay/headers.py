@@ -1,0 +1,44 @@
+"""Which headers a corpus keeps, and which are sent again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+Headers = Sequence[tuple[str, str]]
+
+# Said anew by whoever sends a request again, or true for one connection or encoding only (RFC 9110, 7.6.1).
+_OF_A_CONNECTION = frozenset(
+    {
+        "connection",
+        "content-encoding",  # bodies are kept as they read, see emulator.inspector.redaction
+        "content-length",
+        "expect",
+        "host",
+        "keep-alive",
+        "proxy-authenticate",
+        "proxy-authorization",
+        "proxy-connection",
+        "te",
+        "trailer",
+        "transfer-encoding",
+        "upgrade",
+    }
+)
+_OURS = "x-multistack-"
+# True for the moment of an answer.
+_OF_A_MOMENT = frozenset({"date", "server"})
+
+
+def request_headers(headers: Headers) -> list[tuple[str, str]]:
+    """Those of a request that mean the same in any environment."""
+    return [(name, value) for name, value in headers if _is_kept(name)]
+
+
+def answer_headers(headers: Headers) -> list[tuple[str, str]]:
+    """Those of an answer that say something about the service."""
+    return [(name, value) for name, value in headers if _is_kept(name) and name.lower() not in _OF_A_MOMENT]
+
+
+def _is_kept(name: str) -> bool:
+    key = name.lower()
+    return key not in _OF_A_CONNECTION and not key.startswith((_OURS, ":"))

@@ -1,0 +1,72 @@
+"""Whether requests are being recorded, and into which corpus: one small file, written by commands, read by the proxy."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from emulator.process import write_atomically
+
+RECORDING_FILE = "recording.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recording:
+    """
+    A recording that goes on.
+
+    Attributes:
+        path: The corpus's file, absolute.
+        environment: Whose requests are recorded.
+    """
+
+    name: str
+    path: Path
+    environment: str
+
+
+def write_recording(file: Path, recording: Recording) -> None:
+    """Let the proxy record from now on."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    content = {"name": recording.name, "path": str(recording.path), "environment": recording.environment}
+    write_atomically(file, json.dumps(content).encode())
+
+
+def read_recording(file: Path) -> Recording | None:
+    """What is being recorded; None for nothing."""
+    try:
+        content = json.loads(file.read_bytes())
+        return Recording(
+            name=str(content["name"]), path=Path(content["path"]), environment=str(content["environment"])
+        )
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def end_recording(file: Path) -> None:
+    """Let the proxy record nothing from now on."""
+    with contextlib.suppress(FileNotFoundError):
+        file.unlink()
+
+
+class RecordingSwitch:
+    """What is being recorded, as the proxy asks it with every request: one ``stat`` while nothing changes."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        # One tuple, replaced in one step: threads see a signature together with its recording.
+        self._known: tuple[tuple[int, int], Recording | None] | None = None
+
+    def current(self) -> Recording | None:
+        """The recording that goes on now, or None."""
+        try:
+            status = self._file.stat()
+        except OSError:
+            return None
+        signature = (status.st_mtime_ns, status.st_ino)
+        known = self._known
+        if known is None or known[0] != signature:
+            self._known = known = (signature, read_recording(self._file))
+        return known[1]
