@@ -55,4 +55,11 @@ FILE_ONLY: tuple[Setting, ...] = (
         allowed='an array of tables such as {path = "/health", status = 200, contains = "ok"}',
         description="Requests to an environment's API with what must be answered.",
     ),
+    Setting(
+        key="replay.carry",
+        variable="",
+        default="none",
+        allowed='an array of tables such as {json_path = "$.id", variable = "order", request = "POST /orders"}',
+        description="Values of answers that later requests of a replay need.",
+    ),
 )

@@ -97,6 +97,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "logs",
         "pipelines",
         "repair",
+        "replay",
         "runtimes",
         "state_transfer",
         "status",

@@ -33,13 +33,14 @@ from emulator.model.environments import (
     Status,
     Verification,
 )
-from emulator.model.exchanges import Exchange, HttpAnswer, HttpRequest, Invocation, Source
+from emulator.model.exchanges import CarryRule, Exchange, HttpAnswer, HttpRequest, Invocation, Source
 
 __all__ = [
     "OWN_IMAGE",
     "STATE_FOLDER",
     "Api",
     "Artifact",
+    "CarryRule",
     "Cause",
     "Code",
     "ConfigKey",

@@ -15,11 +15,12 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError
 from emulator.errors import ConfigError
 from emulator.model import HttpAnswer, HttpRequest, Project
 from emulator.setting import show_key
+from emulator.settings import CORPUS_PATTERN
 
 FOLDER = "corpora"
 _SUFFIX = ".jsonl"
 _VERSION = 1
-_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_NAME = re.compile(CORPUS_PATTERN)
 # Source: RFC 9110, 5.6.2 and 5.5. What could end a line early would be a request of its own.
 _TOKEN = r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$"
 _FIELD_VALUE = r"^[^\r\n\x00]*$"

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from emulator.differences.noise import ALWAYS
+
 Headers = Sequence[tuple[str, str]]
 
 # Said anew by whoever sends a request again, or true for one connection or encoding only (RFC 9110, 7.6.1).
@@ -25,8 +27,8 @@ _OF_A_CONNECTION = frozenset(
     }
 )
 _OURS = "x-multistack-"
-# True for the moment of an answer.
-_OF_A_MOMENT = frozenset({"date", "server"})
+# What no comparison looks at makes only noise in git.
+_NEVER_COMPARED = frozenset(str(mask.place.at[0]) for mask in ALWAYS)
 
 
 def request_headers(headers: Headers) -> list[tuple[str, str]]:
@@ -36,7 +38,7 @@ def request_headers(headers: Headers) -> list[tuple[str, str]]:
 
 def answer_headers(headers: Headers) -> list[tuple[str, str]]:
     """Those of an answer that say something about the service."""
-    return [(name, value) for name, value in headers if _is_kept(name) and name.lower() not in _OF_A_MOMENT]
+    return [(name, value) for name, value in headers if _is_kept(name) and name.lower() not in _NEVER_COMPARED]
 
 
 def _is_kept(name: str) -> bool:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import json
 import socket
 import time
 from collections.abc import Sequence
@@ -11,11 +12,17 @@ from urllib.parse import urlsplit
 
 from emulator.inspector.redaction import MARK
 from emulator.model import HttpAnswer, HttpRequest
-from emulator.replay.headers import answer_headers, request_headers
+from emulator.replay.headers import request_headers
 
 _BLOCK = 64 * 1024
 _MARKS = b"X-Multistack-Source: replay\r\nX-Multistack-Environment: "
 _UNREPEATABLE = frozenset({"POST", "PATCH"})
+
+
+# See emulator.proxy.problems.
+_PROBLEM = "application/problem+json"
+_TYPE = "urn:multistack:problem:"
+_FRAMING = frozenset({"content-length", "transfer-encoding", "connection", "keep-alive"})
 
 
 class NoAnswerError(Exception):
@@ -99,12 +106,15 @@ class Sender:
                 self.close()
         finally:
             response.close()
+        seconds = time.perf_counter() - started
+        headers = response.getheaders()
         return HttpAnswer(
             status=response.status,
-            headers=answer_headers(response.getheaders()),
+            headers=[pair for pair in headers if pair[0].lower() not in _FRAMING],
             body=body,
             body_length=length,
-            seconds=time.perf_counter() - started,
+            seconds=seconds,
+            problem=_problem(headers, body),
         )
 
     def _read(self, response: http.client.HTTPResponse) -> tuple[bytes, int]:
@@ -128,3 +138,14 @@ class _Once:
 
     def makefile(self, _mode: str) -> io.BufferedReader:
         return io.BufferedReader(socket.SocketIO(self._socket, "r"), _BLOCK)
+
+
+def _problem(headers: Sequence[tuple[str, str]], body: bytes) -> str | None:
+    """What the proxy answered with in place of the environment."""
+    if ("Content-Type", _PROBLEM) not in headers:
+        return None
+    try:
+        kind = str(json.loads(body)["type"])
+    except (ValueError, KeyError, TypeError):
+        return None
+    return kind.removeprefix(_TYPE) if kind.startswith(_TYPE) else None
