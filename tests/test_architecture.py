@@ -92,6 +92,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "disturbance",
         "doctor",
         "front",
+        "inspector",
         "lifecycle",
         "lint",
         "logs",
