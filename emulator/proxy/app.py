@@ -11,11 +11,11 @@ from typing import Any
 from flask import Flask
 
 from emulator import ports
-from emulator.inspector.feed import Feed
 from emulator.inspector.rates import Rates
 from emulator.model import Route
 from emulator.process import is_alive
 from emulator.proxy.forward import Forwarder
+from emulator.proxy.keeping import Keeping
 from emulator.proxy.pages import register_pages
 from emulator.proxy.problems import CONTENT_TYPE, Problem, internal_problem
 from emulator.proxy.recording import Recorder
@@ -50,12 +50,12 @@ class Settings:
     host: str = ports.HOST
 
 
-def create_app(settings: Settings, *, feed: Feed | None = None) -> Flask:
+def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     """
     The proxy. Requests to an environment never enter Flask, whose routing decodes and normalises paths.
 
     Args:
-        feed: Takes the exchanges that are to be kept; None to keep none.
+        keeping: Takes exchanges; None to keep none.
     """
     app = Flask(__name__)
     app.url_map.merge_slashes = False
@@ -63,7 +63,7 @@ def create_app(settings: Settings, *, feed: Feed | None = None) -> Flask:
     table = RouteTable(settings.routes, on_change=lambda routes: upstreams.keep_only([r.url for r in routes.values()]))
     register_pages(app, routes=lambda: table.current() or {})
     forwarder = Forwarder(upstreams, timeout=settings.timeout, max_body=settings.max_body)
-    recorder = Recorder(forwarder.forward, rates=Rates(), feed=feed)
+    recorder = Recorder(forwarder.forward, rates=Rates(), feed=keeping.feed if keeping else None)
     app.wsgi_app = Proxy(app.wsgi_app, table, recorder, _listens_on(settings.host))  # type: ignore[method-assign]
     return app
 
