@@ -34,6 +34,7 @@ from emulator.model.environments import (
     Verification,
 )
 from emulator.model.exchanges import CarryRule, Exchange, HttpAnswer, HttpRequest, Invocation, Source
+from emulator.model.rules import ComparisonRules, ExpectedDifference, InspectorSettings, Rules
 
 __all__ = [
     "OWN_IMAGE",
@@ -43,6 +44,7 @@ __all__ = [
     "CarryRule",
     "Cause",
     "Code",
+    "ComparisonRules",
     "ConfigKey",
     "ConfigType",
     "ContainerSettings",
@@ -52,12 +54,14 @@ __all__ = [
     "Endpoint",
     "Environment",
     "Exchange",
+    "ExpectedDifference",
     "Functions",
     "Gate",
     "GateResult",
     "HttpAnswer",
     "HttpCheck",
     "HttpRequest",
+    "InspectorSettings",
     "Instance",
     "Invocation",
     "Kind",
@@ -68,6 +72,7 @@ __all__ = [
     "ProxySettings",
     "Release",
     "Route",
+    "Rules",
     "Source",
     "Status",
     "Verification",
