@@ -1,0 +1,129 @@
+"""A replay as sections of a report: for a terminal, or as Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from emulator.differences import Difference, Kind
+from emulator.replay.results import RECORDED, Latencies, Replay, Replayed, Verdict
+from emulator.reports import Section
+
+# Requests and findings that are shown; --json has them all.
+_REQUESTS = 50
+_FINDINGS = 20
+
+
+def replay_sections(found: Replay) -> list[Section]:
+    """What ``multistack replay`` tells."""
+    return [section for section in (_summary(found), _latencies(found), *_bad(found), *_notes(found)) if section]
+
+
+def _summary(found: Replay) -> Section:
+    return Section(title=title_of(found), note=verdict_of(found))
+
+
+def title_of(found: Replay) -> str:
+    """What was replayed where, e.g. ``orders against staging``."""
+    return f"{found.corpus} against {found.environment}"
+
+
+def verdict_of(found: Replay) -> str:
+    """In one line how it ended."""
+    counts = [f"{count} {verdict.value}" for verdict, count in found.counts.items() if count]
+    took = f"{found.seconds:.1f} s, {found.rate:.0f}/s"
+    return f"{', '.join(counts) or 'nothing to send'}; compared with {baseline_of(found)}; {took}"
+
+
+def baseline_of(found: Replay) -> str:
+    """What answers were held against."""
+    return "what was recorded" if found.baseline == RECORDED else found.baseline
+
+
+def latency_rows(found: Replay) -> list[list[str]]:
+    """One row for each side that took time."""
+    sides = [(found.environment, found.latencies), (baseline_of(found), found.baseline_latencies)]
+    return [[name, *_milliseconds(one)] for name, one in sides if one is not None]
+
+
+LATENCY_COLUMNS = ("", "median", "95 %", "99 %", "longest")
+
+
+def _milliseconds(one: Latencies) -> list[str]:
+    return [f"{seconds * 1000:.1f} ms" for seconds in (one.median, one.p95, one.p99, one.longest)]
+
+
+def _latencies(found: Replay) -> Section | None:
+    rows = latency_rows(found)
+    return Section(title="Latency", columns=LATENCY_COLUMNS, rows=rows) if rows else None
+
+
+FINDING_COLUMNS = ("line", "request", "where", "expected", "answered")
+
+
+def _bad(found: Replay) -> Iterator[Section]:
+    if not found.bad:
+        return
+    rows = [row for one in found.bad[:_REQUESTS] for row in finding_rows(one)]
+    left = len(found.bad) - _REQUESTS
+    yield Section(
+        title="Differences",
+        columns=FINDING_COLUMNS,
+        rows=rows,
+        note=f"of the first {_REQUESTS} requests; {left} more differ" if left > 0 else "",
+    )
+
+
+def finding_rows(one: Replayed) -> list[list[str]]:
+    """A row for each difference of a request, or for why there is no answer."""
+    name = [str(one.line), f"{one.method} {one.target}"]
+    if one.difference is None:
+        return [[*name, one.verdict.value, "", one.reason]]
+    findings = one.difference.findings
+    rows = [
+        [
+            *name,
+            str(each.place),
+            "" if each.kind is Kind.ADDED else _value(each.baseline),
+            "gone" if each.kind is Kind.MISSING else _value(each.value),
+        ]
+        for each in findings[:_FINDINGS]
+    ]
+    left = len(findings) - _FINDINGS
+    return [*rows, [*name, f"and {left} more", "", ""]] if left > 0 else rows
+
+
+def _value(value: Any) -> str:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return " ".join(text.split()) or '""'
+
+
+def _notes(found: Replay) -> Iterator[Section]:
+    rows = note_rows(found)
+    if rows:
+        yield Section(title="Not compared, or as expected", columns=("what", "why", "requests"), rows=rows)
+
+
+def note_rows(found: Replay) -> list[list[str]]:
+    """What was masked, expected, skipped, lost or declared in vain, and in how many requests."""
+    counts: dict[tuple[str, str], int] = {}
+    for one in found.requests:
+        for what in dict.fromkeys(_noted(one)):
+            counts[what] = counts.get(what, 0) + 1
+    rows = [[what, why, str(count)] for (what, why), count in counts.items()]
+    if found.lost:
+        rows.append(["lost", "the recording could not write them down", str(found.lost)])
+    return [*rows, *([one, "declared as expected, and never found", "0"] for one in found.unused)]
+
+
+def _noted(one: Replayed) -> Sequence[tuple[str, str]]:
+    if one.verdict in {Verdict.SKIPPED, Verdict.NOT_COMPARED}:
+        return [(one.verdict.value, one.reason)]
+    return _explained(one.difference) if one.difference else ()
+
+
+def _explained(difference: Difference) -> list[tuple[str, str]]:
+    rows = [(str(mask.place), f"masked: {mask.why}") for mask in difference.masked]
+    rows += [(str(each.finding.place), f"expected: {each.by.reason or 'declared'}") for each in difference.expected]
+    return rows + [("warning", text) for text in difference.warnings]
