@@ -109,7 +109,7 @@ class Requests:
             connection.execute("DELETE FROM contents WHERE id IN gone")
             count = connection.execute("DELETE FROM exchanges WHERE id IN gone").rowcount
             connection.execute("COMMIT")
-            connection.execute("PRAGMA incremental_vacuum").fetchall()
+            rows.shrink(connection)
             return count
 
     def _read(self, sql: str, values: Sequence[object]) -> Sequence[Exchange]:

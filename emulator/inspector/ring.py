@@ -116,7 +116,7 @@ class Ring:
             _delete_oldest(connection, portion)
             there -= portion
         if _pages(connection) * page > allowed:
-            connection.execute("PRAGMA incremental_vacuum").fetchall()
+            rows.shrink(connection)
 
     def _open(self) -> sqlite3.Connection:
         """The file; made anew when somebody removed it, or when it can't be read."""

@@ -56,6 +56,11 @@ def open_file(path: Path) -> sqlite3.Connection:
     return connection
 
 
+def shrink(connection: sqlite3.Connection) -> None:
+    """Give the pages that nothing needs back to the disk."""
+    connection.executescript("PRAGMA incremental_vacuum")  # which gives back one page per step, and this takes all
+
+
 def insert(connection: sqlite3.Connection, exchange: Exchange) -> None:
     """Add one exchange, in the transaction that runs."""
     request, answer = exchange.request, exchange.answer
