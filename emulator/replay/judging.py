@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime
 
 from emulator.differences import Difference, compare, find_noise, unstable_status
 from emulator.inspector.redaction import Redaction
-from emulator.model import ComparisonRules, Exchange, HttpAnswer, HttpRequest, Source
+from emulator.model import ComparisonRules, HttpAnswer, HttpRequest
 from emulator.replay.headers import answer_headers
+from emulator.replay.redacting import as_exchange
 
 _REQUEST = HttpRequest(method="GET", target="/")
-_NOW = datetime.fromtimestamp(0, UTC)
 
 
 class Judge:
@@ -59,18 +58,7 @@ class Judge:
 
     def _clean(self, answer: HttpAnswer) -> HttpAnswer:
         """Without secrets, as a recording has it."""
-        exchange = Exchange(
-            at=_NOW,
-            source=Source.REPLAY,
-            environment="",
-            client="",
-            release=None,
-            digest=None,
-            request=_REQUEST,
-            answer=answer,
-            upstream_seconds=None,
-        )
-        cleaned = self._redaction.redact(exchange).answer
+        cleaned = self._redaction.redact(as_exchange(_REQUEST, answer)).answer
         return replace(cleaned, headers=answer_headers(cleaned.headers))
 
 

@@ -146,7 +146,7 @@ class Runner:
         if expected is None:
             return _replayed(entry, Verdict.NOT_COMPARED, answer, reason="the corpus has no answer to it")
         difference = self._judge.compare(expected, answer, again=lambda: self._ask_again(entry, connection))
-        verdict = Verdict.EQUAL if difference is None or difference.is_equal else Verdict.DIFFERENT
+        verdict = Verdict.EQUAL if difference is None or difference.is_empty else Verdict.DIFFERENT
         return _replayed(entry, verdict, answer, expected, difference=difference)
 
     def _why_skipped(self, entry: Entry) -> str:
