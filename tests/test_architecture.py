@@ -95,6 +95,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "disturbance",
         "doctor",
         "front",
+        "inspector",
         "lifecycle",
         "lint",
         "logs",

@@ -59,8 +59,10 @@ def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
 def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     # Late, so that the record is written before anything slow.
     from emulator.proxy.app import Settings, create_app
+    from emulator.proxy.keeping import Keeping
     from emulator.proxy.server import Server
 
+    keeping = Keeping(options.folder)
     app = create_app(
         Settings(
             routes=Path(options.routes),
@@ -69,13 +71,15 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
             allow_remote=options.allow_remote == "yes",
             ca_file=options.ca_file or None,
             host=options.host,
-        )
+        ),
+        keeping=keeping,
     )
     server = Server(listener, app)
     try:
         server.start()
     finally:
         server.stop()
+        keeping.close()
 
 
 if __name__ == "__main__":
