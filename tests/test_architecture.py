@@ -65,6 +65,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "ports",
         "process",
         "project_file",
+        "project_rules",
         "project_stamp",
         "provenance",
         "references",

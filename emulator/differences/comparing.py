@@ -9,7 +9,7 @@ from emulator.differences.content import Binary, Content, Json, Text, content_of
 from emulator.differences.expected import Expectations
 from emulator.differences.findings import Difference, Finding, Kind, Mask, Part, Place
 from emulator.differences.json_paths import places
-from emulator.differences.noise import ALWAYS, masks_of, without
+from emulator.differences.noise import ALWAYS, applied, masks_of, without
 from emulator.differences.structure import MOST_FINDINGS, json_findings
 from emulator.model import ComparisonRules, Headers, HttpAnswer
 
@@ -34,8 +34,9 @@ def compare(
     """
     contents = content_of(baseline), content_of(other)
     hiding = [*ALWAYS, *masks]
-    hidden: dict[Mask, None] = {}
-    expectations = Expectations(rules.expected, contents, between=between)
+    documents = [content.document for content in contents if isinstance(content, Json)]
+    hidden = dict.fromkeys(applied(masks, *documents))
+    expectations = Expectations(rules.expected, documents, between=between)
     findings, expected = [], []
     for finding in _find(baseline, other, contents, rules.ignore_order, masks):
         mask = next((one for one in hiding if one.place.covers(finding.place)), None)

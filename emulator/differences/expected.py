@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from emulator.differences.alignment import text_of
-from emulator.differences.content import Content, Json
 from emulator.differences.findings import Explained, Finding, Part, Place
 from emulator.differences.json_paths import places
 from emulator.differences.timed_regex import PATIENCE, is_same_beside
@@ -21,15 +21,16 @@ class Expectations:
     The declarations that hold between two environments, applied to what was found between their answers.
 
     Attributes:
-        warnings: Declarations that could not be applied, each once.
+        warnings: Declarations that were given up.
     """
 
     def __init__(
-        self, declared: Iterable[ExpectedDifference], contents: Sequence[Content], *, between: tuple[str, str]
+        self, declared: Sequence[ExpectedDifference], documents: Sequence[Any], *, between: tuple[str, str]
     ) -> None:
-        self._documents = [content.document for content in contents if isinstance(content, Json)]
+        self._documents = documents
         self._rules = [(rule, self._places(rule)) for rule in declared if rule.concerns(*between)]
-        self.warnings: dict[str, None] = {}
+        self._patience = dict.fromkeys(declared, PATIENCE)
+        self.warnings: list[str] = []
 
     def explain(self, finding: Finding) -> Explained | None:
         """The first declaration that *finding* is expected by, or None."""
@@ -38,7 +39,7 @@ class Expectations:
         for rule, where in self._rules:
             if where is not None and not any(place.covers(finding.place) for place in where):
                 continue
-            if rule.regex is None or self._fits(rule.regex, finding):
+            if rule.regex is None or self._fits(rule, rule.regex, finding):
                 return Explained(finding=finding, by=rule)
         return None
 
@@ -48,13 +49,20 @@ class Expectations:
             return frozenset({Place(Part.HEADER, (rule.header.lower(),))})
         return None if rule.json_path is None else places(rule.json_path, *self._documents)
 
-    def _fits(self, pattern: str, finding: Finding) -> bool:
-        try:
-            return is_same_beside(pattern, _shown(finding.baseline), _shown(finding.value))
-        except TimeoutError:
-            warning = f"the expected difference with regex {pattern!r} was not applied: it takes over {PATIENCE:g} s"
-            self.warnings[f"{warning} at {finding.place}"] = None
+    def _fits(self, rule: ExpectedDifference, pattern: str, finding: Finding) -> bool:
+        if self._patience[rule] <= 0:
             return False
+        started = time.monotonic()
+        try:
+            return is_same_beside(pattern, _shown(finding.baseline), _shown(finding.value), self._patience[rule])
+        except TimeoutError:
+            self.warnings.append(
+                f"the expected difference with regex {pattern!r} was given up at {finding.place}: "
+                f"it takes more than {PATIENCE:g} s"
+            )
+            return False
+        finally:
+            self._patience[rule] -= time.monotonic() - started
 
 
 def unused(

@@ -140,7 +140,7 @@ class Difference:
     Attributes:
         findings: Those that nothing explains.
         expected: Those that the project declares.
-        masked: Of the masks those that hid something.
+        masked: Of the masks those that were of use.
         warnings: Why a rule could not be applied, e.g. a regular expression that took too long.
     """
 

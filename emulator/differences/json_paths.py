@@ -3,26 +3,24 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
-
-from jsonpath import JSONPathEnvironment, JSONPathError
+import re
+from typing import TYPE_CHECKING, Any
 
 from emulator.differences.findings import Part, Place
 
+if TYPE_CHECKING:
+    from jsonpath import JSONPath
 
-class _Environment(JSONPathEnvironment):
-    def setup_function_extensions(self) -> None:
-        """Without those that take regular expressions, which nobody could interrupt."""
-        super().setup_function_extensions()
-        for name in ("match", "search"):
-            self.function_extensions.pop(name, None)
-
-
-_environment = _Environment(strict=True)
+# Right without a look by the library, which takes 60 ms to load: each command reads the project file.
+_SIMPLE = re.compile(r"\$(\.{1,2}[A-Za-z_][A-Za-z0-9_]*|(\.\.)?\[(\*|0|[1-9][0-9]{0,8})\]|\.{1,2}\*)*")
 
 
 def path_problem(path: str) -> str | None:
     """What is wrong with a JSON path, or None."""
+    if _SIMPLE.fullmatch(path):
+        return None
+    from jsonpath import JSONPathError
+
     try:
         _compiled(path)
     except JSONPathError as error:
@@ -44,5 +42,10 @@ def first_value(path: str, document: Any) -> Any:
 
 
 @functools.lru_cache(maxsize=256)
-def _compiled(path: str) -> Any:
-    return _environment.compile(path)
+def _compiled(path: str) -> JSONPath:
+    from jsonpath import JSONPathEnvironment
+
+    environment = JSONPathEnvironment(strict=True)
+    for name in ("match", "search"):  # they take regular expressions, which nobody could interrupt
+        environment.function_extensions.pop(name, None)
+    return environment.compile(path)  # type: ignore[return-value]

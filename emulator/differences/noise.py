@@ -24,7 +24,7 @@ ALWAYS = tuple(
         "x-multistack-release",
     )
 )
-_MASKED = "\0masked"
+_MASKED = "<masked>"
 _NEVER = {Part.STATUS, Part.PROBLEM}
 
 
@@ -47,6 +47,12 @@ def without(document: Any, masks: Iterable[Mask]) -> Any:
         if mask.place.part is Part.JSON:
             document = _replaced(document, mask.place.at)
     return document
+
+
+def applied(masks: Iterable[Mask], *documents: Any) -> list[Mask]:
+    """Those of *masks* that hide anything in *documents*."""
+    inside = [mask for mask in masks if mask.place.part is Part.JSON]
+    return [mask for mask in inside if any(without(document, [mask]) != document for document in documents)]
 
 
 def _any_entry(place: Place) -> Place:

@@ -6,8 +6,6 @@ import math
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
-from deepdiff import DeepDiff
-
 from emulator.differences.alignment import align, text_of
 from emulator.differences.findings import Finding, Kind, Part, Place
 
@@ -38,6 +36,9 @@ def json_findings(baseline: Any, other: Any, *, unordered: Collection[Place] = (
     trimmed = trimming.trim(baseline, other, ())
     if trimmed is None:
         return
+    # Late: it takes a tenth of a second to load, and equal answers need none.
+    from deepdiff import DeepDiff
+
     found = DeepDiff(*trimmed, view="tree", verbose_level=2, threshold_to_diff_deeper=0)
     yield from sorted(
         (_finding(level, _KINDS[name]) for name, levels in found.items() for level in levels), key=_natural_order

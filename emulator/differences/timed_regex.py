@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import functools
+from typing import TYPE_CHECKING
 
-import regex
+if TYPE_CHECKING:
+    import regex
 
-# Seconds for all that one value needs; the slowest of sane expressions take milliseconds for a megabyte.
-PATIENCE = 0.2
+# Seconds for one expression in one comparison; the slowest of sane ones take milliseconds for a megabyte.
+PATIENCE = 0.5
 _MARK = "\0"
 
 
 def regex_problem(pattern: str) -> str | None:
     """What is wrong with a regular expression, or None."""
+    import regex
+
     try:
         compiled = _compiled(pattern)
     except regex.error as error:
@@ -20,18 +24,21 @@ def regex_problem(pattern: str) -> str | None:
     return "it matches the empty text, so it says nothing" if compiled.fullmatch("") else None
 
 
-def is_same_beside(pattern: str, one: str, other: str) -> bool:
+def is_same_beside(pattern: str, one: str, other: str, timeout: float) -> bool:
     """
     Whether two texts are the same once everything that *pattern* matches is taken for one and the same.
 
     Raises:
         TimeoutError: The expression blew up.
     """
-    left, count = _compiled(pattern).subn(_MARK, one, timeout=PATIENCE)
-    right, other_count = _compiled(pattern).subn(_MARK, other, timeout=PATIENCE)
+    # Concurrent: other requests of the proxy go on meanwhile.
+    left, count = _compiled(pattern).subn(_MARK, one, timeout=timeout, concurrent=True)
+    right, other_count = _compiled(pattern).subn(_MARK, other, timeout=timeout, concurrent=True)
     return bool(count and other_count and left == right)
 
 
 @functools.lru_cache(maxsize=256)
 def _compiled(pattern: str) -> regex.Pattern[str]:
+    import regex
+
     return regex.compile(pattern)

@@ -11,6 +11,7 @@ from pathlib import Path
 from emulator.model.creation import Creation
 from emulator.model.deployments import Api, ConfigKey
 from emulator.model.exchanges import CarryRule
+from emulator.model.rules import Rules
 
 STATE_FOLDER = ".multistack"
 
@@ -189,6 +190,7 @@ class Project:
         user: Whoever runs the command, for the ledger.
         config_keys: What the file declares under ``[config]``, by name; without any, the template's parameters are it.
         carry: Values that a replay carries from answers into later requests.
+        rules: What the proxy is told beside the routes.
         copied_from: The folder that this one is a copy of, e.g. for one step of a pipeline: the environments are there.
     """
 
@@ -206,6 +208,7 @@ class Project:
     user: str = ""
     config_keys: Mapping[str, ConfigKey] = field(default_factory=dict)
     carry: tuple[CarryRule, ...] = ()
+    rules: Rules = field(default_factory=Rules)
     copied_from: Path | None = None
 
     def way_into(self, name: str) -> str:
