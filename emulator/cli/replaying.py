@@ -192,7 +192,9 @@ def import_har(context: Context, name: str, file: Path, origin: str | None, repl
 @click.command()
 @click.argument("name")
 @click.option("--against", required=True, metavar="ENVIRONMENT", help="Where the requests are sent.")
-@click.option("--baseline", metavar="ENVIRONMENT", help="Gets them too; default: the recorded answers are the baseline.")
+@click.option(
+    "--baseline", metavar="ENVIRONMENT", help="Gets them too; default: the recorded answers are the baseline."
+)
 @click.option("--rate", metavar="RATE", help="At most so many, e.g. 50/s or 90/m; default: as many as are answered.")
 @click.option(
     "--concurrency",
@@ -220,6 +222,8 @@ def import_har(context: Context, name: str, file: Path, origin: str | None, repl
 @click.pass_context
 def replay(
     click_context: click.Context,
+    /,
+    *,
     name: str,
     against: str,
     baseline: str | None,

@@ -1,4 +1,4 @@
-"""A corpus: requests and what they were answered, as one JSON-lines file that is made for git and for editing by hand."""
+"""A corpus: requests and what they were answered, as a JSON-lines file for git and for editing by hand."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _SUFFIX = ".jsonl"
 _VERSION = 1
 _NAME = re.compile(CORPUS_PATTERN)
 # Source: RFC 9110, 5.6.2 and 5.5. What could end a line early would be a request of its own.
-_TOKEN = r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$"
+_FIELD_NAME = r"^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$"
 _FIELD_VALUE = r"^[^\r\n\x00]*$"
 # Of JSON that is written as such: what reads it back refuses 200 levels.
 _DEEPEST = 50
@@ -87,7 +87,7 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
-_Headers = list[tuple[Annotated[str, Field(pattern=_TOKEN)], Annotated[str, Field(pattern=_FIELD_VALUE)]]]
+_Headers = list[tuple[Annotated[str, Field(pattern=_FIELD_NAME)], Annotated[str, Field(pattern=_FIELD_VALUE)]]]
 
 
 _Model = TypeVar("_Model", bound=_Strict)
@@ -101,7 +101,7 @@ class _Message(_Strict):
 
 
 class _RequestLine(_Message):
-    method: Annotated[str, Field(pattern=_TOKEN)]
+    method: Annotated[str, Field(pattern=_FIELD_NAME)]
     target: Annotated[str, Field(pattern=r"^/[\x21\x22\x24-\x7e]*$")]
 
 
@@ -166,7 +166,7 @@ def _written(headers: Sequence[tuple[str, str]], body: bytes, length: int) -> di
 
 
 def _written_body(body: bytes) -> dict[str, Any]:
-    """JSON as itself where that gives the same bytes back, so that it can be read and edited; else text, else base64."""
+    """JSON as itself where that gives the same bytes back, so that it can be edited; else text, else base64."""
     try:
         text = body.decode()
     except UnicodeDecodeError:

@@ -1,4 +1,4 @@
-"""Holds what an environment answered against what it should have, without secrets and without what never stays the same."""
+"""Holds what was answered against what should have been, without secrets and without noise."""
 
 from __future__ import annotations
 

@@ -110,13 +110,9 @@ def perform(
     )
     runner = Runner(
         plan,
-        connect=lambda: Sender(
-            url, timeout=project.proxy.timeout + _PATIENCE, most=MOST_BYTES, extra=options.headers
-        ),
+        connect=lambda: Sender(url, timeout=project.proxy.timeout + _PATIENCE, most=MOST_BYTES, extra=options.headers),
         carried=lambda: Carried(project.carry, find=first_value),
-        judge=Judge(
-            rules=rules, redaction=redaction, between=(source, environment.name), is_recorded=baseline is None
-        ),
+        judge=Judge(rules=rules, redaction=redaction, between=(source, environment.name), is_recorded=baseline is None),
         check=check,
         tell=_Teller(environment.name, len(corpus.entries), emit),
     )

@@ -1,4 +1,4 @@
-"""Whether requests are being recorded, and into which corpus: one small file, written by commands, read by the proxy."""
+"""Whether requests are being recorded, and into which corpus: a file that commands write and the proxy reads."""
 
 from __future__ import annotations
 
@@ -38,9 +38,7 @@ def read_recording(file: Path) -> Recording | None:
     """What is being recorded; None for nothing."""
     try:
         content = json.loads(file.read_bytes())
-        return Recording(
-            name=str(content["name"]), path=Path(content["path"]), environment=str(content["environment"])
-        )
+        return Recording(name=str(content["name"]), path=Path(content["path"]), environment=str(content["environment"]))
     except (OSError, ValueError, KeyError, TypeError):
         return None
 

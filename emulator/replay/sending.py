@@ -87,7 +87,9 @@ class Sender:
     def _render(self, request: HttpRequest, environment: str) -> bytes:
         headers = [pair for pair in request_headers(request.headers) if pair[0].lower() not in self._replaced]
         lines = [f"{request.method} {request.target} HTTP/1.1\r\n"]
-        lines += [f"{name}: {value}\r\n" for name, value in [*headers, *self._extra] if MARK not in value]  # nobody knows what was there
+        lines += [
+            f"{name}: {value}\r\n" for name, value in [*headers, *self._extra] if MARK not in value
+        ]  # nobody knows what was there
         if request.body or request.method in {"POST", "PUT", "PATCH"}:
             lines.append(f"Content-Length: {len(request.body)}\r\n")
         head = "".join(lines).encode("latin-1", "replace")

@@ -30,7 +30,7 @@ _SHARES = tuple(range(5, 101, 5))
 def to_html(found: Replay) -> str:
     """The whole page."""
     bad = found.bad
-    return _template().render(
+    page = _template().render(
         title=title_of(found),
         verdict=verdict_of(found),
         found=found,
@@ -49,6 +49,7 @@ def to_html(found: Replay) -> str:
             key=lambda one: -(one.seconds or 0),
         )[:10],
     )
+    return str(page)
 
 
 @functools.cache

@@ -86,7 +86,9 @@ def test_what_a_recording_lost_is_counted(tmp_path: Path) -> None:
         pytest.param(b'{"request": {"target": "/"}}', "required key request.method is missing", id="no method"),
         pytest.param(b'{"request": {"method": "GET", "target": "/", "x": 1}}', "unknown key request.x", id="unknown"),
         pytest.param(b'{"request": {"method": "GET", "target": "a"}}', "request.target: ", id="relative"),
-        pytest.param(b'{"request": {"method": "GET", "target": "/ x"}}', "request.target: ", id="a second line's start"),
+        pytest.param(
+            b'{"request": {"method": "GET", "target": "/ x"}}', "request.target: ", id="a second line's start"
+        ),
         pytest.param(
             b'{"request": {"method": "GET", "target": "/", "headers": [["A", "b\\r\\nC: d"]]}}',
             "request.headers.0.1: ",
