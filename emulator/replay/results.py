@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import enum
+import json
 import math
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from emulator.differences import Difference
 
 # How a baseline is called that is no environment.
 RECORDED = "recorded"
+
+
+# Characters of a value in a line.
+_LONGEST = 100
 
 
 class Verdict(enum.Enum):
@@ -52,6 +58,18 @@ class Replayed:
     baseline_seconds: float | None = None
     difference: Difference | None = None
     reason: str = ""
+
+    def lines(self) -> list[str]:
+        """What is wrong with it, for people."""
+        name = f"{self.method} {self.target}"
+        findings = self.difference.findings if self.difference else ()
+        found = [f"{name}: {one.place}: {_short(one.baseline)} -> {_short(one.value)}" for one in findings]
+        return found or [f"{name}: {self.reason}"]
+
+
+def _short(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

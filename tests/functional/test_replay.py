@@ -10,7 +10,6 @@ from typing import Any
 import pytest
 
 from tests.conftest import ProjectFolder, copy_sample, http
-from tests.functional.tiny import refused
 
 ORDER = {"id": "tea-0001", "item": "tea", "qty": 2, "price": 10}
 # What is another one with each release, by the sample's own design; and what depends on when the worker comes.
