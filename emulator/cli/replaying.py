@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from emulator.workspace import Workspace
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+# Seconds after which what the proxy has answered is in the corpus, see emulator.inspector.feed.
+_ON_THEIR_WAY = 0.3
 _FORMATS = (".html", ".md", ".xml")
 _HEADER = re.compile(r"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*([^\r\n\0]*)")
 
@@ -114,6 +117,7 @@ def stop(context: Context, name: str | None) -> None:
             f"{name or 'nothing'} is not being recorded" if name else "nothing is being recorded",
             hint=f"{current.name} is: multistack record stop {current.name}" if current else None,
         )
+    time.sleep(_ON_THEIR_WAY)
     end_recording(_switch(project))
     found = read_corpus(current.path, shown=_shown(current.path))
     lost = f", {found.lost} could not be written" if found.lost else ""

@@ -94,8 +94,17 @@ _Model = TypeVar("_Model", bound=_Strict)
 
 
 class _Message(_Strict):
+    """
+    Attributes:
+        body: Text, or JSON that is sent without spaces.
+        spaced: It is sent with a space after commas and colons, as Python writes it.
+        base64: The body when it is no text.
+        length: Bytes of the whole body where this is only its beginning.
+    """
+
     headers: _Headers = Field(default_factory=list)
     body: JsonValue = None
+    spaced: bool = False
     base64: str | None = None
     length: Annotated[int, Field(ge=0)] | None = None
 
@@ -173,8 +182,9 @@ def _written_body(body: bytes) -> dict[str, Any]:
         return {"base64": base64.b64encode(body).decode()}
     try:
         value = json.loads(text, parse_constant=_refuse)
-        if isinstance(value, (dict, list)) and _compact(value) == body and _depth(value) <= _DEEPEST:
-            return {"body": value}
+        for spaced in (False, True) if isinstance(value, (dict, list)) and _depth(value) <= _DEEPEST else ():
+            if _json(value, spaced=spaced) == body:
+                return {"body": value, **({"spaced": True} if spaced else {})}
     except (ValueError, RecursionError):
         pass
     return {"body": text}
@@ -189,8 +199,9 @@ def _depth(value: JsonValue) -> int:
     return 1 + max(map(_depth, inner), default=0)
 
 
-def _compact(value: JsonValue) -> bytes:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+def _json(value: JsonValue, *, spaced: bool) -> bytes:
+    separators = (", ", ": ") if spaced else (",", ":")
+    return json.dumps(value, ensure_ascii=False, separators=separators).encode()
 
 
 def read_corpus(path: Path, *, shown: str) -> Corpus:
@@ -270,5 +281,5 @@ def _body(message: _Message, where: str) -> tuple[bytes, int]:
     elif "body" not in message.model_fields_set:
         body = b""
     else:
-        body = message.body.encode() if isinstance(message.body, str) else _compact(message.body)
+        body = message.body.encode() if isinstance(message.body, str) else _json(message.body, spaced=message.spaced)
     return body, max(len(body), message.length or 0)

@@ -18,11 +18,10 @@ def to_junit(found: Replay) -> bytes:
     suite = TestSuite(_text(title_of(found)))
     suite.timestamp = found.at.isoformat()
     suite.add_property("baseline", found.baseline)
-    for one in found.requests:
-        suite.add_testcase(_case(found, one))
-    suite.time = found.seconds
+    suite.add_testcases([_case(found, one) for one in found.requests])
     document = JUnitXml("multistack replay")
     document.add_testsuite(suite)
+    document.update_statistics()  # type: ignore[no-untyped-call]
     return bytes(document.tostring())  # type: ignore[no-untyped-call]
 
 
