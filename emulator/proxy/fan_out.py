@@ -102,6 +102,6 @@ def _request_to(name: str, request: Request, selection: Selection, body: bytes |
         target=selection.target,
         headers=[*headers, ("X-Multistack-Environment", name)],
         body=None if body is None else io.BytesIO(body),
-        length=None if body is None else len(body),
+        length=len(body or b""),
         source=Source.COMPARISON,
     )
