@@ -201,7 +201,11 @@ def test_noise_hides_no_difference_beside_it(environments):
 def test_a_status_that_changes_by_itself_is_never_masked(environments):
     """An environment that fails every second time is no environment that is like the others."""
     answers = itertools.cycle([answering({"a": 2}), answering({"a": 2}, status="500 No")])
-    environments.script(prod=lambda exchange: next(answers)(exchange))
+
+    def alternate(exchange: Exchange) -> None:
+        next(answers)(exchange)
+
+    environments.script(prod=alternate)
 
     found = environments.ask()
 
