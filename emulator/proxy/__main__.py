@@ -63,6 +63,7 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     from emulator.proxy.server import Server
     from emulator.replay.recording import RECORDING_FILE, RecordingSwitch
     from emulator.replay.writing import CorpusWriter
+    from emulator.rules import RULES_FILE
 
     recorded = CorpusWriter(RecordingSwitch(options.folder / RECORDING_FILE))
     keeping = Keeping(options.folder, sinks=[recorded])
@@ -74,6 +75,7 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
             allow_remote=options.allow_remote == "yes",
             ca_file=options.ca_file or None,
             host=options.host,
+            rules=options.folder / RULES_FILE,
         ),
         keeping=keeping,
     )
