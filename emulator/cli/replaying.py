@@ -40,7 +40,6 @@ def record() -> None:
 def start(context: Context, name: str, environment: str | None, append: bool, replace: bool) -> None:
     """Record what clients ask an environment from now on."""
     from emulator.replay.recording import Recording, write_recording
-    from emulator.rules import RULES_FILE, publish_rules
 
     if append and replace:
         raise click.UsageError("Give one of --append and --replace.")
@@ -50,7 +49,7 @@ def start(context: Context, name: str, environment: str | None, append: bool, re
     _proxy_url(workspace)
     _check_free(project)
     path = _begin(project, name, chosen.name, append=append, replace=replace)
-    publish_rules(project.state / "proxy" / RULES_FILE, project.rules)
+    workspace.front.publish_rules()
     write_recording(_switch(project), Recording(name=name, path=path, environment=chosen.name))
     click.echo(f"recording requests to {chosen.name} in {_shown(path)}; next: multistack record stop {name}")
 

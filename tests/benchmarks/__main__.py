@@ -18,6 +18,7 @@ from tests.benchmarks import (
     memory,
     promotion,
     proxying,
+    replaying,
     scale,
     startup,
 )
@@ -32,6 +33,7 @@ BENCHMARKS = {
     "cold": cold.run,
     "state": durability.run,
     "proxy": proxying.run,
+    "replay": replaying.run,
     "fan-out": fan_out.run,
     "memory": memory.run,
     "commands": commands.run,
