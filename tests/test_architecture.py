@@ -19,6 +19,9 @@ from tests.conftest import REPOSITORY
 PACKAGE = "emulator"
 MAX_LINES = 350
 
+# Parts of the proxy that a replay has in its own process.
+PASSING_ON = ("answer", "forward", "problems", "request", "resolve", "rewrite", "upstream", "wire")
+
 # Lowest first. A name stands for a module, or for a package with all its modules.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("emulator", "errors", "model"),
@@ -101,6 +104,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "lint",
         "logs",
         "pipelines",
+        *(f"proxy.{name}" for name in PASSING_ON),
         "repair",
         "replay",
         "runtimes",

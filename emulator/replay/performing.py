@@ -6,13 +6,17 @@ import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from urllib.parse import urlsplit
 
 from emulator.differences import unused
 from emulator.differences.json_paths import first_value
+from emulator.endpoint import ca_file
 from emulator.errors import ConfigError
 from emulator.events import Emit, Event
 from emulator.inspector.redaction import Redaction
 from emulator.model import Environment, ExpectedDifference, Project
+from emulator.proxy.forward import Forwarder
+from emulator.proxy.upstream import Upstreams
 from emulator.replay.carrying import Carried
 from emulator.replay.corpus import FOLDER, Corpus, corpus_path, read_corpus
 from emulator.replay.judging import Judge
@@ -20,11 +24,10 @@ from emulator.replay.results import BAD, RECORDED, Replay, Replayed
 from emulator.replay.running import Plan, Runner
 from emulator.replay.sending import Sender
 from emulator.replay.writing import MOST_BYTES
+from emulator.routes import ROUTES_FILE, load_routes
 
 # Seconds between two lines of progress.
 _TOLD_EVERY = 1.0
-# Beyond what the proxy waits for an environment: it should be the one that says what was too slow.
-_PATIENCE = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,7 +113,13 @@ def perform(
     )
     runner = Runner(
         plan,
-        connect=lambda: Sender(url, timeout=project.proxy.timeout + _PATIENCE, most=MOST_BYTES, extra=options.headers),
+        sender=Sender(
+            _forwarder(project).forward,
+            load_routes(project.state / ROUTES_FILE),
+            host=urlsplit(url).netloc,
+            most=MOST_BYTES,
+            extra=options.headers,
+        ),
         carried=lambda: Carried(project.carry, find=first_value),
         judge=Judge(rules=rules, redaction=redaction, between=(source, environment.name), is_recorded=baseline is None),
         check=check,
@@ -130,6 +139,12 @@ def perform(
         lost=corpus.lost,
         unused=[_shown(one) for one in unused(rules.expected, explained, [source, environment.name])],
     )
+
+
+def _forwarder(project: Project) -> Forwarder:
+    """What the proxy has too."""
+    upstreams = Upstreams(timeout=project.proxy.timeout, allow_remote=project.allow_remote, ca_file=ca_file())
+    return Forwarder(upstreams, timeout=project.proxy.timeout, max_body=project.proxy.max_body)
 
 
 def _shown(rule: ExpectedDifference) -> str:

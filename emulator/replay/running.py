@@ -22,13 +22,10 @@ _PATIENCE = 0.2
 
 
 class Sends(Protocol):
-    """A connection, see :class:`emulator.replay.sending.Sender`."""
+    """See :class:`emulator.replay.sending.Sender`."""
 
     def send(self, request: HttpRequest, environment: str) -> HttpAnswer:
-        """The answer; NoAnswerError when there is none."""
-
-    def close(self) -> None:
-        """Let go of it."""
+        """The answer; NoAnswerError when there is none. Called from several threads."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +62,7 @@ class Runner:
     Runs one plan.
 
     Args:
-        connect: Makes a connection; each thread has its own.
+        sender: Sends requests.
         carried: Makes what carries values over; each environment has its own.
         judge: Compares answers.
         check: Raises when the command was interrupted.
@@ -76,14 +73,14 @@ class Runner:
         self,
         plan: Plan,
         *,
-        connect: Callable[[], Sends],
+        sender: Sends,
         carried: Callable[[], Carried],
         judge: Judge,
         check: Callable[[], None] = lambda: None,
         tell: Callable[[Sequence[Replayed]], None] = lambda _done: None,
     ) -> None:
         self._plan = plan
-        self._connect = connect
+        self._sender = sender
         self._judge = judge
         self._check = check
         self._tell = tell
@@ -120,31 +117,27 @@ class Runner:
         return sorted(self._done, key=lambda one: one.line)
 
     def _work(self) -> None:
-        connection = self._connect()
-        try:
-            while entry := self._schedule.take():
-                try:
-                    self._done.append(self._replay(entry, connection))
-                finally:
-                    self._schedule.done()
-        finally:
-            connection.close()
+        while entry := self._schedule.take():
+            try:
+                self._done.append(self._replay(entry))
+            finally:
+                self._schedule.done()
 
-    def _replay(self, entry: Entry, connection: Sends) -> Replayed:
+    def _replay(self, entry: Entry) -> Replayed:
         if reason := self._why_skipped(entry):
             return _replayed(entry, Verdict.SKIPPED, reason=reason)
         self._pace.wait()
         try:
-            answer = _ask(self._other, entry, connection)
+            answer = self._ask(self._other, entry)
         except (NoAnswerError, UnsetVariableError) as error:
             return _replayed(entry, Verdict.NO_ANSWER, reason=str(error))
         try:
-            expected = _ask(self._baseline, entry, connection) if self._baseline else entry.answer
+            expected = self._ask(self._baseline, entry) if self._baseline else entry.answer
         except (NoAnswerError, UnsetVariableError) as error:
             return _replayed(entry, Verdict.NO_ANSWER, answer, reason=f"{self._plan.baseline}: {error}")
         if expected is None:
             return _replayed(entry, Verdict.NOT_COMPARED, answer, reason="the corpus has no answer to it")
-        difference = self._judge.compare(expected, answer, again=lambda: self._ask_again(entry, connection))
+        difference = self._judge.compare(expected, answer, again=lambda: self._ask_again(entry))
         verdict = Verdict.EQUAL if difference is None or difference.is_empty else Verdict.DIFFERENT
         return _replayed(entry, verdict, answer, expected, difference=difference)
 
@@ -155,21 +148,20 @@ class Runner:
             return "the recording has only a part of its body"
         return ""
 
-    def _ask_again(self, entry: Entry, connection: Sends) -> HttpAnswer | None:
+    def _ask_again(self, entry: Entry) -> HttpAnswer | None:
         """What the same side answers a second time; None for a request that may not be repeated."""
         if entry.is_write:
             return None
         side = self._baseline or self._other
         try:
-            return side.carried.plain(connection.send(side.carried.fill(entry.request), side.environment))
+            return side.carried.plain(self._sender.send(side.carried.fill(entry.request), side.environment))
         except (NoAnswerError, UnsetVariableError):
             return None
 
-
-def _ask(side: Side, entry: Entry, connection: Sends) -> HttpAnswer:
-    answer = connection.send(side.carried.fill(entry.request), side.environment)
-    side.carried.learn(entry, answer)
-    return side.carried.plain(answer)
+    def _ask(self, side: Side, entry: Entry) -> HttpAnswer:
+        answer = self._sender.send(side.carried.fill(entry.request), side.environment)
+        side.carried.learn(entry, answer)
+        return side.carried.plain(answer)
 
 
 def _replayed(

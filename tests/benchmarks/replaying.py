@@ -75,7 +75,7 @@ def _result(pairs: Sequence[tuple[Load, Replayed]]) -> Result:
         required=f">= {_REQUIRED:.0%}",
         measured=f"{kept:.0%}" + (f", {bad} errors" if bad else ""),
         passed=kept >= _REQUIRED and not bad,
-        how=f"{generator()} on the emulator for {_SECONDS} s, and a replay through the proxy that compares each answer, "
+        how=f"{generator()} on the emulator for {_SECONDS} s, and a replay that compares each answer, "
         f"{_ROUNDS} pairs in turn; the median of the pairs' ratios.",
     )
     table = Table(

@@ -43,9 +43,6 @@ class Sender:
     def __init__(self, answering: Answering) -> None:
         self.send = answering
 
-    def close(self) -> None:
-        """Nothing is open."""
-
 
 def run(
     given: Corpus,
@@ -61,7 +58,7 @@ def run(
     plan = Plan(corpus=given, environment="staging", baseline=baseline, writes=writes)
     runner = Runner(
         plan,
-        connect=lambda: Sender(answering),
+        sender=Sender(answering),
         carried=lambda: Carried(carry, find=first_value),
         judge=Judge(
             rules=rules or ComparisonRules(),
