@@ -110,9 +110,9 @@ def test_the_terminal_gets_aligned_columns():
     assert text.splitlines()[0] == "GET /a"
     assert "!  $.price       1             2" in text
     assert "! prod has 2 differences from test" in text
-    assert "~ expected: $.name (its name)" in text
+    assert "~ expected, its name: $.name" in text
     assert "* masked: $.id, which differs when the same environment is asked twice" in text
-    assert "unused: the expected difference with json_path $.gone explains nothing here" in text
+    assert "expected differences that explain nothing here: json_path $.gone" in text
 
 
 def test_colour_is_only_where_environments_differ():
