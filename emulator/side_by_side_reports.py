@@ -84,7 +84,7 @@ def _chosen(rows: Sequence[Row], shows_all: bool) -> tuple[list[Row], int]:
 
 def _line(row: Row, names: Sequence[str], cell: int, where: int) -> list[str]:
     colour = _COLOURS.get(row.mark)
-    mark = click.style(row.mark or " ", fg=colour)
+    mark = click.style(row.mark, fg=colour) if row.mark else " "
     cells = []
     for name in names:
         text = _short(row.cells[name], cell)
@@ -116,22 +116,23 @@ def _words(document: Mapping[str, Any]) -> Iterator[str]:
             yield f"{DIFFERENT} {baseline} answers one request with two statuses"
         elif entry["differences"]:
             yield f"{DIFFERENT} {name} has {_count(len(entry['differences']))} from {baseline}"
-    reasons = dict.fromkeys(
-        f"{one['where']}" + (f" ({one['reason']})" if one["reason"] else "") for one in document["expected"]
-    )
-    if reasons:
-        yield f"{EXPECTED} expected: {', '.join(reasons)}"
+    for reason in dict.fromkeys(one["reason"] for one in document["expected"]):
+        explained = dict.fromkeys(one["where"] for one in document["expected"] if one["reason"] == reason)
+        yield f"{EXPECTED} expected{f', {reason}' if reason else ''}: {', '.join(explained)}"
     # That ids and dates of requests are masked goes without saying; --json says it.
     for why in dict.fromkeys(one["why"] for one in document["masked"] if one["why"] != BY_REQUEST):
         places = ", ".join(one["where"] for one in document["masked"] if one["why"] == why)
         yield f"{MASKED} masked: {places}, which {why}"
-    for rule in document["unused"]:
-        told = ", ".join(f"{key} {shown(rule[key])}" for key in ("json_path", "header", "regex") if key in rule)
-        yield f"unused: the expected difference with {told} explains nothing here"
+    if document["unused"]:
+        yield f"expected differences that explain nothing here: {', '.join(map(_declared, document['unused']))}"
     yield from document["warnings"]
     if document["is_equal"]:
         others = ", ".join(list(entries)[1:])
         yield f"equal: {others} as {baseline}" if others else f"only {baseline} was asked"
+
+
+def _declared(rule: Mapping[str, Any]) -> str:
+    return " with ".join(f"{name} {shown(rule[name])}" for name in ("json_path", "header", "regex") if name in rule)
 
 
 def _count(number: int) -> str:

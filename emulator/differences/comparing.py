@@ -13,6 +13,7 @@ from emulator.differences.noise import ALWAYS, applied, masks_of, without
 from emulator.differences.structure import MOST_FINDINGS, json_findings
 from emulator.model import ComparisonRules, Headers, HttpAnswer
 
+_NO_RULES = ComparisonRules()
 # How the body came, which is compared itself, and who the proxy says it came from.
 _PASSED_OVER = {
     "content-length",
@@ -62,7 +63,7 @@ def compare(
     )
 
 
-def find_noise(first: HttpAnswer, second: HttpAnswer, *, rules: ComparisonRules) -> tuple[Mask, ...]:
+def find_noise(first: HttpAnswer, second: HttpAnswer, *, rules: ComparisonRules = _NO_RULES) -> tuple[Mask, ...]:
     """
     What is to be masked because one environment, asked twice, answers with another value each time.
 
