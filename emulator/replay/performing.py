@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -101,8 +102,6 @@ def perform(
     """
     options = options or Options()
     check_may_write(corpus, [one for one in (environment, baseline) if one], options)
-    rules, redaction = project.rules.comparison, Redaction.of(project.rules.inspector.redact)
-    source = baseline.name if baseline else corpus.environment or environment.name
     plan = Plan(
         corpus=corpus,
         environment=environment.name,
@@ -111,23 +110,18 @@ def perform(
         rate=options.rate,
         writes=options.writes,
     )
-    runner = Runner(
-        plan,
-        sender=Sender(
-            _forwarder(project).forward,
-            load_routes(project.state / ROUTES_FILE),
-            host=urlsplit(url).netloc,
-            most=MOST_BYTES,
-            extra=options.headers,
-        ),
-        carried=lambda: Carried(project.carry, find=first_value),
-        judge=Judge(rules=rules, redaction=redaction, between=(source, environment.name), is_recorded=baseline is None),
-        check=check,
-        tell=_Teller(environment.name, len(corpus.entries), emit),
-    )
+    between = (baseline.name if baseline else corpus.environment or environment.name, environment.name)
     at = datetime.now(UTC)
-    requests = runner.run()
-    explained = [one for request in requests if request.difference for one in request.difference.expected]
+    with _sender(project, url, options) as sender:
+        runner = Runner(
+            plan,
+            sender=sender,
+            carried=lambda: Carried(project.carry, find=first_value),
+            judge=_judge(project, between, is_recorded=baseline is None),
+            check=check,
+            tell=_Teller(environment.name, len(corpus.entries), emit),
+        )
+        requests = runner.run()
     return Replay(
         corpus=corpus.name,
         environment=environment.name,
@@ -137,14 +131,31 @@ def perform(
         seconds=runner.seconds,
         requests=requests,
         lost=corpus.lost,
-        unused=[_shown(one) for one in unused(rules.expected, explained, [source, environment.name])],
+        unused=_unused(project, requests, between),
     )
 
 
-def _forwarder(project: Project) -> Forwarder:
-    """What the proxy has too."""
+@contextlib.contextmanager
+def _sender(project: Project, url: str, options: Options) -> Iterator[Sender]:
+    """Passes requests on as the proxy does, over connections of its own."""
     upstreams = Upstreams(timeout=project.proxy.timeout, allow_remote=project.allow_remote, ca_file=ca_file())
-    return Forwarder(upstreams, timeout=project.proxy.timeout, max_body=project.proxy.max_body)
+    forwarder = Forwarder(upstreams, timeout=project.proxy.timeout, max_body=project.proxy.max_body)
+    routes = load_routes(project.state / ROUTES_FILE)
+    try:
+        yield Sender(forwarder.forward, routes, host=urlsplit(url).netloc, most=MOST_BYTES, extra=options.headers)
+    finally:
+        upstreams.keep_only(())
+
+
+def _judge(project: Project, between: tuple[str, str], *, is_recorded: bool) -> Judge:
+    redaction = Redaction.of(project.rules.inspector.redact)
+    return Judge(rules=project.rules.comparison, redaction=redaction, between=between, is_recorded=is_recorded)
+
+
+def _unused(project: Project, requests: Sequence[Replayed], between: tuple[str, str]) -> list[str]:
+    """Declarations that no answer had a use for."""
+    explained = [one for request in requests if request.difference for one in request.difference.expected]
+    return [_shown(rule) for rule in unused(project.rules.comparison.expected, explained, between)]
 
 
 def _shown(rule: ExpectedDifference) -> str:

@@ -16,6 +16,7 @@ from emulator.replay_reports.sections import (
     LATENCY_COLUMNS,
     baseline_of,
     finding_rows,
+    grouped,
     latency_rows,
     note_rows,
     title_of,
@@ -29,20 +30,20 @@ _SHARES = tuple(range(5, 101, 5))
 
 def to_html(found: Replay) -> str:
     """The whole page."""
-    bad = found.bad
+    groups = grouped(found.bad)
     page = _template().render(
         title=title_of(found),
         verdict=verdict_of(found),
         found=found,
-        is_good=not bad,
+        is_good=not groups,
         baseline=baseline_of(found),
         counts=[(verdict.value, count) for verdict, count in found.counts.items() if count],
         chart=Markup(_chart(found)),  # noqa: S704 (made by pygal, which escapes; names of environments are a-z0-9-)
         latency_columns=LATENCY_COLUMNS,
         latencies=latency_rows(found),
         finding_columns=FINDING_COLUMNS,
-        findings=[row for one in bad[:_MOST] for row in finding_rows(one)],
-        left=max(0, len(bad) - _MOST),
+        findings=[row for one, count in groups[:_MOST] for row in finding_rows(one, count)],
+        left=sum(count for _, count in groups[_MOST:]),
         notes=note_rows(found),
         slowest=sorted(
             (one for one in found.requests if one.verdict is not Verdict.SKIPPED and one.seconds is not None),

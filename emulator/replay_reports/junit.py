@@ -32,9 +32,7 @@ def _case(found: Replay, one: Replayed) -> TestCase:
     if one.verdict in BAD:
         rows = finding_rows(one)
         failure = Failure(_text(one.reason or f"{len(rows)} differences"), type_=one.verdict.value)
-        failure.text = _text(
-            "\n".join(f"{where}: {expected} -> {answered}" for _, _, where, expected, answered in rows)
-        )
+        failure.text = _text("\n".join(f"{where}: {expected} -> {answered}" for *_, where, expected, answered in rows))
         case.result = [failure]
     elif one.verdict is not Verdict.EQUAL:
         case.result = [Skipped(_text(one.reason))]

@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from emulator.differences import Difference, Kind
+from emulator.differences import Difference, Kind, Part
 from emulator.replay.results import RECORDED, Latencies, Replay, Replayed, Verdict
 from emulator.reports import Section
 
@@ -59,28 +59,41 @@ def _latencies(found: Replay) -> Section | None:
     return Section(title="Latency", columns=LATENCY_COLUMNS, rows=rows) if rows else None
 
 
-FINDING_COLUMNS = ("line", "request", "where", "expected", "answered")
+FINDING_COLUMNS = ("line", "request", "times", "where", "expected", "answered")
 
 
 def _bad(found: Replay) -> Iterator[Section]:
-    if not found.bad:
+    groups = grouped(found.bad)
+    if not groups:
         return
-    rows = [row for one in found.bad[:_REQUESTS] for row in finding_rows(one)]
-    left = len(found.bad) - _REQUESTS
-    yield Section(
-        title="Differences",
-        columns=FINDING_COLUMNS,
-        rows=rows,
-        note=f"of the first {_REQUESTS} requests; {left} more differ" if left > 0 else "",
-    )
+    rows = [row for one, count in groups[:_REQUESTS] for row in finding_rows(one, count)]
+    left = sum(count for _, count in groups[_REQUESTS:])
+    note = f"{left} more requests differ" if left else ""
+    yield Section(title="Differences", columns=FINDING_COLUMNS, rows=rows, note=note)
 
 
-def finding_rows(one: Replayed) -> list[list[str]]:
-    """A row for each difference of a request, or for why there is no answer."""
-    name = [str(one.line), f"{one.method} {one.target}"]
+def grouped(bad: Sequence[Replayed]) -> list[tuple[Replayed, int]]:
+    """The first of those that differ in the same way, with how many they are."""
+    first: dict[tuple[str, ...], Replayed] = {}
+    counts: dict[tuple[str, ...], int] = {}
+    for one in bad:
+        key = (one.method, one.target, *one.lines())
+        first.setdefault(key, one)
+        counts[key] = counts.get(key, 0) + 1
+    return [(first[key], count) for key, count in counts.items()]
+
+
+def finding_rows(one: Replayed, count: int = 1) -> list[list[str]]:
+    """
+    A row for each difference of a request, or for why there is no answer.
+
+    With another status, the body is that of an error: what differs in it says nothing more.
+    """
+    name = [str(one.line), f"{one.method} {one.target}", str(count)]
     if one.difference is None:
         return [[*name, one.verdict.value, "", one.reason]]
-    findings = one.difference.findings
+    findings = list(one.difference.findings)
+    shown = [each for each in findings if each.place.part is Part.STATUS] or findings[:_FINDINGS]
     rows = [
         [
             *name,
@@ -88,9 +101,9 @@ def finding_rows(one: Replayed) -> list[list[str]]:
             "" if each.kind is Kind.ADDED else _value(each.baseline),
             "gone" if each.kind is Kind.MISSING else _value(each.value),
         ]
-        for each in findings[:_FINDINGS]
+        for each in shown
     ]
-    left = len(findings) - _FINDINGS
+    left = len(findings) - len(shown)
     return [*rows, [*name, f"and {left} more", "", ""]] if left > 0 else rows
 
 
@@ -103,10 +116,12 @@ def _notes(found: Replay) -> Iterator[Section]:
     rows = note_rows(found)
     if rows:
         yield Section(title="Not compared, or as expected", columns=("what", "why", "requests"), rows=rows)
+    if found.unused:
+        yield Section(title="Declared as expected, and found in no answer", note="; ".join(found.unused))
 
 
 def note_rows(found: Replay) -> list[list[str]]:
-    """What was masked, expected, skipped, lost or declared in vain, and in how many requests."""
+    """What was masked, expected, skipped or lost, and in how many requests."""
     counts: dict[tuple[str, str], int] = {}
     for one in found.requests:
         for what in dict.fromkeys(_noted(one)):
@@ -114,7 +129,7 @@ def note_rows(found: Replay) -> list[list[str]]:
     rows = [[what, why, str(count)] for (what, why), count in counts.items()]
     if found.lost:
         rows.append(["lost", "the recording could not write them down", str(found.lost)])
-    return [*rows, *([one, "declared as expected, and never found", "0"] for one in found.unused)]
+    return rows
 
 
 def _noted(one: Replayed) -> Sequence[tuple[str, str]]:
