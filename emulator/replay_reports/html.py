@@ -78,7 +78,7 @@ def _chart(found: Replay) -> str:
         foreground_strong="currentColor",
         foreground_subtle="currentColor",
         font_family="system-ui, sans-serif",
-        colors=("#0f766e", "#c2410c"),
+        colors=("#0d9488", "#ea580c"),
     )
     chart = pygal.Line(
         js=(),
@@ -87,6 +87,7 @@ def _chart(found: Replay) -> str:
         width=860,
         disable_xml_declaration=True,
         show_dots=False,
+        stroke_style={"width": 2},
         x_title="percent of requests",
         y_title="ms",
         x_labels=[str(share) for share in _SHARES],
