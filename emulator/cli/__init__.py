@@ -24,6 +24,7 @@ from emulator.cli import (
     pipeline,
     project,
     promotion,
+    requests,
     service,
     snapshots,
 )
@@ -71,6 +72,7 @@ for _module in (
     canary,
     pipeline,
     comparison,
+    requests,
     snapshots,
     image,
     compose,

@@ -773,7 +773,7 @@ def test_any_variables_load_or_are_a_config_error(variables: dict[str, str]) -> 
             load_project(file=None, environ=environ, cwd=folder)
 
 
-TABLES = {"proxy", "environments", "localstack", "config", "verify", "auto_promote_to", "compare"}
+TABLES = {"proxy", "environments", "localstack", "config", "verify", "auto_promote_to", "compare", "inspector"}
 
 
 class TestSettings:
@@ -787,13 +787,16 @@ class TestSettings:
         containers = [f"localstack.{field.alias or name}" for name, field in LocalstackTable.model_fields.items()]
         own = [f"environments.<name>.{name}" for name in EnvironmentTable.model_fields]
         verify = ["verify.command", "verify.timeout"]
-        expected = [*top, *proxy, *verify, *containers, *(key.replace(".config", ".config.<Parameter>") for key in own)]
+        inspector = [f"inspector.{name}" for name in InspectorTable.model_fields if name != "redact"]
+        parts = [*proxy, *inspector, *verify, *containers]
+        expected = [*top, *parts, *(key.replace(".config", ".config.<Parameter>") for key in own)]
         assert sorted(keys) == sorted(expected)
         in_file = [
             *(f"config.<Key>.{name}" for name in ConfigKeyTable.model_fields),
             "auto_promote_to",
             "verify.checks",
             *(f"compare.{name}" for name in CompareTable.model_fields),
+            "inspector.redact",
         ]
         assert sorted(setting.key for setting in FILE_ONLY) == sorted(in_file)
 
@@ -812,6 +815,9 @@ class TestSettings:
         assert stated["proxy.port"] == str(proxy.port)
         assert float(stated["proxy.timeout"]) == proxy.timeout
         assert stated["proxy.max_body"] == str(proxy.max_body)
+        assert stated["inspector.max_requests"] == str(InspectorTable().max_requests)
+        assert InspectorTable.model_validate({"max_size": stated["inspector.max_size"]}) == InspectorTable()
+        assert InspectorTable.model_validate({"max_age": stated["inspector.max_age"]}) == InspectorTable()
         assert stated["region"] == ProjectTable.model_fields["region"].default
         assert stated["driver"] == ProjectTable.model_fields["driver"].default.value
 
