@@ -61,6 +61,7 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     from emulator.proxy.app import Settings, create_app
     from emulator.proxy.keeping import Keeping
     from emulator.proxy.server import Server
+    from emulator.rules import RULES_FILE
 
     keeping = Keeping(options.folder)
     app = create_app(
@@ -71,6 +72,7 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
             allow_remote=options.allow_remote == "yes",
             ca_file=options.ca_file or None,
             host=options.host,
+            rules=options.folder / RULES_FILE,
         ),
         keeping=keeping,
     )
