@@ -25,6 +25,7 @@ from emulator.cli import (
     pipeline,
     project,
     promotion,
+    requests,
     service,
     snapshots,
 )
@@ -73,6 +74,7 @@ for _module in (
     pipeline,
     compare,
     comparison,
+    requests,
     snapshots,
     image,
     compose,
