@@ -76,4 +76,11 @@ FILE_ONLY: tuple[Setting, ...] = (
         allowed='an array of tables such as {json_path = "$.id", variable = "order", request = "POST /orders"}',
         description="Values of answers that later requests of a replay need.",
     ),
+    Setting(
+        key="inspector.redact",
+        variable="",
+        default="none",
+        allowed='an array of names such as ["iban", "X-Customer"]',
+        description="Headers, parameters and fields that are never written, besides passwords, keys and the like.",
+    ),
 )

@@ -13,7 +13,7 @@ from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 from emulator.differences.noise import BY_REQUEST
 from emulator.render import table
 from emulator.reports import Section, to_markdown
-from emulator.side_by_side import DIFFERENT, EQUAL, EXPECTED, MASKED, Row, rows_of, shown
+from emulator.side_by_side import DIFFERENT, EQUAL, EXPECTED, MASKED, Row, printable, rows_of, shown
 
 # Rows that are shown though they are equal everywhere, and characters of a cell at least and at most.
 _FEW = 40
@@ -33,7 +33,7 @@ def to_terminal(document: Mapping[str, Any], *, width: int, shows_all: bool = Fa
     parts = [click.style(_short(_title(document), max(width, _WIDEST)), bold=True), table(["", "place", *names], lines)]
     if left_out:
         parts.append(f"{left_out} more places are equal; --all shows them")
-    return "\n".join([*parts, "", *_words(document)])
+    return "\n".join([*parts, "", *map(printable, _words(document))])
 
 
 def to_markdown_report(document: Mapping[str, Any]) -> str:
@@ -41,8 +41,10 @@ def to_markdown_report(document: Mapping[str, Any]) -> str:
     rows, left_out = _chosen(rows_of(document), shows_all=False)
     names = list(document["environments"])
     note = [*_words(document), *([f"{left_out} more places are equal"] if left_out else [])]
-    cells = [[row.mark, row.where, *(row.cells[name] for name in names)] for row in rows]
-    section = Section(title=_title(document), columns=["", "where", *names], rows=cells, note=". ".join(note))
+    cells = [[row.mark, *map(printable, [row.where, *(row.cells[name] for name in names)])] for row in rows]
+    section = Section(
+        title=printable(_title(document)), columns=["", "place", *names], rows=cells, note=printable("; ".join(note))
+    )
     return to_markdown([section])
 
 
@@ -94,8 +96,7 @@ def _line(row: Row, names: Sequence[str], cell: int, where: int) -> list[str]:
 
 
 def _short(text: str, most: int) -> str:
-    # What an environment answers must not steer the terminal.
-    plain = "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
+    plain = printable(text)
     return plain if len(plain) <= most else f"{plain[: most - 1]}…"
 
 

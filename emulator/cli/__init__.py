@@ -26,6 +26,7 @@ from emulator.cli import (
     project,
     promotion,
     replaying,
+    requests,
     service,
     snapshots,
 )
@@ -75,6 +76,7 @@ for _module in (
     compare,
     comparison,
     replaying,
+    requests,
     snapshots,
     image,
     compose,

@@ -67,7 +67,9 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     app.url_map.merge_slashes = False
     upstreams = Upstreams(timeout=settings.timeout, allow_remote=settings.allow_remote, ca_file=settings.ca_file)
     table = RouteTable(settings.routes, on_change=lambda routes: upstreams.keep_only([r.url for r in routes.values()]))
-    register_pages(app, routes=lambda: table.current() or {})
+    register_pages(
+        app, routes=lambda: table.current() or {}, recording_problem=lambda: keeping.problem if keeping else None
+    )
     forwarder = Forwarder(upstreams, timeout=settings.timeout, max_body=settings.max_body)
     recorder = Recorder(forwarder.forward, rates=Rates(), feed=keeping.feed if keeping else None)
     rules = RulesFile(settings.rules) if settings.rules else None
