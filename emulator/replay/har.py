@@ -15,8 +15,6 @@ from emulator.replay.headers import answer_headers, request_headers
 
 # Characters of a target that stay; a browser writes some that a request line may not hold.
 _KEPT = "%/:?#[]@!$&'()*+,;=~-._"
-# The body in a HAR is decoded already.
-_ENCODINGS = frozenset({"accept-encoding", "content-encoding"})
 
 TargetOf = Callable[[str], str | None]
 
@@ -147,5 +145,4 @@ def _answer(entry: Any) -> HttpAnswer:
 
 def _headers(message: Any) -> list[tuple[str, str]]:
     # A browser joins equal headers with a line feed.
-    pairs = [(str(one["name"]), part) for one in message["headers"] for part in str(one["value"]).split("\n")]
-    return [(name, value) for name, value in pairs if name.lower() not in _ENCODINGS]
+    return [(str(one["name"]), part) for one in message["headers"] for part in str(one["value"]).split("\n")]

@@ -5,27 +5,12 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from emulator.differences.noise import ALWAYS
+from emulator.proxy.rewrite import HOP_BY_HOP
 
 Headers = Sequence[tuple[str, str]]
 
-# Said anew by whoever sends a request again, or true for one connection or encoding only (RFC 9110, 7.6.1).
-_OF_A_CONNECTION = frozenset(
-    {
-        "connection",
-        "content-encoding",  # bodies are kept as they read, see emulator.inspector.redaction
-        "content-length",
-        "expect",
-        "host",
-        "keep-alive",
-        "proxy-authenticate",
-        "proxy-authorization",
-        "proxy-connection",
-        "te",
-        "trailer",
-        "transfer-encoding",
-        "upgrade",
-    }
-)
+# Said anew by whoever sends a request again. Bodies are kept decoded (emulator.inspector.redaction), and asked for so.
+_OF_A_CONNECTION = HOP_BY_HOP | {"accept-encoding", "content-encoding", "content-length", "expect", "host"}
 _OURS = "x-multistack-"
 # What no comparison looks at makes only noise in git; the proxy says who it is where the environment doesn't.
 _NEVER_COMPARED = frozenset({"server", *(str(mask.place.at[0]) for mask in ALWAYS)})

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import FIRST_COMPLETED, ThreadPoolExecutor, wait
@@ -84,7 +85,8 @@ class Runner:
         self._judge = judge
         self._check = check
         self._tell = tell
-        self._pace = Pace(plan.rate)
+        self._is_over = threading.Event()
+        self._pace = Pace(plan.rate, sleep=self._is_over.wait)
         self._other = Side(environment=plan.environment, carried=carried())
         is_live = plan.baseline != RECORDED
         self._baseline = Side(environment=plan.baseline, carried=carried()) if is_live else None
@@ -113,6 +115,7 @@ class Runner:
                     self._tell(tuple(self._done))
             finally:
                 self._schedule.stop()
+                self._is_over.set()
         self.seconds = time.perf_counter() - started
         return sorted(self._done, key=lambda one: one.line)
 
@@ -127,6 +130,8 @@ class Runner:
         if reason := self._why_skipped(entry):
             return _replayed(entry, Verdict.SKIPPED, reason=reason)
         self._pace.wait()
+        if self._is_over.is_set():
+            return _replayed(entry, Verdict.SKIPPED, reason="the replay was interrupted")
         try:
             answer = self._ask(self._other, entry)
         except (NoAnswerError, UnsetVariableError) as error:

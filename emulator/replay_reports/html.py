@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import math
+import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -68,10 +69,8 @@ def _chart(found: Replay) -> str:
     lines = [(name, sorted(one for one in seconds if one is not None)) for name, seconds in sides]
     if not lines[0][1]:
         return ""
-    import pygal
-    from pygal.style import Style
-
-    style = Style(
+    pygal, style_of = _import_pygal()
+    style = style_of(
         background="transparent",
         plot_background="transparent",
         foreground="currentColor",
@@ -99,6 +98,15 @@ def _chart(found: Replay) -> str:
         if seconds:
             chart.add(name, [_within(seconds, share) for share in _SHARES])
     return str(chart.render(is_unicode=True))
+
+
+def _import_pygal() -> tuple[Any, Any]:
+    """Late, as it takes long; without the finder that it leaves behind, of a kind that Python 3.12 has no use for."""
+    import pygal
+    from pygal.style import Style
+
+    sys.meta_path[:] = [finder for finder in sys.meta_path if not type(finder).__module__.startswith("pygal")]
+    return pygal, Style
 
 
 def _without_scripts(root: Any) -> Any:

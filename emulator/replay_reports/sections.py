@@ -108,8 +108,10 @@ def finding_rows(one: Replayed, count: int = 1) -> list[list[str]]:
 
 
 def _value(value: Any) -> str:
+    """On one line, and without what a terminal would obey."""
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return " ".join(text.split()) or '""'
+    shown = "".join(sign if sign.isprintable() else "\N{REPLACEMENT CHARACTER}" for sign in " ".join(text.split()))
+    return shown or '""'
 
 
 def _notes(found: Replay) -> Iterator[Section]:

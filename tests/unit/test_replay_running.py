@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import time
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -52,10 +53,11 @@ def run(
     writes: bool = False,
     rules: ComparisonRules | None = None,
     carry: tuple[CarryRule, ...] = (),
+    rate: float | None = None,
     check: Callable[[], None] = lambda: None,
 ) -> list[Replayed]:
     """The results of a replay against staging."""
-    plan = Plan(corpus=given, environment="staging", baseline=baseline, writes=writes)
+    plan = Plan(corpus=given, environment="staging", baseline=baseline, writes=writes, rate=rate)
     runner = Runner(
         plan,
         sender=Sender(answering),
@@ -221,6 +223,19 @@ def test_an_interrupted_replay_sends_no_more() -> None:
     with pytest.raises(KeyboardInterrupt):
         run(corpus(*[(request(f"/{number}"), answer()) for number in range(1000)]), answering)
     assert len(sent) < 1000
+
+
+def test_an_interrupted_replay_waits_for_no_rate() -> None:
+    """Whoever sleeps until the next request's moment is woken."""
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    started = time.monotonic()
+    given = corpus(*[(request(f"/{number}"), answer()) for number in range(10)])
+    with pytest.raises(KeyboardInterrupt):
+        run(given, lambda *_: answer(), rate=0.01, check=interrupt)
+    assert time.monotonic() - started < 10
 
 
 def test_latencies_are_of_what_was_answered() -> None:
