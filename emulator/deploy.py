@@ -148,15 +148,9 @@ class Deployer:
         if not dry_run and is_on_record and self.is_deployed(endpoint, release):
             return DeployResult(environment=environment.name, release=release, changes=())
         self._check(environment.name, template)
-        with answering(endpoint):
-            if not dry_run:
-                self._get_ready(endpoint, template)
-                artifact_bucket.make(endpoint)
-                put_code(endpoint, artifact, cancelled=self._cancelled)
-            elif stack.is_long(template):
-                artifact_bucket.make(endpoint)
-            make = functools.partial(stack.plan, parameters=parameters, dry_run=dry_run)
-            plan = self._plan(endpoint, template, make=make, skip_unsupported=skip_unsupported)
+        plan = self._planned(
+            endpoint, artifact, template, parameters, skip_unsupported=skip_unsupported, dry_run=dry_run
+        )
         result = DeployResult(
             environment=environment.name,
             release=release,
@@ -173,6 +167,27 @@ class Deployer:
             if restores:
                 raise
             raise self._bring_back(environment, endpoint, release, error) from error
+
+    def _planned(
+        self,
+        endpoint: Endpoint,
+        artifact: Artifact,
+        template: Template,
+        parameters: Mapping[str, str],
+        *,
+        skip_unsupported: bool,
+        dry_run: bool,
+    ) -> _Plan:
+        """A change set towards *template*, with the code in the environment's bucket unless nothing is to be run."""
+        with answering(endpoint):
+            if not dry_run:
+                self._get_ready(endpoint, template)
+                artifact_bucket.make(endpoint)
+                put_code(endpoint, artifact, cancelled=self._cancelled)
+            elif stack.is_long(template):
+                artifact_bucket.make(endpoint)
+            make = functools.partial(stack.plan, parameters=parameters, dry_run=dry_run)
+            return self._plan(endpoint, template, make=make, skip_unsupported=skip_unsupported)
 
     def _template(
         self, environment: Environment, endpoint: Endpoint, artifact: Artifact, release: Release, *, dry_run: bool

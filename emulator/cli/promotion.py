@@ -232,14 +232,14 @@ def history(context: Context, names: Sequence[str], last: int, as_json: bool) ->
     from emulator.render import print_json, table
 
     workspace = context.workspace()
-    most = last or None
-    # Also environments that the project no longer has: the ledger knows them for ever.
-    found = workspace.history.deployments(last=None if names else most)
+    # Also environments that the project no longer has: the ledger knows them for ever. One more tells of older ones.
+    found = workspace.history.deployments(last=last + 1 if last and not names else None)
     if names:
         known = {one.environment for one in found}
         for name in set(names) - known:
             workspace.environments([name])
-        found = [one for one in found if one.environment in names][-most if most else None :]
+        found = [one for one in found if one.environment in names]
+    has_older, found = 0 < last < len(found), found[-last:] if last else found
     if as_json:
         print_json(found)
         return
@@ -248,6 +248,8 @@ def history(context: Context, names: Sequence[str], last: int, as_json: bool) ->
         return
     columns = ["at", "environment", "what", "release", "digest", "config", "by", "outcome", "notes"]
     click.echo(table(columns, [_row(one) for one in found]))
+    if has_older:
+        click.echo(f"the last {last} only; `--last 0` shows all", err=True)
 
 
 # Resources whose removal loses data.
