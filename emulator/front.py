@@ -12,8 +12,9 @@ from emulator import ports, process
 from emulator.endpoint import ca_file
 from emulator.errors import NotReady
 from emulator.events import Emit, Event
+from emulator.faults.file import FAULTS_FILE, keep_faults_of
 from emulator.history import History
-from emulator.model import DriverName, Environment, Instance, Project, Route, Status
+from emulator.model import DriverName, Environment, Instance, ProcessId, Project, Route, Status
 from emulator.routes import ROUTES_FILE, load_routes, publish_routes
 
 _MODULE = "emulator.proxy"
@@ -43,6 +44,16 @@ class Front:
     @property
     def _routes(self) -> Path:
         return self._project.state / ROUTES_FILE
+
+    @property
+    def faults_file(self) -> Path:
+        """Where the proxy reads which faults are set."""
+        return self._folder / FAULTS_FILE
+
+    def running_process(self) -> ProcessId | None:
+        """The proxy's process, or None when it does not run."""
+        record = process.read_record(self._folder) if process.is_running(self._folder) else None
+        return record.process if record else None
 
     def url(self) -> str | None:
         """Where the proxy listens, or None when it does not run."""
@@ -118,7 +129,8 @@ class Front:
             time.sleep(0.02)
 
     def stop(self) -> bool:
-        """Stop the proxy; True if it was running."""
+        """Stop the proxy; True if it was running. Its faults go first: requests that one holds back go on."""
+        self.faults_file.unlink(missing_ok=True)
         return process.stop(self._folder, grace=2.0)
 
     def publish(
@@ -140,6 +152,8 @@ class Front:
             with contextlib.suppress(FileNotFoundError):
                 routes += [route for name, route in load_routes(self._routes).items() if name in others]
         publish_routes(self._routes, routes)
+        if proxy := self.running_process():
+            keep_faults_of(self.faults_file, proxy, {route.environment for route in routes if route.url is not None})
 
     def _route(self, environment: Environment, instance: Instance, history: History) -> Route:
         current = history.current(environment.name)

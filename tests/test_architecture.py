@@ -48,6 +48,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "environment_names",
         "events",
         "expansion",
+        "faults",
         "file_settings",
         "git",
         "history",

@@ -58,12 +58,14 @@ def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
 
 def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     # Late, so that the record is written before anything slow.
+    from emulator.faults.file import FAULTS_FILE
     from emulator.proxy.app import Settings, create_app
     from emulator.proxy.server import Server
 
     app = create_app(
         Settings(
             routes=Path(options.routes),
+            faults=options.folder / FAULTS_FILE,
             timeout=float(options.timeout),
             max_body=int(options.max_body),
             allow_remote=options.allow_remote == "yes",

@@ -11,10 +11,13 @@ from typing import Any
 from flask import Flask
 
 from emulator import ports
+from emulator.faults.file import FaultTable
 from emulator.inspector.feed import Feed
 from emulator.inspector.rates import Rates
 from emulator.model import Route
-from emulator.process import is_alive
+from emulator.process import is_alive, own_process
+from emulator.proxy.answer import Forward
+from emulator.proxy.disturb import Disturber
 from emulator.proxy.forward import Forwarder
 from emulator.proxy.pages import register_pages
 from emulator.proxy.problems import CONTENT_TYPE, Problem, internal_problem
@@ -40,6 +43,7 @@ class Settings:
         allow_remote: Emulators may be on other machines.
         ca_file: See :func:`emulator.endpoint.ca_file`.
         host: The address it listens on; requests may name it.
+        faults: The file of the faults that are set; read again whenever it changes.
     """
 
     routes: Path
@@ -48,6 +52,7 @@ class Settings:
     allow_remote: bool = False
     ca_file: str | None = None
     host: str = ports.HOST
+    faults: Path | None = None
 
 
 def create_app(settings: Settings, *, feed: Feed | None = None) -> Flask:
@@ -63,7 +68,10 @@ def create_app(settings: Settings, *, feed: Feed | None = None) -> Flask:
     table = RouteTable(settings.routes, on_change=lambda routes: upstreams.keep_only([r.url for r in routes.values()]))
     register_pages(app, routes=lambda: table.current() or {})
     forwarder = Forwarder(upstreams, timeout=settings.timeout, max_body=settings.max_body)
-    recorder = Recorder(forwarder.forward, rates=Rates(), feed=feed)
+    forward: Forward = forwarder.forward
+    if settings.faults is not None:
+        forward = Disturber(forward, FaultTable(settings.faults, own_process())).forward
+    recorder = Recorder(forward, rates=Rates(), feed=feed)
     app.wsgi_app = Proxy(app.wsgi_app, table, recorder, _listens_on(settings.host))  # type: ignore[method-assign]
     return app
 
@@ -155,5 +163,5 @@ def _no_websockets(route: Route) -> Problem:
 def _tell(problem: Problem, request: Request, start_response: StartResponse) -> Iterable[bytes]:
     content = problem.to_json(instance=request.target)
     headers = [("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(content))), ("Cache-Control", "no-store")]
-    start_response(problem.status_line, headers)
+    start_response(problem.status_line, headers + problem.headers)
     return [] if request.method == "HEAD" else [content]
