@@ -67,6 +67,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "project_file",
         "project_stamp",
         "provenance",
+        "proxy_password",
         "references",
         "release",
         "routes",

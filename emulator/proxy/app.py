@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -19,12 +20,14 @@ from emulator.process import is_alive, own_process
 from emulator.proxy.answer import Forward
 from emulator.proxy.disturb import Disturber
 from emulator.proxy.forward import Forwarder
+from emulator.proxy.guard import Guard, without_credentials
 from emulator.proxy.pages import register_pages
 from emulator.proxy.problems import CONTENT_TYPE, Problem, internal_problem
 from emulator.proxy.recording import Recorder
 from emulator.proxy.request import Request, read_request
 from emulator.proxy.resolve import resolve
 from emulator.proxy.upstream import Upstreams
+from emulator.proxy_password import read_password
 from emulator.routes import load_routes
 
 _log = logging.getLogger(__name__)
@@ -44,6 +47,7 @@ class Settings:
         ca_file: See :func:`emulator.endpoint.ca_file`.
         host: The address it listens on; requests may name it.
         faults: The file of the faults that are set; read again whenever it changes.
+        password_file: Holds the password of other machines; None lets them in without one.
     """
 
     routes: Path
@@ -53,6 +57,7 @@ class Settings:
     ca_file: str | None = None
     host: str = ports.HOST
     faults: Path | None = None
+    password_file: Path | None = None
 
 
 def create_app(settings: Settings, *, feed: Feed | None = None) -> Flask:
@@ -72,8 +77,16 @@ def create_app(settings: Settings, *, feed: Feed | None = None) -> Flask:
     if settings.faults is not None:
         forward = Disturber(forward, FaultTable(settings.faults, own_process())).forward
     recorder = Recorder(forward, rates=Rates(), feed=feed)
-    app.wsgi_app = Proxy(app.wsgi_app, table, recorder, _listens_on(settings.host))  # type: ignore[method-assign]
+    listens_on, guard = _listens_on(settings.host), _guard(settings)
+    app.wsgi_app = Proxy(app.wsgi_app, table, recorder, listens_on, guard)  # type: ignore[method-assign]
     return app
+
+
+def _guard(settings: Settings) -> Guard | None:
+    if settings.password_file is None:
+        return None
+    password = functools.partial(read_password, settings.password_file)  # read each time: it may be changed
+    return Guard(password, is_local=ports.is_own_address, listens_on=_listens_on(settings.host))
 
 
 def _listens_on(host: str) -> Callable[[str], bool]:
@@ -112,19 +125,30 @@ class Proxy:
     Args:
         pages: Answers what is addressed to the proxy itself.
         listens_on: See :func:`emulator.proxy.resolve.resolve`.
+        guard: Asks other machines for the password; None where none reaches the proxy, or none is asked for.
     """
 
-    def __init__(self, pages: Wsgi, table: RouteTable, recorder: Recorder, listens_on: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        pages: Wsgi,
+        table: RouteTable,
+        recorder: Recorder,
+        listens_on: Callable[[str], bool],
+        guard: Guard | None = None,
+    ) -> None:
         self._pages = pages
         self._table = table
         self._recorder = recorder
         self._listens_on = listens_on
+        self._guard = guard
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         request = read_request(environ)
         try:
-            return self._answer(request, environ, start_response)
+            if self._guard and (headers := self._guard.admit(request)):
+                start_response = _adding(headers, start_response)
+            return self._answer(without_credentials(request), environ, start_response)
         except Problem as problem:
             return _tell(problem, request, start_response)
         except Exception:
@@ -146,6 +170,10 @@ class Proxy:
         answer = self._recorder.forward(request, destination)
         start_response(answer.status_line, answer.headers)
         return answer.body
+
+
+def _adding(headers: list[tuple[str, str]], start_response: StartResponse) -> StartResponse:
+    return lambda status, given: start_response(status, [*given, *headers])
 
 
 def _no_websockets(route: Route) -> Problem:
