@@ -63,6 +63,7 @@ def _ipv4(value: str) -> str:
 
 _Span = Annotated[timedelta, BeforeValidator(_span)]
 _Memory = Annotated[Annotated[int, Field(ge=64 * 2**20)] | Literal["unlimited"], BeforeValidator(_memory_bytes)]
+_Size = Annotated[Annotated[int, Field(ge=2**20, le=16 * 2**30)], BeforeValidator(_memory_bytes)]
 _Cpus = Annotated[float, Field(gt=0, le=1024)] | Literal["unlimited"]
 _Image = Annotated[str, Field(pattern=_IMAGE_PATTERN, max_length=255)]
 _Url = Annotated[str, AfterValidator(normal_url)]
@@ -97,6 +98,33 @@ class CheckTable(_Table):
     path: Annotated[str, Field(pattern=r"^/[^\s]*$")]
     status: Annotated[int, Field(ge=100, le=599)] = 200
     contains: str = ""
+
+
+class ExpectedTable(_Table):
+    """``[[compare.expected]]``"""
+
+    between: Annotated[list[str], Field(min_length=2, max_length=2)] | Literal["all"] = "all"
+    json_path: str | None = None
+    header: str | None = None
+    regex: str | None = None
+    reason: str = ""
+
+
+class CompareTable(_Table):
+    """``[compare]``"""
+
+    ignore_order: list[str] = Field(default_factory=list)
+    expected: list[ExpectedTable] = Field(default_factory=list)
+
+
+class InspectorTable(_Table):
+    """``[inspector]``"""
+
+    enabled: bool = True
+    max_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    max_size: _Size = 64 * 2**20
+    max_age: Annotated[_Span, Field(ge=timedelta(minutes=1))] = timedelta(days=1)
+    redact: list[Annotated[str, Field(pattern=r"[A-Za-z0-9]")]] = Field(default_factory=list)
 
 
 class VerifyTable(_Table):
@@ -157,6 +185,8 @@ class ProjectTable(_Table):
     clock_offset: _Span = timedelta()
     auto_promote_to: list[str] = Field(default_factory=list)
     verify: VerifyTable = Field(default_factory=VerifyTable)
+    compare: CompareTable = Field(default_factory=CompareTable)
+    inspector: InspectorTable = Field(default_factory=InspectorTable)
     localstack: LocalstackTable = Field(default_factory=LocalstackTable)
     proxy: ProxyTable = Field(default_factory=ProxyTable)
     config: dict[_Parameter, ConfigKeyTable] = Field(default_factory=dict)

@@ -62,8 +62,11 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     # Late, so that the record is written before anything slow.
     from emulator.faults.file import FAULTS_FILE
     from emulator.proxy.app import Settings, create_app
+    from emulator.proxy.keeping import Keeping
     from emulator.proxy.server import Server
+    from emulator.rules import RULES_FILE
 
+    keeping = Keeping(options.folder)
     app = create_app(
         Settings(
             routes=Path(options.routes),
@@ -74,13 +77,16 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
             allow_remote=options.allow_remote == "yes",
             ca_file=options.ca_file or None,
             host=options.host,
-        )
+            rules=options.folder / RULES_FILE,
+        ),
+        keeping=keeping,
     )
     server = Server(listener, app)
     try:
         server.start()
     finally:
         server.stop()
+        keeping.close()
 
 
 if __name__ == "__main__":

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,22 +13,25 @@ from flask import Flask
 
 from emulator import ports
 from emulator.faults.file import FaultTable
-from emulator.inspector.feed import Feed
 from emulator.inspector.rates import Rates
-from emulator.model import Route
+from emulator.model import ComparisonRules, Route
 from emulator.process import is_alive, own_process
-from emulator.proxy.answer import Forward
+from emulator.proxy.answer import Answer, Forward
 from emulator.proxy.disturb import Disturber
+from emulator.proxy.fan_out import FanOut
 from emulator.proxy.forward import Forwarder
 from emulator.proxy.guard import Guard, without_credentials
+from emulator.proxy.keeping import Keeping
 from emulator.proxy.pages import register_pages
 from emulator.proxy.problems import CONTENT_TYPE, Problem, internal_problem
 from emulator.proxy.recording import Recorder
 from emulator.proxy.request import Request, read_request
-from emulator.proxy.resolve import resolve
+from emulator.proxy.resolve import Destination, resolve
+from emulator.proxy.selection import select
 from emulator.proxy.upstream import Upstreams
 from emulator.proxy_password import read_password
 from emulator.routes import load_routes
+from emulator.rules import RulesFile
 
 _log = logging.getLogger(__name__)
 
@@ -48,6 +51,7 @@ class Settings:
         host: The address it listens on; requests may name it.
         faults: The file of the faults that are set; read again whenever it changes.
         password_file: Holds the password of other machines; None lets them in without one.
+        rules: The published rules; None for none.
     """
 
     routes: Path
@@ -58,27 +62,38 @@ class Settings:
     host: str = ports.HOST
     faults: Path | None = None
     password_file: Path | None = None
+    rules: Path | None = None
 
 
-def create_app(settings: Settings, *, feed: Feed | None = None) -> Flask:
+def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     """
     The proxy. Requests to an environment never enter Flask, whose routing decodes and normalises paths.
 
     Args:
-        feed: Takes the exchanges that are to be kept; None to keep none.
+        keeping: Takes exchanges; None to keep none.
     """
     app = Flask(__name__)
     app.url_map.merge_slashes = False
     upstreams = Upstreams(timeout=settings.timeout, allow_remote=settings.allow_remote, ca_file=settings.ca_file)
     table = RouteTable(settings.routes, on_change=lambda routes: upstreams.keep_only([r.url for r in routes.values()]))
-    register_pages(app, routes=lambda: table.current() or {})
+    register_pages(
+        app, routes=lambda: table.current() or {}, recording_problem=lambda: keeping.problem if keeping else None
+    )
     forwarder = Forwarder(upstreams, timeout=settings.timeout, max_body=settings.max_body)
     forward: Forward = forwarder.forward
     if settings.faults is not None:
         forward = Disturber(forward, FaultTable(settings.faults, own_process())).forward
-    recorder = Recorder(forward, rates=Rates(), feed=feed)
-    listens_on, guard = _listens_on(settings.host), _guard(settings)
-    app.wsgi_app = Proxy(app.wsgi_app, table, recorder, listens_on, guard)  # type: ignore[method-assign]
+    recorder = Recorder(forward, rates=Rates(), feed=keeping.feed if keeping else None)
+    rules = RulesFile(settings.rules) if settings.rules else None
+    app.wsgi_app = Proxy(  # type: ignore[method-assign]
+        app.wsgi_app,
+        table,
+        recorder,
+        _listens_on(settings.host),
+        comparison=lambda: rules.current().comparison if rules else ComparisonRules(),
+        settings=settings,
+        guard=_guard(settings),
+    )
     return app
 
 
@@ -125,6 +140,7 @@ class Proxy:
     Args:
         pages: Answers what is addressed to the proxy itself.
         listens_on: See :func:`emulator.proxy.resolve.resolve`.
+        comparison: What counts as a difference between environments.
         guard: Asks other machines for the password; None where none reaches the proxy, or none is asked for.
     """
 
@@ -134,6 +150,9 @@ class Proxy:
         table: RouteTable,
         recorder: Recorder,
         listens_on: Callable[[str], bool],
+        *,
+        comparison: Callable[[], ComparisonRules],
+        settings: Settings,
         guard: Guard | None = None,
     ) -> None:
         self._pages = pages
@@ -141,6 +160,7 @@ class Proxy:
         self._recorder = recorder
         self._listens_on = listens_on
         self._guard = guard
+        self._fan_out = FanOut(self._forward, rules=comparison, timeout=settings.timeout, max_body=settings.max_body)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -157,6 +177,25 @@ class Proxy:
 
     def _answer(self, request: Request, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         routes = self._table.current()
+        if selection := select(request, routes, listens_on=self._listens_on):
+            content = self._fan_out.answer(request, selection, routes or {})
+            return _send("200 OK", "application/json", content, request, start_response)
+        destination = self._resolve(request)
+        if destination is None:
+            return self._pages(environ, start_response)
+        answer = self._recorder.forward(request, destination)
+        start_response(answer.status_line, answer.headers)
+        return answer.body
+
+    def _forward(self, request: Request) -> Answer:
+        """Pass on a request that is known to be for an environment."""
+        destination = self._resolve(request)
+        if destination is None:
+            raise internal_problem()
+        return self._recorder.forward(request, destination)
+
+    def _resolve(self, request: Request) -> Destination | None:
+        routes = self._table.current()
         try:
             destination = resolve(request, routes, is_alive=is_alive, listens_on=self._listens_on)
             if destination and any("websocket" in value.lower() for value in request.values("upgrade")):
@@ -165,11 +204,7 @@ class Proxy:
             if route := (routes or {}).get(problem.environment or ""):
                 self._recorder.refuse(request, problem, route)
             raise
-        if destination is None:
-            return self._pages(environ, start_response)
-        answer = self._recorder.forward(request, destination)
-        start_response(answer.status_line, answer.headers)
-        return answer.body
+        return destination
 
 
 def _adding(headers: list[tuple[str, str]], start_response: StartResponse) -> StartResponse:
@@ -190,6 +225,18 @@ def _no_websockets(route: Route) -> Problem:
 
 def _tell(problem: Problem, request: Request, start_response: StartResponse) -> Iterable[bytes]:
     content = problem.to_json(instance=request.target)
-    headers = [("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(content))), ("Cache-Control", "no-store")]
-    start_response(problem.status_line, headers + problem.headers)
+    return _send(problem.status_line, CONTENT_TYPE, content, request, start_response, more=problem.headers)
+
+
+def _send(
+    status_line: str,
+    content_type: str,
+    content: bytes,
+    request: Request,
+    start_response: StartResponse,
+    *,
+    more: Sequence[tuple[str, str]] = (),
+) -> Iterable[bytes]:
+    headers = [("Content-Type", content_type), ("Content-Length", str(len(content))), ("Cache-Control", "no-store")]
+    start_response(status_line, [*headers, *more])
     return [] if request.method == "HEAD" else [content]

@@ -81,8 +81,15 @@ def _listens(url: str) -> bool:
     return True
 
 
-def register_pages(app: Flask, *, routes: Callable[[], Mapping[str, Route]]) -> None:
-    """Add the pages to *app*."""
+def register_pages(
+    app: Flask, *, routes: Callable[[], Mapping[str, Route]], recording_problem: Callable[[], str | None]
+) -> None:
+    """
+    Add the pages to *app*.
+
+    Args:
+        recording_problem: Why requests are not kept although they should be.
+    """
 
     @app.get("/")
     def home() -> Response:
@@ -97,7 +104,8 @@ def register_pages(app: Flask, *, routes: Callable[[], Mapping[str, Route]]) -> 
 
     @app.get("/_multistack/health")
     def health() -> Response:
-        return jsonify(status="ok")
+        problem = recording_problem()
+        return jsonify(status="ok", **({"recording": problem} if problem else {}))
 
     @app.errorhandler(HTTPException)
     def tell(error: HTTPException) -> Response:
