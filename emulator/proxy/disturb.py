@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from emulator.faults.fault import Draw, Fault
+from emulator.faults.fault import FAULT_HEADER, Draw, Fault
 from emulator.faults.words import show_seconds, show_size
 from emulator.proxy.answer import Answer, Forward, Parts
 from emulator.proxy.problems import Problem
@@ -18,7 +18,6 @@ from emulator.proxy.request import Request
 from emulator.proxy.resolve import Destination
 from emulator.proxy.wire import BrokenAnswerError
 
-FAULT_HEADER = "X-Multistack-Fault"
 # No status: it is never sent, because the connection is closed before.
 _DROPPED = "000 Dropped"
 # Seconds after which somebody who waits looks whether the fault still stands.
