@@ -110,9 +110,8 @@ def _endure(folder: Path, url: str) -> Endurance:
         most = max(most, process.memory_info().rss)
     time.sleep(1)
     kept = len(Requests(folder / REQUESTS_FILE).find(Filter()))
-    say(
-        f"inspector: {requests} requests, file {largest / MB:.1f} MB, memory +{(most - before) / MB:.1f} MB, {kept} kept"
-    )
+    sizes = f"file {largest / MB:.1f} MB, memory +{(most - before) / MB:.1f} MB"
+    say(f"inspector: {requests} requests, {sizes}, {kept} kept")
     return Endurance(requests=requests, file=largest, grown=most - before, kept=kept)
 
 
