@@ -13,8 +13,10 @@ from emulator import ports, process
 from emulator.endpoint import ca_file
 from emulator.errors import NotReady
 from emulator.events import Emit, Event
+from emulator.faults.file import FAULTS_FILE, remove_faults
 from emulator.history import History
-from emulator.model import DriverName, Environment, Instance, Project, Route, Status
+from emulator.model import DriverName, Environment, Instance, ProcessId, Project, Route, Status
+from emulator.proxy_password import PASSWORD_FILE, is_guarded, keep_password, reaches_others, read_password
 from emulator.routes import ROUTES_FILE, load_routes, publish_routes
 from emulator.rules import RULES_FILE, publish_rules
 
@@ -47,6 +49,20 @@ class Front:
     def _routes(self) -> Path:
         return self._project.state / ROUTES_FILE
 
+    @property
+    def faults_file(self) -> Path:
+        """Where the proxy reads which faults are set."""
+        return self.folder / FAULTS_FILE
+
+    @property
+    def _password_file(self) -> Path:
+        return self.folder / PASSWORD_FILE
+
+    def running_process(self) -> ProcessId | None:
+        """The proxy's process, or None when it does not run."""
+        record = process.read_record(self.folder) if process.is_running(self.folder) else None
+        return record.process if record else None
+
     def url(self) -> str | None:
         """Where the proxy listens, or None when it does not run."""
         record = process.read_record(self.folder) if process.is_running(self.folder) else None
@@ -72,6 +88,13 @@ class Front:
         Raises:
             NotReady: Its port is taken, or it does not answer in time.
         """
+        made = is_guarded(self._project.proxy) and keep_password(self._password_file, self._project.proxy.password)
+        did = self._start_unless_running(cancelled=cancelled)
+        if did or made:
+            self._tell_password(made=made)
+        return did
+
+    def _start_unless_running(self, *, cancelled: Callable[[], None]) -> bool:
         record = process.read_record(self.folder) if process.is_running(self.folder) else None
         host = self._project.proxy.host
         if record is not None and self._is_as_wanted(record) and _answers(host, record.port):
@@ -99,6 +122,14 @@ class Front:
         self._emit(Event(None, "proxy ready", f"http://{_reached_at(host)}:{port}", time.monotonic() - started))
         return True
 
+    def _tell_password(self, *, made: bool) -> None:
+        """Say how other machines get in; a password that was made just now is shown this once."""
+        if is_guarded(self._project.proxy):
+            password = f"{read_password(self._password_file)}, kept in" if made else "in"
+            self._emit(Event(None, "password", f"of other machines: {password} {self._password_file}"))
+        elif reaches_others(self._project.proxy):
+            self._emit(Event(None, "note:", "the proxy asks for no password: whoever reaches it may use it"))
+
     def _is_as_wanted(self, record: process.ServerRecord) -> bool:
         wanted = {name.replace("-", "_"): value for name, value in self._settings().items()}
         return self._project.proxy.port in (None, record.port) and record.settings == wanted
@@ -112,6 +143,7 @@ class Front:
             "timeout": str(settings.timeout),
             "max-body": str(settings.max_body),
             "allow-remote": "yes" if self._project.allow_remote else "no",
+            "password-file": str(self._password_file) if is_guarded(settings) else "",
             "ca-file": (ca_file() or "") if any(url.startswith("https:") for url in urls) else "",
         }
 
@@ -129,7 +161,8 @@ class Front:
             time.sleep(0.02)
 
     def stop(self) -> bool:
-        """Stop the proxy; True if it was running."""
+        """Stop the proxy; True if it was running. Its faults go first: requests that one holds back go on."""
+        self.faults_file.unlink(missing_ok=True)
         return process.stop(self.folder, grace=2.0)
 
     def publish(
@@ -151,7 +184,14 @@ class Front:
             with contextlib.suppress(FileNotFoundError):
                 routes += [route for name, route in load_routes(self._routes).items() if name in others]
         publish_routes(self._routes, routes)
+        self.clear_faults(lambda name: name not in {route.environment for route in routes if route.url is not None})
         self.publish_rules()
+
+    def clear_faults(self, is_over: Callable[[str], bool]) -> None:
+        """Clear the faults of the environments for which *is_over*."""
+        proxy = self.running_process()
+        if proxy is not None and self.faults_file.exists():
+            remove_faults(self.faults_file, proxy, lambda fault: is_over(fault.environment))
 
     def publish_rules(self) -> None:
         """Tell the proxy what the project file says now about requests that are compared and kept."""

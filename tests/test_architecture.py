@@ -20,7 +20,7 @@ PACKAGE = "emulator"
 MAX_LINES = 350
 
 # Parts of the proxy that a replay has in its own process.
-PASSING_ON = ("answer", "forward", "problems", "request", "resolve", "rewrite", "upstream", "wire")
+PASSING_ON = ("answer", "disturb", "forward", "problems", "request", "resolve", "rewrite", "upstream", "wire")
 
 # Lowest first. A name stands for a module, or for a package with all its modules.
 LAYERS: tuple[tuple[str, ...], ...] = (
@@ -53,6 +53,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "environment_names",
         "events",
         "expansion",
+        "faults",
         "file_settings",
         "git",
         "history",
@@ -72,6 +73,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "project_rules",
         "project_stamp",
         "provenance",
+        "proxy_password",
         "references",
         "release",
         "routes",

@@ -14,8 +14,11 @@ from emulator.differences.json_paths import first_value
 from emulator.endpoint import ca_file
 from emulator.errors import ConfigError
 from emulator.events import Emit, Event
+from emulator.faults.file import FAULTS_FILE, FaultTable
 from emulator.inspector.redaction import Redaction
 from emulator.model import Environment, ExpectedDifference, Project
+from emulator.process import read_record
+from emulator.proxy.disturb import Disturber
 from emulator.proxy.forward import Forwarder
 from emulator.proxy.upstream import Upstreams
 from emulator.replay.carrying import Carried
@@ -137,12 +140,16 @@ def perform(
 
 @contextlib.contextmanager
 def _sender(project: Project, url: str, options: Options) -> Iterator[Sender]:
-    """Passes requests on as the proxy does, over connections of its own."""
+    """Passes requests on as the proxy does, faults included, over connections of its own."""
     upstreams = Upstreams(timeout=project.proxy.timeout, allow_remote=project.allow_remote, ca_file=ca_file())
     forwarder = Forwarder(upstreams, timeout=project.proxy.timeout, max_body=project.proxy.max_body)
     routes = load_routes(project.state / ROUTES_FILE)
+    forward, proxy = forwarder.forward, read_record(project.state / "proxy")
+    if proxy is not None:
+        faults = FaultTable(project.state / "proxy" / FAULTS_FILE, proxy.process)
+        forward = Disturber(forward, faults).forward
     try:
-        yield Sender(forwarder.forward, routes, host=urlsplit(url).netloc, most=MOST_BYTES, extra=options.headers)
+        yield Sender(forward, routes, host=urlsplit(url).netloc, most=MOST_BYTES, extra=options.headers)
     finally:
         upstreams.keep_only(())
 

@@ -345,3 +345,16 @@ def test_a_protected_environment_needs_a_second_word(service: ProjectFolder) -> 
     assert replay(service, "--against", "prod")["counts"]["skipped"] == 2
     assert replay(service, "--against", "prod", "--writes", "--protected")["counts"]["skipped"] == 0
     service.run("down", "prod")
+
+
+def test_a_fault_hits_a_replay_as_it_hits_clients(service: ProjectFolder) -> None:
+    """So that one can see whether a gate notices; what was recorded meanwhile has the request, and no answer."""
+    service.run("fault", "set", "test", "--error", "503")
+    service.run("record", "start", "broken")
+    assert http("GET", service.url("test", "health")).status == 503
+    service.run("record", "stop")
+    found = replay(service, "--against", "test", "--fail-on-diff", code=7)
+    assert [one["status"] for one in found["requests"] if one["verdict"] == "different"] == [503, 503]
+    service.run("fault", "clear")
+    found = json.loads(service.run("replay", "broken", "--against", "test", "--json").stdout)
+    assert found["counts"]["not compared"] == 1
