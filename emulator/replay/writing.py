@@ -77,8 +77,8 @@ def _write_whole(file: BinaryIO, size: int, content: bytes) -> None:
 
 
 def is_wanted(exchange: Exchange) -> bool:
-    """Whether it is a client's request that reached an environment."""
-    return exchange.source is Source.CLIENT and exchange.answer.problem is None
+    """Whether it is a client's request that reached an environment, or would have but for a fault."""
+    return exchange.source is Source.CLIENT and (exchange.answer.problem is None or bool(exchange.faults))
 
 
 def recorded_request(exchange: Exchange) -> HttpRequest:

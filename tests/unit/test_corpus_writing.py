@@ -88,6 +88,7 @@ def test_what_no_client_asked_this_environment_is_left_out(corpus_file: Path, ex
     "exchange",
     [
         pytest.param(make_exchange(faults=["latency"]), id="disturbed"),
+        pytest.param(make_exchange(faults=["1"], problem="fault", status=503), id="a fault in place of one"),
         pytest.param(make_exchange(is_complete=False), id="broken off"),
     ],
 )
