@@ -14,7 +14,7 @@ from tests.benchmarks.load import Load, generator, load
 from tests.benchmarks.sample import fresh_project, up
 from tests.conftest import ProjectFolder, http
 
-_ROUNDS = 5
+_ROUNDS = 7
 _SECONDS = 2
 _REQUESTS = 1_000
 _CONCURRENCY = 4
