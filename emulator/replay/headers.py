@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from emulator.differences.noise import ALWAYS
@@ -23,9 +24,16 @@ def request_headers(headers: Headers) -> list[tuple[str, str]]:
 
 def answer_headers(headers: Headers) -> list[tuple[str, str]]:
     """Those of an answer that say something about the service."""
-    return [(name, value) for name, value in headers if _is_kept(name) and name.lower() not in _NEVER_COMPARED]
+    return [(name, value) for name, value in headers if _is_compared(name)]
 
 
+# The same names come with every request.
+@functools.lru_cache(maxsize=1024)
 def _is_kept(name: str) -> bool:
     key = name.lower()
     return key not in _OF_A_CONNECTION and not key.startswith((_OURS, ":"))
+
+
+@functools.lru_cache(maxsize=1024)
+def _is_compared(name: str) -> bool:
+    return _is_kept(name) and name.lower() not in _NEVER_COMPARED
