@@ -34,7 +34,7 @@ def _status(exchange: Exchange) -> str:
     status = exchange.answer.status
     colour = "red" if status >= 500 or not exchange.answer.is_complete else "yellow" if status >= 400 else "green"
     marks = ["broke off"] if not exchange.answer.is_complete else []
-    marks += [f"fault {fault}" for fault in exchange.faults]
+    marks += [printable(f"fault {fault}") for fault in exchange.faults]
     return click.style(", ".join([str(status) if status else "none", *marks]), fg=colour)
 
 
@@ -60,7 +60,7 @@ def print_exchange(exchange: Exchange, lines: Sequence[LogLine], problem: str) -
     click.echo(f"{exchange.environment}, release {release}, for {exchange.client}, {at:%Y-%m-%d %H:%M:%S}")
     click.echo(f"{exchange.answer.seconds * 1000:.1f} ms: {took}")
     for call in exchange.invocations:
-        click.echo(f"called {call.function}, request id {call.request_id}")
+        click.echo(printable(f"called {call.function}, request id {call.request_id}"))
     if exchange.answer.problem:
         click.echo(f"answered by the proxy: {exchange.answer.problem}")
     _print_message("request", exchange.request)
