@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from http.cookies import CookieError, SimpleCookie
 from typing import Any
+from urllib.parse import quote
 
 from emulator.errors import MultistackError
 from emulator.inspector.redaction import MARK
@@ -45,6 +46,7 @@ class Carried:
         self._variables: dict[str, str] = {}
         self._cookies: dict[str, str] = {}
         self._sent_for = _Substitution()
+        self._in_target = _Substitution()
         self._plain_for = _Substitution()
 
     def is_source(self, entry: Entry) -> bool:
@@ -65,23 +67,30 @@ class Carried:
         headers = [(name, self._fill_text(value)) for name, value in request.headers if name.lower() != "cookie"]
         if has_cookies and (cookies := self._cookies_for(request)):
             headers.append(("Cookie", "; ".join(f"{name}={value}" for name, value in cookies.items())))
-        target = self._fill_text(request.target)
+        target = self._in_target.apply(self._named(request.target, in_target=True))
         return replace(request, target=target, headers=headers, body=body, body_length=len(body))
 
     def _fill_text(self, text: str) -> str:
-        return self._sent_for.apply(_VARIABLE.sub(self._value, text) if "${" in text else text)
+        return self._sent_for.apply(self._named(text))
+
+    def _named(self, text: str, *, in_target: bool = False) -> str:
+        """With the values of variables that are named in it."""
+        if "${" not in text:
+            return text
+        return _VARIABLE.sub(lambda match: self._value(match, in_target=in_target), text)
 
     def _fill_body(self, body: bytes) -> bytes:
         # latin-1 keeps every byte of whatever it is.
         return self._fill_text(body.decode("latin-1")).encode("latin-1", "replace")
 
-    def _value(self, match: re.Match[str]) -> str:
+    def _value(self, match: re.Match[str], *, in_target: bool) -> str:
         name = match[1]
         if name not in self._declared:
             return match[0]
         if name not in self._variables:
             raise UnsetVariableError(f"variable {name} has no value: no answer before held it")
-        return self._variables[name]
+        value = self._variables[name]
+        return _quoted(value) if in_target else _as_bytes(value)
 
     def _cookies_for(self, request: HttpRequest) -> Mapping[str, str]:
         """Those that the environment set; of the recorded ones those that it did not."""
@@ -103,8 +112,9 @@ class Carried:
             self._variables[rule.variable] = value
             before = _text(self._find(rule.json_path, recorded)) if entry.answer else f"${{{rule.variable}}}"
             if before is not None and before != value and MARK not in before:
-                self._sent_for.add(before, value)
-                self._plain_for.add(value, before)
+                self._sent_for.add(_as_bytes(before), _as_bytes(value))
+                self._plain_for.add(_as_bytes(value), _as_bytes(before))
+                self._in_target.add(_quoted(before), _quoted(value))
 
     def _learn_cookies(self, answer: HttpAnswer) -> None:
         for name, value in answer.headers:
@@ -159,6 +169,16 @@ def _is_about(rule: CarryRule, request: HttpRequest) -> bool:
     return not rule.request or fnmatch.fnmatchcase(f"{request.method} {path}", rule.request)
 
 
+def _as_bytes(value: str) -> str:
+    """As it stands in headers and bodies, whose bytes are kept as latin-1."""
+    return value.encode("utf-8", "replace").decode("latin-1")
+
+
+def _quoted(value: str) -> str:
+    """As it stands in a target, of which it must not become more than one part."""
+    return quote(value.encode("utf-8", "replace"), safe="")
+
+
 def _document(body: bytes) -> Any:
     try:
         return json.loads(body)
@@ -167,7 +187,7 @@ def _document(body: bytes) -> Any:
 
 
 def _text(value: Any) -> str | None:
-    """A carried value as it stands in a target; only strings and numbers are carried."""
+    """What is carried: strings and numbers, but none that could end a line."""
     if isinstance(value, str):
-        return value or None
+        return value if value and value.isprintable() else None
     return str(value) if isinstance(value, (int, float)) and not isinstance(value, bool) else None

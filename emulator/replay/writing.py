@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import BinaryIO
 
 from emulator.model import Exchange, HttpAnswer, HttpRequest, Source
-from emulator.replay.corpus import entry_line, head_line, lost_line
 from emulator.replay.headers import answer_headers, request_headers
+from emulator.replay.lines import entry_line, head_line, lost_line
 from emulator.replay.recording import RecordingSwitch
 
 # Kept of a body. A request with a longer one can't be sent again; an answer's is compared as far as it was kept.

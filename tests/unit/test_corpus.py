@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from emulator.errors import ConfigError
 from emulator.model import HttpAnswer, HttpRequest
-from emulator.replay.corpus import Corpus, entry_line, head_line, lost_line, read_corpus
+from emulator.replay.corpus import Corpus, read_corpus
+from emulator.replay.lines import entry_line, head_line, lost_line
 
 HEAD = head_line("test")
 REQUEST = HttpRequest(method="GET", target="/orders")
@@ -48,6 +49,14 @@ def test_every_body_comes_back_byte_for_byte(tmp_path_factory: pytest.TempPathFa
     answer = HttpAnswer(status=201, headers=[("Etag", "ü")], body=body, body_length=len(body) + 5, seconds=0.25)
     found = corpus(folder, HEAD, entry_line(request(body), answer))
     assert (found.entries[0].request, found.entries[0].answer) == (request(body), answer)
+
+
+def test_what_the_proxy_let_pass_can_be_read_again(tmp_path: Path) -> None:
+    """A target that a client didn't encode, and an answer that follows no rule."""
+    asked = HttpRequest(method="GET", target="/caf\xe9?\xa0", headers=[])
+    answer = HttpAnswer(status=799, headers=[("no name", "a\x00b")], body=b"", body_length=0, seconds=0.0)
+    found = corpus(tmp_path, HEAD, entry_line(asked, answer))
+    assert (found.entries[0].request, found.entries[0].answer) == (asked, answer)
 
 
 def test_json_is_written_as_json() -> None:
@@ -93,6 +102,11 @@ def test_what_a_recording_lost_is_counted(tmp_path: Path) -> None:
             b'{"request": {"method": "GET", "target": "/", "headers": [["A", "b\\r\\nC: d"]]}}',
             "request.headers.0.1: ",
             id="two headers in one",
+        ),
+        pytest.param(
+            '{"request": {"method": "GET", "target": "/", "headers": [["A", "€"]]}}'.encode(),
+            "request.headers.0.1: ",
+            id="what no header can hold",
         ),
         pytest.param(
             b'{"request": {"method": "GET", "target": "/", "base64": "!"}}', "request.base64: ", id="no base64"

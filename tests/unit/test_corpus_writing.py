@@ -10,7 +10,8 @@ import pytest
 
 from emulator.model import Exchange, Source
 from emulator.replay import writing
-from emulator.replay.corpus import Corpus, head_line, read_corpus
+from emulator.replay.corpus import Corpus, read_corpus
+from emulator.replay.lines import head_line
 from emulator.replay.recording import (
     RECORDING_FILE,
     Recording,

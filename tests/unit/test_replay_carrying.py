@@ -81,6 +81,18 @@ def test_a_variable_without_a_value_is_named() -> None:
     assert carried().fill(request("/", body=b"${price}")).body == b"${price}"
 
 
+def test_a_value_is_never_more_than_a_value() -> None:
+    """Encoded in a target; one that could end a line is not carried at all."""
+    one = carried()
+    one.learn(placed(answer({"id": "old-1"})), answer({"id": "a b/€?"}))
+    sent = one.fill(request("/orders/old-1/${order}", headers=[("X-Id", "old-1")], body=b'"old-1"'))
+    assert sent.target == "/orders/a%20b%2F%E2%82%AC%3F/a%20b%2F%E2%82%AC%3F"
+    assert sent.body == '"a b/€?"'.encode()
+    assert list(sent.headers) == [("X-Id", "a b/€?".encode().decode("latin-1"))]
+    one.learn(placed(answer({"id": "old-2"})), answer({"id": "a\r\nX-Evil: b"}))
+    assert one.fill(request("/old-2")).target == "/old-2"
+
+
 def test_a_short_value_is_carried_by_its_name_only() -> None:
     """`1` stands everywhere."""
     one = carried()
