@@ -89,6 +89,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "template",
         "variables_file",
         "vault",
+        "watched_file",
     ),
     ("drivers", "images", "inventory", "own_stack", "secret_delivery", "stack"),
     (

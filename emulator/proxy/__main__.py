@@ -64,11 +64,11 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     from emulator.proxy.app import Settings, create_app
     from emulator.proxy.keeping import Keeping
     from emulator.proxy.server import Server
-    from emulator.replay.recording import RECORDING_FILE, RecordingSwitch
+    from emulator.replay.recording import RECORDING_FILE, watch_recording
     from emulator.replay.writing import CorpusWriter
     from emulator.rules import RULES_FILE
 
-    recorded = CorpusWriter(RecordingSwitch(options.folder / RECORDING_FILE))
+    recorded = CorpusWriter(watch_recording(options.folder / RECORDING_FILE))
     keeping = Keeping(options.folder, sinks=[recorded])
     app = create_app(
         Settings(

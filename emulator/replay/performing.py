@@ -14,7 +14,7 @@ from emulator.differences.json_paths import first_value
 from emulator.endpoint import ca_file
 from emulator.errors import ConfigError
 from emulator.events import Emit, Event
-from emulator.faults.file import FAULTS_FILE, FaultTable
+from emulator.faults.file import FAULTS_FILE, watch_faults
 from emulator.inspector.redaction import Redaction
 from emulator.model import Environment, ExpectedDifference, Project
 from emulator.process import read_record
@@ -146,7 +146,7 @@ def _sender(project: Project, url: str, options: Options) -> Iterator[Sender]:
     routes = load_routes(project.state / ROUTES_FILE)
     forward, proxy = forwarder.forward, read_record(project.state / "proxy")
     if proxy is not None:
-        faults = FaultTable(project.state / "proxy" / FAULTS_FILE, proxy.process)
+        faults = watch_faults(project.state / "proxy" / FAULTS_FILE, proxy.process)
         forward = Disturber(forward, faults).forward
     try:
         yield Sender(forward, routes, host=urlsplit(url).netloc, most=MOST_BYTES, extra=options.headers)

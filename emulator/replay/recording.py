@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulator.process import write_atomically
+from emulator.watched_file import WatchedFile
 
 RECORDING_FILE = "recording.json"
 
@@ -49,22 +50,6 @@ def end_recording(file: Path) -> None:
         file.unlink()
 
 
-class RecordingSwitch:
-    """What is being recorded, as the proxy asks it with every request: one ``stat`` while nothing changes."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        # One tuple, replaced in one step: threads see a signature together with its recording.
-        self._known: tuple[tuple[int, int], Recording | None] | None = None
-
-    def current(self) -> Recording | None:
-        """The recording that goes on now, or None."""
-        try:
-            status = self._file.stat()
-        except OSError:
-            return None
-        signature = (status.st_mtime_ns, status.st_ino)
-        known = self._known
-        if known is None or known[0] != signature:
-            self._known = known = (signature, read_recording(self._file))
-        return known[1]
+def watch_recording(file: Path) -> WatchedFile[Recording | None]:
+    """What is being recorded, as the proxy asks with every request; None while nothing is."""
+    return WatchedFile(file, read_recording, missing=None)

@@ -12,7 +12,8 @@ from typing import BinaryIO
 from emulator.model import Exchange, HttpAnswer, HttpRequest, Source
 from emulator.replay.headers import answer_headers, request_headers
 from emulator.replay.lines import entry_line, head_line, lost_line
-from emulator.replay.recording import RecordingSwitch
+from emulator.replay.recording import Recording
+from emulator.watched_file import WatchedFile
 
 # Kept of a body. A request with a longer one can't be sent again; an answer's is compared as far as it was kept.
 MOST_BYTES = 2**20
@@ -31,7 +32,7 @@ class CorpusWriter:
         switch: Says whether anything is to be written, and where.
     """
 
-    def __init__(self, switch: RecordingSwitch) -> None:
+    def __init__(self, switch: WatchedFile[Recording | None]) -> None:
         self._switch = switch
         self._lost: dict[Path, int] = {}
 

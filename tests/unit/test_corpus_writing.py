@@ -15,9 +15,9 @@ from emulator.replay.lines import head_line
 from emulator.replay.recording import (
     RECORDING_FILE,
     Recording,
-    RecordingSwitch,
     end_recording,
     read_recording,
+    watch_recording,
     write_recording,
 )
 from emulator.replay.writing import MOST_BYTES, CorpusWriter
@@ -35,7 +35,7 @@ def corpus_file(tmp_path: Path) -> Iterator[Path]:
 
 def written(path: Path, *exchanges: Exchange) -> Corpus:
     """What is in the corpus after these."""
-    writer = CorpusWriter(RecordingSwitch(path.parent / RECORDING_FILE))
+    writer = CorpusWriter(watch_recording(path.parent / RECORDING_FILE))
     for exchange in exchanges:
         writer.accept(exchange)
     writer.flush()
@@ -101,7 +101,7 @@ def test_an_answer_that_was_not_the_environments_own_is_not_kept(corpus_file: Pa
 
 def test_nothing_is_wanted_while_nothing_is_recorded(tmp_path: Path, corpus_file: Path) -> None:
     """The switch counts at once, in both directions."""
-    writer = CorpusWriter(RecordingSwitch(tmp_path / RECORDING_FILE))
+    writer = CorpusWriter(watch_recording(tmp_path / RECORDING_FILE))
     assert writer.body_limit == MOST_BYTES
     end_recording(tmp_path / RECORDING_FILE)
     assert writer.body_limit is None
@@ -119,7 +119,7 @@ def test_a_broken_switch_records_nothing(tmp_path: Path, content: bytes) -> None
 
 def test_what_a_full_disk_loses_is_counted(corpus_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a line never stays, and the count is written as soon as anything can be."""
-    writer = CorpusWriter(RecordingSwitch(corpus_file.parent / RECORDING_FILE))
+    writer = CorpusWriter(watch_recording(corpus_file.parent / RECORDING_FILE))
     writer.accept(make_exchange("/before"))
     size = corpus_file.stat().st_size
 
