@@ -34,6 +34,7 @@ from emulator.model.environments import (
     Verification,
 )
 from emulator.model.exchanges import Exchange, HttpAnswer, HttpRequest, Invocation, Source
+from emulator.model.rules import ComparisonRules, ExpectedDifference, InspectorSettings, Rules
 
 __all__ = [
     "OWN_IMAGE",
@@ -42,6 +43,7 @@ __all__ = [
     "Artifact",
     "Cause",
     "Code",
+    "ComparisonRules",
     "ConfigKey",
     "ConfigType",
     "ContainerSettings",
@@ -51,12 +53,14 @@ __all__ = [
     "Endpoint",
     "Environment",
     "Exchange",
+    "ExpectedDifference",
     "Functions",
     "Gate",
     "GateResult",
     "HttpAnswer",
     "HttpCheck",
     "HttpRequest",
+    "InspectorSettings",
     "Instance",
     "Invocation",
     "Kind",
@@ -67,6 +71,7 @@ __all__ = [
     "ProxySettings",
     "Release",
     "Route",
+    "Rules",
     "Source",
     "Status",
     "Verification",

@@ -43,6 +43,7 @@ class HttpAnswer:
     Attributes:
         headers: As the client got them, but for those of one connection.
         body: The first part of it when *body_length* is greater.
+        body_sha256: Of the whole body, in hex; None where nobody took it.
         is_complete: False when the body broke off: the environment's doing, the client's, or a fault's.
         seconds: From the request's head to the last byte of the answer.
         problem: What the proxy answered with in place of the environment, e.g. ``down``; see `emulator.proxy.problems`.
@@ -53,6 +54,7 @@ class HttpAnswer:
     body: bytes
     body_length: int
     seconds: float
+    body_sha256: str | None = None
     is_complete: bool = True
     problem: str | None = None
 

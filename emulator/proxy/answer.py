@@ -3,13 +3,30 @@
 from __future__ import annotations
 
 import http.client
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
+from emulator.model import Invocation
+from emulator.proxy.request import Request
+from emulator.proxy.resolve import Destination
 from emulator.proxy.upstream import Connection, Upstreams
 from emulator.proxy.wire import BrokenAnswerError
 
 _BLOCK = 64 * 1024
+
+
+class Parts(Protocol):
+    """A body as it arrives; an empty part says that the next one isn't there yet."""
+
+    def __iter__(self) -> Iterator[bytes]:
+        """The parts themselves."""
+
+    def __next__(self) -> bytes:
+        """The next part."""
+
+    def close(self) -> None:
+        """Let go of what the body comes from; whoever wraps a body closes it as well."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -20,11 +37,19 @@ class Answer:
     Attributes:
         status_line: Code and phrase, e.g. ``200 OK``.
         body: To be closed, read to its end or not.
+        invocations: The functions that made it, as far as the emulator told.
+        upstream_seconds: From reaching for the emulator to the head of its answer.
     """
 
     status_line: str
     headers: list[tuple[str, str]]
-    body: Body
+    body: Parts
+    invocations: Sequence[Invocation] = ()
+    upstream_seconds: float | None = None
+
+
+# What passes a request on, or stands around what does; raises a Problem where there is no answer.
+Forward = Callable[[Request, Destination], Answer]
 
 
 class Body:

@@ -11,11 +11,14 @@ from typing import Any
 from flask import Flask
 
 from emulator import ports
+from emulator.inspector.feed import Feed
+from emulator.inspector.rates import Rates
 from emulator.model import Route
 from emulator.process import is_alive
 from emulator.proxy.forward import Forwarder
 from emulator.proxy.pages import register_pages
 from emulator.proxy.problems import CONTENT_TYPE, Problem, internal_problem
+from emulator.proxy.recording import Recorder
 from emulator.proxy.request import Request, read_request
 from emulator.proxy.resolve import resolve
 from emulator.proxy.upstream import Upstreams
@@ -47,15 +50,21 @@ class Settings:
     host: str = ports.HOST
 
 
-def create_app(settings: Settings) -> Flask:
-    """The proxy. Requests to an environment never enter Flask, whose routing decodes and normalises paths."""
+def create_app(settings: Settings, *, feed: Feed | None = None) -> Flask:
+    """
+    The proxy. Requests to an environment never enter Flask, whose routing decodes and normalises paths.
+
+    Args:
+        feed: Takes the exchanges that are to be kept; None to keep none.
+    """
     app = Flask(__name__)
     app.url_map.merge_slashes = False
     upstreams = Upstreams(timeout=settings.timeout, allow_remote=settings.allow_remote, ca_file=settings.ca_file)
     table = RouteTable(settings.routes, on_change=lambda routes: upstreams.keep_only([r.url for r in routes.values()]))
     register_pages(app, routes=lambda: table.current() or {})
     forwarder = Forwarder(upstreams, timeout=settings.timeout, max_body=settings.max_body)
-    app.wsgi_app = Proxy(app.wsgi_app, table, forwarder, _listens_on(settings.host))  # type: ignore[method-assign]
+    recorder = Recorder(forwarder.forward, rates=Rates(), feed=feed)
+    app.wsgi_app = Proxy(app.wsgi_app, table, recorder, _listens_on(settings.host))  # type: ignore[method-assign]
     return app
 
 
@@ -97,10 +106,10 @@ class Proxy:
         listens_on: See :func:`emulator.proxy.resolve.resolve`.
     """
 
-    def __init__(self, pages: Wsgi, table: RouteTable, forwarder: Forwarder, listens_on: Callable[[str], bool]) -> None:
+    def __init__(self, pages: Wsgi, table: RouteTable, recorder: Recorder, listens_on: Callable[[str], bool]) -> None:
         self._pages = pages
         self._table = table
-        self._forwarder = forwarder
+        self._recorder = recorder
         self._listens_on = listens_on
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
@@ -115,12 +124,18 @@ class Proxy:
             return _tell(internal_problem(), request, start_response)
 
     def _answer(self, request: Request, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
-        destination = resolve(request, self._table.current(), is_alive=is_alive, listens_on=self._listens_on)
+        routes = self._table.current()
+        try:
+            destination = resolve(request, routes, is_alive=is_alive, listens_on=self._listens_on)
+            if destination and any("websocket" in value.lower() for value in request.values("upgrade")):
+                raise _no_websockets(destination.route)
+        except Problem as problem:
+            if route := (routes or {}).get(problem.environment or ""):
+                self._recorder.refuse(request, problem, route)
+            raise
         if destination is None:
             return self._pages(environ, start_response)
-        if any("websocket" in value.lower() for value in request.values("upgrade")):
-            raise _no_websockets(destination.route)
-        answer = self._forwarder.forward(request, destination)
+        answer = self._recorder.forward(request, destination)
         start_response(answer.status_line, answer.headers)
         return answer.body
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import time
 from urllib.parse import urlsplit
 
 from emulator.process import is_alive
@@ -42,6 +43,7 @@ class Forwarder:
         if (request.length or 0) > self._max_body:
             raise self._too_large(name)
         head = _render_head(request, destination)
+        started = time.perf_counter()
         connection, response = self._exchange(request, destination, head)
         if response.status == 101 or not is_framed(response):
             response.close()
@@ -52,6 +54,7 @@ class Forwarder:
             status_line=f"{response.status} {response.reason}",
             headers=headers,
             body=Body(response, connection, self._upstreams, name),
+            upstream_seconds=time.perf_counter() - started,
         )
 
     def _exchange(

@@ -7,8 +7,12 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 from urllib.parse import quote
 
+from emulator.model import Source
+
 # Set by our own server: names as sent, repeats kept. WSGI alone folds `X-A` and `X_A` into one.
 HEADERS_KEY = "multistack.headers"
+# What a replay says of itself; no environment gets it.
+SOURCE_HEADER = "x-multistack-source"
 
 Headers = Sequence[tuple[str, str]]
 
@@ -30,6 +34,7 @@ class Request:
         body: None when the request has none.
         length: Bytes of the body, or None when it is chunked.
         client: The client's address.
+        source: On whose behalf it is made.
     """
 
     method: str
@@ -39,6 +44,7 @@ class Request:
     body: Readable | None
     length: int | None
     client: str
+    source: Source = Source.CLIENT
 
     def values(self, name: str) -> list[str]:
         """Every value of a header; *name* in lower case."""
@@ -64,6 +70,7 @@ def read_request(environ: dict[str, Any]) -> Request:
         body=environ["wsgi.input"] if chunked or length else None,
         length=None if chunked else length,
         client=environ.get("REMOTE_ADDR", ""),
+        source=Source.REPLAY if environ.get("HTTP_X_MULTISTACK_SOURCE") == Source.REPLAY.value else Source.CLIENT,
     )
 
 

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from emulator.addresses import origin_of
-from emulator.proxy.request import Headers, Request
+from emulator.proxy.request import SOURCE_HEADER, Headers, Request
 from emulator.proxy.resolve import ENVIRONMENT_HEADER, Destination
 
 # RFC 9110, 7.6.1, and the headers of older practice that speak of one connection only.
@@ -25,7 +25,7 @@ _HOP_BY_HOP = frozenset(
     }
 )
 # Said anew for the way to the upstream: its host, the body's framing, and whom the proxy itself was spoken to by.
-_OURS = frozenset({"host", "content-length", "expect", ENVIRONMENT_HEADER})
+_OURS = frozenset({"host", "content-length", "expect", ENVIRONMENT_HEADER, SOURCE_HEADER})
 _RELEASE_HEADER = "x-multistack-release"
 _ORIGIN = re.compile(r"(?:(?:https?):)?//([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")

@@ -1,0 +1,73 @@
+"""
+The project file's rules for the running proxy, pushed to it as one file next to the routes.
+
+They are read again when the file changes, so an edit counts without a restart.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, fields
+from datetime import timedelta
+from pathlib import Path
+from typing import Any, TypeVar
+
+from emulator.model import ComparisonRules, ExpectedDifference, InspectorSettings, Rules
+from emulator.process import write_atomically
+
+RULES_FILE = "rules.json"
+
+_T = TypeVar("_T")
+
+
+def publish_rules(path: Path, rules: Rules) -> None:
+    """Replace the file at *path*, whose folder need not be there yet."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_atomically(path, json.dumps(asdict(rules), indent=1, default=timedelta.total_seconds).encode())
+
+
+def load_rules(path: Path) -> Rules:
+    """
+    The rules at *path*.
+
+    Raises:
+        FileNotFoundError: Nothing was ever published.
+    """
+    content = json.loads(path.read_bytes())
+    comparison, inspector = content["comparison"], content["inspector"]
+    return Rules(
+        comparison=_read(
+            ComparisonRules,
+            {**comparison, "expected": tuple(_read(ExpectedDifference, one) for one in comparison["expected"])},
+        ),
+        inspector=_read(InspectorSettings, {**inspector, "max_age": timedelta(seconds=inspector["max_age"])}),
+    )
+
+
+def _read(kind: type[_T], content: Mapping[str, Any]) -> _T:
+    """A dataclass from JSON; what another version of multistack published beside what this one knows is passed over."""
+    known = {one.name for one in fields(kind)}  # type: ignore[arg-type]
+    values = {name: tuple(value) if isinstance(value, list) else value for name, value in content.items()}
+    return kind(**{name: value for name, value in values.items() if name in known})
+
+
+class RulesFile:
+    """The rules as last published; one ``stat`` per request tells whether they changed."""
+
+    def __init__(self, file: Path) -> None:
+        self._file = file
+        # One tuple, replaced in one step: threads see a signature together with its rules.
+        self._loaded: tuple[tuple[int, int, int], Rules] | None = None
+
+    def current(self) -> Rules:
+        """The defaults when nothing was ever published."""
+        try:
+            stat = self._file.stat()
+        except FileNotFoundError:
+            return Rules()
+        signature = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
+        loaded = self._loaded
+        if loaded is None or loaded[0] != signature:
+            self._loaded = loaded = (signature, load_rules(self._file))
+        return loaded[1]
