@@ -28,7 +28,7 @@ class Front:
     Starts, stops and feeds the proxy of one project.
 
     Args:
-        environ: The whole environ of the proxy process.
+        environ: The whole environ of the proxy process, whose pages run commands with it: the caller's, without AWS's.
     """
 
     def __init__(self, project: Project, *, environ: Mapping[str, str], emit: Emit) -> None:
@@ -101,6 +101,7 @@ class Front:
             "timeout": str(settings.timeout),
             "max-body": str(settings.max_body),
             "allow-remote": "yes" if self._project.allow_remote else "no",
+            "project": str(self._project.file),
             "ca-file": (ca_file() or "") if any(url.startswith("https:") for url in urls) else "",
         }
 

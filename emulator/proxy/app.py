@@ -11,12 +11,14 @@ from typing import Any
 from flask import Flask
 
 from emulator import ports
+from emulator.dashboard.dashboard import Dashboard, Sources
+from emulator.dashboard.jobs import Command
+from emulator.dashboard.pages import register
 from emulator.inspector.feed import Feed
 from emulator.inspector.rates import Rates
 from emulator.model import Route
 from emulator.process import is_alive
 from emulator.proxy.forward import Forwarder
-from emulator.proxy.pages import register_pages
 from emulator.proxy.problems import CONTENT_TYPE, Problem, internal_problem
 from emulator.proxy.recording import Recorder
 from emulator.proxy.request import Request, read_request
@@ -40,6 +42,7 @@ class Settings:
         allow_remote: Emulators may be on other machines.
         ca_file: See :func:`emulator.endpoint.ca_file`.
         host: The address it listens on; requests may name it.
+        command: Runs multistack for the pages; None when they are for reading only.
     """
 
     routes: Path
@@ -48,6 +51,7 @@ class Settings:
     allow_remote: bool = False
     ca_file: str | None = None
     host: str = ports.HOST
+    command: Command | None = None
 
 
 def create_app(settings: Settings, *, feed: Feed | None = None) -> Flask:
@@ -61,9 +65,12 @@ def create_app(settings: Settings, *, feed: Feed | None = None) -> Flask:
     app.url_map.merge_slashes = False
     upstreams = Upstreams(timeout=settings.timeout, allow_remote=settings.allow_remote, ca_file=settings.ca_file)
     table = RouteTable(settings.routes, on_change=lambda routes: upstreams.keep_only([r.url for r in routes.values()]))
-    register_pages(app, routes=lambda: table.current() or {})
+    rates = Rates()
+    sources = Sources(routes=table.current, state=settings.routes.parent, rates=rates, command=settings.command)
+    dashboard = app.extensions["dashboard"] = Dashboard(sources)
+    register(app, dashboard)
     forwarder = Forwarder(upstreams, timeout=settings.timeout, max_body=settings.max_body)
-    recorder = Recorder(forwarder.forward, rates=Rates(), feed=feed)
+    recorder = Recorder(forwarder.forward, rates=rates, feed=feed)
     app.wsgi_app = Proxy(app.wsgi_app, table, recorder, _listens_on(settings.host))  # type: ignore[method-assign]
     return app
 

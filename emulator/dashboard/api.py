@@ -1,0 +1,187 @@
+"""The JSON API of the proxy's pages: all they show and do, as ``openapi.yaml`` beside this module describes it."""
+
+from __future__ import annotations
+
+import dataclasses
+import enum
+import functools
+import importlib.metadata
+import json
+from collections.abc import Sequence
+from datetime import datetime
+from importlib import resources
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from emulator.dashboard.actions import Order, read_order
+from emulator.dashboard.dashboard import Dashboard
+from emulator.dashboard.jobs import no_project
+from emulator.dashboard.plans import plan
+from emulator.dashboard.security import check_same_origin, check_token
+from emulator.dashboard.timeline import timeline
+from emulator.proxy.problems import Problem
+
+PREFIX = "/_multistack/api"
+_MOST_CONTENT = 64 * 1024
+_READING = frozenset({"GET", "HEAD", "OPTIONS"})
+
+
+def make_api(dashboard: Dashboard) -> Blueprint:
+    """The API of one dashboard."""
+    api = Blueprint("api", __name__, url_prefix=PREFIX)
+
+    @api.before_request
+    def check() -> None:
+        check_same_origin(request)
+        if request.method not in _READING:
+            check_token(request, dashboard.token)
+
+    @api.get("/openapi.json")
+    def openapi() -> Response:
+        return answer(_document())
+
+    @api.get("/session")
+    def session() -> Response:
+        version = importlib.metadata.version("multistack-emulator")
+        return answer({"token": dashboard.token, "can_act": dashboard.jobs.are_possible, "version": version})
+
+    @api.get("/events")
+    def events() -> Response:
+        topics = request.args.getlist("topic") or dashboard.stream.topics
+        if unknown := sorted(set(topics) - set(dashboard.stream.topics)):
+            raise _bad_parameter("topic", f"{unknown[0]!r} is none of {', '.join(dashboard.stream.topics)}")
+        if request.method == "HEAD":
+            return Response(mimetype="text/event-stream")
+        return Response(dashboard.stream.listen(topics), mimetype="text/event-stream")
+
+    _add_facts(api, dashboard)
+    _add_jobs(api, dashboard)
+    return api
+
+
+def _add_facts(api: Blueprint, dashboard: Dashboard) -> None:
+    @api.get("/environments")
+    def environments() -> Response:
+        rows, problem = dashboard.rows()
+        return answer({"environments": rows, "problem": problem})
+
+    @api.get("/environments/<name>")
+    def environment(name: str) -> Response:
+        rows, _ = dashboard.rows()
+        return answer(next((row for row in rows if row.environment == name), None) or _unknown(name, dashboard))
+
+    @api.get("/history")
+    def history() -> Response:
+        found = dashboard.records.deployments(request.args.get("environment") or None, last=number("last", 100))
+        return answer({"deployments": timeline(found)})
+
+    @api.get("/logs")
+    def logs() -> Response:
+        if dashboard.command is None:
+            raise no_project()
+        name, text = request.args.get("environment") or None, request.args.get("text", "")
+        return answer({"lines": dashboard.logs.lines(name, text=text, last=number("last", 300))})
+
+
+def _add_jobs(api: Blueprint, dashboard: Dashboard) -> None:
+    @api.post("/plans")
+    def plans() -> Response:
+        order = _order(dashboard, confirmed=False)
+        command = dashboard.command
+        if command is None:
+            raise no_project()
+        rows, _ = dashboard.rows()
+        (row,) = (row for row in rows if row.environment == order.environment)
+        return answer(plan(order, row, dashboard.records.of(order.environment), command=command))
+
+    @api.get("/jobs")
+    def jobs() -> Response:
+        return answer({"jobs": dashboard.jobs.all()})
+
+    @api.post("/jobs")
+    def start() -> Response:
+        job = dashboard.jobs.start(_order(dashboard, confirmed=True))
+        response = answer(job, status=202)
+        response.headers["Location"] = f"{PREFIX}/jobs/{job.id}"
+        return response
+
+    @api.get("/jobs/<int:number>")
+    def job(number: int) -> Response:
+        return answer(dashboard.jobs.get(number))
+
+    @api.delete("/jobs/<int:number>")
+    def cancel(number: int) -> Response:
+        return answer(dashboard.jobs.cancel(number))
+
+
+def answer(value: Any, *, status: int = 200) -> Response:
+    """A JSON answer; dataclasses become objects, times ISO 8601."""
+    content = json.dumps(value, default=_plain, ensure_ascii=False)
+    return Response(content + "\n", status=status, mimetype="application/json")
+
+
+def number(name: str, default: int, *, most: int = 1_000) -> int:
+    """
+    A parameter of the query that counts something.
+
+    Raises:
+        Problem: 422, it is no such number.
+    """
+    text = request.args.get(name)
+    if text is None:
+        return default
+    if not (text.isascii() and text.isdigit() and 1 <= int(text[:10]) <= most):
+        raise _bad_parameter(name, f"it is a number from 1 to {most}")
+    return int(text)
+
+
+def content_of_request() -> Any:
+    """
+    The JSON that a request carries.
+
+    Raises:
+        Problem: 415, 413 or 400.
+    """
+    if request.mimetype != "application/json":  # a form of another site's page can't send this one
+        raise Problem(415, "", "Unsupported Media Type", "the body must be application/json")
+    content = request.stream.read(_MOST_CONTENT + 1)
+    if len(content) > _MOST_CONTENT:
+        raise Problem(413, "body-too-large", "Request body too large", f"at most {_MOST_CONTENT} bytes")
+    try:
+        return json.loads(content)
+    except (ValueError, RecursionError) as error:
+        raise Problem(400, "bad-json", "Invalid JSON", "the body is no valid JSON") from error
+
+
+def _order(dashboard: Dashboard, *, confirmed: bool) -> Order:
+    return read_order(content_of_request(), environments=dashboard.protection(), confirmed=confirmed)
+
+
+def _unknown(name: str, dashboard: Dashboard) -> Problem:
+    names: Sequence[str] = list(dashboard.routes())
+    detail = f"no environment is called {name!r}"
+    raise Problem(
+        404, "unknown-environment", "Unknown environment", detail, environment=name, extra={"environments": names}
+    )
+
+
+def _bad_parameter(name: str, detail: str) -> Problem:
+    return Problem(422, "bad-parameter", "Bad parameter", f"{name}: {detail}")
+
+
+def _plain(value: Any) -> Any:
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {one.name: getattr(value, one.name) for one in dataclasses.fields(value)}
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(type(value).__name__)
+
+
+@functools.cache
+def _document() -> Any:
+    import yaml  # late: few ask for the description
+
+    return yaml.safe_load((resources.files("emulator.dashboard") / "openapi.yaml").read_text(encoding="utf-8"))

@@ -1,0 +1,159 @@
+"""The proxy's own pages as HTML: whole without a script, and live with one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flask import Blueprint, Flask, Response, jsonify, render_template, request
+from werkzeug.exceptions import HTTPException
+
+from emulator.dashboard import charts
+from emulator.dashboard.actions import ACTIONS
+from emulator.dashboard.api import answer, make_api, number
+from emulator.dashboard.dashboard import Dashboard
+from emulator.dashboard.environments import EnvironmentRow
+from emulator.dashboard.jobs import Job
+from emulator.dashboard.security import add_headers, check_same_origin
+from emulator.dashboard.timeline import timeline
+from emulator.errors import MultistackError
+from emulator.proxy.problems import CONTENT_TYPE, Problem, plain_problem
+from emulator.proxy.request import read_request
+
+# Name of the page's endpoint, its title, and the topics that make it look again.
+PAGES = (
+    ("home", "Environments", "environments jobs"),
+    ("logs", "Logs", "logs"),
+    ("history", "History", "environments"),
+)
+# The others are about the emulator, and stand back.
+_OF_RELEASES = frozenset({"deploy", "promote", "approve", "verify", "rollback", "lift"})
+_JOBS_SHOWN = 5
+
+
+def register(app: Flask, dashboard: Dashboard) -> None:
+    """Add the pages and the API to *app*."""
+    app.register_blueprint(_make_pages(dashboard))
+    app.register_blueprint(make_api(dashboard))
+    app.after_request(add_headers)
+
+    @app.get("/_multistack/health")
+    def health() -> Response:
+        return jsonify(status="ok")
+
+    @app.errorhandler(Problem)
+    def tell(problem: Problem) -> Response:
+        return _tell(problem)
+
+    @app.errorhandler(HTTPException)
+    def tell_other(error: HTTPException) -> Response:
+        status = error.code or 500
+        detail = "there is no such page of the proxy's own" if status == 404 else error.description or error.name
+        response = _tell(plain_problem(status, detail))
+        if allowed := error.get_response(request.environ).headers.get("Allow"):
+            response.headers["Allow"] = allowed
+        return response
+
+    @app.errorhandler(MultistackError)
+    def tell_ours(error: MultistackError) -> Response:
+        detail = f"{error.message}; {error.hint}" if error.hint else error.message
+        return _tell(Problem(500, "unreadable", "The project's state can't be read", detail))
+
+
+def _tell(problem: Problem) -> Response:
+    if _wants_page():
+        content: str | bytes = render_template(
+            "dashboard/problem.html", problem=problem, page="", topics="", pages=PAGES, token="", can_act=True
+        )
+        return Response(content, status=problem.status, mimetype="text/html")
+    content = problem.to_json(instance=read_request(request.environ).target)
+    return Response(content, status=problem.status, content_type=CONTENT_TYPE)
+
+
+def _wants_page() -> bool:
+    """Whether a person will see the answer: only browsers ask for HTML by name."""
+    return "text/html" in request.headers.get("Accept", "") and "/api/" not in request.path
+
+
+def _make_pages(dashboard: Dashboard) -> Blueprint:
+    pages = Blueprint(
+        "pages", __name__, template_folder="templates", static_folder="static", static_url_path="/_multistack/static"
+    )
+    pages.add_app_template_filter(charts.milliseconds, "milliseconds")
+
+    def render(page: str, **facts: Any) -> Response:
+        title, topics = next((title, topics) for name, title, topics in PAGES if name == page)
+        common: Mapping[str, Any] = {
+            "page": page,
+            "title": title,
+            "topics": topics,
+            "pages": PAGES,
+            "token": dashboard.token,
+            "can_act": dashboard.jobs.are_possible,
+            "environments": list(dashboard.routes()),
+        }
+        return Response(render_template(f"dashboard/{page}.html", **{**common, **facts}), mimetype="text/html")
+
+    @pages.get("/")
+    def home() -> Response:
+        rows, problem = dashboard.rows()
+        if request.accept_mimetypes.best_match(["text/html", "application/json"]) == "application/json":
+            check_same_origin(request)
+            response = answer({"environments": rows, "problem": problem})
+        else:
+            response = render("home", rows=[_card(row) for row in rows], problem=problem, jobs=_shown(dashboard))
+        response.headers["Vary"] = "Accept"
+        return response
+
+    @pages.get("/_multistack/logs")
+    def logs() -> Response:
+        chosen, text = request.args.get("environment", ""), request.args.get("text", "")
+        lines = dashboard.logs.lines(chosen or None, text=text) if dashboard.command else []
+        return render("logs", lines=lines, chosen=chosen, text=text)
+
+    @pages.get("/_multistack/history")
+    def history() -> Response:
+        chosen = request.args.get("environment", "")
+        found = dashboard.records.deployments(chosen or None, last=number("last", 100))
+        return render("history", entries=timeline(found), chosen=chosen)
+
+    return pages
+
+
+def _card(row: EnvironmentRow) -> Mapping[str, Any]:
+    """A row with what is drawn of it, and what can be done to it."""
+    chart = charts.draw(row.traffic.series) if row.traffic else None
+    return {"row": row, "chart": chart, "actions": _actions(row)}
+
+
+def _actions(row: EnvironmentRow) -> list[tuple[str, str, str]]:
+    """Name, label and rank of what makes sense now; what is done most often stands first."""
+    wrong = {"lift"} if row.hold is None else {"hold"}
+    if row.before is None:
+        wrong |= {"promote", "approve", "hold"}  # a rollback holds it all the same, and that can be lifted
+    else:
+        wrong |= {"deploy"}
+    if not row.protected:
+        wrong |= {"approve"}
+    if row.status != "ready":
+        wrong |= {"verify", "drift", "reset", "rollback", "promote", "deploy"}
+    if row.status == "stopped":
+        wrong |= {"restart", "down"}
+    elif row.status == "ready":
+        wrong |= {"up"}
+    if row.release is None:
+        wrong |= {"verify", "drift", "rollback"}
+    names = [name for name in ACTIONS if name not in wrong]
+    first = next((name for name in ("promote", "deploy", "up") if name in names), "")
+    label = {"promote": f"Promote from {row.before}"}
+    ranked = [(name, label.get(name, ACTIONS[name].label), _rank(name, first)) for name in names]
+    return sorted(ranked, key=lambda one: ("first", "", "plain").index(one[2]))
+
+
+def _rank(name: str, first: str) -> str:
+    return "first" if name == first else "" if name in _OF_RELEASES else "plain"
+
+
+def _shown(dashboard: Dashboard) -> list[Job]:
+    """The last jobs, with the end of what they said."""
+    return [dashboard.jobs.get(job.id) for job in dashboard.jobs.all()[:_JOBS_SHOWN]]
