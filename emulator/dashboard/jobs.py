@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import itertools
 import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -145,7 +146,7 @@ class Jobs:
                 id=next(self._numbers),
                 action=order.action.name,
                 environment=order.environment,
-                commands=[" ".join(["multistack", *arguments]) for arguments in order.commands],
+                commands=[shlex.join(["multistack", *arguments]) for arguments in order.commands],
                 state=JobState.RUNNING,
                 started=datetime.now(UTC),
             )
@@ -217,7 +218,7 @@ class Jobs:
                 if running.is_cancelled or self._is_closed:
                     break
                 running.process = command.start(arguments, stderr=subprocess.STDOUT)
-            self._say(running, f"$ multistack {' '.join(arguments)}")
+            self._say(running, f"$ multistack {shlex.join(arguments)}")
             code = self._follow(running, running.process)
             if code not in order.action.codes:
                 break

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -71,7 +72,7 @@ def plan(order: Order, row: EnvironmentRow, record: Record, *, command: Command)
         action=order.action.name,
         label=order.action.label,
         environment=order.environment,
-        commands=[" ".join(["multistack", *arguments]) for arguments in order.commands],
+        commands=[shlex.join(["multistack", *arguments]) for arguments in order.commands],
         will=[*(text.format(order.environment) for text in order.action.will), *_more(order, row, record), *found.said],
         gates=found.gates,
         changes=found.changes,
