@@ -35,6 +35,7 @@ from emulator.model import (
 )
 from emulator.overrides import environment_names, folded, read_flags, read_variables
 from emulator.project_file import ProjectFile, copied_from, find_project_file, read_project_file
+from emulator.project_rules import rules_of
 from emulator.project_stamp import stamp_of
 from emulator.schema import EnvironmentTable, LocalstackTable, ProjectTable, check
 from emulator.setting import Key, Setting, show_value
@@ -244,6 +245,7 @@ def _build(
             checks=tuple(HttpCheck(**check.model_dump()) for check in table.verify.checks),
         ),
         auto_promote_to=tuple(table.auto_promote_to),
+        rules=rules_of(table),
         clock_offset=table.clock_offset,
         config_keys=keys,
         stamp=stamp_of(origin.file.path, list(table.environments)),

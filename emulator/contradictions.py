@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from emulator.addresses import refuse_amazon
+from emulator.differences.declared import expectation_problems
+from emulator.differences.json_paths import path_problem
 from emulator.model import OWN_IMAGE, DriverName, Environment, Functions, Project
 from emulator.setting import Key, show_key, show_value
 
@@ -14,6 +16,7 @@ def contradictions(project: Project) -> Iterator[tuple[Key, str]]:
     yield from _clashes(project)
     yield from _promotion_problems(project)
     yield from _driver_problems(project)
+    yield from _comparison_problems(project)
 
 
 def _clashes(project: Project) -> Iterator[tuple[Key, str]]:
@@ -68,3 +71,14 @@ def _container_problems(environment: Environment) -> Iterator[tuple[Key, str]]:
     if container.functions is Functions.DOCKER and container.image == OWN_IMAGE:
         text = f'localstack.lambda is "docker", for which image {OWN_IMAGE} has no use: environment {environment.name}'
         yield ("localstack", "lambda"), f'{text} needs localstack.image = "localstack/localstack:4.14.0"'
+
+
+def _comparison_problems(project: Project) -> Iterator[tuple[Key, str]]:
+    """Find what can't be said about differences between answers."""
+    rules, names = project.rules.comparison, [environment.name for environment in project.environments]
+    for path in rules.ignore_order:
+        if problem := path_problem(path):
+            yield ("compare", "ignore_order"), f"compare.ignore_order: {show_value(path)} is no JSON path: {problem}"
+    for number, rule in enumerate(rules.expected, 1):
+        for problem in expectation_problems(rule, names):
+            yield ("compare", "expected"), f"compare.expected, number {number}: {problem}"

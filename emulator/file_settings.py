@@ -55,4 +55,18 @@ FILE_ONLY: tuple[Setting, ...] = (
         allowed='an array of tables such as {path = "/health", status = 200, contains = "ok"}',
         description="Requests to an environment's API with what must be answered.",
     ),
+    Setting(
+        key="compare.ignore_order",
+        variable="",
+        default="none",
+        allowed='an array of JSON paths such as "$.items"',
+        description="Arrays of answers whose order is no difference between environments.",
+    ),
+    Setting(
+        key="compare.expected",
+        variable="",
+        default="none",
+        allowed='an array of tables such as {between = ["test", "prod"], json_path = "$.name", reason = "why"}',
+        description="Differences between answers of environments that are meant to be.",
+    ),
 )

@@ -15,6 +15,7 @@ from emulator.events import Emit, Event
 from emulator.history import History
 from emulator.model import DriverName, Environment, Instance, Project, Route, Status
 from emulator.routes import ROUTES_FILE, load_routes, publish_routes
+from emulator.rules import RULES_FILE, publish_rules
 
 _MODULE = "emulator.proxy"
 _HEALTH_PATH = "/_multistack/health"
@@ -141,6 +142,11 @@ class Front:
             with contextlib.suppress(FileNotFoundError):
                 routes += [route for name, route in load_routes(self._routes).items() if name in others]
         publish_routes(self._routes, routes)
+        self.publish_rules()
+
+    def publish_rules(self) -> None:
+        """Tell the proxy what the project file says now about requests that are compared and kept."""
+        publish_rules(self._folder / RULES_FILE, self._project.rules)
 
     def _route(self, environment: Environment, instance: Instance, history: History) -> Route:
         current = history.current(environment.name)

@@ -94,6 +94,23 @@ class CheckTable(_Table):
     contains: str = ""
 
 
+class ExpectedTable(_Table):
+    """``[[compare.expected]]``"""
+
+    between: Annotated[list[str], Field(min_length=2, max_length=2)] | Literal["all"] = "all"
+    json_path: str | None = None
+    header: str | None = None
+    regex: str | None = None
+    reason: str = ""
+
+
+class CompareTable(_Table):
+    """``[compare]``"""
+
+    ignore_order: list[str] = Field(default_factory=list)
+    expected: list[ExpectedTable] = Field(default_factory=list)
+
+
 class VerifyTable(_Table):
     """``[verify]``"""
 
@@ -152,6 +169,7 @@ class ProjectTable(_Table):
     clock_offset: _Span = timedelta()
     auto_promote_to: list[str] = Field(default_factory=list)
     verify: VerifyTable = Field(default_factory=VerifyTable)
+    compare: CompareTable = Field(default_factory=CompareTable)
     localstack: LocalstackTable = Field(default_factory=LocalstackTable)
     proxy: ProxyTable = Field(default_factory=ProxyTable)
     config: dict[_Parameter, ConfigKeyTable] = Field(default_factory=dict)

@@ -16,6 +16,8 @@ _MAX_WAITING = 2_000
 _MAX_WAITING_BYTES = 16 * 1024 * 1024
 # Seconds that exchanges are gathered, so that a sink writes many at once.
 _PAUSE = 0.1
+# Seconds without any, after which sinks are asked to look after what they keep.
+_IDLE = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -91,7 +93,7 @@ class Feed:
 
     def _run(self) -> None:
         while True:
-            self._has_work.wait()
+            self._has_work.wait(_IDLE)
             self._has_work.clear()
             if not self._is_closed:
                 time.sleep(_PAUSE)

@@ -33,7 +33,7 @@ from emulator.model.environments import (
     Status,
     Verification,
 )
-from emulator.model.exchanges import Exchange, HttpAnswer, HttpRequest, Invocation, Source
+from emulator.model.exchanges import Exchange, Headers, HttpAnswer, HttpRequest, Invocation, Source
 from emulator.model.rules import ComparisonRules, ExpectedDifference, InspectorSettings, Rules
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "Functions",
     "Gate",
     "GateResult",
+    "Headers",
     "HttpAnswer",
     "HttpCheck",
     "HttpRequest",

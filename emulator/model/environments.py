@@ -10,6 +10,7 @@ from pathlib import Path
 
 from emulator.model.creation import Creation
 from emulator.model.deployments import Api, ConfigKey
+from emulator.model.rules import Rules
 
 STATE_FOLDER = ".multistack"
 
@@ -183,6 +184,7 @@ class Project:
         stamp: Of the files that it was read from, see :func:`emulator.project_stamp.stamp_of`; empty for none.
         user: Whoever runs the command, for the ledger.
         config_keys: What the file declares under ``[config]``, by name; without any, the template's parameters are it.
+        rules: What the proxy is told beside the routes.
         copied_from: The folder that this one is a copy of, e.g. for one step of a pipeline: the environments are there.
     """
 
@@ -199,6 +201,7 @@ class Project:
     stamp: str = field(default="", compare=False)
     user: str = ""
     config_keys: Mapping[str, ConfigKey] = field(default_factory=dict)
+    rules: Rules = field(default_factory=Rules)
     copied_from: Path | None = None
 
     def way_into(self, name: str) -> str:

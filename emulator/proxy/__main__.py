@@ -62,8 +62,10 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     # Late, so that the record is written before anything slow.
     from emulator.dashboard.jobs import own_command
     from emulator.proxy.app import Settings, create_app
+    from emulator.proxy.keeping import Keeping
     from emulator.proxy.server import Server
 
+    keeping = Keeping(options.folder)
     app = create_app(
         Settings(
             routes=Path(options.routes),
@@ -73,13 +75,15 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
             ca_file=options.ca_file or None,
             host=options.host,
             command=own_command(Path(options.project)) if options.project else None,
-        )
+        ),
+        keeping=keeping,
     )
     server = Server(listener, app, closing=app.extensions["dashboard"].close)
     try:
         server.start()
     finally:
         server.stop()
+        keeping.close()
 
 
 if __name__ == "__main__":

@@ -14,11 +14,11 @@ from emulator import ports
 from emulator.dashboard.dashboard import Dashboard, Sources
 from emulator.dashboard.jobs import Command
 from emulator.dashboard.pages import register
-from emulator.inspector.feed import Feed
 from emulator.inspector.rates import Rates
 from emulator.model import Route
 from emulator.process import is_alive
 from emulator.proxy.forward import Forwarder
+from emulator.proxy.keeping import Keeping
 from emulator.proxy.problems import CONTENT_TYPE, Problem, internal_problem
 from emulator.proxy.recording import Recorder
 from emulator.proxy.request import Request, read_request
@@ -54,12 +54,12 @@ class Settings:
     command: Command | None = None
 
 
-def create_app(settings: Settings, *, feed: Feed | None = None) -> Flask:
+def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     """
     The proxy. Requests to an environment never enter Flask, whose routing decodes and normalises paths.
 
     Args:
-        feed: Takes the exchanges that are to be kept; None to keep none.
+        keeping: Takes exchanges; None to keep none.
     """
     app = Flask(__name__)
     app.url_map.merge_slashes = False
@@ -70,7 +70,7 @@ def create_app(settings: Settings, *, feed: Feed | None = None) -> Flask:
     dashboard = app.extensions["dashboard"] = Dashboard(sources)
     register(app, dashboard)
     forwarder = Forwarder(upstreams, timeout=settings.timeout, max_body=settings.max_body)
-    recorder = Recorder(forwarder.forward, rates=rates, feed=feed)
+    recorder = Recorder(forwarder.forward, rates=rates, feed=keeping.feed if keeping else None)
     app.wsgi_app = Proxy(app.wsgi_app, table, recorder, _listens_on(settings.host))  # type: ignore[method-assign]
     return app
 

@@ -12,7 +12,7 @@ from emulator.proxy.answer import Answer, Body, framed_headers, is_framed
 from emulator.proxy.problems import Problem
 from emulator.proxy.request import Request
 from emulator.proxy.resolve import Destination, check_alive, not_ready
-from emulator.proxy.rewrite import request_headers, response_headers
+from emulator.proxy.rewrite import invocations_of, request_headers, response_headers
 from emulator.proxy.upstream import Connection, Upstreams
 
 _BLOCK = 64 * 1024
@@ -49,11 +49,12 @@ class Forwarder:
             response.close()
             connection.socket.close()
             raise _bad_gateway(name, "its answer is malformed")
-        headers = response_headers(framed_headers(response), destination)
+        told = framed_headers(response)
         return Answer(
             status_line=f"{response.status} {response.reason}",
-            headers=headers,
+            headers=response_headers(told, destination),
             body=Body(response, connection, self._upstreams, name),
+            invocations=invocations_of(told),
             upstream_seconds=time.perf_counter() - started,
         )
 

@@ -43,8 +43,8 @@ class Recorder:
             Problem: There is no answer; that is noted as well.
         """
         note = self._begin(request, destination.route, destination.target)
-        if note.request_body is not None:
-            request = replace(request, body=note.request_body)
+        if note.limit is not None:
+            request = replace(request, body=note.request_body, is_traced=True)
         try:
             answer = self._forward(request, destination)
         except Problem as problem:

@@ -35,6 +35,7 @@ class Request:
         length: Bytes of the body, or None when it is chunked.
         client: The client's address.
         source: On whose behalf it is made.
+        is_traced: Whether the emulator is to tell which functions it calls.
     """
 
     method: str
@@ -45,6 +46,7 @@ class Request:
     length: int | None
     client: str
     source: Source = Source.CLIENT
+    is_traced: bool = False
 
     def values(self, name: str) -> list[str]:
         """Every value of a header; *name* in lower case."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from emulator.addresses import origin_of
+from emulator.model import DriverName, Invocation
 from emulator.proxy.request import SOURCE_HEADER, Headers, Request
 from emulator.proxy.resolve import ENVIRONMENT_HEADER, Destination
 
@@ -27,13 +28,18 @@ _HOP_BY_HOP = frozenset(
 # Said anew for the way to the upstream: its host, the body's framing, and whom the proxy itself was spoken to by.
 _OURS = frozenset({"host", "content-length", "expect", ENVIRONMENT_HEADER, SOURCE_HEADER})
 _RELEASE_HEADER = "x-multistack-release"
+# Asks emulators of ours which calls an answer is made of: emulator/drivers/launcher/functions/tracing.py and
+# compose/localstack/plugin/multistack_localstack/tracing.py. Any other emulator would hand it to the function.
+_TRACE_HEADER = "x-multistack-trace"
+_INVOCATION_HEADER = "x-multistack-invocation"
+_TRACING = frozenset({DriverName.EMBEDDED.value, DriverName.LOCALSTACK.value})
 _ORIGIN = re.compile(r"(?:(?:https?):)?//([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 
 def request_headers(request: Request, destination: Destination) -> list[tuple[str, str]]:
     """What the upstream gets: the client's headers, and where the request came from."""
-    dropped = _HOP_BY_HOP | _OURS | _named_in_connection(request.headers)
+    dropped = _HOP_BY_HOP | _OURS | {_TRACE_HEADER} | _named_in_connection(request.headers)
     # MiniStack takes `Host: test.localhost` for an S3 bucket: the upstream is called by its own name.
     sent = [("Host", urlsplit(destination.url).netloc)]
     forwarded_for = [value for value in request.values("x-forwarded-for") if value]
@@ -46,12 +52,14 @@ def request_headers(request: Request, destination: Destination) -> list[tuple[st
     sent.append(("X-Forwarded-Proto", "http"))
     if destination.mount:
         sent.append(("X-Forwarded-Prefix", destination.mount))
+    if request.is_traced and destination.route.driver in _TRACING:
+        sent.append(("X-Multistack-Trace", "1"))
     return sent
 
 
 def response_headers(headers: Headers, destination: Destination) -> list[tuple[str, str]]:
     """What the client gets: the upstream's headers in the client's own terms, and who answered."""
-    dropped = _HOP_BY_HOP | _named_in_connection(headers) | {ENVIRONMENT_HEADER, _RELEASE_HEADER}
+    dropped = _HOP_BY_HOP | _named_in_connection(headers) | {ENVIRONMENT_HEADER, _RELEASE_HEADER, _INVOCATION_HEADER}
     sent = []
     for name, given in headers:
         key, value = name.lower(), given
@@ -66,6 +74,22 @@ def response_headers(headers: Headers, destination: Destination) -> list[tuple[s
     if destination.route.release:
         sent.append(("X-Multistack-Release", destination.route.release))
     return sent
+
+
+def invocations_of(headers: Headers) -> tuple[Invocation, ...]:
+    """The calls of functions that the emulator tells of; what it can't have written is passed over."""
+    told = []
+    for name, value in headers:
+        if name.lower() == _INVOCATION_HEADER:
+            function, _, rest = value.partition(";")
+            request_id, _, milliseconds = rest.partition(";")
+            if request_id:
+                told.append(Invocation(function=function, request_id=request_id, seconds=_seconds(milliseconds)))
+    return tuple(told)
+
+
+def _seconds(milliseconds: str) -> float | None:
+    return float(milliseconds) / 1000 if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,6})?", milliseconds) else None
 
 
 def rewrite_location(value: str, destination: Destination) -> str:

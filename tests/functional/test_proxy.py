@@ -329,6 +329,7 @@ def test_headers_arrive_as_they_were_sent(proxy, upstream):
         ("X-Forwarded-Host", "LocalHost:1"),
         ("X-Forwarded-Proto", "http"),
         ("X-Forwarded-Prefix", "/test"),
+        ("X-Multistack-Trace", "1"),
     ]
 
 
@@ -341,6 +342,7 @@ def test_no_header_is_made_up(proxy, upstream):
         "X-Forwarded-For",
         "X-Forwarded-Host",
         "X-Forwarded-Proto",
+        "X-Multistack-Trace",
     ]
 
 

@@ -22,7 +22,7 @@ from emulator.drivers.containers import name_of
 from emulator.errors import ConfigError
 from emulator.file_settings import FILE_ONLY
 from emulator.model import DriverName, Endpoint, Functions, Project
-from emulator.schema import ConfigKeyTable, EnvironmentTable, LocalstackTable, ProjectTable, ProxyTable
+from emulator.schema import CompareTable, ConfigKeyTable, EnvironmentTable, LocalstackTable, ProjectTable, ProxyTable
 from emulator.settings import SETTINGS
 
 DRIVERS = '"embedded" or "localstack" or "external" or "auto"'
@@ -773,7 +773,7 @@ def test_any_variables_load_or_are_a_config_error(variables: dict[str, str]) -> 
             load_project(file=None, environ=environ, cwd=folder)
 
 
-TABLES = {"proxy", "environments", "localstack", "config", "verify", "auto_promote_to"}
+TABLES = {"proxy", "environments", "localstack", "config", "verify", "auto_promote_to", "compare"}
 
 
 class TestSettings:
@@ -793,6 +793,7 @@ class TestSettings:
             *(f"config.<Key>.{name}" for name in ConfigKeyTable.model_fields),
             "auto_promote_to",
             "verify.checks",
+            *(f"compare.{name}" for name in CompareTable.model_fields),
         ]
         assert sorted(setting.key for setting in FILE_ONLY) == sorted(in_file)
 

@@ -40,11 +40,12 @@ async def _serve(arguments: argparse.Namespace) -> None:
     from ministack.app import app
 
     from emulator.drivers.launcher import durable, gaps, loopback_guard, server
-    from emulator.drivers.launcher.functions import install
+    from emulator.drivers.launcher.functions import install, tracing
 
     gaps.apply()
     install.install(_surroundings(arguments), arguments.interpreters)
-    application = durable.make_durable(app, arguments.folder, arguments.settings, port=arguments.port)
+    traced = tracing.traced(app)
+    application = durable.make_durable(traced, arguments.folder, arguments.settings, port=arguments.port)
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

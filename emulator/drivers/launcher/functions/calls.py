@@ -15,9 +15,11 @@ import base64
 import contextvars
 import functools
 import json
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
+from emulator.drivers.launcher.functions import tracing
 from emulator.drivers.launcher.functions.results import Result
 from emulator.drivers.launcher.functions.worker import Call, FunctionWorker
 
@@ -36,7 +38,7 @@ def apply() -> None:
     for module in (lambda_runtime, lambda_svc):  # each call takes the same ARN to pieces six times
         parse = module._lambda_function_account_region_from_arn
         module._lambda_function_account_region_from_arn = functools.lru_cache(maxsize=4096)(parse)
-    lambda_svc._execute_function_warm = executing(lambda_svc._execute_function_warm)
+    lambda_svc._execute_function_warm = noting(executing(lambda_svc._execute_function_warm))
     lambda_svc._invoke = with_client_context(lambda_svc._invoke)
 
 
@@ -92,6 +94,20 @@ def executing(otherwise: _Execute) -> _Execute:
             lambda_runtime.release_worker(worker)
 
     return execute
+
+
+def noting(execute: _Execute) -> _Execute:
+    """*execute*, whose calls are known to the request that makes them."""
+
+    def executed(function: dict[str, Any], event: Any, request_id: str) -> dict[str, Any]:
+        started = time.perf_counter()
+        try:
+            return execute(function, event, request_id)
+        finally:
+            name = str((function.get("config") or function).get("FunctionName", ""))
+            tracing.note(name, request_id, time.perf_counter() - started)
+
+    return executed
 
 
 def answer(result: Result) -> dict[str, Any]:

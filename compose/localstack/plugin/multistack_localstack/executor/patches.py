@@ -18,6 +18,7 @@ from localstack.services.lambda_.provider import LambdaProvider
 from localstack.utils.patch import patch
 from localstack.utils.strings import long_uid
 
+from multistack_localstack import tracing
 from multistack_localstack.executor.timers import SharedTimer
 
 # Bytes of an event. Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
@@ -31,6 +32,7 @@ def apply() -> None:
     """Put all of them in place."""
     weighted_aliases()
     payload_limits()
+    tracing.note_calls()
     client_context()
     direct_calls()
     execution_environment.Timer = SharedTimer

@@ -13,6 +13,7 @@ from localstack.runtime import get_current_runtime, hooks
 from localstack.services.plugins import SERVICE_PLUGINS
 
 from multistack_localstack import gateway as entrance
+from multistack_localstack import tracing
 from multistack_localstack.loopback_guard import Hosts
 from multistack_localstack.state import regions
 from multistack_localstack.state.checkpoint import ForeignCheckpoint
@@ -34,6 +35,7 @@ def guard_gateway() -> None:
     if is_supported("the guard against web pages"):
         own = (config.LOCALSTACK_HOST.host, socket.gethostname())
         entrance.guard(get_current_runtime().components.gateway, Hosts.allowed(os.environ, *own))
+        tracing.tell(get_current_runtime().components.gateway)
 
 
 @hooks.on_infra_start(priority=_AFTER_SERVICES - 1)

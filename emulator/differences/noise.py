@@ -1,0 +1,82 @@
+"""What differs between two answers of one and the same environment: no difference between environments."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from emulator.differences.findings import Finding, Kind, Mask, Part, Place
+
+ASKED_TWICE = "differs when the same environment is asked twice"
+BY_REQUEST = "belongs to one request or one environment"
+# Named by AWS, HTTP and the proxy itself: another one with each request, or by definition with each environment.
+ALWAYS = tuple(
+    Mask(place=Place(Part.HEADER, (name,)), why=BY_REQUEST)
+    for name in (
+        "date",
+        "age",
+        "x-amz-apigw-id",
+        "x-amzn-requestid",
+        "x-amzn-trace-id",
+        "x-amz-request-id",
+        "x-amz-id-2",
+        "x-multistack-environment",
+        "x-multistack-release",
+    )
+)
+_MASKED = "<masked>"
+_NEVER = {Part.STATUS, Part.PROBLEM}
+
+
+def masks_of(findings: Iterable[Finding]) -> tuple[Mask, ...]:
+    """One mask for each place, whichever entry of an array it was found in."""
+    places = {_any_entry(one.place): None for one in findings if one.place.part not in _NEVER}
+    return tuple(Mask(place=place, why=ASKED_TWICE) for place in places)
+
+
+def unstable_status(first: int, second: int) -> Finding | None:
+    """The finding that one environment answered the same request with two statuses, which nothing masks."""
+    if first == second:
+        return None
+    return Finding(place=Place(Part.STATUS), kind=Kind.UNSTABLE, baseline=first, value=second)
+
+
+def without(document: Any, masks: Iterable[Mask]) -> Any:
+    """A copy of *document* with one value for everything masked, so that entries are told apart by the rest."""
+    for mask in masks:
+        if mask.place.part is Part.JSON:
+            document = _replaced(document, mask.place.at)
+    return document
+
+
+def applied(masks: Iterable[Mask], *documents: Any) -> list[Mask]:
+    """Those of *masks* that hide anything in *documents*."""
+    inside = [mask for mask in masks if mask.place.part is Part.JSON]
+    return [mask for mask in inside if any(without(document, [mask]) != document for document in documents)]
+
+
+def _any_entry(place: Place) -> Place:
+    """
+    ``$.items[0].id`` as ``$.items[*].id``: what is noise in one entry of an array is noise in all.
+
+    Entries without a name of their own, such as ``$.point[0]``, stay what they are.
+    """
+    if place.part is not Part.JSON:
+        return place
+    names = [index for index, step in enumerate(place.at) if isinstance(step, str)]
+    last = names[-1] if names else -1
+    return Place(
+        Part.JSON,
+        tuple(None if isinstance(step, int) and index < last else step for index, step in enumerate(place.at)),
+    )
+
+
+def _replaced(document: Any, at: tuple[str | int | None, ...]) -> Any:
+    if not at:
+        return _MASKED
+    step, rest = at[0], at[1:]
+    if isinstance(document, dict) and step in document:
+        return {**document, step: _replaced(document[step], rest)}
+    if isinstance(document, list) and not isinstance(step, str):
+        return [_replaced(one, rest) if step in (None, index) else one for index, one in enumerate(document)]
+    return document

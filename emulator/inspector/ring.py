@@ -1,0 +1,195 @@
+"""Keeps the last exchanges in a file that never grows beyond its bounds; what fails here stops no request."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sqlite3
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+from emulator.inspector import rows
+from emulator.model import Exchange, InspectorSettings
+
+# Bytes of exchanges that are written at once, and that the file may exceed what is in it by while they are.
+_BATCH = 1024 * 1024
+# What an exchange takes in the file besides its texts and bodies.
+_OVERHEAD = 600
+# Seconds until writing is tried again after it failed.
+_RETRY = 10.0
+# The part of what there is that goes when room is needed, so that it isn't needed all the time.
+_PORTION = 50
+
+_log = logging.getLogger(__name__)
+
+
+class Ring:
+    """
+    The sink that the inspector reads from.
+
+    Args:
+        settings: Asked at every turn, so that a change counts at once.
+        now: Seconds since the epoch.
+    """
+
+    def __init__(
+        self, path: Path, settings: Callable[[], InspectorSettings], *, now: Callable[[], float] = time.time
+    ) -> None:
+        self._path = path
+        self._settings = settings
+        self._now = now
+        self._connection: sqlite3.Connection | None = None
+        self._inode = 0
+        self._batch: list[Exchange] = []
+        self._batch_bytes = 0
+        self._paused_until = 0.0
+        self._problem: str | None = None
+
+    @property
+    def body_limit(self) -> int | None:
+        """See :class:`emulator.inspector.feed.Sink`."""
+        settings = self._settings()
+        return settings.max_body if settings.enabled else None
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing is kept at present; None while all is well."""
+        return self._problem
+
+    def accept(self, exchange: Exchange) -> None:
+        """Keep *exchange* with the next batch."""
+        exchange = _cut(exchange, self._settings().max_body)
+        self._batch.append(exchange)
+        self._batch_bytes += size_of(exchange)
+        if self._batch_bytes >= min(_BATCH, self._settings().max_bytes // 8):
+            self.flush()
+
+    def flush(self) -> None:
+        """Write the batch, or drop it while writing fails; let go of what is too old."""
+        batch, size = self._batch, self._batch_bytes
+        self._batch, self._batch_bytes = [], 0
+        if self._now() < self._paused_until:
+            return
+        try:
+            self._write(batch, size)
+            self._problem = None
+        except (sqlite3.Error, OSError) as error:
+            self._pause(error)
+
+    def close(self) -> None:
+        """Let go of the file."""
+        if self._connection is not None:
+            connection, self._connection = self._connection, None
+            with contextlib.suppress(sqlite3.Error):
+                connection.close()
+
+    def _write(self, batch: list[Exchange], size: int) -> None:
+        if not batch and not self._path.exists():
+            return
+        settings, connection = self._settings(), self._open()
+        self._make_room(connection, settings, size, len(batch))
+        if not batch:
+            return
+        connection.execute("BEGIN IMMEDIATE")
+        try:
+            for exchange in batch:
+                rows.insert(connection, exchange)
+            connection.execute("COMMIT")
+        except BaseException:
+            with contextlib.suppress(sqlite3.Error):
+                connection.execute("ROLLBACK")
+            raise
+
+    def _make_room(self, connection: sqlite3.Connection, settings: InspectorSettings, size: int, count: int) -> None:
+        _delete(connection, "at < ?", self._now() - settings.max_age.total_seconds())
+        there = connection.execute("SELECT count(*) FROM exchanges").fetchone()[0]
+        surplus = there + count - settings.max_requests
+        if surplus > 0:
+            _delete_oldest(connection, surplus)
+        page = connection.execute("PRAGMA page_size").fetchone()[0]
+        # A transaction's journal lies beside the file, and counts.
+        allowed = settings.max_bytes - 2 * min(_BATCH, settings.max_bytes // 8)
+        while there > 0 and _used(connection) * page + size > allowed:
+            portion = there // _PORTION + 1
+            _delete_oldest(connection, portion)
+            there -= portion
+        if _pages(connection) * page > allowed:
+            rows.shrink(connection)
+
+    def _open(self) -> sqlite3.Connection:
+        """The file; made anew when somebody removed it, or when it can't be read."""
+        if self._connection is not None and self._is_there():
+            return self._connection
+        self.close()
+        try:
+            self._connection = rows.open_file(self._path)
+        except sqlite3.OperationalError:
+            raise
+        except sqlite3.DatabaseError as error:
+            _log.warning("%s is begun anew: %s", self._path, error)
+            self._path.unlink(missing_ok=True)
+            self._connection = rows.open_file(self._path)
+        self._inode = self._path.stat().st_ino
+        return self._connection
+
+    def _is_there(self) -> bool:
+        try:
+            return self._path.stat().st_ino == self._inode
+        except FileNotFoundError:
+            return False
+
+    def _pause(self, error: Exception) -> None:
+        self.close()
+        self._paused_until = self._now() + _RETRY
+        said = f"requests are not recorded: {self._path}: {error}"
+        if said != self._problem:
+            _log.warning("%s", said)
+        self._problem = said
+        if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
+            self._path.unlink(missing_ok=True)  # damaged while it was open
+
+
+def size_of(exchange: Exchange) -> int:
+    """About what *exchange* takes in the file."""
+    request, answer = exchange.request, exchange.answer
+    headers = sum(len(name) + len(value) + 8 for name, value in (*request.headers, *answer.headers))
+    return _OVERHEAD + 2 * len(request.target) + headers + len(request.body) + len(answer.body)
+
+
+def _cut(exchange: Exchange, limit: int) -> Exchange:
+    """*exchange* with *limit* bytes of each body: another sink may have wanted more."""
+    request, answer = exchange.request, exchange.answer
+    if len(request.body) > limit:
+        exchange = replace(exchange, request=replace(request, body=request.body[:limit]))
+    if len(answer.body) > limit:
+        exchange = replace(exchange, answer=replace(answer, body=answer.body[:limit]))
+    return exchange
+
+
+def _delete_oldest(connection: sqlite3.Connection, count: int) -> None:
+    _delete(connection, "id IN (SELECT id FROM exchanges ORDER BY id LIMIT ?)", count)
+
+
+def _delete(connection: sqlite3.Connection, condition: str, value: float) -> None:
+    # The conditions are this module's own.
+    if not connection.execute(f"SELECT 1 FROM exchanges WHERE {condition} LIMIT 1", (value,)).fetchone():  # noqa: S608
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        connection.execute(f"DELETE FROM contents WHERE id IN (SELECT id FROM exchanges WHERE {condition})", (value,))  # noqa: S608
+        connection.execute(f"DELETE FROM exchanges WHERE {condition}", (value,))  # noqa: S608
+        connection.execute("COMMIT")
+    except BaseException:
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+
+
+def _pages(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA page_count").fetchone()[0])
+
+
+def _used(connection: sqlite3.Connection) -> int:
+    return _pages(connection) - int(connection.execute("PRAGMA freelist_count").fetchone()[0])

@@ -1,0 +1,27 @@
+"""The sections of a project file that the running proxy goes by, as its rules."""
+
+from __future__ import annotations
+
+from emulator.model import ComparisonRules, ExpectedDifference, Rules
+from emulator.schema import CompareTable, ExpectedTable, ProjectTable
+
+
+def rules_of(table: ProjectTable) -> Rules:
+    """What *table* says about requests that are compared and kept."""
+    return Rules(comparison=_comparison(table.compare))
+
+
+def _comparison(table: CompareTable) -> ComparisonRules:
+    return ComparisonRules(
+        ignore_order=tuple(table.ignore_order), expected=tuple(_expected(one) for one in table.expected)
+    )
+
+
+def _expected(table: ExpectedTable) -> ExpectedDifference:
+    return ExpectedDifference(
+        between=None if table.between == "all" else (table.between[0], table.between[1]),
+        json_path=table.json_path,
+        header=table.header,
+        regex=table.regex,
+        reason=table.reason,
+    )

@@ -1,0 +1,53 @@
+"""What keeps the proxy's exchanges while it runs: the feed, and the sinks at its end."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Sequence
+from pathlib import Path
+
+from emulator.inspector.feed import Feed, Sink
+from emulator.inspector.redaction import Redaction
+from emulator.inspector.ring import Ring
+from emulator.inspector.rows import REQUESTS_FILE
+from emulator.model import Exchange
+from emulator.rules import RULES_FILE, RulesFile
+
+
+class Keeping:
+    """
+    Everything that takes exchanges, under the project's rules of the moment.
+
+    Args:
+        folder: The proxy's own.
+        sinks: Further ones beside the ring.
+    """
+
+    def __init__(self, folder: Path, *, sinks: Sequence[Sink] = ()) -> None:
+        self._rules = RulesFile(folder / RULES_FILE)
+        self.path = folder / REQUESTS_FILE
+        self.ring = Ring(self.path, lambda: self._rules.current().inspector)
+        self.feed = Feed([self.ring, *sinks], redact=self._redact)
+
+    @property
+    def problem(self) -> str | None:
+        """Why exchanges are not kept although they should be; None while all is well."""
+        return self.ring.problem
+
+    @property
+    def lost(self) -> int:
+        """How many exchanges came faster than they could be kept, since the proxy started."""
+        return self.feed.lost
+
+    def close(self) -> None:
+        """Keep what is on its way, and end."""
+        self.feed.close()
+        self.ring.close()
+
+    def _redact(self, exchange: Exchange) -> Exchange:
+        return _redaction(self._rules.current().inspector.redact).redact(exchange)
+
+
+@functools.lru_cache(maxsize=4)
+def _redaction(names: tuple[str, ...]) -> Redaction:
+    return Redaction.of(names)
