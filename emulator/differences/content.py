@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -99,10 +100,20 @@ def _parsed(text: str, content_type: str = "") -> Content:
     if not is_json and not (kind in {"", "text/plain"} and text.lstrip()[:1] in {"{", "["}):
         return Text(text)
     try:
-        document = json.loads(text)
+        document = json.loads(text, parse_constant=_refuse, parse_float=_finite)
     except (ValueError, RecursionError):
         return Text(text)
     return Json(document) if _depth(document, _MAX_DEPTH) else Text(text)
+
+
+def _refuse(constant: str) -> float:
+    """NaN and Infinity, which Python reads as numbers."""
+    raise ValueError(constant)
+
+
+def _finite(number: str) -> float:
+    value = float(number)
+    return value if math.isfinite(value) else _refuse(number)
 
 
 def _depth(document: Any, left: int) -> bool:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Collection, Iterator
 from typing import Any, NamedTuple
 
@@ -114,9 +113,9 @@ class _Trimming:
 
 
 def _is_same_number(one: Any, other: Any) -> bool:
-    """Whether both are one number: JSON knows no difference between 1 and 1.0, and NaN is no JSON at all."""
+    """Whether both are one number: JSON knows no difference between 1 and 1.0."""
     if isinstance(one, bool) or isinstance(other, bool):
         return False
     if not isinstance(one, (int, float)) or not isinstance(other, (int, float)):
         return False
-    return one == other or (math.isnan(one) and math.isnan(other))
+    return one == other

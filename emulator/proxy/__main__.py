@@ -64,6 +64,7 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     from emulator.proxy.app import Settings, create_app
     from emulator.proxy.keeping import Keeping
     from emulator.proxy.server import Server
+    from emulator.rules import RULES_FILE
 
     keeping = Keeping(options.folder)
     app = create_app(
@@ -75,6 +76,7 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
             ca_file=options.ca_file or None,
             host=options.host,
             command=own_command(Path(options.project)) if options.project else None,
+            rules=options.folder / RULES_FILE,
         ),
         keeping=keeping,
     )

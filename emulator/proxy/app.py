@@ -15,16 +15,20 @@ from emulator.dashboard.dashboard import Dashboard, Sources
 from emulator.dashboard.jobs import Command
 from emulator.dashboard.pages import register
 from emulator.inspector.rates import Rates
-from emulator.model import Route
+from emulator.model import ComparisonRules, Route
 from emulator.process import is_alive
+from emulator.proxy.answer import Answer
+from emulator.proxy.fan_out import FanOut
 from emulator.proxy.forward import Forwarder
 from emulator.proxy.keeping import Keeping
 from emulator.proxy.problems import CONTENT_TYPE, Problem, internal_problem
 from emulator.proxy.recording import Recorder
 from emulator.proxy.request import Request, read_request
-from emulator.proxy.resolve import resolve
+from emulator.proxy.resolve import Destination, resolve
+from emulator.proxy.selection import select
 from emulator.proxy.upstream import Upstreams
 from emulator.routes import load_routes
+from emulator.rules import RulesFile
 
 _log = logging.getLogger(__name__)
 
@@ -43,6 +47,7 @@ class Settings:
         ca_file: See :func:`emulator.endpoint.ca_file`.
         host: The address it listens on; requests may name it.
         command: Runs multistack for the pages; None when they are for reading only.
+        rules: The published rules; None for none.
     """
 
     routes: Path
@@ -52,6 +57,7 @@ class Settings:
     ca_file: str | None = None
     host: str = ports.HOST
     command: Command | None = None
+    rules: Path | None = None
 
 
 def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
@@ -71,7 +77,15 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     register(app, dashboard)
     forwarder = Forwarder(upstreams, timeout=settings.timeout, max_body=settings.max_body)
     recorder = Recorder(forwarder.forward, rates=rates, feed=keeping.feed if keeping else None)
-    app.wsgi_app = Proxy(app.wsgi_app, table, recorder, _listens_on(settings.host))  # type: ignore[method-assign]
+    rules = RulesFile(settings.rules) if settings.rules else None
+    app.wsgi_app = Proxy(  # type: ignore[method-assign]
+        app.wsgi_app,
+        table,
+        recorder,
+        _listens_on(settings.host),
+        comparison=lambda: rules.current().comparison if rules else ComparisonRules(),
+        settings=settings,
+    )
     return app
 
 
@@ -111,13 +125,24 @@ class Proxy:
     Args:
         pages: Answers what is addressed to the proxy itself.
         listens_on: See :func:`emulator.proxy.resolve.resolve`.
+        comparison: What counts as a difference between environments.
     """
 
-    def __init__(self, pages: Wsgi, table: RouteTable, recorder: Recorder, listens_on: Callable[[str], bool]) -> None:
+    def __init__(
+        self,
+        pages: Wsgi,
+        table: RouteTable,
+        recorder: Recorder,
+        listens_on: Callable[[str], bool],
+        *,
+        comparison: Callable[[], ComparisonRules],
+        settings: Settings,
+    ) -> None:
         self._pages = pages
         self._table = table
         self._recorder = recorder
         self._listens_on = listens_on
+        self._fan_out = FanOut(self._forward, rules=comparison, timeout=settings.timeout, max_body=settings.max_body)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -132,6 +157,25 @@ class Proxy:
 
     def _answer(self, request: Request, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         routes = self._table.current()
+        if selection := select(request, routes, listens_on=self._listens_on):
+            content = self._fan_out.answer(request, selection, routes or {})
+            return _send("200 OK", "application/json", content, request, start_response)
+        destination = self._resolve(request)
+        if destination is None:
+            return self._pages(environ, start_response)
+        answer = self._recorder.forward(request, destination)
+        start_response(answer.status_line, answer.headers)
+        return answer.body
+
+    def _forward(self, request: Request) -> Answer:
+        """Pass on a request that is known to be for an environment."""
+        destination = self._resolve(request)
+        if destination is None:
+            raise internal_problem()
+        return self._recorder.forward(request, destination)
+
+    def _resolve(self, request: Request) -> Destination | None:
+        routes = self._table.current()
         try:
             destination = resolve(request, routes, is_alive=is_alive, listens_on=self._listens_on)
             if destination and any("websocket" in value.lower() for value in request.values("upgrade")):
@@ -140,11 +184,7 @@ class Proxy:
             if route := (routes or {}).get(problem.environment or ""):
                 self._recorder.refuse(request, problem, route)
             raise
-        if destination is None:
-            return self._pages(environ, start_response)
-        answer = self._recorder.forward(request, destination)
-        start_response(answer.status_line, answer.headers)
-        return answer.body
+        return destination
 
 
 def _no_websockets(route: Route) -> Problem:
@@ -160,7 +200,12 @@ def _no_websockets(route: Route) -> Problem:
 
 
 def _tell(problem: Problem, request: Request, start_response: StartResponse) -> Iterable[bytes]:
-    content = problem.to_json(instance=request.target)
-    headers = [("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(content))), ("Cache-Control", "no-store")]
-    start_response(problem.status_line, headers)
+    return _send(problem.status_line, CONTENT_TYPE, problem.to_json(instance=request.target), request, start_response)
+
+
+def _send(
+    status_line: str, content_type: str, content: bytes, request: Request, start_response: StartResponse
+) -> Iterable[bytes]:
+    headers = [("Content-Type", content_type), ("Content-Length", str(len(content))), ("Cache-Control", "no-store")]
+    start_response(status_line, headers)
     return [] if request.method == "HEAD" else [content]

@@ -69,7 +69,7 @@ def resolve(
         name, target = split_segment(request.target)
         if not name or name.startswith("_"):
             if request.target.startswith("//"):
-                raise _unknown_environment("", routes or {})
+                raise unknown("", routes or {})
             return None
         prefix = f"/{name}"
     route = _find_route(name, routes)
@@ -169,11 +169,12 @@ def _find_route(name: str, routes: Mapping[str, Route] | None) -> Route:
     # Host names know no case.
     found = routes.get(name) or next((route for key, route in routes.items() if key.lower() == name.lower()), None)
     if found is None:
-        raise _unknown_environment(name, routes)
+        raise unknown(name, routes)
     return found
 
 
-def _unknown_environment(name: str, routes: Mapping[str, Route]) -> Problem:
+def unknown(name: str, routes: Mapping[str, Route]) -> Problem:
+    """404: no environment has that name."""
     return Problem(
         404,
         "unknown-environment",
