@@ -37,7 +37,7 @@ from emulator.overrides import environment_names, folded, read_flags, read_varia
 from emulator.project_file import ProjectFile, copied_from, find_project_file, read_project_file
 from emulator.project_rules import rules_of
 from emulator.project_stamp import stamp_of
-from emulator.schema import EnvironmentTable, LocalstackTable, ProjectTable, check
+from emulator.schema import MADE_PASSWORD, NO_PASSWORD, EnvironmentTable, LocalstackTable, ProjectTable, check
 from emulator.setting import Key, Setting, show_value
 from emulator.settings import SETTINGS, TEMPLATE_NAMES
 
@@ -133,6 +133,7 @@ def load_project(
         *wrong,
         *(problem for _, found in values.values() for problem in found),
         *contradictions(project),
+        *_password_problems(project, origin),
         *(_template_problems(project, cwd) if needs_template else ()),
     ]
     problems = [origin.problem(key, text) for key, text in further if not is_copied(key)]
@@ -237,6 +238,8 @@ def _build(
             port=None if table.proxy.port == "auto" else table.proxy.port,
             timeout=table.proxy.timeout,
             max_body=table.proxy.max_body,
+            asks_password=table.proxy.password != NO_PASSWORD,
+            password=table.proxy.password if table.proxy.password not in (MADE_PASSWORD, NO_PASSWORD) else None,
         ),
         allow_remote=table.allow_remote,
         verification=Verification(
@@ -308,6 +311,13 @@ def _container(own: EnvironmentTable, shared: LocalstackTable) -> ContainerSetti
 def _derived_account_id(service: str, environment: str) -> str:
     digest = hashlib.sha256(f"{service}/{environment}".encode()).digest()
     return str(10**11 + int.from_bytes(digest) % (9 * 10**11))
+
+
+def _password_problems(project: Project, origin: _Origin) -> Iterator[tuple[Key, str]]:
+    key, variable = ("proxy", "password"), "MULTISTACK_PROXY_PASSWORD"
+    if project.proxy.password is not None and origin.outside.get(key) != variable:
+        why = "files get committed, and command lines are seen by others"
+        yield key, f"proxy.password can be a password as the variable {variable} only: {why}"
 
 
 def _template_problems(project: Project, cwd: Path) -> Iterator[tuple[Key, str]]:

@@ -12,8 +12,10 @@ from emulator import ports, process
 from emulator.endpoint import ca_file
 from emulator.errors import NotReady
 from emulator.events import Emit, Event
+from emulator.faults.file import FAULTS_FILE, keep_faults_of
 from emulator.history import History
-from emulator.model import DriverName, Environment, Instance, Project, Route, Status
+from emulator.model import DriverName, Environment, Instance, ProcessId, Project, Route, Status
+from emulator.proxy_password import PASSWORD_FILE, is_guarded, keep_password, read_password
 from emulator.routes import ROUTES_FILE, load_routes, publish_routes
 from emulator.rules import RULES_FILE, publish_rules
 
@@ -45,6 +47,20 @@ class Front:
     def _routes(self) -> Path:
         return self._project.state / ROUTES_FILE
 
+    @property
+    def faults_file(self) -> Path:
+        """Where the proxy reads which faults are set."""
+        return self._folder / FAULTS_FILE
+
+    @property
+    def _password_file(self) -> Path:
+        return self._folder / PASSWORD_FILE
+
+    def running_process(self) -> ProcessId | None:
+        """The proxy's process, or None when it does not run."""
+        record = process.read_record(self._folder) if process.is_running(self._folder) else None
+        return record.process if record else None
+
     def url(self) -> str | None:
         """Where the proxy listens, or None when it does not run."""
         record = process.read_record(self._folder) if process.is_running(self._folder) else None
@@ -64,6 +80,7 @@ class Front:
         """
         record = process.read_record(self._folder) if process.is_running(self._folder) else None
         host = self._project.proxy.host
+        made = is_guarded(self._project.proxy) and keep_password(self._password_file, self._project.proxy.password)
         if record is not None and self._is_as_wanted(record) and _answers(host, record.port):
             return False
         started = time.monotonic()
@@ -87,7 +104,16 @@ class Front:
             process.stop(self._folder, grace=0.0)
             raise
         self._emit(Event(None, "proxy ready", f"http://{_reached_at(host)}:{port}", time.monotonic() - started))
+        self._tell_password(made=made)
         return True
+
+    def _tell_password(self, *, made: bool) -> None:
+        """Say how other machines get in; a password that was made just now is shown this once."""
+        if is_guarded(self._project.proxy):
+            password = f"{read_password(self._password_file)}, kept in" if made else "in"
+            self._emit(Event(None, "password", f"of other machines: {password} {self._password_file}"))
+        elif not self._project.proxy.asks_password:
+            self._emit(Event(None, "note:", "the proxy asks for no password: whoever reaches it may use it"))
 
     def _is_as_wanted(self, record: process.ServerRecord) -> bool:
         wanted = {name.replace("-", "_"): value for name, value in self._settings().items()}
@@ -103,6 +129,7 @@ class Front:
             "max-body": str(settings.max_body),
             "allow-remote": "yes" if self._project.allow_remote else "no",
             "project": str(self._project.file),
+            "password-file": str(self._password_file) if is_guarded(settings) else "",
             "ca-file": (ca_file() or "") if any(url.startswith("https:") for url in urls) else "",
         }
 
@@ -120,7 +147,8 @@ class Front:
             time.sleep(0.02)
 
     def stop(self) -> bool:
-        """Stop the proxy; True if it was running."""
+        """Stop the proxy; True if it was running. Its faults go first: requests that one holds back go on."""
+        self.faults_file.unlink(missing_ok=True)
         return process.stop(self._folder, grace=2.0)
 
     def publish(
@@ -143,6 +171,8 @@ class Front:
                 routes += [route for name, route in load_routes(self._routes).items() if name in others]
         publish_routes(self._routes, routes)
         self.publish_rules()
+        if proxy := self.running_process():
+            keep_faults_of(self.faults_file, proxy, {route.environment for route in routes if route.url is not None})
 
     def publish_rules(self) -> None:
         """Tell the proxy what the project file says now about requests that are compared and kept."""

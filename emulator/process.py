@@ -89,6 +89,15 @@ def is_alive(process: ProcessId) -> bool:
     return start_time(process.pid) == process.started
 
 
+def own_process() -> ProcessId:
+    """The process that asks."""
+    pid = os.getpid()
+    started = start_time(pid)
+    if started is None:
+        raise AssertionError("a running process has a start time")
+    return ProcessId(pid=pid, started=started)
+
+
 def is_running(folder: Path) -> bool:
     """Whether a server holds *folder*."""
     try:
@@ -144,11 +153,7 @@ def record_age(folder: Path) -> float:
 
 def write_record(folder: Path, *, port: int, settings: Mapping[str, str]) -> None:
     """Say which process serves *folder*: called by the server itself, before it does anything slow."""
-    pid = os.getpid()
-    started = start_time(pid)
-    if started is None:
-        raise AssertionError("a running process has a start time")
-    record = ServerRecord(process=ProcessId(pid=pid, started=started), port=port, settings=settings)
+    record = ServerRecord(process=own_process(), port=port, settings=settings)
     write_atomically(folder / _RECORD_FILE, json.dumps(asdict(record)).encode())
 
 

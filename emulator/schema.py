@@ -73,6 +73,10 @@ _Parameter = Annotated[str, Field(pattern=PARAMETER_PATTERN)]
 _ConfigValue = Annotated[str, BeforeValidator(_config_text)]
 
 
+MADE_PASSWORD = "auto"  # noqa: S105 (the word for one that is made)
+NO_PASSWORD = "none"  # noqa: S105 (the word for none)
+
+
 class _Table(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
@@ -84,6 +88,7 @@ class ProxyTable(_Table):
     port: _Port = "auto"
     timeout: Annotated[float, Field(gt=0, le=3600)] = 30.0
     max_body: Annotated[int, Field(ge=1, le=2**30)] = 10 * 1024 * 1024
+    password: Annotated[str, Field(pattern=rf"^({MADE_PASSWORD}|{NO_PASSWORD}|[!-~]{{12,200}})$")] = MADE_PASSWORD
 
 
 class CheckTable(_Table):
@@ -200,7 +205,8 @@ def _explain(data: dict[str, object], kind: str, loc: Key) -> tuple[Key, str]:
         key = loc[:end]
         setting = next((setting for setting in (*SETTINGS, *FILE_ONLY) if matches(setting.path, key)), None)
         if setting is not None:
-            return key, f"{show_key(key)} must be {setting.allowed}, not {show_value(value_at(data, key))}"
+            value = "" if setting.is_secret else f", not {show_value(value_at(data, key))}"
+            return key, f"{show_key(key)} must be {setting.allowed}{value}"
     return loc, f"{show_key(loc)} must be a table, not {show_value(value_at(data, loc))}"
 
 

@@ -21,6 +21,7 @@ class Setting:
             Starts with ``--`` when it is a flag and no key.
         variable: Name in the environ; ``<NAME>`` is the environment's, upper case, with ``_`` for ``-``.
         allowed: Completes "must be …".
+        is_secret: No message may show its value.
     """
 
     key: str
@@ -28,6 +29,7 @@ class Setting:
     default: str
     allowed: str
     description: str
+    is_secret: bool = False
 
     @property
     def path(self) -> Key:

@@ -115,7 +115,15 @@ SETTINGS: tuple[Setting, ...] = (
         variable="MULTISTACK_PROXY_HOST",
         default="127.0.0.1",
         allowed='an IPv4 address of this machine such as "127.0.0.1", or "0.0.0.0" for all of them',
-        description="Address that the proxy listens on; it knows no passwords, so whoever reaches it may use it.",
+        description="Address that the proxy listens on; beyond loopback it asks other machines for a password.",
+    ),
+    Setting(
+        key="proxy.password",
+        variable="MULTISTACK_PROXY_PASSWORD",
+        default="auto",
+        allowed='"auto", "none", or, as the variable only, 12 to 200 printable characters without a space',
+        description="Password of other machines; auto makes one and keeps it, none lets in whoever reaches the proxy.",
+        is_secret=True,
     ),
     Setting(
         key="proxy.port",

@@ -32,6 +32,9 @@ _wait = click.option(
 @_wait
 @click.option("--pull", is_flag=True, help="Pull images of containers that the Docker engine lacks.")
 @click.option("--artifact", metavar="DIGEST", help="Deploy this stored artifact where nothing was, and build nothing.")
+@click.option(
+    "--listen", metavar="ADDRESS", help="Let the proxy listen on this address; beyond loopback with a password."
+)
 @click.option("--no-deploy", is_flag=True, help="Leave environments without a release empty, for `promote` to fill.")
 @_json
 @click.pass_obj
@@ -42,10 +45,13 @@ def up(
     wait: float,
     pull: bool,
     artifact: str | None,
+    listen: str | None,
     no_deploy: bool,
     as_json: bool,
 ) -> None:
     """Start environments, deploy what they miss, start the proxy."""
+    if listen is not None:
+        context.overrides["proxy.host"] = listen
     reopen = functools.partial(context.workspace, needs_template=artifact is None and not no_deploy, pulls=pull)
     workspace = swept(reopen(), "up", reopen=reopen)
     chosen = workspace.environments(names)

@@ -131,12 +131,16 @@ class ProxySettings:
         port: Its port, or None to take 8080 or the next free one.
         timeout: Seconds to wait for an environment's answer before 504.
         max_body: Largest request body in bytes, else 413.
+        asks_password: Whether other machines need a password, should *host* be one that they reach.
+        password: The one to use; None for one that is made once, and kept.
     """
 
     host: str = "127.0.0.1"
     port: int | None = None
     timeout: float = 30.0
     max_body: int = 10 * 1024 * 1024
+    asks_password: bool = True
+    password: str | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

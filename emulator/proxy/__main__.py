@@ -29,6 +29,7 @@ def main() -> None:
         "timeout": options.timeout,
         "max_body": options.max_body,
         "allow_remote": options.allow_remote,
+        "password_file": options.password_file,
         "ca_file": options.ca_file,
         "project": options.project,
     }
@@ -48,6 +49,7 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--allow-remote", default="no", choices=["yes", "no"], help="emulators on other machines")
     parser.add_argument("--project", default="", help="the project file; empty when its pages are for reading only")
     parser.add_argument("--ca-file", default="", help="authorities to trust; empty for the system's")
+    parser.add_argument("--password-file", default="", help="the password of other machines; empty for none")
     return parser.parse_args()
 
 
@@ -61,6 +63,7 @@ def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
 def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     # Late, so that the record is written before anything slow.
     from emulator.dashboard.jobs import own_command
+    from emulator.faults.file import FAULTS_FILE
     from emulator.proxy.app import Settings, create_app
     from emulator.proxy.keeping import Keeping
     from emulator.proxy.server import Server
@@ -70,6 +73,8 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     app = create_app(
         Settings(
             routes=Path(options.routes),
+            password_file=Path(options.password_file) if options.password_file else None,
+            faults=options.folder / FAULTS_FILE,
             timeout=float(options.timeout),
             max_body=int(options.max_body),
             allow_remote=options.allow_remote == "yes",

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import functools
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,15 @@ from emulator import ports
 from emulator.dashboard.dashboard import Dashboard, Sources
 from emulator.dashboard.jobs import Command
 from emulator.dashboard.pages import register
+from emulator.faults.file import FaultTable
 from emulator.inspector.rates import Rates
 from emulator.model import ComparisonRules, Route
-from emulator.process import is_alive
-from emulator.proxy.answer import Answer
+from emulator.process import is_alive, own_process
+from emulator.proxy.answer import Answer, Forward
+from emulator.proxy.disturb import Disturber
 from emulator.proxy.fan_out import FanOut
 from emulator.proxy.forward import Forwarder
+from emulator.proxy.guard import Guard, without_credentials
 from emulator.proxy.keeping import Keeping
 from emulator.proxy.problems import CONTENT_TYPE, Problem, internal_problem
 from emulator.proxy.recording import Recorder
@@ -27,6 +31,7 @@ from emulator.proxy.request import Request, read_request
 from emulator.proxy.resolve import Destination, resolve
 from emulator.proxy.selection import select
 from emulator.proxy.upstream import Upstreams
+from emulator.proxy_password import read_password
 from emulator.routes import load_routes
 from emulator.rules import RulesFile
 
@@ -48,6 +53,8 @@ class Settings:
         host: The address it listens on; requests may name it.
         command: Runs multistack for the pages; None when they are for reading only.
         rules: The published rules; None for none.
+        faults: The file of the faults that are set; read again whenever it changes.
+        password_file: Holds the password of other machines; None lets them in without one.
     """
 
     routes: Path
@@ -58,6 +65,8 @@ class Settings:
     host: str = ports.HOST
     command: Command | None = None
     rules: Path | None = None
+    faults: Path | None = None
+    password_file: Path | None = None
 
 
 def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
@@ -76,17 +85,28 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     dashboard = app.extensions["dashboard"] = Dashboard(sources)
     register(app, dashboard)
     forwarder = Forwarder(upstreams, timeout=settings.timeout, max_body=settings.max_body)
-    recorder = Recorder(forwarder.forward, rates=rates, feed=keeping.feed if keeping else None)
+    forward: Forward = forwarder.forward
+    if settings.faults is not None:
+        forward = Disturber(forward, FaultTable(settings.faults, own_process())).forward
+    recorder = Recorder(forward, rates=rates, feed=keeping.feed if keeping else None)
     rules = RulesFile(settings.rules) if settings.rules else None
     app.wsgi_app = Proxy(  # type: ignore[method-assign]
         app.wsgi_app,
         table,
         recorder,
         _listens_on(settings.host),
+        guard=_guard(settings),
         comparison=lambda: rules.current().comparison if rules else ComparisonRules(),
         settings=settings,
     )
     return app
+
+
+def _guard(settings: Settings) -> Guard | None:
+    if settings.password_file is None:
+        return None
+    password = functools.partial(read_password, settings.password_file)  # read each time: it may be changed
+    return Guard(password, is_local=ports.is_own_address, listens_on=_listens_on(settings.host))
 
 
 def _listens_on(host: str) -> Callable[[str], bool]:
@@ -126,6 +146,7 @@ class Proxy:
         pages: Answers what is addressed to the proxy itself.
         listens_on: See :func:`emulator.proxy.resolve.resolve`.
         comparison: What counts as a difference between environments.
+        guard: Asks other machines for the password; None where none reaches the proxy, or none is asked for.
     """
 
     def __init__(
@@ -137,18 +158,22 @@ class Proxy:
         *,
         comparison: Callable[[], ComparisonRules],
         settings: Settings,
+        guard: Guard | None = None,
     ) -> None:
         self._pages = pages
         self._table = table
         self._recorder = recorder
         self._listens_on = listens_on
         self._fan_out = FanOut(self._forward, rules=comparison, timeout=settings.timeout, max_body=settings.max_body)
+        self._guard = guard
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
         request = read_request(environ)
         try:
-            return self._answer(request, environ, start_response)
+            if self._guard and (headers := self._guard.admit(request)):
+                start_response = _adding(headers, start_response)
+            return self._answer(without_credentials(request), environ, start_response)
         except Problem as problem:
             return _tell(problem, request, start_response)
         except Exception:
@@ -187,6 +212,10 @@ class Proxy:
         return destination
 
 
+def _adding(headers: list[tuple[str, str]], start_response: StartResponse) -> StartResponse:
+    return lambda status, given: start_response(status, [*given, *headers])
+
+
 def _no_websockets(route: Route) -> Problem:
     return Problem(
         501,
@@ -200,12 +229,19 @@ def _no_websockets(route: Route) -> Problem:
 
 
 def _tell(problem: Problem, request: Request, start_response: StartResponse) -> Iterable[bytes]:
-    return _send(problem.status_line, CONTENT_TYPE, problem.to_json(instance=request.target), request, start_response)
+    content = problem.to_json(instance=request.target)
+    return _send(problem.status_line, CONTENT_TYPE, content, request, start_response, more=problem.headers)
 
 
 def _send(
-    status_line: str, content_type: str, content: bytes, request: Request, start_response: StartResponse
+    status_line: str,
+    content_type: str,
+    content: bytes,
+    request: Request,
+    start_response: StartResponse,
+    *,
+    more: Sequence[tuple[str, str]] = (),
 ) -> Iterable[bytes]:
     headers = [("Content-Type", content_type), ("Content-Length", str(len(content))), ("Cache-Control", "no-store")]
-    start_response(status_line, headers)
+    start_response(status_line, [*headers, *more])
     return [] if request.method == "HEAD" else [content]

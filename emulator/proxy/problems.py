@@ -21,6 +21,9 @@ class Problem(Exception):
         environment: The environment it concerns, as far as it is known.
         next_command: The command that helps, or None when none does.
         extra: Further members, e.g. the environments that exist.
+
+    Attributes:
+        headers: Sent beside those that every problem has; whoever lets it pass may add some.
     """
 
     def __init__(
@@ -42,6 +45,7 @@ class Problem(Exception):
         self.environment = environment
         self.next_command = next_command
         self.extra = dict(extra or {})
+        self.headers: list[tuple[str, str]] = []
 
     @property
     def status_line(self) -> str:

@@ -72,7 +72,7 @@ class Recorder:
         self._end(
             note,
             status=problem.status,
-            headers=[("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(content)))],
+            headers=[("Content-Type", CONTENT_TYPE), ("Content-Length", str(len(content))), *problem.headers],
             body=content,
             length=len(content),
             problem=problem.kind,

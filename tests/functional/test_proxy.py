@@ -996,7 +996,13 @@ def test_process_says_who_it_is_and_stops_in_good_order(tmp_path):
         assert record is not None
         assert (record.process.pid, record.port) == (process.pid, port)
         told = {"routes": str(routes), "timeout": "30.0", "max_body": "1000"}
-        assert record.settings == {**told, "host": "127.0.0.1", "allow_remote": "no", "ca_file": ""}
+        assert record.settings == {
+            **told,
+            "host": "127.0.0.1",
+            "allow_remote": "no",
+            "ca_file": "",
+            "password_file": "",
+        }
 
         with proxy.connect() as idle:
             idle.sendall(b"GET /_multistack/health HTTP/1.1\r\nHost: localhost\r\n\r\n")

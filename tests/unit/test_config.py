@@ -553,6 +553,37 @@ def test_the_proxys_host_is_an_address(load: Load, host: str) -> None:
     assert problem.startswith("multistack.toml:5: proxy.host must be an IPv4 address of this machine")
 
 
+def test_the_proxys_password_comes_from_a_variable(load: Load) -> None:
+    """Two words are none: one for a password that is made, one for no password at all."""
+    given = load(MINIMAL, {"MULTISTACK_PROXY_PASSWORD": "correct-horse-7"}).proxy
+    assert (given.asks_password, given.password) == (True, "correct-horse-7")
+    assert "correct" not in repr(given)
+    assert load(MINIMAL).proxy.password is None
+    off = load(MINIMAL + '[proxy]\npassword = "none"\n').proxy
+    assert (off.asks_password, off.password) == (False, None)
+
+
+@pytest.mark.parametrize(
+    ("file", "variable", "flag", "said"),
+    [
+        ("correct-horse-7", None, None, "multistack.toml:5: proxy.password can be a password as the variable"),
+        (None, None, "correct-horse-7", "command line: proxy.password can be a password as the variable"),
+        (None, "correct-hor", None, 'MULTISTACK_PROXY_PASSWORD: proxy.password must be "auto", "none", or'),
+        (None, "correct horse 7", None, "MULTISTACK_PROXY_PASSWORD: proxy.password must be"),
+    ],
+    ids=["file", "flag", "short", "space"],
+)
+def test_a_password_is_refused_where_others_see_it(
+    load: Load, file: str | None, variable: str | None, flag: str | None, said: str
+) -> None:
+    """And no message shows it."""
+    text = f'{MINIMAL}[proxy]\npassword = "{file}"\n' if file else MINIMAL
+    with pytest.raises(ConfigError) as caught:
+        load(text, {"MULTISTACK_PROXY_PASSWORD": variable or ""}, {"proxy.password": flag})
+    assert caught.value.message.startswith(said)
+    assert "correct" not in caught.value.message
+
+
 def test_names_that_share_variables_clash(load: Load) -> None:
     """MULTISTACK_ENVIRONMENT_A_B_PORT must mean one environment."""
     problems = problems_of(load, 'service = "s"\n[environments.a-b]\n[environments.a_b]\n')

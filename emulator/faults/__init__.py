@@ -1,0 +1,1 @@
+"""Deliberate faults of environments: what they are, how they are written, and the file that tells the proxy."""

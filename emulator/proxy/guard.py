@@ -1,0 +1,189 @@
+"""Who may use a proxy that listens beyond loopback: this machine, and whoever knows the password."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import secrets
+import threading
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+from emulator.proxy.problems import Problem
+from emulator.proxy.request import Request
+from emulator.proxy.resolve import ENVIRONMENT_HEADER, environment_of_host, split_segment
+
+PASSWORD_HEADER = "x-multistack-password"  # noqa: S105 (the header's name)
+SESSION_COOKIE = "multistack_session"
+_SECRET_HEADERS = frozenset({PASSWORD_HEADER, "proxy-authorization"})
+# It tells nothing, and whoever starts the proxy asks it.
+_OPEN = ("/_multistack/health",)
+_SESSION_SECONDS = 12 * 3600
+_GUESSES = 10
+_WINDOW = 60.0
+_MOST_CLIENTS = 1000
+
+
+def without_credentials(request: Request) -> Request:
+    """The request as environments, records and comparisons may see it."""
+    if not any(name.lower() in _SECRET_HEADERS or SESSION_COOKIE in value for name, value in request.headers):
+        return request
+    kept = []
+    for name, value in request.headers:
+        key = name.lower()
+        cookies = _other_cookies(value) if key == "cookie" and SESSION_COOKIE in value else value
+        if key not in _SECRET_HEADERS and (cookies or cookies == value):
+            kept.append((name, cookies))
+    return replace(request, headers=kept)
+
+
+class Guard:
+    """
+    Asks other machines for the password.
+
+    Args:
+        password: What it is right now; None lets nobody in.
+        is_local: Whether an address is one of this machine's.
+        listens_on: See :func:`emulator.proxy.resolve.resolve`.
+        clock: Seconds that only go forward: guesses are counted by it.
+        now: Seconds since the epoch: sessions end by it.
+    """
+
+    def __init__(
+        self,
+        password: Callable[[], str | None],
+        *,
+        is_local: Callable[[str], bool],
+        listens_on: Callable[[str], bool],
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], float] = time.time,
+    ) -> None:
+        self._password = password
+        self._is_local = is_local
+        self._listens_on = listens_on
+        self._now = now
+        self._guesses = _Guesses(clock)
+        self._key = secrets.token_bytes(32)
+
+    def admit(self, request: Request) -> list[tuple[str, str]]:
+        """
+        Let a request in; what is returned are headers for its answer.
+
+        Raises:
+            Problem: 401, it has no password or a wrong one. Or 429, its client has guessed too often.
+        """
+        if request.client.startswith("127.") or request.target in _OPEN or self._is_local(request.client):
+            return []
+        password = self._password()
+        is_page = self._is_page(request)
+        if password is not None and any(self._is_session(one, password) for one in _sessions(request)):
+            return []
+        given = _given(request, is_page=is_page)
+        if not given:
+            raise _unknown(is_page=is_page)
+        self._guesses.check(request.client)
+        if password is None or not _equal(given, password):
+            self._guesses.note(request.client)
+            raise _unknown(is_page=is_page, detail="the password is wrong")
+        return [("Set-Cookie", self._session(password))] if is_page else []
+
+    def _is_page(self, request: Request) -> bool:
+        """Whether it is for the proxy itself, so that ``Authorization`` is not an environment's."""
+        if request.values(ENVIRONMENT_HEADER) or environment_of_host(request.host or "", self._listens_on) is not None:
+            return False
+        return split_segment(request.target)[0] in {"", "_multistack"}
+
+    def _session(self, password: str) -> str:
+        """A cookie that no script reads, and that browsers send with no other site's requests."""
+        ends = int(self._now()) + _SESSION_SECONDS
+        value = f"{ends}.{self._sign(ends, password)}"
+        return f"{SESSION_COOKIE}={value}; Path=/; Max-Age={_SESSION_SECONDS}; HttpOnly; SameSite=Strict"
+
+    def _is_session(self, value: str, password: str) -> bool:
+        ends, _, signature = value.partition(".")
+        if not (ends.isdecimal() and len(ends) < 12 and int(ends) > self._now()):
+            return False
+        return _equal(signature, self._sign(int(ends), password))
+
+    def _sign(self, ends: int, password: str) -> str:
+        return hmac.new(self._key, f"{ends}/{password}".encode(), hashlib.sha256).hexdigest()
+
+
+@dataclass(slots=True)
+class _Failures:
+    count: int
+    since: float
+
+
+class _Guesses:
+    """Wrong passwords by client; a few per minute, whatever is tried in between."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+        self._failures: OrderedDict[str, _Failures] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def check(self, client: str) -> None:
+        with self._lock:
+            failures = self._failures.get(client)
+            rest = failures.since + _WINDOW - self._clock() if failures else 0.0
+            if failures and rest <= 0:
+                del self._failures[client]
+            elif failures and failures.count >= _GUESSES:
+                raise _too_many(rest)
+
+    def note(self, client: str) -> None:
+        with self._lock:
+            failures = self._failures.setdefault(client, _Failures(0, self._clock()))
+            failures.count += 1
+            while len(self._failures) > _MOST_CLIENTS:
+                self._failures.popitem(last=False)
+
+
+def _given(request: Request, *, is_page: bool) -> str | None:
+    """The password that a request carries."""
+    if plain := request.values(PASSWORD_HEADER):
+        return plain[0]
+    headers = ("proxy-authorization", "authorization") if is_page else ("proxy-authorization",)
+    for value in (value for header in headers for value in request.values(header)):
+        scheme, _, content = value.partition(" ")
+        if scheme.lower() == "basic":
+            try:
+                return base64.b64decode(content.strip(), validate=True).decode("latin-1").partition(":")[2]
+            except (binascii.Error, ValueError):
+                return None
+    return None
+
+
+def _sessions(request: Request) -> list[str]:
+    pairs = (pair.strip().partition("=") for value in request.values("cookie") for pair in value.split(";"))
+    return [value for name, _, value in pairs if name == SESSION_COOKIE]
+
+
+def _other_cookies(value: str) -> str:
+    pairs = [pair.strip() for pair in value.split(";")]
+    return "; ".join(pair for pair in pairs if pair.partition("=")[0].strip() != SESSION_COOKIE)
+
+
+def _equal(given: str, expected: str) -> bool:
+    """In a time that doesn't tell how much of it is right."""
+    return hmac.compare_digest(given.encode("latin-1", "replace"), expected.encode("latin-1", "replace"))
+
+
+def _unknown(*, is_page: bool, detail: str = "other machines need the proxy's password") -> Problem:
+    way = "" if is_page else ": send it as X-Multistack-Password, or sign in at / in this browser"
+    problem = Problem(401, "password", "Password needed", detail + way)
+    # Of the own scheme browsers make no dialog, whose answer would go to the environment as Authorization.
+    scheme = 'Basic realm="multistack", charset="UTF-8"' if is_page else 'Multistack realm="multistack"'
+    problem.headers.append(("WWW-Authenticate", scheme))
+    return problem
+
+
+def _too_many(seconds: float) -> Problem:
+    problem = Problem(429, "too-many-guesses", "Too many wrong passwords", "try again in a minute")
+    problem.headers.append(("Retry-After", str(int(seconds) + 1)))
+    return problem
