@@ -15,11 +15,15 @@ from typing import Any
 from flask import Blueprint, Response, request
 
 from emulator.dashboard.actions import Order, read_order
+from emulator.dashboard.comparing import ask, read_question
 from emulator.dashboard.dashboard import Dashboard
+from emulator.dashboard.exchanges import brief, whole
+from emulator.dashboard.filters import read_filter
 from emulator.dashboard.jobs import no_project
 from emulator.dashboard.plans import plan
 from emulator.dashboard.security import check_same_origin, check_token
 from emulator.dashboard.timeline import timeline
+from emulator.model import Exchange
 from emulator.proxy.problems import Problem
 
 PREFIX = "/_multistack/api"
@@ -56,6 +60,7 @@ def make_api(dashboard: Dashboard) -> Blueprint:
         return Response(dashboard.stream.listen(topics), mimetype="text/event-stream")
 
     _add_facts(api, dashboard)
+    _add_requests(api, dashboard)
     _add_jobs(api, dashboard)
     return api
 
@@ -76,12 +81,45 @@ def _add_facts(api: Blueprint, dashboard: Dashboard) -> None:
         found = dashboard.records.deployments(request.args.get("environment") or None, last=number("last", 100))
         return answer({"deployments": timeline(found)})
 
+    @api.get("/faults")
+    def faults() -> Response:
+        return answer({"faults": dashboard.faults()})
+
     @api.get("/logs")
     def logs() -> Response:
         if dashboard.command is None:
             raise no_project()
         name, text = request.args.get("environment") or None, request.args.get("text", "")
         return answer({"lines": dashboard.logs.lines(name, text=text, last=number("last", 300))})
+
+
+def _add_requests(api: Blueprint, dashboard: Dashboard) -> None:
+    @api.get("/requests")
+    def requests() -> Response:
+        found = dashboard.requests.find(read_filter(request.args), limit=number("last", 100))
+        return answer({"requests": [brief(one) for one in found], "problem": dashboard.keeping_problem()})
+
+    @api.get("/requests/<int:number>")
+    def one_request(number: int) -> Response:
+        return answer(whole(kept(dashboard, number)))
+
+    @api.post("/comparisons")
+    def comparisons() -> Response:
+        question = read_question(content_of_request())
+        return answer(ask(dashboard.compare, question, host=request.host, client=request.remote_addr or ""))
+
+
+def kept(dashboard: Dashboard, number: int) -> Exchange:
+    """
+    A kept request.
+
+    Raises:
+        Problem: 404, it never was, or is no more.
+    """
+    found = dashboard.requests.get(number) if number < 2**62 else None
+    if found is None:
+        raise Problem(404, "unknown-request", "Unknown request", f"request {number} is not kept, or not any more")
+    return found
 
 
 def _add_jobs(api: Blueprint, dashboard: Dashboard) -> None:

@@ -9,6 +9,7 @@ from datetime import datetime
 
 from emulator.addresses import origin_of
 from emulator.dashboard.records import Record, Verified
+from emulator.faults.fault import Fault
 from emulator.inspector.rates import Rate, Rates
 from emulator.model import Route, Status
 from emulator.permits import Hold
@@ -31,6 +32,30 @@ class DriftNote:
 
     at: datetime
     is_drifted: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FaultNote:
+    """
+    A fault that is set.
+
+    Attributes:
+        route: Method and path that it is for.
+        effect: What it does, in words.
+    """
+
+    id: int
+    environment: str
+    route: str
+    effect: str
+    expires: datetime | None
+
+
+def note_of(fault: Fault) -> FaultNote:
+    """*fault* in words."""
+    return FaultNote(
+        id=fault.id, environment=fault.environment, route=fault.route, effect=str(fault), expires=fault.expires
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,7 +116,7 @@ class EnvironmentRow:
     drift: DriftNote | None
     running: str | None
     failed: str
-    faults: Sequence[str]
+    faults: Sequence[FaultNote]
     traffic: Traffic | None
     apis: dict[str, str]
     before: str | None
@@ -104,7 +129,7 @@ def describe(
     record: Record | None = None,
     rates: Rates | None = None,
     drift: DriftNote | None = None,
-    faults: Sequence[str] = (),
+    faults: Sequence[FaultNote] = (),
     before: str | None = None,
 ) -> EnvironmentRow:
     """All that is known of one; checks the emulator's process, or its port where that is elsewhere."""

@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sqlite3
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, render_template, request
+from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
 
 from emulator.dashboard import charts
 from emulator.dashboard.actions import ACTIONS
-from emulator.dashboard.api import answer, make_api, number
+from emulator.dashboard.api import answer, kept, make_api, number
+from emulator.dashboard.comparing import METHODS, READING, Question, ask, check, shown_body, verdict
 from emulator.dashboard.dashboard import Dashboard
 from emulator.dashboard.environments import EnvironmentRow
+from emulator.dashboard.exchanges import brief, pretty, whole
+from emulator.dashboard.filters import NAMES, read_filter
 from emulator.dashboard.jobs import Job
-from emulator.dashboard.security import add_headers, check_same_origin
+from emulator.dashboard.security import add_headers, check_same_origin, check_token
 from emulator.dashboard.timeline import timeline
 from emulator.errors import MultistackError
 from emulator.proxy.problems import CONTENT_TYPE, Problem, plain_problem
@@ -23,12 +28,15 @@ from emulator.proxy.request import read_request
 # Name of the page's endpoint, its title, and the topics that make it look again.
 PAGES = (
     ("home", "Environments", "environments jobs"),
+    ("requests", "Requests", "requests"),
+    ("compare", "Compare", ""),
     ("logs", "Logs", "logs"),
     ("history", "History", "environments"),
 )
 # The others are about the emulator, and stand back.
-_OF_RELEASES = frozenset({"deploy", "promote", "approve", "verify", "rollback", "lift"})
+_OF_RELEASES = frozenset({"deploy", "promote", "approve", "verify", "rollback", "lift", "calm"})
 _JOBS_SHOWN = 5
+_REQUESTS_SHOWN = 100
 
 
 def register(app: Flask, dashboard: Dashboard) -> None:
@@ -54,6 +62,10 @@ def register(app: Flask, dashboard: Dashboard) -> None:
             response.headers["Allow"] = allowed
         return response
 
+    @app.errorhandler(sqlite3.Error)
+    def tell_damage(error: sqlite3.Error) -> Response:
+        return _tell(Problem(500, "unreadable", "Requests can't be read", f"the file of kept requests: {error}"))
+
     @app.errorhandler(MultistackError)
     def tell_ours(error: MultistackError) -> Response:
         detail = f"{error.message}; {error.hint}" if error.hint else error.message
@@ -65,9 +77,9 @@ def _tell(problem: Problem) -> Response:
         content: str | bytes = render_template(
             "dashboard/problem.html", problem=problem, page="", topics="", pages=PAGES, token="", can_act=True
         )
-        return Response(content, status=problem.status, mimetype="text/html")
+        return Response(content, status=problem.status, mimetype="text/html", headers=problem.headers)
     content = problem.to_json(instance=read_request(request.environ).target)
-    return Response(content, status=problem.status, content_type=CONTENT_TYPE)
+    return Response(content, status=problem.status, content_type=CONTENT_TYPE, headers=problem.headers)
 
 
 def _wants_page() -> bool:
@@ -80,20 +92,29 @@ def _make_pages(dashboard: Dashboard) -> Blueprint:
         "pages", __name__, template_folder="templates", static_folder="static", static_url_path="/_multistack/static"
     )
     pages.add_app_template_filter(charts.milliseconds, "milliseconds")
+    pages.add_app_template_filter(pretty, "pretty")
+    pages.add_app_template_filter(shown_body, "shown_body")
+    _add_facts(pages, dashboard)
+    _add_requests(pages, dashboard)
+    return pages
 
-    def render(page: str, **facts: Any) -> Response:
-        title, topics = next((title, topics) for name, title, topics in PAGES if name == page)
-        common: Mapping[str, Any] = {
-            "page": page,
-            "title": title,
-            "topics": topics,
-            "pages": PAGES,
-            "token": dashboard.token,
-            "can_act": dashboard.jobs.are_possible,
-            "environments": list(dashboard.routes()),
-        }
-        return Response(render_template(f"dashboard/{page}.html", **{**common, **facts}), mimetype="text/html")
 
+def _render(dashboard: Dashboard, page: str, *, template: str = "", **facts: Any) -> Response:
+    title, topics = next((title, topics) for name, title, topics in PAGES if name == page)
+    common: Mapping[str, Any] = {
+        "page": page,
+        "title": title,
+        "topics": topics,
+        "pages": PAGES,
+        "token": dashboard.token,
+        "can_act": dashboard.jobs.are_possible,
+        "environments": list(dashboard.routes()),
+    }
+    content = render_template(f"dashboard/{template or page}.html", **{**common, **facts})
+    return Response(content, mimetype="text/html")
+
+
+def _add_facts(pages: Blueprint, dashboard: Dashboard) -> None:
     @pages.get("/")
     def home() -> Response:
         rows, problem = dashboard.rows()
@@ -101,7 +122,8 @@ def _make_pages(dashboard: Dashboard) -> Blueprint:
             check_same_origin(request)
             response = answer({"environments": rows, "problem": problem})
         else:
-            response = render("home", rows=[_card(row) for row in rows], problem=problem, jobs=_shown(dashboard))
+            cards, jobs = [_card(row) for row in rows], _shown(dashboard)
+            response = _render(dashboard, "home", cards=cards, problem=problem, jobs=jobs)
         response.headers["Vary"] = "Accept"
         return response
 
@@ -109,15 +131,61 @@ def _make_pages(dashboard: Dashboard) -> Blueprint:
     def logs() -> Response:
         chosen, text = request.args.get("environment", ""), request.args.get("text", "")
         lines = dashboard.logs.lines(chosen or None, text=text) if dashboard.command else []
-        return render("logs", lines=lines, chosen=chosen, text=text)
+        return _render(dashboard, "logs", lines=lines, chosen=chosen, text=text)
 
     @pages.get("/_multistack/history")
     def history() -> Response:
         chosen = request.args.get("environment", "")
         found = dashboard.records.deployments(chosen or None, last=number("last", 100))
-        return render("history", entries=timeline(found), chosen=chosen)
+        return _render(dashboard, "history", entries=timeline(found), chosen=chosen)
 
-    return pages
+
+def _add_requests(pages: Blueprint, dashboard: Dashboard) -> None:
+    @pages.get("/_multistack/requests")
+    def requests() -> Response:
+        found = dashboard.requests.find(read_filter(request.args), limit=_REQUESTS_SHOWN)
+        given = {name: request.args.get(name, "") for name in NAMES}
+        listed, problem = [brief(one) for one in found], dashboard.keeping_problem()
+        return _render(dashboard, "requests", requests=listed, given=given, problem=problem, methods=METHODS)
+
+    @pages.get("/_multistack/requests/<int:number>")
+    def one_request(number: int) -> Response:
+        one = whole(kept(dashboard, number))
+        return _render(dashboard, "requests", template="request", one=one, topics="")
+
+    @pages.route("/_multistack/compare", methods=["GET", "POST"])
+    def compare() -> Response:
+        values = request.args if request.method == "GET" else request.form
+        question = _question(values, list(dashboard.routes()))
+        found, problem = None, ""
+        if request.method == "POST" or "go" in values:
+            check_same_origin(request)
+            if request.method == "POST":
+                check_token(request, dashboard.token, form=values.get("token"))
+            try:
+                found = ask(dashboard.compare, check(question), host=request.host, client=request.remote_addr or "")
+            except Problem as error:
+                problem = error.detail
+        said = verdict(found) if found else ""
+        protected = [name for name, is_protected in dashboard.protection().items() if is_protected]
+        return _render(
+            dashboard, "compare", question=question, found=found, problem=problem, verdict=said, methods=METHODS,
+            protected=protected,
+        )  # fmt: skip
+
+
+def _question(values: MultiDict[str, str], environments: Sequence[str]) -> Question:
+    """What a form says; the whole of it need not make sense."""
+    method = values.get("method", "GET")
+    return Question(
+        method=method,
+        target=values.get("target", "/"),
+        environments=tuple(name for name in values.getlist("environment") if name in environments),
+        body="" if method in READING else values.get("body", "").replace("\r\n", "\n"),
+        content_type=values.get("content_type") or "application/json",
+        writes=method not in READING and "writes" in values,
+        protected=method not in READING and "protected" in values,
+    )
 
 
 def _card(row: EnvironmentRow) -> Mapping[str, Any]:
@@ -138,9 +206,11 @@ def _actions(row: EnvironmentRow) -> list[tuple[str, str, str]]:
     if row.status != "ready":
         wrong |= {"verify", "drift", "reset", "rollback", "promote", "deploy"}
     if row.status == "stopped":
-        wrong |= {"restart", "down"}
+        wrong |= {"restart", "down", "disturb"}
     elif row.status == "ready":
         wrong |= {"up"}
+    if not row.faults:
+        wrong |= {"calm"}
     if row.release is None:
         wrong |= {"verify", "drift", "rollback"}
     names = [name for name in ACTIONS if name not in wrong]

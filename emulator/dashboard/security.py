@@ -66,14 +66,17 @@ def check_same_origin(request: Request) -> None:
         raise _foreign("the browser says that another site's page made the request")
 
 
-def check_token(request: Request, token: str) -> None:
+def check_token(request: Request, token: str, *, form: str | None = None) -> None:
     """
     Refuse what does not carry the token of this process.
+
+    Args:
+        form: The token in a form's field, which stands for the header.
 
     Raises:
         Problem: 403.
     """
-    given = request.headers.get(TOKEN_HEADER, "")
+    given = request.headers.get(TOKEN_HEADER) or form or ""
     if not hmac.compare_digest(given.encode(), token.encode()):
         detail = f"what changes something needs the header {TOKEN_HEADER}; GET /_multistack/api/session tells its value"
         raise Problem(403, "no-token", "Token missing or wrong", detail)

@@ -80,17 +80,15 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     app.url_map.merge_slashes = False
     upstreams = Upstreams(timeout=settings.timeout, allow_remote=settings.allow_remote, ca_file=settings.ca_file)
     table = RouteTable(settings.routes, on_change=lambda routes: upstreams.keep_only([r.url for r in routes.values()]))
-    rates = Rates()
-    sources = Sources(routes=table.current, state=settings.routes.parent, rates=rates, command=settings.command)
-    dashboard = app.extensions["dashboard"] = Dashboard(sources)
-    register(app, dashboard)
     forwarder = Forwarder(upstreams, timeout=settings.timeout, max_body=settings.max_body)
     forward: Forward = forwarder.forward
-    if settings.faults is not None:
-        forward = Disturber(forward, FaultTable(settings.faults, own_process())).forward
+    faults = FaultTable(settings.faults, own_process()) if settings.faults is not None else None
+    if faults is not None:
+        forward = Disturber(forward, faults).forward
+    rates = Rates()
     recorder = Recorder(forward, rates=rates, feed=keeping.feed if keeping else None)
     rules = RulesFile(settings.rules) if settings.rules else None
-    app.wsgi_app = Proxy(  # type: ignore[method-assign]
+    proxy = Proxy(
         app.wsgi_app,
         table,
         recorder,
@@ -99,6 +97,18 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
         comparison=lambda: rules.current().comparison if rules else ComparisonRules(),
         settings=settings,
     )
+    sources = Sources(
+        routes=table.current,
+        state=settings.routes.parent,
+        rates=rates,
+        faults=faults.current if faults else tuple,
+        compare=proxy.compare,
+        keeping=keeping,
+        command=settings.command,
+    )
+    dashboard = app.extensions["dashboard"] = Dashboard(sources)
+    register(app, dashboard)
+    app.wsgi_app = proxy  # type: ignore[method-assign]
     return app
 
 
@@ -180,10 +190,19 @@ class Proxy:
             _log.exception("%s %s failed", request.method, request.target)
             return _tell(internal_problem(), request, start_response)
 
-    def _answer(self, request: Request, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def compare(self, request: Request) -> bytes | None:
+        """
+        The JSON document of several environments' answers; None when *request* is not for several.
+
+        Raises:
+            Problem: It can't be asked of them.
+        """
         routes = self._table.current()
-        if selection := select(request, routes, listens_on=self._listens_on):
-            content = self._fan_out.answer(request, selection, routes or {})
+        selection = select(request, routes, listens_on=self._listens_on)
+        return self._fan_out.answer(request, selection, routes or {}) if selection else None
+
+    def _answer(self, request: Request, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        if (content := self.compare(request)) is not None:
             return _send("200 OK", "application/json", content, request, start_response)
         destination = self._resolve(request)
         if destination is None:
