@@ -29,6 +29,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "artifact",
         "artifact_bucket",
         "artifact_transfer",
+        "asking",
         "branches",
         "capabilities",
         "cfn_yaml",
@@ -109,7 +110,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     ("features", "opening", "workspace"),
     ("canary", "promotion"),
-    ("proxy", "render", "reports"),
+    ("proxy", "render", "reports", "side_by_side", "side_by_side_reports"),
     ("cli", "__main__"),
 )
 LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}

@@ -13,8 +13,17 @@ from emulator.differences.noise import ALWAYS, applied, masks_of, without
 from emulator.differences.structure import MOST_FINDINGS, json_findings
 from emulator.model import ComparisonRules, Headers, HttpAnswer
 
-# How the body came: it is compared itself, unpacked.
-_FRAMING = {"content-length", "content-encoding", "transfer-encoding", "connection", "keep-alive"}
+_NO_RULES = ComparisonRules()
+# How the body came, which is compared itself, and who the proxy says it came from.
+_PASSED_OVER = {
+    "content-length",
+    "content-encoding",
+    "transfer-encoding",
+    "connection",
+    "keep-alive",
+    "x-multistack-environment",
+    "x-multistack-release",
+}
 
 
 def compare(
@@ -54,7 +63,7 @@ def compare(
     )
 
 
-def find_noise(first: HttpAnswer, second: HttpAnswer, *, rules: ComparisonRules) -> tuple[Mask, ...]:
+def find_noise(first: HttpAnswer, second: HttpAnswer, *, rules: ComparisonRules = _NO_RULES) -> tuple[Mask, ...]:
     """
     What is to be masked because one environment, asked twice, answers with another value each time.
 
@@ -106,7 +115,9 @@ def _header_findings(baseline: Headers, other: Headers, is_bodiless: bool) -> It
     left, right = _by_name(baseline), _by_name(other)
     for name in [*left, *(name for name in right if name not in left)]:
         # Of an answer to HEAD the length says something that no body does.
-        if left.get(name) == right.get(name) or (name in _FRAMING and not (is_bodiless and name == "content-length")):
+        if left.get(name) == right.get(name) or (
+            name in _PASSED_OVER and not (is_bodiless and name == "content-length")
+        ):
             continue
         kind = Kind.ADDED if name not in left else Kind.MISSING if name not in right else Kind.CHANGED
         yield Finding(place=Place(Part.HEADER, (name,)), kind=kind, baseline=left.get(name), value=right.get(name))

@@ -28,7 +28,8 @@ class Expectations:
         self, declared: Sequence[ExpectedDifference], documents: Sequence[Any], *, between: tuple[str, str]
     ) -> None:
         self._documents = documents
-        self._rules = [(rule, self._places(rule)) for rule in declared if rule.concerns(*between)]
+        self._rules = [rule for rule in declared if rule.concerns(*between)]
+        self._places: dict[ExpectedDifference, frozenset[Place] | None] = {}
         self._patience = dict.fromkeys(declared, PATIENCE)
         self.warnings: list[str] = []
 
@@ -36,18 +37,21 @@ class Expectations:
         """The first declaration that *finding* is expected by, or None."""
         if finding.place.part in _NEVER:
             return None
-        for rule, where in self._rules:
+        for rule in self._rules:
+            where = self._where(rule)
             if where is not None and not any(place.covers(finding.place) for place in where):
                 continue
             if rule.regex is None or self._fits(rule, rule.regex, finding):
                 return Explained(finding=finding, by=rule)
         return None
 
-    def _places(self, rule: ExpectedDifference) -> frozenset[Place] | None:
+    def _where(self, rule: ExpectedDifference) -> frozenset[Place] | None:
         """What a rule is about; None for everything."""
         if rule.header is not None:
             return frozenset({Place(Part.HEADER, (rule.header.lower(),))})
-        return None if rule.json_path is None else places(rule.json_path, *self._documents)
+        if rule not in self._places:  # looked for when something differs only
+            self._places[rule] = None if rule.json_path is None else places(rule.json_path, *self._documents)
+        return self._places[rule]
 
     def _fits(self, rule: ExpectedDifference, pattern: str, finding: Finding) -> bool:
         if self._patience[rule] <= 0:

@@ -8,8 +8,8 @@ from typing import Any
 from emulator.differences.findings import Finding, Kind, Mask, Part, Place
 
 ASKED_TWICE = "differs when the same environment is asked twice"
-BY_REQUEST = "belongs to one request or one environment"
-# Named by AWS, HTTP and the proxy itself: another one with each request, or by definition with each environment.
+BY_REQUEST = "belongs to one request"
+# Named by HTTP and AWS: another one with each request.
 ALWAYS = tuple(
     Mask(place=Place(Part.HEADER, (name,)), why=BY_REQUEST)
     for name in (
@@ -20,8 +20,6 @@ ALWAYS = tuple(
         "x-amzn-trace-id",
         "x-amz-request-id",
         "x-amz-id-2",
-        "x-multistack-environment",
-        "x-multistack-release",
     )
 )
 _MASKED = "<masked>"

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 # Bytes of a request's body: it is held once, and sent to each.
 MAX_BODY = 16 * 2**20
 _BLOCK = 64 * 1024
+# As many environments may hang before anybody else has to wait for them.
+_MOST_THREADS = 128
 
 Ask = Callable[[Request], Answer]
 
@@ -41,6 +43,8 @@ class FanOut:
         self._rules = rules
         self._timeout = timeout
         self._max_body = min(max_body, MAX_BODY)
+        # Kept: to start one takes a millisecond of a busy machine.
+        self._threads = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="fan-out")
 
     def answer(self, request: Request, selection: Selection, routes: Mapping[str, Route]) -> bytes:
         """
@@ -60,7 +64,7 @@ class FanOut:
         found = SideBySide.of(selection, first, routes, rules)
         if selection.asks_again and (again := found.to_ask_again):
             found = found.with_second(self._ask_all(request, selection, again, body))
-        return json.dumps(found.to_json(), indent=2).encode() + b"\n"
+        return json.dumps(found.to_json()).encode() + b"\n"
 
     def _read(self, request: Request) -> bytes | None:
         if request.body is None:
@@ -83,9 +87,10 @@ class FanOut:
                 lambda: self._ask(_request_to(name, request, selection, body)), timeout=self._timeout, name=name
             )
 
-        # Threads of its own: an environment that hangs keeps nobody else's request waiting.
-        with ThreadPoolExecutor(max_workers=len(names), thread_name_prefix="fan-out") as threads:
-            return dict(zip(names, threads.map(ask, names), strict=True))
+        # The first by this thread itself: a hand-over costs more than many an answer.
+        here, *others = names
+        asked = [self._threads.submit(ask, name) for name in others]
+        return dict(zip(names, [ask(here), *(one.result() for one in asked)], strict=True))
 
     def _too_large(self) -> Problem:
         detail = f"the body of a request to several environments may have {self._max_body} bytes"
@@ -102,6 +107,6 @@ def _request_to(name: str, request: Request, selection: Selection, body: bytes |
         target=selection.target,
         headers=[*headers, ("X-Multistack-Environment", name)],
         body=None if body is None else io.BytesIO(body),
-        length=None if body is None else len(body),
+        length=len(body or b""),
         source=Source.COMPARISON,
     )
