@@ -194,8 +194,8 @@ def _card(row: EnvironmentRow) -> Mapping[str, Any]:
     return {"row": row, "chart": chart, "actions": _actions(row)}
 
 
-def _actions(row: EnvironmentRow) -> list[tuple[str, str, str]]:
-    """Name, label and rank of what makes sense now; what is done most often stands first."""
+def _actions(row: EnvironmentRow) -> list[list[tuple[str, str, str]]]:
+    """Name, label and rank of what makes sense now, in two groups: about releases, and about the emulator."""
     wrong = {"lift"} if row.hold is None else {"hold"}
     if row.before is None:
         wrong |= {"promote", "approve", "hold"}  # a rollback holds it all the same, and that can be lifted
@@ -217,7 +217,8 @@ def _actions(row: EnvironmentRow) -> list[tuple[str, str, str]]:
     first = next((name for name in ("promote", "deploy", "up") if name in names), "")
     label = {"promote": f"Promote from {row.before}"}
     ranked = [(name, label.get(name, ACTIONS[name].label), _rank(name, first)) for name in names]
-    return sorted(ranked, key=lambda one: ("first", "", "plain").index(one[2]))
+    ranked.sort(key=lambda one: one[2] != "first")
+    return [[one for one in ranked if (one[2] == "plain") is is_plain] for is_plain in (False, True)]
 
 
 def _rank(name: str, first: str) -> str:
