@@ -69,4 +69,11 @@ FILE_ONLY: tuple[Setting, ...] = (
         allowed='an array of tables such as {between = ["test", "prod"], json_path = "$.name", reason = "why"}',
         description="Differences between answers of environments that are meant to be.",
     ),
+    Setting(
+        key="inspector.redact",
+        variable="",
+        default="none",
+        allowed='an array of names such as ["iban", "X-Customer"]',
+        description="Headers, parameters and fields that are never written, besides passwords, keys and the like.",
+    ),
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import time
 from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
@@ -40,7 +41,8 @@ class Front:
         self._emit = emit
 
     @property
-    def _folder(self) -> Path:
+    def folder(self) -> Path:
+        """What the proxy keeps: its record and its log, the requests that passed it."""
         return self._project.state / "proxy"
 
     @property
@@ -50,26 +52,34 @@ class Front:
     @property
     def faults_file(self) -> Path:
         """Where the proxy reads which faults are set."""
-        return self._folder / FAULTS_FILE
+        return self.folder / FAULTS_FILE
 
     @property
     def _password_file(self) -> Path:
-        return self._folder / PASSWORD_FILE
+        return self.folder / PASSWORD_FILE
 
     def running_process(self) -> ProcessId | None:
         """The proxy's process, or None when it does not run."""
-        record = process.read_record(self._folder) if process.is_running(self._folder) else None
+        record = process.read_record(self.folder) if process.is_running(self.folder) else None
         return record.process if record else None
 
     def url(self) -> str | None:
         """Where the proxy listens, or None when it does not run."""
-        record = process.read_record(self._folder) if process.is_running(self._folder) else None
+        record = process.read_record(self.folder) if process.is_running(self.folder) else None
         return f"http://{_reached_at(record.settings.get('host', ports.HOST))}:{record.port}" if record else None
 
     def environment_url(self, name: str) -> str | None:
         """Where an environment's API answers, or None when the proxy does not run."""
         url = self.url()
         return f"{url}/{name}/" if url else None
+
+    def recording_problem(self) -> str | None:
+        """Why requests that pass the proxy are not kept although they should be; None also when it does not run."""
+        url = self.url()
+        if url is None:
+            return None
+        content = _health(self._project.proxy.host, int(url.rpartition(":")[2]))
+        return content.get("recording") or None if content else None
 
     def ensure_running(self, *, cancelled: Callable[[], None]) -> bool:
         """
@@ -78,15 +88,15 @@ class Front:
         Raises:
             NotReady: Its port is taken, or it does not answer in time.
         """
-        record = process.read_record(self._folder) if process.is_running(self._folder) else None
+        record = process.read_record(self.folder) if process.is_running(self.folder) else None
         host = self._project.proxy.host
         made = is_guarded(self._project.proxy) and keep_password(self._password_file, self._project.proxy.password)
         if record is not None and self._is_as_wanted(record) and _answers(host, record.port):
             return False
         started = time.monotonic()
         self._emit(Event(None, "starting proxy"))
-        process.stop(self._folder, grace=2.0)
-        candidates = process.candidate_ports(self._folder, _PORTS)
+        process.stop(self.folder, grace=2.0)
+        candidates = process.candidate_ports(self.folder, _PORTS)
         try:
             with ports.listen(
                 port=self._project.proxy.port, candidates=candidates, purpose="the proxy", host=host
@@ -94,14 +104,14 @@ class Front:
                 port = listener.getsockname()[1]
                 process.spawn(
                     _MODULE,
-                    folder=self._folder,
+                    folder=self.folder,
                     listener=listener,
                     arguments=[f"--{name}={value}" for name, value in self._settings().items()],
                     environ=self._environ,
                 )
             self._await_answer(host, port, cancelled=cancelled)
         except BaseException:
-            process.stop(self._folder, grace=0.0)
+            process.stop(self.folder, grace=0.0)
             raise
         self._emit(Event(None, "proxy ready", f"http://{_reached_at(host)}:{port}", time.monotonic() - started))
         self._tell_password(made=made)
@@ -137,19 +147,19 @@ class Front:
         deadline = time.monotonic() + _TIMEOUT
         while not _answers(host, port):
             cancelled()
-            is_dead = not process.is_running(self._folder)
+            is_dead = not process.is_running(self.folder)
             if is_dead or time.monotonic() >= deadline:
                 raise NotReady(
                     "the proxy ended while starting" if is_dead else f"the proxy does not answer after {_TIMEOUT:g} s",
-                    hint=f"its log is {self._folder / process.LOG_FILE}",
-                    details=_tail(self._folder / process.LOG_FILE),
+                    hint=f"its log is {self.folder / process.LOG_FILE}",
+                    details=_tail(self.folder / process.LOG_FILE),
                 )
             time.sleep(0.02)
 
     def stop(self) -> bool:
         """Stop the proxy; True if it was running. Its faults go first: requests that one holds back go on."""
         self.faults_file.unlink(missing_ok=True)
-        return process.stop(self._folder, grace=2.0)
+        return process.stop(self.folder, grace=2.0)
 
     def publish(
         self, instances: Mapping[str, Instance], history: History, *, others: Collection[str] = frozenset()
@@ -176,7 +186,7 @@ class Front:
 
     def publish_rules(self) -> None:
         """Tell the proxy what the project file says now about requests that are compared and kept."""
-        publish_rules(self._folder / RULES_FILE, self._project.rules)
+        publish_rules(self.folder / RULES_FILE, self._project.rules)
 
     def _route(self, environment: Environment, instance: Instance, history: History) -> Route:
         current = history.current(environment.name)
@@ -214,13 +224,19 @@ def _reached_at(host: str) -> str:
 
 
 def _answers(host: str, port: int) -> bool:
+    return _health(host, port) is not None
+
+
+def _health(host: str, port: int) -> Mapping[str, str] | None:
+    """What the proxy says of itself; None when it doesn't answer."""
     connection = http.client.HTTPConnection(_reached_at(host), port, timeout=2.0)
     try:
         # It is asked by the one name that it answers to whatever it listens on.
         connection.request("GET", _HEALTH_PATH, headers={"Host": ports.HOST})
-        return connection.getresponse().status == 200
-    except (OSError, http.client.HTTPException):
-        return False
+        response = connection.getresponse()
+        return dict(json.loads(response.read())) if response.status == 200 else None
+    except (OSError, http.client.HTTPException, ValueError):
+        return None
     finally:
         connection.close()
 

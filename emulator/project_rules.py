@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from emulator.model import ComparisonRules, ExpectedDifference, Rules
-from emulator.schema import CompareTable, ExpectedTable, ProjectTable
+from emulator.model import ComparisonRules, ExpectedDifference, InspectorSettings, Rules
+from emulator.schema import CompareTable, ExpectedTable, InspectorTable, ProjectTable
 
 
 def rules_of(table: ProjectTable) -> Rules:
     """What *table* says about requests that are compared and kept."""
-    return Rules(comparison=_comparison(table.compare))
+    return Rules(comparison=_comparison(table.compare), inspector=_inspector(table.inspector))
 
 
 def _comparison(table: CompareTable) -> ComparisonRules:
@@ -24,4 +24,14 @@ def _expected(table: ExpectedTable) -> ExpectedDifference:
         header=table.header,
         regex=table.regex,
         reason=table.reason,
+    )
+
+
+def _inspector(table: InspectorTable) -> InspectorSettings:
+    return InspectorSettings(
+        enabled=table.enabled,
+        max_requests=table.max_requests,
+        max_bytes=table.max_size,
+        max_age=table.max_age,
+        redact=tuple(table.redact),
     )

@@ -63,6 +63,7 @@ def _ipv4(value: str) -> str:
 
 _Span = Annotated[timedelta, BeforeValidator(_span)]
 _Memory = Annotated[Annotated[int, Field(ge=64 * 2**20)] | Literal["unlimited"], BeforeValidator(_memory_bytes)]
+_Size = Annotated[Annotated[int, Field(ge=2**20, le=16 * 2**30)], BeforeValidator(_memory_bytes)]
 _Cpus = Annotated[float, Field(gt=0, le=1024)] | Literal["unlimited"]
 _Image = Annotated[str, Field(pattern=_IMAGE_PATTERN, max_length=255)]
 _Url = Annotated[str, AfterValidator(normal_url)]
@@ -114,6 +115,16 @@ class CompareTable(_Table):
 
     ignore_order: list[str] = Field(default_factory=list)
     expected: list[ExpectedTable] = Field(default_factory=list)
+
+
+class InspectorTable(_Table):
+    """``[inspector]``"""
+
+    enabled: bool = True
+    max_requests: Annotated[int, Field(ge=1, le=1_000_000)] = 10_000
+    max_size: _Size = 64 * 2**20
+    max_age: Annotated[_Span, Field(ge=timedelta(minutes=1))] = timedelta(days=1)
+    redact: list[Annotated[str, Field(pattern=r"[A-Za-z0-9]")]] = Field(default_factory=list)
 
 
 class VerifyTable(_Table):
@@ -175,6 +186,7 @@ class ProjectTable(_Table):
     auto_promote_to: list[str] = Field(default_factory=list)
     verify: VerifyTable = Field(default_factory=VerifyTable)
     compare: CompareTable = Field(default_factory=CompareTable)
+    inspector: InspectorTable = Field(default_factory=InspectorTable)
     localstack: LocalstackTable = Field(default_factory=LocalstackTable)
     proxy: ProxyTable = Field(default_factory=ProxyTable)
     config: dict[_Parameter, ConfigKeyTable] = Field(default_factory=dict)

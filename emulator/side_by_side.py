@@ -42,8 +42,9 @@ def rows_of(document: Mapping[str, Any]) -> list[Row]:
         _facts("release", {name: entry["release"] or "" for name, entry in entries.items()}),
     ]
     marked = {row.where: row for row in _marked(document)}
-    if "status" in marked:
-        rows[0] = Row("status", DIFFERENT, rows[0].cells, marked.pop("status").differing)
+    if status := marked.pop("status", None):
+        told = {name: status.cells[name] for name in status.differing}
+        rows[0] = Row("status", DIFFERENT, {**rows[0].cells, **told}, status.differing)
     leaves = {name: dict(_leaves(entry)) for name, entry in entries.items()}
     body = [row for where in leaves[document["baseline"]] for row in _row_at(where, leaves, marked, document["masked"])]
     return [*rows, *(row for row in marked.values() if row not in body), *body]

@@ -84,7 +84,7 @@ def _chosen(rows: Sequence[Row], shows_all: bool) -> tuple[list[Row], int]:
 
 def _line(row: Row, names: Sequence[str], cell: int, where: int) -> list[str]:
     colour = _COLOURS.get(row.mark)
-    mark = click.style(row.mark or " ", fg=colour)
+    mark = click.style(row.mark, fg=colour) if row.mark else " "
     cells = []
     for name in names:
         text = _short(row.cells[name], cell)

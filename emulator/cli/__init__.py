@@ -26,6 +26,7 @@ from emulator.cli import (
     pipeline,
     project,
     promotion,
+    requests,
     service,
     snapshots,
 )
@@ -75,6 +76,7 @@ for _module in (
     compare,
     comparison,
     fault,
+    requests,
     snapshots,
     image,
     compose,

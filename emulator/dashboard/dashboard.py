@@ -133,6 +133,11 @@ class Dashboard:
         keeping = self._sources.keeping
         return Requests(keeping.path if keeping else self._sources.state / "proxy" / REQUESTS_FILE)
 
+    @property
+    def recording_problem(self) -> str | None:
+        """Why requests are not kept although they should be."""
+        return self._sources.keeping.problem if self._sources.keeping else None
+
     def keeping_problem(self) -> str:
         """Why requests are not kept, or not all of them; empty while they are."""
         keeping = self._sources.keeping

@@ -47,7 +47,8 @@ def register(app: Flask, dashboard: Dashboard) -> None:
 
     @app.get("/_multistack/health")
     def health() -> Response:
-        return jsonify(status="ok")
+        problem = dashboard.recording_problem
+        return jsonify(status="ok", **({"recording": problem} if problem else {}))
 
     @app.errorhandler(Problem)
     def tell(problem: Problem) -> Response:

@@ -93,9 +93,9 @@ class Requests:
 
     def newest(self) -> int:
         """The id of the last exchange; 0 when nothing is kept."""
-        if not self._path.exists():
-            return 0
         with self._opened() as connection:
+            if connection is None:
+                return 0
             return int(connection.execute("SELECT coalesce(max(id), 0) FROM exchanges").fetchone()[0])
 
     def clear(self, wanted: Filter) -> int:
@@ -113,18 +113,22 @@ class Requests:
             return count
 
     def _read(self, sql: str, values: Sequence[object]) -> Sequence[Exchange]:
-        if not self._path.exists():
-            return []
         with self._opened() as connection:
+            if connection is None:
+                return []
             connection.row_factory = sqlite3.Row
             return [rows.exchange_of(row) for row in connection.execute(sql, values).fetchall()]
 
     @contextlib.contextmanager
-    def _opened(self) -> Iterator[sqlite3.Connection]:
-        with contextlib.closing(
-            sqlite3.connect(f"{self._path.absolute().as_uri()}?mode=ro", uri=True, timeout=_BUSY)
-        ) as connection:
-            yield connection
+    def _opened(self) -> Iterator[sqlite3.Connection | None]:
+        """The file for reading; None while there is none, or none that this version has begun."""
+        if not self._path.exists():
+            yield None
+            return
+        uri = f"{self._path.absolute().as_uri()}?mode=ro"
+        with contextlib.closing(sqlite3.connect(uri, uri=True, timeout=_BUSY)) as connection:
+            is_ours = connection.execute("PRAGMA user_version").fetchone()[0] == rows.FORMAT
+            yield connection if is_ours else None
 
 
 def _condition(wanted: Filter) -> tuple[str, list[object]]:

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -21,8 +22,16 @@ from emulator.config import aws_environ, load_project, process_environ, scrubbed
 from emulator.drivers.containers import name_of
 from emulator.errors import ConfigError
 from emulator.file_settings import FILE_ONLY
-from emulator.model import DriverName, Endpoint, Functions, Project
-from emulator.schema import CompareTable, ConfigKeyTable, EnvironmentTable, LocalstackTable, ProjectTable, ProxyTable
+from emulator.model import DriverName, Endpoint, Functions, InspectorSettings, Project
+from emulator.schema import (
+    CompareTable,
+    ConfigKeyTable,
+    EnvironmentTable,
+    InspectorTable,
+    LocalstackTable,
+    ProjectTable,
+    ProxyTable,
+)
 from emulator.settings import SETTINGS
 
 DRIVERS = '"embedded" or "localstack" or "external" or "auto"'
@@ -237,6 +246,18 @@ class TestPrecedence:
         assert (test.port, test.account_id, prod.protected) == (4700, "222222222222", False)
         assert (prod.enforce_iam, prod.lambda_concurrency) == (False, 7)
 
+    def test_inspector_by_variable(self, load: Load) -> None:
+        """Its settings are no strings, and variables are."""
+        environ = {
+            "MULTISTACK_INSPECTOR_ENABLED": "false",
+            "MULTISTACK_INSPECTOR_MAX_REQUESTS": "7",
+            "MULTISTACK_INSPECTOR_MAX_SIZE": "2m",
+            "MULTISTACK_INSPECTOR_MAX_AGE": "2h",
+        }
+        assert load(FULL, environ).rules.inspector == InspectorSettings(
+            enabled=False, max_requests=7, max_bytes=2 * 2**20, max_age=timedelta(hours=2)
+        )
+
     def test_flag_beats_variable(self, load: Load) -> None:
         """What is typed last counts most."""
         project = load(FULL, {"MULTISTACK_PROXY_PORT": "9001"}, {"proxy.port": 9002, "service": None})
@@ -379,6 +400,12 @@ WRONG_TOP_LEVEL = {
     "timeout huge": ("proxy.timeout = 0x" + "f" * 5000, "proxy.timeout must be"),
     "timeout is true": ("proxy.timeout = true", "proxy.timeout must be"),
     "max_body zero": ("proxy.max_body = 0", "proxy.max_body must be"),
+    "max_size without a unit": ("inspector.max_size = 1000", "inspector.max_size must be a size"),
+    "max_size too small": ('inspector.max_size = "1k"', "inspector.max_size must be a size"),
+    "max_age too short": ('inspector.max_age = "1s"', "inspector.max_age must be a span of time"),
+    "max_requests zero": ("inspector.max_requests = 0", "inspector.max_requests must be"),
+    "redact is a string": ('inspector.redact = "iban"', "inspector.redact must be an array of names"),
+    "redact without a letter": ('inspector.redact = ["-"]', "inspector.redact must be an array of names"),
     "max_body is a date": ("proxy.max_body = 2020-01-01", "proxy.max_body must be a number of bytes"),
 }
 
@@ -804,7 +831,7 @@ def test_any_variables_load_or_are_a_config_error(variables: dict[str, str]) -> 
             load_project(file=None, environ=environ, cwd=folder)
 
 
-TABLES = {"proxy", "environments", "localstack", "config", "verify", "auto_promote_to", "compare"}
+TABLES = {"proxy", "environments", "localstack", "config", "verify", "auto_promote_to", "compare", "inspector"}
 
 
 class TestSettings:
@@ -818,13 +845,16 @@ class TestSettings:
         containers = [f"localstack.{field.alias or name}" for name, field in LocalstackTable.model_fields.items()]
         own = [f"environments.<name>.{name}" for name in EnvironmentTable.model_fields]
         verify = ["verify.command", "verify.timeout"]
-        expected = [*top, *proxy, *verify, *containers, *(key.replace(".config", ".config.<Parameter>") for key in own)]
+        inspector = [f"inspector.{name}" for name in InspectorTable.model_fields if name != "redact"]
+        parts = [*proxy, *inspector, *verify, *containers]
+        expected = [*top, *parts, *(key.replace(".config", ".config.<Parameter>") for key in own)]
         assert sorted(keys) == sorted(expected)
         in_file = [
             *(f"config.<Key>.{name}" for name in ConfigKeyTable.model_fields),
             "auto_promote_to",
             "verify.checks",
             *(f"compare.{name}" for name in CompareTable.model_fields),
+            "inspector.redact",
         ]
         assert sorted(setting.key for setting in FILE_ONLY) == sorted(in_file)
 
@@ -843,6 +873,9 @@ class TestSettings:
         assert stated["proxy.port"] == str(proxy.port)
         assert float(stated["proxy.timeout"]) == proxy.timeout
         assert stated["proxy.max_body"] == str(proxy.max_body)
+        assert stated["inspector.max_requests"] == str(InspectorTable().max_requests)
+        assert InspectorTable.model_validate({"max_size": stated["inspector.max_size"]}) == InspectorTable()
+        assert InspectorTable.model_validate({"max_age": stated["inspector.max_age"]}) == InspectorTable()
         assert stated["region"] == ProjectTable.model_fields["region"].default
         assert stated["driver"] == ProjectTable.model_fields["driver"].default.value
 

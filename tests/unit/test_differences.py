@@ -197,10 +197,7 @@ def test_packed_bodies_are_unpacked():
     """gzip of the same is the same, whatever its bytes are."""
     one = answer(gzip.compress(b'{"a": 1}', mtime=1), JSON, ("Content-Encoding", "gzip"))
 
-    assert (
-        found(one, answer({"a": 1})) == [("header content-encoding", "missing", "gzip", None)]
-        or found(one, answer({"a": 1})) == []
-    )
+    assert found(one, answer({"a": 1})) == []
     assert found(one, answer({"a": 2}))[-1] == ("$.a", "changed", 1, 2)
 
 
@@ -217,7 +214,7 @@ def test_what_cant_be_unpacked_is_bytes(body):
 def test_json_that_is_none_is_text(body):
     """Whatever its Content-Type says."""
     assert found(answer(body), answer(body)) == []
-    assert found(answer(body), answer(body + b"\n}"))[0][0].startswith("line ")
+    assert found(answer(body), answer(body + b"\nx"))[0][0].startswith("line ")
 
 
 def test_kinds_of_bodies_differ():

@@ -210,6 +210,13 @@ def test_reading_meets_no_file(bench: Bench) -> None:
     assert bench.requests.clear(Filter()) == 0
 
 
+def test_reading_meets_a_file_that_is_just_being_made(bench: Bench) -> None:
+    """It is there before its tables are."""
+    bench.path.touch()
+    assert bench.requests.find(Filter()) == []
+    assert bench.requests.newest() == 0
+
+
 @pytest.mark.parametrize(
     ("wanted", "expected"),
     [

@@ -1,0 +1,293 @@
+"""Commands on the requests that the proxy kept: requests list, show, export, clear."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from emulator.cli.context import Context
+
+if TYPE_CHECKING:
+    from emulator.inspector.finding import Filter, Requests
+    from emulator.inspector.log_lines import LogLine
+    from emulator.model import Exchange, HttpAnswer, HttpRequest
+    from emulator.workspace import Workspace
+
+_FORMATS = ("har", "curl", "pytest")
+_SOURCES = ("client", "comparison", "replay")
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def _filters(command: Callable[..., None]) -> Callable[..., None]:
+    """The options that say which requests are meant."""
+    for option in reversed(
+        (
+            click.option("-e", "--environment", "names", multiple=True, metavar="NAME", help="Of this environment."),
+            click.option("-m", "--method", "methods", multiple=True, metavar="METHOD", help="With this method."),
+            click.option("-p", "--path", metavar="TEXT", help="With this in the target; with *, the whole path."),
+            click.option("-s", "--status", metavar="STATUS", help="404, 5xx or 400-499; 0: no answer at all."),
+            click.option("-t", "--text", metavar="TEXT", help="With this in target, headers or bodies, in any case."),
+            click.option("--since", metavar="DURATION", help="Not older than e.g. 30s, 10m, 1h30m, 2d."),
+            click.option("--source", type=click.Choice(_SOURCES), help="Made on behalf of clients, or of a command."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+def _filter(
+    workspace: Workspace,
+    *,
+    names: Sequence[str],
+    methods: Sequence[str],
+    path: str | None,
+    status: str | None,
+    text: str | None,
+    since: str | None,
+    source: str | None,
+) -> Filter:
+    from datetime import UTC, datetime
+
+    from emulator.errors import ConfigError
+    from emulator.inspector.finding import Filter, read_statuses
+    from emulator.logs import parse_duration
+    from emulator.model import Source
+
+    try:
+        statuses = read_statuses(status) if status else None
+    except ValueError as error:
+        raise ConfigError(f"--status: {error}") from error
+    # What is kept of an environment that is gone can still be asked for.
+    return Filter(
+        environments=names,
+        methods=methods,
+        path=path,
+        statuses=statuses,
+        text=text,
+        since=datetime.now(UTC) - parse_duration(since) if since else None,
+        source=Source(source) if source else None,
+    )
+
+
+def _requests(workspace: Workspace) -> Requests:
+    from emulator.inspector.finding import Requests
+    from emulator.inspector.rows import REQUESTS_FILE
+
+    workspace.front.publish_rules()
+    return Requests(workspace.front.folder / REQUESTS_FILE)
+
+
+@click.group()
+def requests() -> None:
+    """Look at the requests that passed the proxy, and take them elsewhere."""
+
+
+@requests.command(name="list")
+@_filters
+@click.option(
+    "-n", "--limit", default=50, show_default=True, type=click.IntRange(min=1), metavar="N", help="Only the newest N."
+)
+@_json
+@click.pass_obj
+def list_(context: Context, /, *, limit: int, as_json: bool, **wanted: object) -> None:
+    """List kept requests, the newest last."""
+    from emulator.inspector.shown import to_dict
+    from emulator.render import print_json
+
+    workspace = context.workspace()
+    found = _requests(workspace).find(_filter(workspace, **wanted), limit=limit)[::-1]  # type: ignore[arg-type]
+    _warn_of_pause(workspace)
+    if as_json:
+        print_json([to_dict(exchange, is_whole=False) for exchange in found])
+    elif found:
+        _print_list(found)
+    else:
+        click.echo(_why_none(workspace, any(wanted.values())), err=True)
+
+
+def _why_none(workspace: Workspace, is_filtered: bool) -> str:
+    if is_filtered:
+        return "no kept request is like that"
+    if not workspace.project.rules.inspector.enabled:
+        return "no requests are kept: `inspector.enabled` is false"
+    return "no requests yet; those that pass the proxy are kept"
+
+
+def _warn_of_pause(workspace: Workspace) -> None:
+    if reason := workspace.front.recording_problem():
+        click.echo(f"{click.style('warning:', fg='yellow')} {reason}", err=True)
+
+
+def _print_list(found: Sequence[Exchange]) -> None:
+    from emulator.render import colours_of, table
+
+    colours = colours_of(sorted({exchange.environment for exchange in found}))
+    rows = [
+        [
+            str(exchange.id),
+            f"{exchange.at.astimezone():%H:%M:%S}.{exchange.at.microsecond // 1000:03}",
+            click.style(exchange.environment, fg=colours[exchange.environment]),
+            exchange.request.method,
+            _status(exchange),
+            f"{exchange.answer.seconds * 1000:.1f} ms",
+            printable(exchange.request.target),
+        ]
+        for exchange in found
+    ]
+    click.echo(table(["id", "at", "environment", "method", "status", "took", "target"], rows))
+
+
+def _status(exchange: Exchange) -> str:
+    status = exchange.answer.status
+    colour = "red" if status >= 500 or not exchange.answer.is_complete else "yellow" if status >= 400 else "green"
+    marks = ["broke off"] if not exchange.answer.is_complete else []
+    marks += [f"fault {fault}" for fault in exchange.faults]
+    return click.style(", ".join([str(status) if status else "none", *marks]), fg=colour)
+
+
+def printable(text: str) -> str:
+    """*text* without signs that could steer a terminal."""
+    return "".join(sign if sign.isprintable() or sign in "\n\t" else f"\\x{ord(sign):02x}" for sign in text)
+
+
+@requests.command()
+@click.argument("number", metavar="ID", type=int)
+@click.option("--no-logs", is_flag=True, help="Don't ask the environment for the function's log lines.")
+@_json
+@click.pass_obj
+def show(context: Context, *, number: int, no_logs: bool, as_json: bool) -> None:
+    """Show one request: headers, bodies, where its time went, what its functions logged."""
+    from dataclasses import asdict
+
+    from emulator.inspector.shown import to_dict
+    from emulator.render import print_json
+
+    workspace = context.workspace()
+    exchange = _one(_requests(workspace), number)
+    lines, problem = ([], "") if no_logs else _logged(workspace, exchange)
+    if as_json:
+        print_json({**to_dict(exchange), "log": [asdict(line) for line in lines], "log_problem": problem or None})
+    else:
+        _print_exchange(exchange, lines, problem)
+
+
+def _one(kept: Requests, number: int) -> Exchange:
+    from emulator.errors import ConfigError
+
+    exchange = kept.get(number)
+    if exchange is None:
+        raise ConfigError(f"no request {number} is kept", hint="multistack requests list")
+    return exchange
+
+
+def _logged(workspace: Workspace, exchange: Exchange) -> tuple[Sequence[LogLine], str]:
+    """The log lines of its functions, or why there are none to be had."""
+    from emulator.errors import MultistackError
+    from emulator.inspector.log_lines import log_lines
+
+    if not exchange.invocations:
+        return [], ""
+    try:
+        return log_lines(workspace.endpoint(exchange.environment), exchange), ""
+    except MultistackError as error:
+        return [], error.message
+
+
+def _print_exchange(exchange: Exchange, lines: Sequence[LogLine], problem: str) -> None:
+    from emulator.inspector.shown import timing_of
+
+    timing = timing_of(exchange)
+    parts = {"proxy": timing.proxy, "emulator": timing.emulator, "function": timing.function}
+    took = ", ".join(f"{name} {seconds * 1000:.1f} ms" for name, seconds in parts.items() if seconds is not None)
+    at = exchange.at.astimezone()
+    title = f"{exchange.request.method} {printable(exchange.request.target)}"
+    click.echo(f"{click.style(title, bold=True)}  {_status(exchange)}")
+    release = exchange.release or "none"
+    click.echo(f"{exchange.environment}, release {release}, for {exchange.client}, {at:%Y-%m-%d %H:%M:%S}")
+    click.echo(f"{exchange.answer.seconds * 1000:.1f} ms: {took}")
+    for call in exchange.invocations:
+        click.echo(f"called {call.function}, request id {call.request_id}")
+    if exchange.answer.problem:
+        click.echo(f"answered by the proxy: {exchange.answer.problem}")
+    _print_message("request", exchange.request)
+    _print_message("answer", exchange.answer)
+    if lines or problem:
+        click.echo(f"\n{click.style('log', bold=True)}")
+    for line in lines:
+        click.echo(f"{line.at.astimezone():%H:%M:%S}.{line.at.microsecond // 1000:03}  {printable(line.message)}")
+    if problem:
+        click.echo(f"({problem})")
+
+
+def _print_message(title: str, message: HttpRequest | HttpAnswer) -> None:
+    from emulator.inspector.shown import is_cut, text_of
+
+    click.echo(f"\n{click.style(title, bold=True)}")
+    for name, value in message.headers:
+        click.echo(printable(f"{name}: {value}"))
+    if message.body:
+        text = text_of(message.body, is_cut=is_cut(message))
+        click.echo()
+        click.echo(f"({len(message.body)} bytes that are no text)" if text is None else printable(text).rstrip("\n"))
+    if is_cut(message):
+        click.echo(f"({message.body_length} bytes, of which {len(message.body)} were kept)")
+
+
+@requests.command()
+@click.argument("numbers", metavar="[ID]...", nargs=-1, type=int)
+@_filters
+@click.option("--as", "form", type=click.Choice(_FORMATS), default="har", show_default=True, help="What to write.")
+@click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="A file instead of stdout.")
+@click.pass_obj
+def export(context: Context, /, *, numbers: Sequence[int], form: str, output: Path | None, **wanted: object) -> None:
+    """Write kept requests as HAR 1.2, as curl commands or as pytest tests."""
+    workspace = context.workspace()
+    kept = _requests(workspace)
+    if numbers:
+        found: Sequence[Exchange] = [_one(kept, number) for number in numbers]
+    else:
+        found = kept.find_whole(_filter(workspace, **wanted))[::-1]  # type: ignore[arg-type]
+    text = _exported(found, form, lambda name: workspace.front.environment_url(name) or _unserved(name))
+    if output is None:
+        sys.stdout.write(text)
+    else:
+        output.write_text(text, encoding="utf-8")
+    click.echo(f"{len(found)} {'request' if len(found) == 1 else 'requests'}", err=True)
+
+
+def _unserved(name: str) -> str:
+    """Where the proxy serves an environment when it takes its usual port."""
+    return f"http://127.0.0.1:8080/{name}/"
+
+
+def _exported(found: Sequence[Exchange], form: str, base_of: Callable[[str], str]) -> str:
+    import io
+
+    from emulator.inspector.scripts import curl_command, pytest_module
+
+    if form == "curl":
+        return "\n".join(curl_command(exchange, base=base_of(exchange.environment)) for exchange in found)
+    if form == "pytest":
+        return pytest_module(found, base_of=base_of)
+    from emulator.inspector.har import write_har
+
+    file = io.StringIO()
+    write_har(found, file, base_of=base_of)
+    return file.getvalue() + "\n"
+
+
+@requests.command()
+@_filters
+@click.pass_obj
+def clear(context: Context, /, **wanted: object) -> None:
+    """Forget kept requests: all of them, or those that are meant."""
+    workspace = context.workspace()
+    count = _requests(workspace).clear(_filter(workspace, **wanted))  # type: ignore[arg-type]
+    click.echo(f"forgot {count} {'request' if count == 1 else 'requests'}")
+
+
+COMMANDS = (requests,)
