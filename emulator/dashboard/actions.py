@@ -49,6 +49,7 @@ class Action:
 
 
 CONFIRM = "confirm"
+_LONGEST = 500
 _BY = Argument(name="by", label="By", option="--by", hint="the user of this machine")
 _REASON = Argument(name="reason", label="Reason", option="--reason", hint="for the ledger")
 _ACTIONS = (
@@ -232,11 +233,38 @@ def _read_arguments(action: Action, given: Any) -> Mapping[str, str | bool]:
             raise _bad(f"{action.name} has no argument {name!r}; it has: {', '.join(known) or 'none'}")
         if argument.is_switch is not isinstance(value, bool) or not isinstance(value, (bool, str)):
             raise _bad(f"argument {name} is {'true or false' if argument.is_switch else 'a line of text'}")
-        if isinstance(value, str) and (len(value) > 500 or not value.isprintable()):
-            raise _bad(f"argument {name} is one line of at most 500 characters")
+        if isinstance(value, str) and (len(value) > _LONGEST or not value.isprintable()):
+            raise _bad(f"argument {name} is one line of at most {_LONGEST} characters")
         if argument.choices and value not in argument.choices:
             raise _bad(f"argument {name} is one of {', '.join(argument.choices)}")
     return dict(given)
+
+
+def order_schemas() -> list[Mapping[str, Any]]:
+    """What :func:`read_order` takes, as a JSON schema for each action."""
+    line = {"type": "string", "maxLength": _LONGEST, "pattern": r"^[ -~]*$"}
+    schemas = []
+    for action in _ACTIONS:
+        arguments: dict[str, Any] = {
+            one.name: {"type": "boolean"} if one.is_switch else line | {"description": one.label}
+            for one in action.arguments
+        }
+        if action.loses_data:
+            arguments[CONFIRM] = line | {"description": "The environment's name, where it is protected"}
+        schemas.append(
+            {
+                "title": action.label,
+                "type": "object",
+                "required": ["action", "environment"],
+                "additionalProperties": False,
+                "properties": {
+                    "action": {"const": action.name},
+                    "environment": {"type": "string", "minLength": 1},
+                    "arguments": {"type": "object", "additionalProperties": False, "properties": arguments},
+                },
+            }
+        )
+    return schemas
 
 
 def _bad(detail: str) -> Problem:

@@ -14,20 +14,28 @@ from typing import Any
 
 from flask import Blueprint, Response, request
 
-from emulator.dashboard.actions import Order, read_order
+from emulator.dashboard.actions import Order, order_schemas, read_order
 from emulator.dashboard.comparing import ask, read_question
 from emulator.dashboard.dashboard import Dashboard
-from emulator.dashboard.exchanges import brief, whole
 from emulator.dashboard.filters import read_filter
 from emulator.dashboard.jobs import no_project
 from emulator.dashboard.plans import plan
+from emulator.dashboard.request_log import read_log
 from emulator.dashboard.security import check_same_origin, check_token
 from emulator.dashboard.timeline import timeline
+from emulator.inspector.exporting import FORMS, export
+from emulator.inspector.shown import to_dict
 from emulator.model import Exchange
 from emulator.proxy.problems import Problem
 
 PREFIX = "/_multistack/api"
 _MOST_CONTENT = 64 * 1024
+# Form of an export to the end of the file's name, and its type.
+_FILES = {
+    "har": ("har", "application/json"),
+    "curl": ("sh", "text/plain; charset=utf-8"),
+    "pytest": ("py", "text/plain; charset=utf-8"),
+}
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 
 
@@ -97,16 +105,44 @@ def _add_requests(api: Blueprint, dashboard: Dashboard) -> None:
     @api.get("/requests")
     def requests() -> Response:
         found = dashboard.requests.find(read_filter(request.args), limit=number("last", 100))
-        return answer({"requests": [brief(one) for one in found], "problem": dashboard.keeping_problem()})
+        listed = [to_dict(one, is_whole=False) for one in found]
+        return answer({"requests": listed, "problem": dashboard.keeping_problem()})
 
     @api.get("/requests/<int:number>")
     def one_request(number: int) -> Response:
-        return answer(whole(kept(dashboard, number)))
+        return answer(to_dict(kept(dashboard, number)))
+
+    @api.get("/requests/<int:number>/log")
+    def log(number: int) -> Response:
+        kept(dashboard, number)
+        if dashboard.command is None:
+            raise no_project()
+        return answer(read_log(number, dashboard.command))
+
+    @api.get("/requests/<int:number>/export")
+    def export_one(number: int) -> Response:
+        return _export([kept(dashboard, number)], f"request-{number}")
+
+    @api.get("/requests/export")
+    def export_some() -> Response:
+        found = dashboard.requests.find_whole(read_filter(request.args), limit=number("last", 100))
+        return _export(found[::-1], "requests")
 
     @api.post("/comparisons")
     def comparisons() -> Response:
         question = read_question(content_of_request())
         return answer(ask(dashboard.compare, question, host=request.host, client=request.remote_addr or ""))
+
+
+def _export(found: Sequence[Exchange], name: str) -> Response:
+    form = request.args.get("as", "har")
+    if form not in FORMS:
+        raise _bad_parameter("as", f"it is one of {', '.join(FORMS)}")
+    text = export(found, form, base_of=lambda environment: f"{request.host_url}{environment}/")
+    suffix, kind = _FILES[form]
+    response = Response(text, content_type=kind)
+    response.headers["Content-Disposition"] = f'attachment; filename="{name}.{suffix}"'
+    return response
 
 
 def kept(dashboard: Dashboard, number: int) -> Exchange:
@@ -222,4 +258,6 @@ def _plain(value: Any) -> Any:
 def _document() -> Any:
     import yaml  # late: few ask for the description
 
-    return yaml.safe_load((resources.files("emulator.dashboard") / "openapi.yaml").read_text(encoding="utf-8"))
+    document = yaml.safe_load((resources.files("emulator.dashboard") / "openapi.yaml").read_text(encoding="utf-8"))
+    document["components"]["schemas"]["Order"]["oneOf"] = order_schemas()
+    return document

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -121,6 +122,15 @@ def shown_body(entry: Mapping[str, Any]) -> str:
     body = entry["body"]
     text = json.dumps(body, indent=2, ensure_ascii=False) if entry["body_encoding"] == "json" else str(body or "")
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}\n… {entry['body_length']} bytes in all"
+
+
+def shown_message(message: Mapping[str, Any]) -> str:
+    """The body of a kept request or answer for people: JSON indented, long ones cut."""
+    text: str = message["body"]
+    if message["body_encoding"] == "text" and text[:1] in {"{", "["}:
+        with contextlib.suppress(ValueError, RecursionError):
+            text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+    return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}\n… {message['body_length']} bytes in all"
 
 
 def verdict(found: Mapping[str, Any]) -> str:

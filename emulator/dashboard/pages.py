@@ -13,15 +13,16 @@ from werkzeug.exceptions import HTTPException
 from emulator.dashboard import charts
 from emulator.dashboard.actions import ACTIONS
 from emulator.dashboard.api import answer, kept, make_api, number
-from emulator.dashboard.comparing import METHODS, READING, Question, ask, check, shown_body, verdict
+from emulator.dashboard.comparing import METHODS, READING, Question, ask, check, shown_body, shown_message, verdict
 from emulator.dashboard.dashboard import Dashboard
 from emulator.dashboard.environments import EnvironmentRow
-from emulator.dashboard.exchanges import brief, pretty, whole
 from emulator.dashboard.filters import NAMES, read_filter
 from emulator.dashboard.jobs import Job
+from emulator.dashboard.request_log import RequestLog, read_log
 from emulator.dashboard.security import add_headers, check_same_origin, check_token
 from emulator.dashboard.timeline import timeline
 from emulator.errors import MultistackError
+from emulator.inspector.shown import to_dict
 from emulator.proxy.problems import CONTENT_TYPE, Problem, plain_problem
 from emulator.proxy.request import read_request
 
@@ -93,7 +94,7 @@ def _make_pages(dashboard: Dashboard) -> Blueprint:
         "pages", __name__, template_folder="templates", static_folder="static", static_url_path="/_multistack/static"
     )
     pages.add_app_template_filter(charts.milliseconds, "milliseconds")
-    pages.add_app_template_filter(pretty, "pretty")
+    pages.add_app_template_filter(shown_message, "shown_message")
     pages.add_app_template_filter(shown_body, "shown_body")
     _add_facts(pages, dashboard)
     _add_requests(pages, dashboard)
@@ -146,13 +147,17 @@ def _add_requests(pages: Blueprint, dashboard: Dashboard) -> None:
     def requests() -> Response:
         found = dashboard.requests.find(read_filter(request.args), limit=_REQUESTS_SHOWN)
         given = {name: request.args.get(name, "") for name in NAMES}
-        listed, problem = [brief(one) for one in found], dashboard.keeping_problem()
+        listed, problem = [to_dict(one, is_whole=False) for one in found], dashboard.keeping_problem()
         return _render(dashboard, "requests", requests=listed, given=given, problem=problem, methods=METHODS)
 
     @pages.get("/_multistack/requests/<int:number>")
     def one_request(number: int) -> Response:
-        one = whole(kept(dashboard, number))
-        return _render(dashboard, "requests", template="request", one=one, topics="")
+        one, log = to_dict(kept(dashboard, number)), None
+        if "log" in request.args:
+            check_same_origin(request)
+            command = dashboard.command
+            log = read_log(number, command) if command else RequestLog(problem="a log needs the project's file")
+        return _render(dashboard, "requests", template="request", one=one, log=log, topics="")
 
     @pages.route("/_multistack/compare", methods=["GET", "POST"])
     def compare() -> Response:

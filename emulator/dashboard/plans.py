@@ -115,7 +115,7 @@ def _dry_run(order: Order, command: Command) -> _Found:
         process.communicate()
         return _Found(refused=f"what it would do was not known after {_TIMEOUT:g} s")
     if process.returncode not in (0, PromotionRefused.exit_code) or not output.strip():
-        return _Found(refused=_reason(errors.decode(errors="replace")))
+        return _Found(refused=reason_of(errors.decode(errors="replace")))
     content = json.loads(output)
     if order.action.name == "promote":
         return _promotion(content)
@@ -141,7 +141,7 @@ def _changes(rows: Sequence[Mapping[str, Any]]) -> list[PlannedChange]:
     return [PlannedChange(**{name: row[name] for name in names}) for row in rows]
 
 
-def _reason(errors: str) -> str:
+def reason_of(errors: str) -> str:
     """The error and the hint of a command that failed, in one line."""
     said = [line.partition(": ")[2] for line in errors.splitlines() if line.startswith(("error: ", "hint: "))]
     return "; ".join(said) or errors.strip() or "the command failed without a word"
