@@ -243,7 +243,7 @@ def _read_arguments(action: Action, given: Any) -> Mapping[str, str | bool]:
 def order_schemas() -> list[Mapping[str, Any]]:
     """What :func:`read_order` takes, as a JSON schema for each action."""
     line = {"type": "string", "maxLength": _LONGEST, "pattern": r"^[ -~]*$"}
-    schemas = []
+    schemas: list[Mapping[str, Any]] = []
     for action in _ACTIONS:
         arguments: dict[str, Any] = {
             one.name: {"type": "boolean"} if one.is_switch else line | {"description": one.label}

@@ -45,9 +45,9 @@ function open(action, environment, button) {
     if (event.target.dataset.replan !== undefined) look();
   });
   dialog.showModal();
+  let asked = 0;
   look();
 
-  let asked = 0;
   async function look() {
     const number = ++asked;
     confirm.disabled = true;
