@@ -124,6 +124,11 @@ def shown(value: Any, *, is_absent: bool = False) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
+def printable(text: str) -> str:
+    """*text* with nothing in it that a terminal obeys, or can't show."""
+    return "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
+
+
 def _covers(mask: str, where: str) -> bool:
     if mask == "body":
         return where.startswith(("$", "line ", "body"))

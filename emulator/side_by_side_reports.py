@@ -13,7 +13,7 @@ from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 from emulator.differences.noise import BY_REQUEST
 from emulator.render import table
 from emulator.reports import Section, to_markdown
-from emulator.side_by_side import DIFFERENT, EQUAL, EXPECTED, MASKED, Row, rows_of, shown
+from emulator.side_by_side import DIFFERENT, EQUAL, EXPECTED, MASKED, Row, printable, rows_of, shown
 
 # Rows that are shown though they are equal everywhere, and characters of a cell at least and at most.
 _FEW = 40
@@ -33,7 +33,7 @@ def to_terminal(document: Mapping[str, Any], *, width: int, shows_all: bool = Fa
     parts = [click.style(_short(_title(document), max(width, _WIDEST)), bold=True), table(["", "place", *names], lines)]
     if left_out:
         parts.append(f"{left_out} more places are equal; --all shows them")
-    return "\n".join([*parts, "", *_words(document)])
+    return "\n".join([*parts, "", *map(printable, _words(document))])
 
 
 def to_markdown_report(document: Mapping[str, Any]) -> str:
@@ -41,8 +41,10 @@ def to_markdown_report(document: Mapping[str, Any]) -> str:
     rows, left_out = _chosen(rows_of(document), shows_all=False)
     names = list(document["environments"])
     note = [*_words(document), *([f"{left_out} more places are equal"] if left_out else [])]
-    cells = [[row.mark, row.where, *(row.cells[name] for name in names)] for row in rows]
-    section = Section(title=_title(document), columns=["", "where", *names], rows=cells, note=". ".join(note))
+    cells = [[row.mark, *map(printable, [row.where, *(row.cells[name] for name in names)])] for row in rows]
+    section = Section(
+        title=printable(_title(document)), columns=["", "place", *names], rows=cells, note=printable("; ".join(note))
+    )
     return to_markdown([section])
 
 
@@ -94,8 +96,7 @@ def _line(row: Row, names: Sequence[str], cell: int, where: int) -> list[str]:
 
 
 def _short(text: str, most: int) -> str:
-    # What an environment answers must not steer the terminal.
-    plain = "".join(sign if sign.isprintable() else "\ufffd" for sign in text)
+    plain = printable(text)
     return plain if len(plain) <= most else f"{plain[: most - 1]}…"
 
 
@@ -116,22 +117,23 @@ def _words(document: Mapping[str, Any]) -> Iterator[str]:
             yield f"{DIFFERENT} {baseline} answers one request with two statuses"
         elif entry["differences"]:
             yield f"{DIFFERENT} {name} has {_count(len(entry['differences']))} from {baseline}"
-    reasons = dict.fromkeys(
-        f"{one['where']}" + (f" ({one['reason']})" if one["reason"] else "") for one in document["expected"]
-    )
-    if reasons:
-        yield f"{EXPECTED} expected: {', '.join(reasons)}"
+    for reason in dict.fromkeys(one["reason"] for one in document["expected"]):
+        explained = dict.fromkeys(one["where"] for one in document["expected"] if one["reason"] == reason)
+        yield f"{EXPECTED} expected{f', {reason}' if reason else ''}: {', '.join(explained)}"
     # That ids and dates of requests are masked goes without saying; --json says it.
     for why in dict.fromkeys(one["why"] for one in document["masked"] if one["why"] != BY_REQUEST):
         places = ", ".join(one["where"] for one in document["masked"] if one["why"] == why)
         yield f"{MASKED} masked: {places}, which {why}"
-    for rule in document["unused"]:
-        told = ", ".join(f"{key} {shown(rule[key])}" for key in ("json_path", "header", "regex") if key in rule)
-        yield f"unused: the expected difference with {told} explains nothing here"
+    if document["unused"]:
+        yield f"expected differences that explain nothing here: {', '.join(map(_declared, document['unused']))}"
     yield from document["warnings"]
     if document["is_equal"]:
         others = ", ".join(list(entries)[1:])
         yield f"equal: {others} as {baseline}" if others else f"only {baseline} was asked"
+
+
+def _declared(rule: Mapping[str, Any]) -> str:
+    return " with ".join(f"{name} {shown(rule[name])}" for name in ("json_path", "header", "regex") if name in rule)
 
 
 def _count(number: int) -> str:

@@ -28,11 +28,18 @@ def text_of(value: Any) -> str:
 
 def align(baseline: Sequence[Any], other: Sequence[Any], *, in_order: bool) -> list[Pair]:
     """Pairs of indices, those with one in *baseline* first and in its order."""
-    if in_order and len(baseline) == len(other):
-        return [(index, index) for index in range(len(baseline))]
     texts = [text_of(one) for one in baseline], [text_of(one) for one in other]
-    pairs = list(line_up(*texts)) if in_order else _matched(baseline, other, texts)
+    if in_order:
+        by_index, lined_up = _in_turn(range(len(baseline)), range(len(other))), list(line_up(*texts))
+        pairs = by_index if _changes(by_index, texts) <= _changes(lined_up, texts) else lined_up
+    else:
+        pairs = _matched(baseline, other, texts)
     return sorted(pairs, key=lambda pair: (pair[0] is None, pair[0] or 0, pair[1] or 0))
+
+
+def _changes(pairs: Sequence[Pair], texts: tuple[list[str], list[str]]) -> int:
+    """How many entries differ, are missing or added."""
+    return sum(one is None or two is None or texts[0][one] != texts[1][two] for one, two in pairs)
 
 
 def _in_turn(left: Sequence[int], right: Sequence[int]) -> list[Pair]:

@@ -19,6 +19,8 @@ def path_problem(path: str) -> str | None:
     """What is wrong with a JSON path, or None."""
     if _SIMPLE.fullmatch(path):
         return None
+    if not path.startswith("$"):
+        return "it has to begin with $"
     from jsonpath import JSONPathError
 
     try:

@@ -16,6 +16,8 @@ _MAX_WAITING = 2_000
 _MAX_WAITING_BYTES = 16 * 1024 * 1024
 # Seconds that exchanges are gathered, so that a sink writes many at once.
 _PAUSE = 0.1
+# Bytes of exchanges after which a request that waits for the interpreter goes first.
+_TURN = 16_000
 # Seconds without any, after which sinks are asked to look after what they keep.
 _IDLE = 60.0
 
@@ -102,14 +104,19 @@ class Feed:
                 return
 
     def _hand_over(self) -> None:
+        done = 0
         while True:
             with self._lock:
                 if not self._waiting:
                     break
                 exchange = self._waiting.popleft()
-                self._bytes -= _size(exchange)
+                size = _size(exchange)
+                self._bytes -= size
             self._attempt(self._give, exchange)
-            time.sleep(0)  # a request that waits for the interpreter goes first
+            done += size
+            if done >= _TURN:
+                done = 0
+                time.sleep(0)
         for sink in self._sinks:
             self._attempt(sink.flush)
         with self._lock:

@@ -163,7 +163,6 @@ def _path_condition(path: str) -> tuple[str, list[object]]:
 
 def _text_condition(text: str) -> tuple[str, list[object]]:
     pattern = "%" + re.sub(r"([\\%_])", r"\\\1", text) + "%"
-    # Headers are kept as JSON, in which a quote looks otherwise.
     places = ("request_headers", "answer_headers", "CAST(request_body AS TEXT)", "CAST(answer_body AS TEXT)")
     likes = " OR ".join(f"{place} LIKE ? ESCAPE '\\'" for place in places)
     inner = f"exchanges.id IN (SELECT id FROM contents WHERE {likes})"  # noqa: S608 - made of constants

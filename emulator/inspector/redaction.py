@@ -8,6 +8,7 @@ compressed in a way unknown here, is not kept at all.
 
 from __future__ import annotations
 
+import functools
 import json
 import re
 from collections.abc import Callable, Collection
@@ -48,7 +49,7 @@ _BINARY = re.compile(r"\s*(?:image|audio|video|font)/(?!svg)|\s*application/(?:z
 _Message = TypeVar("_Message", HttpRequest, HttpAnswer)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Redaction:
     """
     The rules of one project.
@@ -59,19 +60,8 @@ class Redaction:
 
     further: frozenset[str] = frozenset()
 
-    @classmethod
-    def of(cls, names: Collection[str]) -> Redaction:
-        """With the names that a project adds, however they are written."""
-        return cls(frozenset(_plain(name) for name in names))
-
-    def redact(self, exchange: Exchange) -> Exchange:
-        """*exchange* without its secrets, and its bodies as they read: decompressed."""
-        return replace(
-            exchange,
-            request=replace(self._message(exchange.request), target=self._url(exchange.request.target)),
-            answer=self._message(exchange.answer),
-        )
-
+    # Requests to one service have the same few headers and fields: looked at once, a request costs a third.
+    @functools.lru_cache(maxsize=4096)  # noqa: B019 - there is one of these per project
     def is_secret(self, name: str) -> bool:
         """Whether what is called *name* is a secret."""
         plain = _plain(name)
@@ -79,16 +69,32 @@ class Redaction:
             return True
         return plain.endswith(_ENDINGS) and plain not in _HARMLESS
 
+    @classmethod
+    def of(cls, names: Collection[str]) -> Redaction:
+        """With the names that a project adds, however they are written."""
+        return cls(frozenset(_plain(name) for name in names))
+
+    def redact(self, exchange: Exchange) -> Exchange:
+        """*exchange* without its secrets, and its bodies as they read: decompressed."""
+        request, answer = self._message(exchange.request), self._message(exchange.answer)
+        target = self._url(request.target)
+        if target != request.target:
+            request = replace(request, target=target)
+        if request is exchange.request and answer is exchange.answer:
+            return exchange
+        return replace(exchange, request=request, answer=answer)
+
     def _message(self, message: _Message) -> _Message:
-        read = self._body(message.body, message.headers)
+        headers = [(name, self._header(name, value)) for name, value in message.headers]
+        read = self._body(message.body, message.headers) if message.body else message.body
+        if read == message.body and headers == list(message.headers):
+            return message
         body = b"" if read is None else read
         is_whole = message.body_length <= len(message.body) and read is not None and len(body) < MAX_DECODED
         length = len(body) if is_whole else max(message.body_length, len(body) + 1)
-        return replace(message, headers=self._headers(message.headers), body=body, body_length=length)
+        return replace(message, headers=tuple(headers), body=body, body_length=length)
 
-    def _headers(self, headers: Headers) -> Headers:
-        return tuple((name, self._header(name, value)) for name, value in headers)
-
+    @functools.lru_cache(maxsize=4096)  # noqa: B019 - as above
     def _header(self, name: str, value: str) -> str:
         plain = _plain(name)
         if plain in _COOKIES:
@@ -112,8 +118,6 @@ class Redaction:
 
     def _body(self, body: bytes, headers: Headers) -> bytes | None:
         """What may be kept of a body; None when nobody can tell what is in it."""
-        if not body:
-            return body
         plain = decoded(body, headers)
         if plain is None:
             return None

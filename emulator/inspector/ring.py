@@ -15,8 +15,6 @@ from emulator.model import Exchange, InspectorSettings
 
 # Bytes of exchanges that are written at once, and that the file may exceed what is in it by while they are.
 _BATCH = 1024 * 1024
-# What an exchange takes in the file besides its texts and bodies.
-_OVERHEAD = 600
 # Seconds until writing is tried again after it failed.
 _RETRY = 10.0
 # The part of what there is that goes when room is needed, so that it isn't needed all the time.
@@ -42,7 +40,7 @@ class Ring:
         self._now = now
         self._connection: sqlite3.Connection | None = None
         self._inode = 0
-        self._batch: list[Exchange] = []
+        self._batch: list[rows.Row] = []
         self._batch_bytes = 0
         self._paused_until = 0.0
         self._problem: str | None = None
@@ -60,10 +58,11 @@ class Ring:
 
     def accept(self, exchange: Exchange) -> None:
         """Keep *exchange* with the next batch."""
-        exchange = _cut(exchange, self._settings().max_body)
-        self._batch.append(exchange)
-        self._batch_bytes += size_of(exchange)
-        if self._batch_bytes >= min(_BATCH, self._settings().max_bytes // 8):
+        settings = self._settings()
+        row = rows.row_of(_cut(exchange, settings.max_body))
+        self._batch.append(row)
+        self._batch_bytes += row.size
+        if self._batch_bytes >= min(_BATCH, settings.max_bytes // 8):
             self.flush()
 
     def flush(self) -> None:
@@ -85,7 +84,7 @@ class Ring:
             with contextlib.suppress(sqlite3.Error):
                 connection.close()
 
-    def _write(self, batch: list[Exchange], size: int) -> None:
+    def _write(self, batch: list[rows.Row], size: int) -> None:
         if not batch and not self._path.exists():
             return
         settings, connection = self._settings(), self._open()
@@ -94,8 +93,7 @@ class Ring:
             return
         connection.execute("BEGIN IMMEDIATE")
         try:
-            for exchange in batch:
-                rows.insert(connection, exchange)
+            rows.insert(connection, batch)
             connection.execute("COMMIT")
         except BaseException:
             with contextlib.suppress(sqlite3.Error):
@@ -149,13 +147,6 @@ class Ring:
         self._problem = said
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
             self._path.unlink(missing_ok=True)  # damaged while it was open
-
-
-def size_of(exchange: Exchange) -> int:
-    """About what *exchange* takes in the file."""
-    request, answer = exchange.request, exchange.answer
-    headers = sum(len(name) + len(value) + 8 for name, value in (*request.headers, *answer.headers))
-    return _OVERHEAD + 2 * len(request.target) + headers + len(request.body) + len(answer.body)
 
 
 def _cut(exchange: Exchange, limit: int) -> Exchange:

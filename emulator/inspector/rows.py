@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import sqlite3
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -30,6 +32,10 @@ CREATE TABLE contents (
 CREATE INDEX exchanges_at ON exchanges (at);
 """
 _BUSY = 2.0
+# Rows of one statement.
+_MANY = 32
+# What an exchange takes in the file besides its texts and bodies.
+_OVERHEAD = 600
 
 
 def open_file(path: Path) -> sqlite3.Connection:
@@ -61,26 +67,55 @@ def shrink(connection: sqlite3.Connection) -> None:
     connection.executescript("PRAGMA incremental_vacuum")  # which gives back one page per step, and this takes all
 
 
-def insert(connection: sqlite3.Connection, exchange: Exchange) -> None:
-    """Add one exchange, in the transaction that runs."""
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An exchange as the two tables hold it, without its id."""
+
+    exchange: tuple[object, ...]
+    contents: tuple[object, ...]
+    size: int
+
+
+def row_of(exchange: Exchange) -> Row:
+    """*exchange* ready to be written, with about what it takes in the file."""
     request, answer = exchange.request, exchange.answer
-    cursor = connection.execute(
-        "INSERT INTO exchanges (at, source, environment, client, release, digest, method, target, request_length,"
-        " status, answer_length, seconds, is_complete, problem, upstream_seconds, invocations, faults)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+    sent, received = _lines(request.headers), _lines(answer.headers)
+    calls = [[one.function, one.request_id, one.seconds] for one in exchange.invocations]
+    return Row(
         (
             *(exchange.at.timestamp(), exchange.source.value, exchange.environment, exchange.client),
             *(exchange.release, exchange.digest, request.method, request.target, request.body_length),
             *(answer.status, answer.body_length, answer.seconds, answer.is_complete, answer.problem),
             exchange.upstream_seconds,
-            json.dumps([[one.function, one.request_id, one.seconds] for one in exchange.invocations]),
-            json.dumps(list(exchange.faults)),
+            json.dumps(calls) if calls else "[]",
+            json.dumps(list(exchange.faults)) if exchange.faults else "[]",
         ),
+        (sent, received, request.body, answer.body),
+        _OVERHEAD + 2 * (len(request.target) + len(sent) + len(received)) + len(request.body) + len(answer.body),
     )
-    connection.execute(
-        "INSERT INTO contents VALUES (?, ?, ?, ?, ?)",
-        (cursor.lastrowid, json.dumps(request.headers), json.dumps(answer.headers), request.body, answer.body),
-    )
+
+
+def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
+    """Add exchanges, in the transaction that runs."""
+    (before,) = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'exchanges'").fetchone() or (0,)
+    position = 0
+    # Many rows per statement: each statement lets go of the interpreter, and has to wait until it gets it back.
+    for size in (_MANY, 1):
+        while len(rows) - position >= size:
+            part = list(enumerate(rows[position : position + size], before + position + 1))
+            connection.execute(
+                _inserting("exchanges", 18, size), [v for number, row in part for v in (number, *row.exchange)]
+            )
+            connection.execute(
+                _inserting("contents", 5, size), [v for number, row in part for v in (number, *row.contents)]
+            )
+            position += size
+
+
+@functools.cache
+def _inserting(table: str, columns: int, rows: int) -> str:
+    marks = f"({', '.join('?' * columns)})"
+    return f"INSERT INTO {table} VALUES {', '.join([marks] * rows)}"  # noqa: S608 - names of this module
 
 
 def exchange_of(row: Mapping[str, Any]) -> Exchange:
@@ -119,5 +154,11 @@ def exchange_of(row: Mapping[str, Any]) -> Exchange:
     )
 
 
-def _headers(text: str | None) -> Headers:
-    return tuple((name, value) for name, value in json.loads(text)) if text else ()
+def _lines(headers: Headers) -> str:
+    """As HTTP writes them; no value has a line end."""
+    return "".join([f"{name}: {value}\n" for name, value in headers])
+
+
+def _headers(lines: str | None) -> Headers:
+    pairs = (line.partition(": ") for line in (lines or "").split("\n") if line)
+    return tuple((name, value) for name, _, value in pairs)

@@ -13,9 +13,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from emulator import ports, process
-from emulator.model import Api, ProcessId, Route
+from emulator.model import Api, InspectorSettings, ProcessId, Route, Rules
 from emulator.ports import HOST
 from emulator.routes import ROUTES_FILE, publish_routes
+from emulator.rules import RULES_FILE, publish_rules
 from tests.benchmarks.sample import await_answers, free_port, stop_group
 
 _PATH = "/_aws/execute-api/00000000/live"
@@ -72,6 +73,13 @@ def name() -> str:
 @contextlib.contextmanager
 def fast_upstream() -> Iterator[tuple[str, str]]:
     """Its URL, and the same through a proxy of its own."""
+    with upstream() as (folder, direct, origin), proxy(folder / "proxy", origin) as url:
+        yield direct, f"{url}/fast/health"
+
+
+@contextlib.contextmanager
+def upstream() -> Iterator[tuple[Path, str, str]]:
+    """A folder for its time, the URL of its answer, and its origin."""
     with tempfile.TemporaryDirectory(prefix="multistack-bench-fast-") as root:
         folder = Path(root)
         port = free_port()
@@ -79,8 +87,7 @@ def fast_upstream() -> Iterator[tuple[str, str]]:
         try:
             direct = f"http://{HOST}:{port}{_PATH}/health"
             await_answers([direct], started=time.monotonic(), is_alive=lambda: server.poll() is None)
-            with _proxy(folder, f"http://{HOST}:{port}") as url:
-                yield direct, f"{url}/fast/health"
+            yield folder, direct, f"http://{HOST}:{port}"
         finally:
             stop_group(server)
 
@@ -103,8 +110,11 @@ def _start(folder: Path, port: int) -> subprocess.Popen[str]:
 
 
 @contextlib.contextmanager
-def _proxy(folder: Path, upstream: str) -> Iterator[str]:
+def proxy(folder: Path, origin: str, *, inspector: InspectorSettings | None = None) -> Iterator[str]:
+    """The URL of a proxy that keeps its things in *folder* and leads to *origin* as environment ``fast``."""
+    folder.mkdir()
     routes = folder / ROUTES_FILE
+    publish_rules(folder / RULES_FILE, Rules(inspector=inspector or InspectorSettings()))
     # This process stands for the emulator's: the proxy asks before every request whether it is alive, as in real use.
     started = process.start_time(os.getpid())
     if started is None:
@@ -114,7 +124,7 @@ def _proxy(folder: Path, upstream: str) -> Iterator[str]:
         account_id="111111111111",
         region="eu-west-1",
         driver="external",
-        url=upstream,
+        url=origin,
         process=ProcessId(pid=os.getpid(), started=started),
         release="0" * 12,
         digest="0" * 64,
@@ -126,7 +136,7 @@ def _proxy(folder: Path, upstream: str) -> Iterator[str]:
         url = f"http://{HOST}:{listener.getsockname()[1]}"
         server = process.spawn(
             "emulator.proxy",
-            folder=folder / "proxy",
+            folder=folder,
             listener=listener,
             arguments=[f"--routes={routes}", "--timeout=30", "--max-body=10485760"],
             environ={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(folder)},
@@ -135,7 +145,7 @@ def _proxy(folder: Path, upstream: str) -> Iterator[str]:
         await_answers([f"{url}/fast/health"], started=time.monotonic(), is_alive=lambda: server.poll() is None)
         yield url
     finally:
-        process.stop(folder / "proxy", grace=2.0)
+        process.stop(folder, grace=2.0)
         server.wait()
 
 

@@ -13,10 +13,13 @@ from typing import Any
 
 import pytest
 
-from emulator.model import ComparisonRules, ExpectedDifference, Route, Rules
+from emulator.inspector.finding import Filter, Requests
+from emulator.inspector.rows import REQUESTS_FILE
+from emulator.model import ComparisonRules, ExpectedDifference, Route, Rules, Source
+from emulator.proxy.selection import OWN_HEADERS
 from emulator.routes import publish_routes
 from emulator.rules import RULES_FILE, publish_rules
-from tests.functional.test_proxy import API, Exchange, Proxy, Upstream, own_process, start_proxy
+from tests.functional.test_proxy import API, Exchange, Proxy, Upstream, own_process, start_proxy, wait_until
 
 pytestmark = pytest.mark.embedded("no environment is started")
 
@@ -495,7 +498,7 @@ def test_the_words_are_kept_from_the_environments(environments):
 
     sent = {name.lower() for name, _ in environments.upstreams["prod"].last.headers}
     assert "x-a" in sent
-    assert not {name for name in sent if name.startswith("x-multistack")} | (sent & {"accept-encoding"})
+    assert not sent & (OWN_HEADERS | {"accept-encoding"})
 
 
 def test_asked_once_means_once(environments):
@@ -537,3 +540,16 @@ def test_expressions_that_blow_up_end(environments):
     assert time.monotonic() - started < 5
     assert wheres(found, "prod") == ["$.a"]
     assert [one.partition(" was ")[0] for one in found["warnings"]] == ["the expected difference with regex '(x|xx)+y'"]
+
+
+def test_each_request_is_kept_as_a_comparison(environments):
+    """The inspector shows what a fan-out asked, and that it was one; a stopped environment's too."""
+    environments.publish(prod=None)
+    environments.ask("/_all/kept-as-comparison")
+
+    requests = Requests(environments.proxy.log.parent / REQUESTS_FILE)
+    wanted = Filter(path="kept-as-comparison", source=Source.COMPARISON)
+    wait_until(lambda: len(requests.find(wanted)) >= 3)
+
+    kept = sorted((one.environment, one.answer.status) for one in requests.find(wanted))
+    assert kept == [("prod", 503), ("staging", 200), ("test", 200)]

@@ -22,7 +22,7 @@ from emulator.config import aws_environ, load_project, process_environ, scrubbed
 from emulator.drivers.containers import name_of
 from emulator.errors import ConfigError
 from emulator.file_settings import FILE_ONLY
-from emulator.model import DriverName, Endpoint, Functions, InspectorSettings, Project
+from emulator.model import DriverName, Endpoint, ExpectedDifference, Functions, InspectorSettings, Project
 from emulator.schema import (
     CompareTable,
     ConfigKeyTable,
@@ -971,3 +971,59 @@ def test_a_state_folder_that_is_kept_elsewhere_makes_no_copy(tmp_path: Path) -> 
     (tmp_path / "project" / ".multistack").symlink_to(tmp_path / "disk" / ".multistack")
     found = load_project(file=None, environ={}, cwd=tmp_path / "project", needs_template=False)
     assert (found.home, found.copied_from) == (found.root, None)
+
+
+class TestComparison:
+    """``[compare]``"""
+
+    def test_what_is_declared_reaches_the_project(self, load: Load) -> None:
+        """Every key of it, with any two environments unless two are named."""
+        text = """
+service = "orders"
+[environments.test]
+[environments.prod]
+[compare]
+ignore_order = ["$.items"]
+[[compare.expected]]
+between = ["prod", "test"]
+json_path = "$..at"
+regex = '\\d+'
+reason = "why"
+[[compare.expected]]
+between = "all"
+header = "ETag"
+"""
+        rules = load(text).rules.comparison
+
+        assert rules.ignore_order == ("$.items",)
+        assert rules.expected == (
+            ExpectedDifference(between=("prod", "test"), json_path="$..at", regex=r"\d+", reason="why"),
+            ExpectedDifference(header="ETag"),
+        )
+
+    @pytest.mark.parametrize(
+        ("declared", "problem"),
+        [
+            ('between = ["test", "pord"]\nregex = "a"', 'between: environment "pord" is not there; there are test'),
+            ('between = ["test", "test"]\nregex = "a"', 'between: "test" and itself'),
+            ('reason = "a"', "one of json_path, header and regex is needed"),
+            ('json_path = "$.a"\nheader = "b"', "json_path and header: only one of them"),
+            ('json_path = "$["', 'json_path: "$[" is no JSON path: '),
+            ("json_path = \"$[?match(@.a, 'b')]\"", "is no JSON path: function 'match' is not defined"),
+            ('header = "a b"', 'header: "a b" is no name of a header'),
+            ('regex = "("', 'regex: "(" can\'t be used: '),
+            ('regex = "a*"', "can't be used: it matches the empty text"),
+        ],
+    )
+    def test_what_cant_be_declared_is_named(self, load: Load, declared: str, problem: str) -> None:
+        """With the line of the file and the number of the declaration."""
+        (found,) = problems_of(load, f"{MINIMAL}\n[[compare.expected]]\n{declared}\n")
+
+        assert found.startswith("multistack.toml:")
+        assert f"compare.expected, number 1: {problem}" in found or problem in found
+
+    def test_a_path_without_order_must_be_one(self, load: Load) -> None:
+        """Like all others."""
+        (found,) = problems_of(load, f'{MINIMAL}\n[compare]\nignore_order = ["a b"]\n')
+
+        assert found == 'multistack.toml:6: compare.ignore_order: "a b" is no JSON path: it has to begin with $'

@@ -86,6 +86,18 @@ def test_an_inserted_entry_is_one_difference():
     assert found({"items": items}, {"items": items[:10] + items[11:]}) == [("$.items[10]", "missing", items[10], None)]
 
 
+def test_entries_are_told_by_index_where_that_says_as_much():
+    """An entry that moved up is seen as such; one value that became another is no entry less and one more."""
+    items = [{"id": number} for number in range(5)]
+
+    moved = found(items, [*items[1:], {"id": 9}])
+    assert [(place, kind) for place, kind, *_ in moved] == [("$[0]", "missing"), ("$[4]", "added")]
+    assert found(items[:2], [{"id": 1}, {"id": 2}]) == [
+        ("$[0].id", "changed", 0, 1),
+        ("$[1].id", "changed", 1, 2),
+    ]
+
+
 def test_order_is_ignored_where_it_says_nothing():
     """Declared arrays are compared entry by entry that belong together; others in their order."""
     one = {"items": [{"id": 1, "n": 1}, {"id": 2, "n": 1}, {"id": 3, "n": 1}], "steps": [1, 2]}
@@ -128,6 +140,15 @@ def test_json_nested_too_deep_is_text():
     assert found(answer(deep), answer(deep + b" x"))[0][0] == "line 1"
 
 
+def plain(value: Any) -> Any:
+    """A document in which equal numbers are written alike."""
+    if isinstance(value, dict):
+        return {key: plain(child) for key, child in value.items()}
+    if isinstance(value, list):
+        return [plain(child) for child in value]
+    return int(value) if isinstance(value, float) and value.is_integer() else value
+
+
 @given(VALUES)
 def test_a_document_equals_itself(value):
     """Whatever is in it."""
@@ -141,8 +162,7 @@ def test_different_documents_differ(one, other):
     back = found(other, one)
 
     assert bool(there) == bool(back)
-    same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
-    assert not (same and there)
+    assert bool(there) == (json.dumps(plain(one), sort_keys=True) != json.dumps(plain(other), sort_keys=True))
 
 
 def test_headers_are_compared_by_name_in_any_case():

@@ -110,9 +110,9 @@ def test_the_terminal_gets_aligned_columns():
     assert text.splitlines()[0] == "GET /a"
     assert "!  $.price       1             2" in text
     assert "! prod has 2 differences from test" in text
-    assert "~ expected: $.name (its name)" in text
+    assert "~ expected, its name: $.name" in text
     assert "* masked: $.id, which differs when the same environment is asked twice" in text
-    assert "unused: the expected difference with json_path $.gone explains nothing here" in text
+    assert "expected differences that explain nothing here: json_path $.gone" in text
 
 
 def test_colour_is_only_where_environments_differ():
@@ -128,9 +128,14 @@ def test_colour_is_only_where_environments_differ():
 
 def test_control_characters_of_an_answer_steer_no_terminal():
     """What an environment answers is shown, not obeyed."""
-    found = document(test=entry({"a": "\x1b[2J\r\n"}), prod=entry({"a": "x"}, ("$.a", "changed", "\x1b[2J", "x")))
+    hostile = "\x1b[2J\r\n\ud800"
+    found = document(
+        test=entry({"a": hostile, hostile: 1}), prod=entry({"a": "x"}, ("$.a", "changed", hostile, "x"))
+    ) | {"masked": [{"where": f"$['{hostile}']", "why": hostile}], "warnings": [hostile]}
 
-    assert "\x1b[2J" not in to_terminal(found, width=100)
+    for text in (click.unstyle(to_terminal(found, width=100)), to_markdown_report(found)):
+        assert "\x1b" not in text
+        text.encode()
 
 
 def test_long_answers_show_what_differs():
