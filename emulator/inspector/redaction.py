@@ -31,6 +31,8 @@ _ENDINGS = (
 )
 # Where a list goes on says nothing about who asks for it.
 _HARMLESS = frozenset({"nexttoken", "pagetoken", "nextpagetoken", "continuationtoken", "synctoken"})
+# Signs of a name or a header beyond which nothing is remembered of it.
+_LONG = 300
 _COOKIES = frozenset({"cookie", "setcookie"})
 _URL_HEADERS = frozenset({"referer", "location", "contentlocation", "link"})
 
@@ -60,19 +62,22 @@ class Redaction:
 
     further: frozenset[str] = frozenset()
 
-    # Requests to one service have the same few headers and fields: looked at once, a request costs a third.
-    @functools.lru_cache(maxsize=4096)  # noqa: B019 - there is one of these per project
-    def is_secret(self, name: str) -> bool:
-        """Whether what is called *name* is a secret."""
-        plain = _plain(name)
-        if plain in self.further or plain in _NAMES:
-            return True
-        return plain.endswith(_ENDINGS) and plain not in _HARMLESS
-
     @classmethod
     def of(cls, names: Collection[str]) -> Redaction:
         """With the names that a project adds, however they are written."""
         return cls(frozenset(_plain(name) for name in names))
+
+    def is_secret(self, name: str) -> bool:
+        """Whether what is called *name* is a secret."""
+        return self._is_secret(name[-_LONG:])
+
+    # Requests to one service have the same few headers and fields: looked at once, a request costs a third.
+    @functools.lru_cache(maxsize=4096)  # noqa: B019 - there is one of these per project
+    def _is_secret(self, name: str) -> bool:
+        plain = _plain(name)
+        if plain in self.further or plain in _NAMES:
+            return True
+        return plain.endswith(_ENDINGS) and plain not in _HARMLESS
 
     def redact(self, exchange: Exchange) -> Exchange:
         """*exchange* without its secrets, and its bodies as they read: decompressed."""
@@ -85,7 +90,7 @@ class Redaction:
         return replace(exchange, request=request, answer=answer)
 
     def _message(self, message: _Message) -> _Message:
-        headers = [(name, self._header(name, value)) for name, value in message.headers]
+        headers = [(name, self._known(name, value)) for name, value in message.headers]
         read = self._body(message.body, message.headers) if message.body else message.body
         if read == message.body and headers == list(message.headers):
             return message
@@ -94,7 +99,13 @@ class Redaction:
         length = len(body) if is_whole else max(message.body_length, len(body) + 1)
         return replace(message, headers=tuple(headers), body=body, body_length=length)
 
+    def _known(self, name: str, value: str) -> str:
+        return self._header(name, value) if len(name) + len(value) > _LONG else self._short_header(name, value)
+
     @functools.lru_cache(maxsize=4096)  # noqa: B019 - as above
+    def _short_header(self, name: str, value: str) -> str:
+        return self._header(name, value)
+
     def _header(self, name: str, value: str) -> str:
         plain = _plain(name)
         if plain in _COOKIES:

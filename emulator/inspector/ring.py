@@ -88,6 +88,7 @@ class Ring:
         if not batch and not self._path.exists():
             return
         settings, connection = self._settings(), self._open()
+        batch = batch[-settings.max_requests :]
         self._make_room(connection, settings, size, len(batch))
         if not batch:
             return
