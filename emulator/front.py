@@ -16,7 +16,7 @@ from emulator.events import Emit, Event
 from emulator.faults.file import FAULTS_FILE, keep_faults_of
 from emulator.history import History
 from emulator.model import DriverName, Environment, Instance, ProcessId, Project, Route, Status
-from emulator.proxy_password import PASSWORD_FILE, is_guarded, keep_password, read_password
+from emulator.proxy_password import PASSWORD_FILE, is_guarded, keep_password, reaches_others, read_password
 from emulator.routes import ROUTES_FILE, load_routes, publish_routes
 from emulator.rules import RULES_FILE, publish_rules
 
@@ -88,9 +88,15 @@ class Front:
         Raises:
             NotReady: Its port is taken, or it does not answer in time.
         """
+        made = is_guarded(self._project.proxy) and keep_password(self._password_file, self._project.proxy.password)
+        did = self._start_unless_running(cancelled=cancelled)
+        if did or made:
+            self._tell_password(made=made)
+        return did
+
+    def _start_unless_running(self, *, cancelled: Callable[[], None]) -> bool:
         record = process.read_record(self.folder) if process.is_running(self.folder) else None
         host = self._project.proxy.host
-        made = is_guarded(self._project.proxy) and keep_password(self._password_file, self._project.proxy.password)
         if record is not None and self._is_as_wanted(record) and _answers(host, record.port):
             return False
         started = time.monotonic()
@@ -114,7 +120,6 @@ class Front:
             process.stop(self.folder, grace=0.0)
             raise
         self._emit(Event(None, "proxy ready", f"http://{_reached_at(host)}:{port}", time.monotonic() - started))
-        self._tell_password(made=made)
         return True
 
     def _tell_password(self, *, made: bool) -> None:
@@ -122,7 +127,7 @@ class Front:
         if is_guarded(self._project.proxy):
             password = f"{read_password(self._password_file)}, kept in" if made else "in"
             self._emit(Event(None, "password", f"of other machines: {password} {self._password_file}"))
-        elif not self._project.proxy.asks_password:
+        elif reaches_others(self._project.proxy):
             self._emit(Event(None, "note:", "the proxy asks for no password: whoever reaches it may use it"))
 
     def _is_as_wanted(self, record: process.ServerRecord) -> bool:

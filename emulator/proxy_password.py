@@ -13,9 +13,14 @@ PASSWORD_FILE = "password"  # noqa: S105 (what it is called)
 _BYTES = 15
 
 
+def reaches_others(settings: ProxySettings) -> bool:
+    """Whether other machines reach the proxy."""
+    return not ipaddress.ip_address(settings.host).is_loopback
+
+
 def is_guarded(settings: ProxySettings) -> bool:
-    """Whether other machines reach the proxy, and need a password for it."""
-    return settings.asks_password and not ipaddress.ip_address(settings.host).is_loopback
+    """Whether they need a password for it."""
+    return settings.asks_password and reaches_others(settings)
 
 
 def keep_password(path: Path, wanted: str | None) -> bool:

@@ -49,7 +49,7 @@ def _refused(problem: Problem, seconds: float) -> HttpAnswer:
     content = problem.to_json(instance=None)
     return HttpAnswer(
         status=problem.status,
-        headers=[("Content-Type", CONTENT_TYPE)],
+        headers=[("Content-Type", CONTENT_TYPE), *problem.headers],
         body=content,
         body_length=len(content),
         seconds=seconds,

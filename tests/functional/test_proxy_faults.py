@@ -1,0 +1,161 @@
+"""Faults between real sockets, together with what else stands in a request's way: records, fan-out, credentials."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import threading
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from emulator.faults.fault import Fault
+from emulator.faults.file import FAULTS_FILE, add_fault
+from emulator.faults.reading import read_effects
+from emulator.inspector.finding import Filter, Requests
+from emulator.model import Exchange
+from emulator.process import read_record
+from tests.functional.test_proxy import Proxy, Upstream, start_proxy, wait_until
+
+pytestmark = pytest.mark.embedded("no environment is started")
+
+
+@pytest.fixture
+def upstream() -> Iterator[Upstream]:
+    """Answers with what arrived."""
+    with contextlib.closing(Upstream()) as upstream:
+        yield upstream
+
+
+@pytest.fixture(scope="module")
+def running_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
+    """One for all tests."""
+    with start_proxy(tmp_path_factory.mktemp("proxy")) as proxy:
+        wait_until(lambda: read_record(proxy.log.parent) is not None)
+        yield proxy
+        log = proxy.log.read_text()
+    assert "Traceback" not in log
+
+
+@pytest.fixture
+def proxy(running_proxy: Proxy, upstream: Upstream) -> Proxy:
+    """Leads to the upstream as environment test; no fault is set, and nothing is kept."""
+    running_proxy.publish(upstream.url)
+    (running_proxy.log.parent / FAULTS_FILE).unlink(missing_ok=True)
+    kept(running_proxy).clear(Filter())
+    return running_proxy
+
+
+def kept(proxy: Proxy) -> Requests:
+    """What the inspector keeps."""
+    return Requests(proxy.log.parent / "requests.sqlite")
+
+
+def last(proxy: Proxy) -> Exchange:
+    """The exchange that was kept last, as soon as there is one."""
+    wait_until(lambda: bool(kept(proxy).find(Filter())))
+    return next(iter(kept(proxy).find_whole(Filter())))
+
+
+def disturb(proxy: Proxy, path: str = "/**", **options: Any) -> None:
+    """Set a fault of environment test, with the effects of ``fault set``'s options."""
+    record = read_record(proxy.log.parent)
+    assert record is not None
+    fault = Fault(id=0, environment="test", path=path, effects=read_effects(**options))
+    add_fault(proxy.log.parent / FAULTS_FILE, record.process, fault)
+
+
+def test_a_record_names_the_faults_of_its_request(proxy: Proxy) -> None:
+    """With the answer that the client got."""
+    disturb(proxy, latency="10ms")
+    disturb(proxy, error=503)
+    assert proxy.ask("/test/a")[0].status == 503
+    exchange = last(proxy)
+    assert exchange.answer.status == 503
+    assert list(exchange.faults) == ["latency 10ms; fault=1", "error 503; fault=2"]
+
+
+def test_a_dropped_request_is_recorded_as_one_without_an_answer(proxy: Proxy, upstream: Upstream) -> None:
+    """The client got none, and the environment never saw it."""
+    disturb(proxy, drop=True)
+    with pytest.raises(ConnectionError):
+        proxy.ask("/test/a")
+    exchange = last(proxy)
+    assert (exchange.answer.status, exchange.answer.is_complete) == (0, False)
+    assert list(exchange.faults) == ["drop; fault=1"]
+    assert upstream.exchanges == []
+
+
+def test_a_dropped_upload_is_dropped_as_well(proxy: Proxy) -> None:
+    """A body that nobody reads changes nothing."""
+    disturb(proxy, drop=True)
+    with pytest.raises(ConnectionError):
+        proxy.ask("/test/a", method="POST", body=b"x" * 150_000)
+
+
+def test_a_cut_answer_is_recorded_as_far_as_it_went(proxy: Proxy, upstream: Upstream) -> None:
+    """And its upstream's connection, with the rest of it, is given up."""
+    content = b"0123456789" * 50_000
+    disturb(proxy, cut="4")
+    upstream.script = lambda exchange: exchange.answer(content)
+    head, _, body = proxy.send(b"GET /test/a HTTP/1.1\r\nHost: localhost\r\n\r\n").partition(b"\r\n\r\n")
+    assert b"X-Multistack-Fault: cut 4B; fault=1" in head
+    assert body == b"0123"
+    exchange = last(proxy)
+    assert (exchange.answer.body, exchange.answer.is_complete) == (b"0123", False)
+    (proxy.log.parent / FAULTS_FILE).unlink()
+    assert proxy.ask("/test/a")[1] == content
+    assert upstream.connections == 2
+
+
+def test_a_cut_answer_is_a_reset_for_http_1_0(proxy: Proxy, upstream: Upstream) -> None:
+    """Where the end of the connection is the end of the body, an orderly end would hide the cut."""
+    disturb(proxy, cut="2")
+    upstream.script = lambda exchange: exchange.send(
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n0\r\n\r\n"
+    )
+    with pytest.raises(ConnectionResetError):
+        proxy.send(b"GET /test/a HTTP/1.0\r\nHost: localhost\r\n\r\n")
+
+
+@pytest.mark.parametrize(
+    ("options", "status", "problem"),
+    [({"error": 500}, 500, "fault"), ({"drop": True}, 0, "broken-answer"), ({"latency": "10ms"}, 200, None)],
+    ids=["error", "drop", "latency"],
+)
+def test_faults_hold_where_several_environments_are_asked(
+    proxy: Proxy, options: dict[str, Any], status: int, problem: str | None
+) -> None:
+    """Their answer shows what a client would have met, and why."""
+    disturb(proxy, **options)
+    entry = json.loads(proxy.ask("/_all/a")[1])["environments"]["test"]
+    assert entry["status"] == status
+    assert (entry.get("problem") or {}).get("type") == (problem and f"urn:multistack:problem:{problem}")
+    assert any(name == "X-Multistack-Fault" for name, _ in entry["headers"])
+
+
+def test_a_slow_environment_keeps_no_other_request_waiting(proxy: Proxy) -> None:
+    """Held back requests have workers of their own; others are answered meanwhile, and all go on when it is cleared."""
+    disturb(proxy, path="/slow", latency="60s")
+    threads = [threading.Thread(target=proxy.ask, args=("/test/slow",)) for _ in range(10)]
+    for thread in threads:
+        thread.start()
+    started = time.monotonic()
+    assert proxy.ask("/test/fast")[0].status == 200
+    assert time.monotonic() - started < 10
+    (proxy.log.parent / FAULTS_FILE).unlink()
+    for thread in threads:
+        thread.join(20)
+    assert not any(thread.is_alive() for thread in threads)
+
+
+def test_credentials_are_not_recorded(proxy: Proxy, upstream: Upstream) -> None:
+    """What is meant for a proxy that asks for a password reaches no file and no environment, asked for or not."""
+    headers = {"X-Multistack-Password": "correct-horse-7", "Cookie": "a=1; multistack_session=1.2"}
+    proxy.ask("/test/a", headers=headers)
+    names = {name.lower() for name, _ in last(proxy).request.headers}
+    assert "x-multistack-password" not in names
+    assert upstream.last.values("x-multistack-password") == []
+    assert upstream.last.values("cookie") == ["a=1"]
