@@ -184,7 +184,7 @@ def _add_jobs(api: Blueprint, dashboard: Dashboard) -> None:
     def job(number: int) -> Response:
         return answer(dashboard.jobs.get(number))
 
-    @api.delete("/jobs/<int:number>")
+    @api.post("/jobs/<int:number>/cancel")
     def cancel(number: int) -> Response:
         return answer(dashboard.jobs.cancel(number))
 

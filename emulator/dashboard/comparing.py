@@ -97,6 +97,8 @@ def check(question: Question) -> Question:
     target = question.target
     if not target.startswith("/") or not (target.isascii() and target.isprintable()) or set(target) & set(' "#'):
         raise _bad("a target is path and query as they are sent: it starts with /, other characters are %-encoded")
+    if question.baseline == "":
+        raise _bad("baseline is the name of an environment")
     words = (question.content_type, question.baseline or "", *question.environments)
     if not all(text.isascii() and text.isprintable() for text in words) or "," in "".join(question.environments):
         raise _bad("names and the content type are printable ASCII")

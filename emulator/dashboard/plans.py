@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-import subprocess
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 from emulator.dashboard.actions import Argument, Order
+from emulator.dashboard.asking import ask_command
 from emulator.dashboard.environments import EnvironmentRow
 from emulator.dashboard.jobs import Command
 from emulator.dashboard.records import Record
@@ -17,7 +16,6 @@ from emulator.errors import PromotionRefused
 
 # Actions whose command can say itself what it would do.
 _DRY_RUNS = frozenset({"promote", "deploy"})
-_TIMEOUT = 120.0
 REFUSED = "does not hold"
 
 
@@ -107,16 +105,10 @@ class _Found:
 
 def _dry_run(order: Order, command: Command) -> _Found:
     (arguments,) = order.commands
-    process = command.start([*arguments, "--dry-run", "--json", "--no-wait"], stderr=subprocess.PIPE)
-    try:
-        output, errors = process.communicate(timeout=_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        return _Found(refused=f"what it would do was not known after {_TIMEOUT:g} s")
-    if process.returncode not in (0, PromotionRefused.exit_code) or not output.strip():
-        return _Found(refused=reason_of(errors.decode(errors="replace")))
-    content = json.loads(output)
+    asked = [*arguments, "--dry-run", "--json", "--no-wait"]
+    content, refused = ask_command(command, asked, codes=(0, PromotionRefused.exit_code))
+    if content is None:
+        return _Found(refused=refused)
     if order.action.name == "promote":
         return _promotion(content)
     (result,) = content
@@ -139,9 +131,3 @@ def _found(release: str, digest: str, rows: Sequence[Mapping[str, Any]]) -> _Fou
 def _changes(rows: Sequence[Mapping[str, Any]]) -> list[PlannedChange]:
     names = ("action", "logical_id", "type", "replacement")
     return [PlannedChange(**{name: row[name] for name in names}) for row in rows]
-
-
-def reason_of(errors: str) -> str:
-    """The error and the hint of a command that failed, in one line."""
-    said = [line.partition(": ")[2] for line in errors.splitlines() if line.startswith(("error: ", "hint: "))]
-    return "; ".join(said) or errors.strip() or "the command failed without a word"

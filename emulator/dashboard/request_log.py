@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import json
-import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from emulator.dashboard.asking import ask_command
 from emulator.dashboard.jobs import Command
-from emulator.dashboard.plans import reason_of
-
-_TIMEOUT = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -42,14 +38,7 @@ class RequestLog:
 
 def read_log(number: int, command: Command) -> RequestLog:
     """The lines of request *number*; takes about a second."""
-    process = command.start(["requests", "show", str(number), "--json"], stderr=subprocess.PIPE)
-    try:
-        output, errors = process.communicate(timeout=_TIMEOUT)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        process.communicate()
-        return RequestLog(problem=f"its log was not read after {_TIMEOUT:g} s")
-    if process.returncode:
-        return RequestLog(problem=reason_of(errors.decode(errors="replace")))
-    content = json.loads(output)
+    content, refused = ask_command(command, ["requests", "show", str(number), "--json"])
+    if content is None:
+        return RequestLog(problem=refused)
     return RequestLog(lines=[CallLine(**line) for line in content["log"]], problem=content["log_problem"] or "")

@@ -6,7 +6,7 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-action], [data-cancel]");
   if (!button) return;
   if (button.dataset.cancel) {
-    await call("DELETE", "/jobs/" + button.dataset.cancel).catch(() => {});
+    await call("POST", `/jobs/${button.dataset.cancel}/cancel`).catch(() => {});
     refresh();
   } else {
     open(button.dataset.action, button.dataset.environment, button);
