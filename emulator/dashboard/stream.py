@@ -18,7 +18,8 @@ from emulator.proxy.problems import Problem
 # Each stream takes one of the server's 64 threads.
 MOST_STREAMS = 24
 PERIOD = 1.0
-_HEARTBEAT = 15.0
+# Seconds between two signs of life: so long a page that was left keeps its place.
+_HEARTBEAT = 5.0
 
 _log = logging.getLogger(__name__)
 
