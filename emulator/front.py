@@ -13,7 +13,7 @@ from emulator import ports, process
 from emulator.endpoint import ca_file
 from emulator.errors import NotReady
 from emulator.events import Emit, Event
-from emulator.faults.file import FAULTS_FILE, keep_faults_of
+from emulator.faults.file import FAULTS_FILE, remove_faults
 from emulator.history import History
 from emulator.model import DriverName, Environment, Instance, ProcessId, Project, Route, Status
 from emulator.proxy_password import PASSWORD_FILE, is_guarded, keep_password, reaches_others, read_password
@@ -185,9 +185,14 @@ class Front:
             with contextlib.suppress(FileNotFoundError):
                 routes += [route for name, route in load_routes(self._routes).items() if name in others]
         publish_routes(self._routes, routes)
+        self.clear_faults(lambda name: name not in {route.environment for route in routes if route.url is not None})
         self.publish_rules()
-        if proxy := self.running_process():
-            keep_faults_of(self.faults_file, proxy, {route.environment for route in routes if route.url is not None})
+
+    def clear_faults(self, is_over: Callable[[str], bool]) -> None:
+        """Clear the faults of the environments for which *is_over*."""
+        proxy = self.running_process()
+        if proxy is not None and self.faults_file.exists():
+            remove_faults(self.faults_file, proxy, lambda fault: is_over(fault.environment))
 
     def publish_rules(self) -> None:
         """Tell the proxy what the project file says now about requests that are compared and kept."""

@@ -87,6 +87,7 @@ def down(context: Context, names: Sequence[str]) -> None:
         results = workspace.lifecycle.down(chosen)
         if names:
             workspace.publish()
+            workspace.front.clear_faults(lambda name: name in names)  # also where the emulator is not ours to stop
     click.echo(_stopped_line(results, proxy_stopped=proxy_stopped))
     raise_first(results)
 

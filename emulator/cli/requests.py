@@ -14,7 +14,7 @@ from emulator.cli.context import Context
 if TYPE_CHECKING:
     from emulator.inspector.finding import Filter, Requests
     from emulator.inspector.log_lines import LogLine
-    from emulator.model import Exchange, HttpAnswer, HttpRequest
+    from emulator.model import Exchange
     from emulator.workspace import Workspace
 
 _FORMATS = ("har", "curl", "pytest")
@@ -95,6 +95,7 @@ def requests() -> None:
 @click.pass_obj
 def list_(context: Context, /, *, limit: int, as_json: bool, **wanted: object) -> None:
     """List kept requests, the newest last."""
+    from emulator.cli.requests_text import print_list
     from emulator.inspector.shown import to_dict
     from emulator.render import print_json
 
@@ -104,7 +105,7 @@ def list_(context: Context, /, *, limit: int, as_json: bool, **wanted: object) -
     if as_json:
         print_json([to_dict(exchange, is_whole=False) for exchange in found])
     elif found:
-        _print_list(found)
+        print_list(found)
     else:
         click.echo(_why_none(workspace, any(wanted.values())), err=True)
 
@@ -122,38 +123,6 @@ def _warn_of_pause(workspace: Workspace) -> None:
         click.echo(f"{click.style('warning:', fg='yellow')} {reason}", err=True)
 
 
-def _print_list(found: Sequence[Exchange]) -> None:
-    from emulator.render import colours_of, table
-
-    colours = colours_of(sorted({exchange.environment for exchange in found}))
-    rows = [
-        [
-            str(exchange.id),
-            f"{exchange.at.astimezone():%H:%M:%S}.{exchange.at.microsecond // 1000:03}",
-            click.style(exchange.environment, fg=colours[exchange.environment]),
-            exchange.request.method,
-            _status(exchange),
-            f"{exchange.answer.seconds * 1000:.1f} ms",
-            printable(exchange.request.target),
-        ]
-        for exchange in found
-    ]
-    click.echo(table(["id", "at", "environment", "method", "status", "took", "target"], rows))
-
-
-def _status(exchange: Exchange) -> str:
-    status = exchange.answer.status
-    colour = "red" if status >= 500 or not exchange.answer.is_complete else "yellow" if status >= 400 else "green"
-    marks = ["broke off"] if not exchange.answer.is_complete else []
-    marks += [f"fault {fault}" for fault in exchange.faults]
-    return click.style(", ".join([str(status) if status else "none", *marks]), fg=colour)
-
-
-def printable(text: str) -> str:
-    """*text* without signs that could steer a terminal."""
-    return "".join(sign if sign.isprintable() or sign in "\n\t" else f"\\x{ord(sign):02x}" for sign in text)
-
-
 @requests.command()
 @click.argument("number", metavar="ID", type=int)
 @click.option("--no-logs", is_flag=True, help="Don't ask the environment for the function's log lines.")
@@ -163,6 +132,7 @@ def show(context: Context, *, number: int, no_logs: bool, as_json: bool) -> None
     """Show one request: headers, bodies, where its time went, what its functions logged."""
     from dataclasses import asdict
 
+    from emulator.cli.requests_text import print_exchange
     from emulator.inspector.shown import to_dict
     from emulator.render import print_json
 
@@ -172,7 +142,7 @@ def show(context: Context, *, number: int, no_logs: bool, as_json: bool) -> None
     if as_json:
         print_json({**to_dict(exchange), "log": [asdict(line) for line in lines], "log_problem": problem or None})
     else:
-        _print_exchange(exchange, lines, problem)
+        print_exchange(exchange, lines, problem)
 
 
 def _one(kept: Requests, number: int) -> Exchange:
@@ -195,46 +165,6 @@ def _logged(workspace: Workspace, exchange: Exchange) -> tuple[Sequence[LogLine]
         return log_lines(workspace.endpoint(exchange.environment), exchange), ""
     except MultistackError as error:
         return [], error.message
-
-
-def _print_exchange(exchange: Exchange, lines: Sequence[LogLine], problem: str) -> None:
-    from emulator.inspector.shown import timing_of
-
-    timing = timing_of(exchange)
-    parts = {"proxy": timing.proxy, "emulator": timing.emulator, "function": timing.function}
-    took = ", ".join(f"{name} {seconds * 1000:.1f} ms" for name, seconds in parts.items() if seconds is not None)
-    at = exchange.at.astimezone()
-    title = f"{exchange.request.method} {printable(exchange.request.target)}"
-    click.echo(f"{click.style(title, bold=True)}  {_status(exchange)}")
-    release = exchange.release or "none"
-    click.echo(f"{exchange.environment}, release {release}, for {exchange.client}, {at:%Y-%m-%d %H:%M:%S}")
-    click.echo(f"{exchange.answer.seconds * 1000:.1f} ms: {took}")
-    for call in exchange.invocations:
-        click.echo(f"called {call.function}, request id {call.request_id}")
-    if exchange.answer.problem:
-        click.echo(f"answered by the proxy: {exchange.answer.problem}")
-    _print_message("request", exchange.request)
-    _print_message("answer", exchange.answer)
-    if lines or problem:
-        click.echo(f"\n{click.style('log', bold=True)}")
-    for line in lines:
-        click.echo(f"{line.at.astimezone():%H:%M:%S}.{line.at.microsecond // 1000:03}  {printable(line.message)}")
-    if problem:
-        click.echo(f"({problem})")
-
-
-def _print_message(title: str, message: HttpRequest | HttpAnswer) -> None:
-    from emulator.inspector.shown import is_cut, text_of
-
-    click.echo(f"\n{click.style(title, bold=True)}")
-    for name, value in message.headers:
-        click.echo(printable(f"{name}: {value}"))
-    if message.body:
-        text = text_of(message.body, is_cut=is_cut(message))
-        click.echo()
-        click.echo(f"({len(message.body)} bytes that are no text)" if text is None else printable(text).rstrip("\n"))
-    if is_cut(message):
-        click.echo(f"({message.body_length} bytes, of which {len(message.body)} were kept)")
 
 
 @requests.command()

@@ -11,6 +11,8 @@ from datetime import datetime
 
 from emulator.faults.words import show_bandwidth, show_rate, show_seconds, show_share, show_size
 
+# Names, in an answer, each fault that was applied to it.
+FAULT_HEADER = "X-Multistack-Fault"
 _WILDCARD = re.compile(r"(\*\*|\*)")
 
 

@@ -11,7 +11,7 @@ import contextlib
 import fcntl
 import json
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
@@ -47,12 +47,6 @@ def remove_faults(path: Path, proxy: ProcessId, is_gone: Callable[[Fault], bool]
         if gone:
             _write(path, proxy, [fault for fault in faults if fault not in gone], last)
     return gone
-
-
-def keep_faults_of(path: Path, proxy: ProcessId, environments: Collection[str]) -> None:
-    """Clear the faults of all other environments."""
-    if path.exists():
-        remove_faults(path, proxy, lambda fault: fault.environment not in environments)
 
 
 def _read(path: Path, proxy: ProcessId) -> tuple[tuple[Fault, ...], int]:

@@ -10,15 +10,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Protocol
 
-from emulator.faults.fault import Draw, Fault
+from emulator.faults.fault import FAULT_HEADER, Draw, Fault
 from emulator.faults.words import show_seconds, show_size
-from emulator.proxy.answer import Answer, Forward, Parts
+from emulator.proxy.answer import Answer, Forward
 from emulator.proxy.problems import Problem
 from emulator.proxy.request import Request
 from emulator.proxy.resolve import Destination
 from emulator.proxy.wire import BrokenAnswerError
 
-FAULT_HEADER = "X-Multistack-Fault"
 # No status: it is never sent, because the connection is closed before.
 _DROPPED = "000 Dropped"
 # Seconds after which somebody who waits looks whether the fault still stands.
@@ -169,7 +168,7 @@ class Disturber:
             if (cut := fault.effects.cut) is not None and _is_longer(answer, cut):
                 applied.append(_mark(fault, f"cut {show_size(cut)}"))
                 parts = _cut(parts, cut, fault)
-        return replace(answer, headers=[*answer.headers, *applied], body=_DisturbedBody(answer.body, parts))
+        return replace(answer, headers=[*answer.headers, *applied], body=_Body(parts, answer.body.close))
 
     def _paced(self, parts: Iterator[bytes], bandwidth: int, fault: Fault) -> Iterator[bytes]:
         step, sent, started = max(1, bandwidth // _STEPS), 0, self._clock()
@@ -183,12 +182,12 @@ class Disturber:
                 yield piece
 
 
-class _DisturbedBody:
-    """Other *parts* of a body, which closes with it."""
+class _Body:
+    """Parts of a body; *close* lets go of what they come from."""
 
-    def __init__(self, body: Parts, parts: Iterator[bytes]) -> None:
-        self._body = body
+    def __init__(self, parts: Iterator[bytes], close: Callable[[], None]) -> None:
         self._parts = parts
+        self.close = close
 
     def __iter__(self) -> Iterator[bytes]:
         return self
@@ -196,25 +195,10 @@ class _DisturbedBody:
     def __next__(self) -> bytes:
         return next(self._parts)
 
-    def close(self) -> None:
-        """Let go of what the body comes from."""
-        self._body.close()
 
-
-class _NoBody:
-    """Of an answer that never comes."""
-
-    def __init__(self, reason: str) -> None:
-        self._reason = reason
-
-    def __iter__(self) -> Iterator[bytes]:
-        return self
-
-    def __next__(self) -> bytes:
-        raise BrokenAnswerError(self._reason)
-
-    def close(self) -> None:
-        """There is nothing to let go of."""
+def _break(reason: str) -> Iterator[bytes]:
+    yield from ()
+    raise BrokenAnswerError(reason)
 
 
 def _cut(parts: Iterator[bytes], size: int, fault: Fault) -> Iterator[bytes]:
@@ -234,8 +218,8 @@ def _is_longer(answer: Answer, size: int) -> bool:
 
 
 def _dropped(fault: Fault, applied: list[tuple[str, str]]) -> Answer:
-    body = _NoBody(f"fault {fault.id} dropped a request to environment {fault.environment}")
-    return Answer(status_line=_DROPPED, headers=[*applied, _mark(fault, "drop")], body=body)
+    parts = _break(f"fault {fault.id} dropped a request to environment {fault.environment}")
+    return Answer(status_line=_DROPPED, headers=[*applied, _mark(fault, "drop")], body=_Body(parts, lambda: None))
 
 
 def _mark(fault: Fault, what: str) -> tuple[str, str]:

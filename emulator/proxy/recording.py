@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 
+from emulator.faults.fault import FAULT_HEADER
 from emulator.inspector.feed import Feed
 from emulator.inspector.rates import Rates
 from emulator.model import Exchange, HttpAnswer, HttpRequest, Route
@@ -15,7 +16,7 @@ from emulator.proxy.problems import CONTENT_TYPE, Problem
 from emulator.proxy.request import Readable, Request
 from emulator.proxy.resolve import Destination, split_segment
 
-FAULT_HEADER = "x-multistack-fault"
+_FAULT_HEADER = FAULT_HEADER.lower()
 # The status of an exchange whose client got no answer at all.
 NO_STATUS = 0
 # Kinds of problems for which all the time was spent waiting for the emulator.
@@ -119,7 +120,7 @@ class Recorder:
                 ),
                 upstream_seconds=upstream_seconds,
                 invocations=answer.invocations if answer else (),
-                faults=[value for key, value in sent if key.lower() == FAULT_HEADER],
+                faults=[value for key, value in sent if key.lower() == _FAULT_HEADER],
             )
         )
 

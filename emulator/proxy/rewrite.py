@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from emulator.addresses import origin_of
+from emulator.faults.fault import FAULT_HEADER
 from emulator.model import DriverName, Invocation
 from emulator.proxy.request import SOURCE_HEADER, Headers, Request
 from emulator.proxy.resolve import ENVIRONMENT_HEADER, Destination
@@ -33,6 +34,8 @@ _RELEASE_HEADER = "x-multistack-release"
 _TRACE_HEADER = "x-multistack-trace"
 _INVOCATION_HEADER = "x-multistack-invocation"
 _TRACING = frozenset({DriverName.EMBEDDED.value, DriverName.LOCALSTACK.value})
+# Said of an answer by this proxy alone.
+_OURS_TO_SAY = frozenset({ENVIRONMENT_HEADER, _RELEASE_HEADER, _INVOCATION_HEADER, FAULT_HEADER.lower()})
 _ORIGIN = re.compile(r"(?:(?:https?):)?//([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
 _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
@@ -59,7 +62,7 @@ def request_headers(request: Request, destination: Destination) -> list[tuple[st
 
 def response_headers(headers: Headers, destination: Destination) -> list[tuple[str, str]]:
     """What the client gets: the upstream's headers in the client's own terms, and who answered."""
-    dropped = _HOP_BY_HOP | _named_in_connection(headers) | {ENVIRONMENT_HEADER, _RELEASE_HEADER, _INVOCATION_HEADER}
+    dropped = _HOP_BY_HOP | _named_in_connection(headers) | _OURS_TO_SAY
     sent = []
     for name, given in headers:
         key, value = name.lower(), given

@@ -23,7 +23,7 @@ _SECONDS = 2
 _REQUIRED_ADDED = 0.3e-3
 _MANY = 100_000
 # Small enough to be reached by the requests of the benchmark.
-_BOUNDS = InspectorSettings(max_requests=5_000, max_bytes=4 * MB)
+_BOUNDS = InspectorSettings(max_requests=5_000, max_bytes=MB)
 # What waits to be written, SQLite's cache, and what the allocator keeps of both.
 _REQUIRED_MEMORY = 48 * MB
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import http.client
+import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -185,18 +186,18 @@ def test_a_replay_says_what_it_is(proxy: Proxy, upstream: Upstream) -> None:
     assert upstream.last.values("x-multistack-source") == []
 
 
-def test_a_full_disk_stops_no_request(proxy: Proxy, upstream: Upstream) -> None:
-    """Recording pauses and says so; what it costs is the recording."""
+def test_a_full_disk_stops_no_request(upstream: Upstream, tmp_path: Path) -> None:
+    """Recording pauses and says so, in the log and to whoever asks; what it costs is the recording."""
+    (tmp_path / "proxy").mkdir()
+    (tmp_path / "proxy" / "requests.sqlite").symlink_to("/dev/full")
     upstream.script = echo
-    path = folder_of(proxy) / "requests.sqlite"
-    path.unlink(missing_ok=True)
-    path.symlink_to("/dev/full")
-    try:
+    with start_proxy(tmp_path) as proxy:
+        proxy.publish(upstream.url)
         for number in range(20):
             _, body = proxy.ask("/test/a", method="POST", body=str(number))
             assert body == str(number).encode()
         wait_until(lambda: "requests are not recorded" in proxy.log.read_text())
         _, body = proxy.ask("/test/a", method="POST", body="still")
         assert body == b"still"
-    finally:
-        path.unlink()
+        _, health = proxy.ask("/_multistack/health")
+        assert "requests are not recorded" in json.loads(health)["recording"]

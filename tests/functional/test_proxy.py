@@ -359,6 +359,7 @@ def test_answer_arrives_as_it_was_sent(proxy, upstream):
             "Connection: X-Private",
             "X-Private: 1",
             "X-Multistack-Environment: prod",
+            "X-Multistack-Fault: none of ours",
             "Date: Wed, 25 Nov 2026 14:00:00 GMT",
             "Server: up",
             "X-Latin: \xe9",

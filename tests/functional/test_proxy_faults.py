@@ -41,10 +41,9 @@ def running_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
 
 @pytest.fixture
 def proxy(running_proxy: Proxy, upstream: Upstream) -> Proxy:
-    """Leads to the upstream as environment test; no fault is set, and nothing is kept."""
+    """Leads to the upstream as environment test; no fault is set."""
     running_proxy.publish(upstream.url)
     (running_proxy.log.parent / FAULTS_FILE).unlink(missing_ok=True)
-    kept(running_proxy).clear(Filter())
     return running_proxy
 
 
@@ -53,10 +52,16 @@ def kept(proxy: Proxy) -> Requests:
     return Requests(proxy.log.parent / "requests.sqlite")
 
 
-def last(proxy: Proxy) -> Exchange:
-    """The exchange that was kept last, as soon as there is one."""
-    wait_until(lambda: bool(kept(proxy).find(Filter())))
-    return next(iter(kept(proxy).find_whole(Filter())))
+def record_of(proxy: Proxy, target: str) -> Exchange:
+    """The exchange with a target of one test's own, as soon as it is kept: those of earlier tests may come late."""
+    found: list[Exchange] = []
+
+    def is_kept() -> bool:
+        found.extend(one for one in kept(proxy).find_whole(Filter()) if one.request.target == target)
+        return bool(found)
+
+    wait_until(is_kept)
+    return found[0]
 
 
 def disturb(proxy: Proxy, path: str = "/**", **options: Any) -> None:
@@ -71,8 +76,8 @@ def test_a_record_names_the_faults_of_its_request(proxy: Proxy) -> None:
     """With the answer that the client got."""
     disturb(proxy, latency="10ms")
     disturb(proxy, error=503)
-    assert proxy.ask("/test/a")[0].status == 503
-    exchange = last(proxy)
+    assert proxy.ask("/test/recorded")[0].status == 503
+    exchange = record_of(proxy, "/recorded")
     assert exchange.answer.status == 503
     assert list(exchange.faults) == ["latency 10ms; fault=1", "error 503; fault=2"]
 
@@ -81,8 +86,8 @@ def test_a_dropped_request_is_recorded_as_one_without_an_answer(proxy: Proxy, up
     """The client got none, and the environment never saw it."""
     disturb(proxy, drop=True)
     with pytest.raises(ConnectionError):
-        proxy.ask("/test/a")
-    exchange = last(proxy)
+        proxy.ask("/test/dropped")
+    exchange = record_of(proxy, "/dropped")
     assert (exchange.answer.status, exchange.answer.is_complete) == (0, False)
     assert list(exchange.faults) == ["drop; fault=1"]
     assert upstream.exchanges == []
@@ -100,13 +105,13 @@ def test_a_cut_answer_is_recorded_as_far_as_it_went(proxy: Proxy, upstream: Upst
     content = b"0123456789" * 50_000
     disturb(proxy, cut="4")
     upstream.script = lambda exchange: exchange.answer(content)
-    head, _, body = proxy.send(b"GET /test/a HTTP/1.1\r\nHost: localhost\r\n\r\n").partition(b"\r\n\r\n")
+    head, _, body = proxy.send(b"GET /test/cut HTTP/1.1\r\nHost: localhost\r\n\r\n").partition(b"\r\n\r\n")
     assert b"X-Multistack-Fault: cut 4B; fault=1" in head
     assert body == b"0123"
-    exchange = last(proxy)
+    exchange = record_of(proxy, "/cut")
     assert (exchange.answer.body, exchange.answer.is_complete) == (b"0123", False)
     (proxy.log.parent / FAULTS_FILE).unlink()
-    assert proxy.ask("/test/a")[1] == content
+    assert proxy.ask("/test/cut")[1] == content
     assert upstream.connections == 2
 
 
@@ -154,8 +159,8 @@ def test_a_slow_environment_keeps_no_other_request_waiting(proxy: Proxy) -> None
 def test_credentials_are_not_recorded(proxy: Proxy, upstream: Upstream) -> None:
     """What is meant for a proxy that asks for a password reaches no file and no environment, asked for or not."""
     headers = {"X-Multistack-Password": "correct-horse-7", "Cookie": "a=1; multistack_session=1.2"}
-    proxy.ask("/test/a", headers=headers)
-    names = {name.lower() for name, _ in last(proxy).request.headers}
+    proxy.ask("/test/credentials", headers=headers)
+    names = {name.lower() for name, _ in record_of(proxy, "/credentials").request.headers}
     assert "x-multistack-password" not in names
     assert upstream.last.values("x-multistack-password") == []
     assert upstream.last.values("cookie") == ["a=1"]

@@ -11,7 +11,7 @@ import pytest
 
 from emulator.errors import ConfigError
 from emulator.faults.fault import Effects, Fault, Latency, standing
-from emulator.faults.file import FaultTable, add_fault, keep_faults_of, load_faults, remove_faults
+from emulator.faults.file import FaultTable, add_fault, load_faults, remove_faults
 from emulator.faults.reading import read_effects, read_latency, read_route, read_share_option
 from emulator.faults.words import read_bandwidth, read_rate, read_seconds, read_share, read_size, show_bandwidth
 from emulator.model import ProcessId
@@ -206,16 +206,6 @@ def test_another_proxy_has_no_faults(file: Path) -> None:
         assert remove_faults(file, other, lambda _: True) == []
     add_fault(file, ProcessId(pid=8, started=1.5), replace(FAULT, environment="test"))
     assert load_faults(file, PROXY) == ()
-
-
-def test_environments_that_went_take_their_faults_along(file: Path) -> None:
-    """The others keep theirs."""
-    keep_faults_of(file, PROXY, {"test"})
-    assert not file.exists()
-    for name in ("test", "prod", "test"):
-        add_fault(file, PROXY, replace(FAULT, environment=name))
-    keep_faults_of(file, PROXY, {"test"})
-    assert [fault.id for fault in load_faults(file, PROXY)] == [1, 3]
 
 
 def test_faults_that_are_set_at_once_are_all_there(file: Path) -> None:

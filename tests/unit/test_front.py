@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -9,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from emulator.faults.fault import Effects, Fault
+from emulator.faults.file import add_fault, load_faults
 from emulator.front import Front
 from emulator.model import (
     Api,
@@ -23,6 +26,7 @@ from emulator.model import (
     Release,
     Status,
 )
+from emulator.process import own_process, write_record
 from emulator.routes import load_routes
 
 TEST = Environment(name="test", driver=DriverName.EMBEDDED, account_id="111111111111", region="eu-west-1")
@@ -98,6 +102,24 @@ def test_an_external_emulator_is_routed_to_while_nothing_answers(project: Projec
     assert load_routes(project.state / "routes.json")["test"].url == "http://box:4566"
     front.publish({"test": Instance(environment="test", status=Status.UNHEALTHY)}, FakeHistory())
     assert load_routes(project.state / "routes.json")["test"].url is None
+
+
+def test_faults_go_with_their_environments(project: Project) -> None:
+    """Of one that is stopped or gone nothing stays; without a proxy there are none to clear."""
+    front = front_of(project)
+    front.clear_faults(lambda _name: True)
+    front.folder.mkdir()
+    proxy = own_process()
+    with (front.folder / "lock").open("ab") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        write_record(front.folder, port=8080, settings={})
+        for name in ("test", "prod", "gone"):
+            fault = Fault(id=0, environment=name, effects=Effects(drop=True))
+            add_fault(front.faults_file, proxy, fault)
+        front.publish({"prod": STOPPED, "test": READY}, FakeHistory())
+        assert [fault.environment for fault in load_faults(front.faults_file, proxy)] == ["test"]
+        front.clear_faults(lambda name: name == "test")
+        assert load_faults(front.faults_file, proxy) == ()
 
 
 @pytest.mark.parametrize(
