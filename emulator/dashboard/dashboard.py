@@ -172,4 +172,5 @@ class Dashboard:
 
 
 def _brief(job: Job) -> Mapping[str, object]:
-    return {"id": job.id, "action": job.action, "environment": job.environment, "state": job.state.value}
+    names = ("id", "action", "environment", "lines")
+    return {**{name: getattr(job, name) for name in names}, "state": job.state.value}

@@ -44,6 +44,7 @@ class Job:
     Attributes:
         commands: As a person would type them.
         exit_code: Of the last command that ran; None while one does.
+        lines: How many lines they said so far.
         output: What they said, in lines; the first ones are dropped when it is too long.
     """
 
@@ -55,6 +56,7 @@ class Job:
     started: datetime
     ended: datetime | None = None
     exit_code: int | None = None
+    lines: int = 0
     output: Sequence[str] = ()
 
 
@@ -98,6 +100,7 @@ class _Running:
     def __init__(self, job: Job) -> None:
         self.job = job
         self.lines: deque[str] = deque(maxlen=_MOST_LINES)
+        self.count = 0
         self.process: subprocess.Popen[bytes] | None = None
         self.is_cancelled = False
 
@@ -161,7 +164,7 @@ class Jobs:
     def all(self) -> list[Job]:
         """The last jobs, the latest first, without their output."""
         with self._guard:
-            return [running.job for running in reversed(self._jobs.values())]
+            return [replace(running.job, lines=running.count) for running in reversed(self._jobs.values())]
 
     def get(self, number: int) -> Job:
         """
@@ -172,7 +175,7 @@ class Jobs:
         """
         running = self._find(number)
         with self._guard:
-            return replace(running.job, output=tuple(running.lines))
+            return replace(running.job, lines=running.count, output=tuple(running.lines))
 
     def cancel(self, number: int) -> Job:
         """Ask a job to stop, as Ctrl-C does; one that has ended stays as it is."""
@@ -239,12 +242,13 @@ class Jobs:
     def _say(self, running: _Running, line: str) -> None:
         with self._guard:
             running.lines.append(line)
+            running.count += 1
         self._on_change(running.job)
 
 
 def no_project() -> Problem:
-    """What a proxy says that knows no project file: it can show, and not act."""
-    detail = "this proxy was started without a project, so its pages are for reading; use the command line"
+    """What a proxy says that was given no project: it can show, and not act."""
+    detail = "whoever reaches this proxy needs no password, so its pages are for reading; use the command line"
     return Problem(409, "no-project", "For reading only", detail)
 
 

@@ -53,6 +53,7 @@ def test_output_is_kept_line_by_line(tmp_path: Path) -> None:
     assert (done.state, done.exit_code) == (JobState.SUCCEEDED, 0)
     arguments = ["--file", str(tmp_path / "multistack.toml"), "verify", "test"]
     assert list(done.output) == ["$ multistack verify test", "one", "two", str(arguments)]
+    assert [job.lines for job in jobs.all()] == [4]
     assert changes[0].state is JobState.RUNNING
     wait(lambda: changes[-1].state is JobState.SUCCEEDED)
 
