@@ -104,7 +104,7 @@ class Stream:
                     return
                 wanted = {topic for listener in self._listeners for topic in listener.topics}
             self._hurry.clear()
-            for topic in wanted:
+            for topic in sorted(wanted):
                 self._look(topic)
             time.sleep(self._period / 4)  # the most that hurrying gains
 
