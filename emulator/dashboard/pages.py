@@ -18,6 +18,7 @@ from emulator.dashboard.dashboard import Dashboard
 from emulator.dashboard.environments import EnvironmentRow
 from emulator.dashboard.filters import NAMES, read_filter
 from emulator.dashboard.jobs import Job
+from emulator.dashboard.page_cache import PageCache
 from emulator.dashboard.request_log import RequestLog, read_log
 from emulator.dashboard.security import add_headers, check_same_origin, check_token
 from emulator.dashboard.timeline import timeline
@@ -102,6 +103,14 @@ def _make_pages(dashboard: Dashboard) -> Blueprint:
 
 
 def _render(dashboard: Dashboard, page: str, *, template: str = "", **facts: Any) -> Response:
+    return _page(_html(dashboard, page, template=template, **facts))
+
+
+def _page(html: str) -> Response:
+    return Response(html, mimetype="text/html")
+
+
+def _html(dashboard: Dashboard, page: str, *, template: str = "", **facts: Any) -> str:
     title, topics = next((title, topics) for name, title, topics in PAGES if name == page)
     common: Mapping[str, Any] = {
         "page": page,
@@ -112,8 +121,7 @@ def _render(dashboard: Dashboard, page: str, *, template: str = "", **facts: Any
         "can_act": dashboard.jobs.are_possible,
         "environments": list(dashboard.routes()),
     }
-    content = render_template(f"dashboard/{template or page}.html", **{**common, **facts})
-    return Response(content, mimetype="text/html")
+    return render_template(f"dashboard/{template or page}.html", **{**common, **facts})
 
 
 def _add_facts(pages: Blueprint, dashboard: Dashboard) -> None:
@@ -143,12 +151,21 @@ def _add_facts(pages: Blueprint, dashboard: Dashboard) -> None:
 
 
 def _add_requests(pages: Blueprint, dashboard: Dashboard) -> None:
+    cache = PageCache()
+
     @pages.get("/_multistack/requests")
     def requests() -> Response:
-        found = dashboard.requests.find(read_filter(request.args), limit=_REQUESTS_SHOWN)
+        wanted, problem = read_filter(request.args), dashboard.keeping_problem()
         given = {name: request.args.get(name, "") for name in NAMES}
-        listed, problem = [to_dict(one, is_whole=False) for one in found], dashboard.keeping_problem()
-        return _render(dashboard, "requests", requests=listed, given=given, problem=problem, methods=METHODS)
+
+        def make() -> str:
+            found = dashboard.requests.find(wanted, limit=_REQUESTS_SHOWN)
+            listed = [to_dict(one, is_whole=False) for one in found]
+            return _html(dashboard, "requests", requests=listed, given=given, problem=problem, methods=METHODS)
+
+        # A list of a hundred takes some milliseconds, and every open page asks for it at the same moments.
+        state = (dashboard.newest_request(), problem, tuple(dashboard.routes()))
+        return _page(cache.page(request.query_string, state, make))
 
     @pages.get("/_multistack/requests/<int:number>")
     def one_request(number: int) -> Response:

@@ -15,6 +15,7 @@ from emulator.created import Created, write_created
 from emulator.dashboard import charts
 from emulator.dashboard.comparing import read_question
 from emulator.dashboard.jobs import Command
+from emulator.dashboard.page_cache import PageCache
 from emulator.dashboard.records import Records
 from emulator.history import History
 from emulator.inspector.rates import Rate
@@ -231,6 +232,22 @@ def test_what_no_request_can_be_made_of_is_refused(content: Any) -> None:
     with pytest.raises(Problem) as caught:
         read_question(content)
     assert caught.value.status == 422
+
+
+def test_a_page_is_made_again_when_its_state_changed():
+    """Browsers that ask the same at the same moment share one; only the last few are remembered."""
+    made: list[str] = []
+
+    def make() -> str:
+        made.append("page")
+        return f"page {len(made)}"
+
+    cache = PageCache()
+    assert [cache.page(b"", state, make) for state in (1, 1, 2)] == ["page 1", "page 1", "page 2"]
+    assert cache.page(b"status=404", 2, make) == "page 3"
+    for number in range(20):
+        cache.page(number, 0, make)
+    assert cache.page(b"", 2, make) == "page 24"
 
 
 def test_chart_pauses_where_nothing_was_measured():
