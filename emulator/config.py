@@ -23,6 +23,7 @@ from emulator.environment_names import name_problem
 from emulator.errors import ConfigError
 from emulator.model import (
     STATE_FOLDER,
+    CarryRule,
     ConfigKey,
     ContainerSettings,
     Creation,
@@ -245,8 +246,11 @@ def _build(
         verification=Verification(
             command=table.verify.command,
             timeout=table.verify.timeout,
+            replay=table.verify.replay,
+            replay_writes=table.verify.replay_writes,
             checks=tuple(HttpCheck(**check.model_dump()) for check in table.verify.checks),
         ),
+        carry=tuple(CarryRule(**one.model_dump()) for one in table.replay.carry),
         auto_promote_to=tuple(table.auto_promote_to),
         rules=rules_of(table),
         clock_offset=table.clock_offset,

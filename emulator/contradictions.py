@@ -17,6 +17,7 @@ def contradictions(project: Project) -> Iterator[tuple[Key, str]]:
     yield from _promotion_problems(project)
     yield from _driver_problems(project)
     yield from _comparison_problems(project)
+    yield from _replay_problems(project)
 
 
 def _clashes(project: Project) -> Iterator[tuple[Key, str]]:
@@ -71,6 +72,13 @@ def _container_problems(environment: Environment) -> Iterator[tuple[Key, str]]:
     if container.functions is Functions.DOCKER and container.image == OWN_IMAGE:
         text = f'localstack.lambda is "docker", for which image {OWN_IMAGE} has no use: environment {environment.name}'
         yield ("localstack", "lambda"), f'{text} needs localstack.image = "localstack/localstack:4.14.0"'
+
+
+def _replay_problems(project: Project) -> Iterator[tuple[Key, str]]:
+    for number, rule in enumerate(project.carry, start=1):
+        if problem := path_problem(rule.json_path):
+            path = show_value(rule.json_path)
+            yield ("replay", "carry"), f"replay.carry, number {number}: {path} is no JSON path: {problem}"
 
 
 def _comparison_problems(project: Project) -> Iterator[tuple[Key, str]]:

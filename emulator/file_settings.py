@@ -70,6 +70,13 @@ FILE_ONLY: tuple[Setting, ...] = (
         description="Differences between answers of environments that are meant to be.",
     ),
     Setting(
+        key="replay.carry",
+        variable="",
+        default="none",
+        allowed='an array of tables such as {json_path = "$.id", variable = "order", request = "POST /orders"}',
+        description="Values of answers that later requests of a replay need.",
+    ),
+    Setting(
         key="inspector.redact",
         variable="",
         default="none",

@@ -8,12 +8,13 @@ never asks the emulators or the ledger.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
 from emulator.model import Api, ProcessId, Route
 from emulator.process import write_atomically
+from emulator.watched_file import WatchedFile
 
 ROUTES_FILE = "routes.json"
 
@@ -40,3 +41,15 @@ def load_routes(path: Path) -> Mapping[str, Route]:
         )
         for content in json.loads(path.read_bytes())
     }
+
+
+def watch_routes(
+    path: Path, *, on_change: Callable[[Mapping[str, Route]], None]
+) -> WatchedFile[Mapping[str, Route] | None]:
+    """
+    The routes as last published; None when none ever were.
+
+    Args:
+        on_change: Called with each new table.
+    """
+    return WatchedFile(path, load_routes, missing=None, on_change=lambda routes: on_change(routes or {}))

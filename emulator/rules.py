@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 
 from emulator.model import ComparisonRules, ExpectedDifference, InspectorSettings, Rules
 from emulator.process import write_atomically
+from emulator.watched_file import WatchedFile
 
 RULES_FILE = "rules.json"
 
@@ -52,22 +53,6 @@ def _read(kind: type[_T], content: Mapping[str, Any]) -> _T:
     return kind(**{name: value for name, value in values.items() if name in known})
 
 
-class RulesFile:
-    """The rules as last published; one ``stat`` per request tells whether they changed."""
-
-    def __init__(self, file: Path) -> None:
-        self._file = file
-        # One tuple, replaced in one step: threads see a signature together with its rules.
-        self._loaded: tuple[tuple[int, int, int], Rules] | None = None
-
-    def current(self) -> Rules:
-        """The defaults when nothing was ever published."""
-        try:
-            stat = self._file.stat()
-        except FileNotFoundError:
-            return Rules()
-        signature = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-        loaded = self._loaded
-        if loaded is None or loaded[0] != signature:
-            self._loaded = loaded = (signature, load_rules(self._file))
-        return loaded[1]
+def watch_rules(path: Path) -> WatchedFile[Rules]:
+    """The rules as last published; the defaults when none ever were."""
+    return WatchedFile(path, load_rules, missing=Rules())

@@ -15,7 +15,7 @@ from emulator.addresses import normal_url
 from emulator.file_settings import FILE_ONLY
 from emulator.model import OWN_IMAGE, ConfigType, DriverName, Functions
 from emulator.setting import Key, matches, show_key, show_value, value_at
-from emulator.settings import PARAMETER_PATTERN, SERVICE_PATTERN, SETTINGS
+from emulator.settings import CORPUS_PATTERN, PARAMETER_PATTERN, SERVICE_PATTERN, SETTINGS
 from emulator.spans import read_span
 
 _REGION_PATTERN = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"
@@ -133,6 +133,22 @@ class VerifyTable(_Table):
     command: Annotated[str, Field(min_length=1)] | None = None
     timeout: Annotated[float, Field(gt=0, le=3600)] = 300.0
     checks: list[CheckTable] = Field(default_factory=list)
+    replay: Annotated[str, Field(pattern=CORPUS_PATTERN)] | None = None
+    replay_writes: bool = False
+
+
+class CarryTable(_Table):
+    """``[[replay.carry]]``"""
+
+    json_path: Annotated[str, Field(min_length=1)]
+    variable: Annotated[str, Field(pattern=r"^[A-Za-z_][A-Za-z0-9_]*$")]
+    request: Annotated[str, Field(pattern=r"^[^\s]+ [^\s]+$")] | Literal[""] = ""
+
+
+class ReplayTable(_Table):
+    """``[replay]``"""
+
+    carry: list[CarryTable] = Field(default_factory=list)
 
 
 class LocalstackTable(_Table):
@@ -185,6 +201,7 @@ class ProjectTable(_Table):
     clock_offset: _Span = timedelta()
     auto_promote_to: list[str] = Field(default_factory=list)
     verify: VerifyTable = Field(default_factory=VerifyTable)
+    replay: ReplayTable = Field(default_factory=ReplayTable)
     compare: CompareTable = Field(default_factory=CompareTable)
     inspector: InspectorTable = Field(default_factory=InspectorTable)
     localstack: LocalstackTable = Field(default_factory=LocalstackTable)

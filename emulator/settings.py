@@ -8,6 +8,7 @@ from emulator.spans import ALLOWED
 
 TEMPLATE_NAMES = ("template.yaml", "template.yml", "template.json")
 SERVICE_PATTERN = r"^[a-z][a-z0-9-]{0,39}$"
+CORPUS_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$"
 PARAMETER_PATTERN = r"^[A-Za-z0-9]{1,255}$"
 
 _DRIVERS = " or ".join(f'"{driver.value}"' for driver in DriverName)
@@ -187,6 +188,21 @@ SETTINGS: tuple[Setting, ...] = (
         default="300",
         allowed="a number of seconds above 0 and up to 3600",
         description="Seconds that verify.command may take.",
+    ),
+    Setting(
+        key="verify.replay",
+        variable="MULTISTACK_VERIFY_REPLAY",
+        default="none",
+        allowed="the name of a corpus, up to 64 letters, digits, dots, dashes and underscores",
+        description="Corpus whose requests must be answered as they were recorded, see `multistack replay`.",
+    ),
+    Setting(
+        key="verify.replay_writes",
+        variable="MULTISTACK_VERIFY_REPLAY_WRITES",
+        default="false",
+        allowed="true or false",
+        description="Whether requests of verify.replay that may change something are sent too; never into a protected "
+        "environment.",
     ),
     Setting(
         key="environments.<name>.driver",

@@ -19,6 +19,9 @@ from tests.conftest import REPOSITORY
 PACKAGE = "emulator"
 MAX_LINES = 350
 
+# Parts of the proxy that a replay has in its own process.
+PASSING_ON = ("answer", "disturb", "forward", "problems", "request", "resolve", "rewrite", "upstream", "wire")
+
 # Lowest first. A name stands for a module, or for a package with all its modules.
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("emulator", "errors", "model"),
@@ -87,6 +90,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "template",
         "variables_file",
         "vault",
+        "watched_file",
     ),
     ("drivers", "images", "inventory", "own_stack", "secret_delivery", "stack"),
     (
@@ -104,14 +108,16 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "lint",
         "logs",
         "pipelines",
+        *(f"proxy.{name}" for name in PASSING_ON),
         "repair",
+        "replay",
         "runtimes",
         "state_transfer",
         "status",
     ),
     ("features", "opening", "workspace"),
     ("canary", "promotion"),
-    ("dashboard", "proxy", "render", "reports", "side_by_side", "side_by_side_reports"),
+    ("dashboard", "proxy", "render", "replay_reports", "reports", "side_by_side", "side_by_side_reports"),
     ("cli", "__main__"),
 )
 LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}

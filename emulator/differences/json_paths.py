@@ -37,6 +37,12 @@ def places(path: str, *documents: Any) -> frozenset[Place]:
     )
 
 
+def first_value(path: str, document: Any) -> Any:
+    """The first value that *path* finds in *document*, or None."""
+    match = next(iter(_compiled(path).finditer(document)), None)
+    return None if match is None else match.obj
+
+
 @functools.lru_cache(maxsize=256)
 def _compiled(path: str) -> JSONPath:
     from jsonpath import JSONPathEnvironment

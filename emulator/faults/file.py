@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import contextlib
 import fcntl
+import functools
 import json
-import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -20,6 +20,7 @@ from typing import Any
 from emulator.faults.fault import Effects, Fault, Latency
 from emulator.model import ProcessId
 from emulator.process import write_atomically
+from emulator.watched_file import WatchedFile
 
 FAULTS_FILE = "faults.json"
 _LOCK_FILE = "faults.lock"
@@ -87,23 +88,6 @@ def _changing(path: Path) -> Iterator[None]:
         yield
 
 
-class FaultTable:
-    """The faults for *proxy* as last set; one ``stat`` per request tells whether they changed."""
-
-    def __init__(self, path: Path, proxy: ProcessId) -> None:
-        self._path = path
-        self._proxy = proxy
-        # One tuple, replaced in one step: threads see a signature together with its faults.
-        self._loaded: tuple[tuple[int, int, int], tuple[Fault, ...]] | None = None
-
-    def current(self) -> tuple[Fault, ...]:
-        """None of them where the file isn't there."""
-        try:
-            stat = os.stat(self._path)  # noqa: PTH116 (the proxy asks with each request; half the time of a Path's)
-        except FileNotFoundError:
-            return ()
-        signature = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-        loaded = self._loaded
-        if loaded is None or loaded[0] != signature:
-            self._loaded = loaded = (signature, load_faults(self._path, self._proxy))
-        return loaded[1]
+def watch_faults(path: Path, proxy: ProcessId) -> WatchedFile[tuple[Fault, ...]]:
+    """The faults for *proxy* as last set."""
+    return WatchedFile(path, functools.partial(load_faults, proxy=proxy), missing=())

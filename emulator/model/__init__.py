@@ -33,7 +33,7 @@ from emulator.model.environments import (
     Status,
     Verification,
 )
-from emulator.model.exchanges import Exchange, Headers, HttpAnswer, HttpRequest, Invocation, Source
+from emulator.model.exchanges import CarryRule, Exchange, Headers, HttpAnswer, HttpRequest, Invocation, Source
 from emulator.model.rules import ComparisonRules, ExpectedDifference, InspectorSettings, Rules
 
 __all__ = [
@@ -41,6 +41,7 @@ __all__ = [
     "STATE_FOLDER",
     "Api",
     "Artifact",
+    "CarryRule",
     "Cause",
     "Code",
     "ComparisonRules",

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from emulator.model.creation import Creation
 from emulator.model.deployments import Api, ConfigKey
+from emulator.model.exchanges import CarryRule
 from emulator.model.rules import Rules
 
 STATE_FOLDER = ".multistack"
@@ -160,16 +161,20 @@ class Verification:
     Attributes:
         command: For the shell; its exit status 0 is good.
         timeout: Seconds that the command may take.
+        replay: A corpus whose requests must be answered as they were when it was recorded.
+        replay_writes: Its requests that may change something are sent as well, but not into a protected environment.
     """
 
     command: str | None = None
     timeout: float = 300.0
     checks: Sequence[HttpCheck] = ()
+    replay: str | None = None
+    replay_writes: bool = False
 
     @property
     def is_empty(self) -> bool:
         """Whether the project says nothing about it."""
-        return self.command is None and not self.checks
+        return self.command is None and not self.checks and self.replay is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -188,6 +193,7 @@ class Project:
         stamp: Of the files that it was read from, see :func:`emulator.project_stamp.stamp_of`; empty for none.
         user: Whoever runs the command, for the ledger.
         config_keys: What the file declares under ``[config]``, by name; without any, the template's parameters are it.
+        carry: Values that a replay carries from answers into later requests.
         rules: What the proxy is told beside the routes.
         copied_from: The folder that this one is a copy of, e.g. for one step of a pipeline: the environments are there.
     """
@@ -205,6 +211,7 @@ class Project:
     stamp: str = field(default="", compare=False)
     user: str = ""
     config_keys: Mapping[str, ConfigKey] = field(default_factory=dict)
+    carry: tuple[CarryRule, ...] = ()
     rules: Rules = field(default_factory=Rules)
     copied_from: Path | None = None
 

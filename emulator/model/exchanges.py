@@ -19,6 +19,22 @@ class Source(enum.Enum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CarryRule:
+    """
+    A value of an environment's answers that later requests of a replay need.
+
+    Attributes:
+        json_path: Where it stands in the answer's body.
+        variable: Its name, for requests written by hand: ``${variable}``.
+        request: Method and path of requests whose answers hold it, with ``*`` for anything; empty for all.
+    """
+
+    json_path: str
+    variable: str
+    request: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HttpRequest:
     """
     Attributes:

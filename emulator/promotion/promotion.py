@@ -16,6 +16,7 @@ from emulator.model import Cause, Deployment, Gate, GateResult, Kind, Outcome
 from emulator.promotion.candidates import Candidate, Candidates
 from emulator.promotion.earlier import earlier
 from emulator.promotion.gates import Consent, gates_before
+from emulator.promotion.replaying import check_replayable, replay_of
 from emulator.promotion.verification import verify
 from emulator.served import line_of
 from emulator.workspace import Workspace
@@ -168,6 +169,7 @@ class Promotion:
             environ={**environ, "MULTISTACK_PYTHON": sys.executable},
             log=self.log_of(name),
             cancelled=workspace.cancellation.check,
+            replay=replay_of(workspace, name, current.release.id),
         )
         gates = self._history.add_gates(current.id, gates)
         for gate in gates:
@@ -189,8 +191,9 @@ class Promotion:
         if self.workspace.project.verification.is_empty:
             raise ConfigError(
                 f"{self.workspace.project.file.name} does not say how to verify an environment",
-                hint="give it [verify] with a command, or with checks",
+                hint="give it [verify] with a command, with checks, or with a replay",
             )
+        check_replayable(self.workspace.project)
         url = self.workspace.front.environment_url(name)
         if url is None:
             raise NotReady("the proxy does not run, and verification goes through it", hint="multistack up")

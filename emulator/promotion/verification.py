@@ -1,4 +1,4 @@
-"""Whether a release works where it was deployed: declared requests, and the service's own smoke tests."""
+"""Whether a release works where it was deployed: declared requests, a replay, and the service's own smoke tests."""
 
 from __future__ import annotations
 
@@ -23,6 +23,10 @@ COMMAND = "smoke tests"
 _KEPT = "%/:?#[]@!$&'()*+,;=~"
 
 
+# A gate, and lines for people if it failed.
+Checked = tuple[Gate, list[str]]
+
+
 def verify(
     verification: Verification,
     *,
@@ -31,21 +35,28 @@ def verify(
     environ: Mapping[str, str],
     log: Path,
     cancelled: Callable[[], None],
+    replay: Callable[[], Checked] | None = None,
 ) -> tuple[list[Gate], list[str]]:
     """
-    Run all checks, then the command unless a check failed.
+    Run all checks, then the replay, then the command; what comes after one that failed is not run.
 
     Args:
         url: Of the environment's API, with a slash at its end.
         folder: Where the command runs.
         environ: Its variables.
         log: Where all that it says is kept.
+        replay: Sends a corpus, if the project says so.
 
     Returns:
-        A gate for each, and the last lines of a command that failed.
+        A gate for each, and the last lines of what failed.
     """
     gates = [_check(check, url) for check in verification.checks]
     lines: list[str] = []
+    if replay is not None and all(gate.result is GateResult.PASSED for gate in gates):
+        gate, lines = replay()
+        gates.append(gate)
+        log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        log.write_text("".join(f"{line}\n" for line in lines), encoding="utf-8", errors="replace")
     if verification.command is not None and all(gate.result is GateResult.PASSED for gate in gates):
         gate, lines = _run(
             verification.command, timeout=verification.timeout, folder=folder, environ=environ, log=log,

@@ -67,9 +67,12 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     from emulator.proxy.app import Settings, create_app
     from emulator.proxy.keeping import Keeping
     from emulator.proxy.server import Server
+    from emulator.replay.recording import RECORDING_FILE, watch_recording
+    from emulator.replay.writing import CorpusWriter
     from emulator.rules import RULES_FILE
 
-    keeping = Keeping(options.folder)
+    recorded = CorpusWriter(watch_recording(options.folder / RECORDING_FILE))
+    keeping = Keeping(options.folder, sinks=[recorded])
     app = create_app(
         Settings(
             routes=Path(options.routes),

@@ -15,7 +15,7 @@ from emulator import ports
 from emulator.dashboard.dashboard import Dashboard, Sources
 from emulator.dashboard.jobs import Command
 from emulator.dashboard.pages import register
-from emulator.faults.file import FaultTable
+from emulator.faults.file import watch_faults
 from emulator.inspector.rates import Rates
 from emulator.model import ComparisonRules, Route
 from emulator.process import is_alive, own_process
@@ -32,8 +32,9 @@ from emulator.proxy.resolve import Destination, resolve
 from emulator.proxy.selection import select
 from emulator.proxy.upstream import Upstreams
 from emulator.proxy_password import read_password
-from emulator.routes import load_routes
-from emulator.rules import RulesFile
+from emulator.routes import watch_routes
+from emulator.rules import watch_rules
+from emulator.watched_file import WatchedFile
 
 _log = logging.getLogger(__name__)
 
@@ -79,15 +80,17 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     app = Flask(__name__)
     app.url_map.merge_slashes = False
     upstreams = Upstreams(timeout=settings.timeout, allow_remote=settings.allow_remote, ca_file=settings.ca_file)
-    table = RouteTable(settings.routes, on_change=lambda routes: upstreams.keep_only([r.url for r in routes.values()]))
+    table = watch_routes(
+        settings.routes, on_change=lambda routes: upstreams.keep_only([r.url for r in routes.values()])
+    )
     forwarder = Forwarder(upstreams, timeout=settings.timeout, max_body=settings.max_body)
     forward: Forward = forwarder.forward
-    faults = FaultTable(settings.faults, own_process()) if settings.faults is not None else None
+    faults = watch_faults(settings.faults, own_process()) if settings.faults is not None else None
     if faults is not None:
         forward = Disturber(forward, faults).forward
     rates = Rates()
     recorder = Recorder(forward, rates=rates, feed=keeping.feed if keeping else None)
-    rules = RulesFile(settings.rules) if settings.rules else None
+    rules = watch_rules(settings.rules) if settings.rules else None
     proxy = Proxy(
         app.wsgi_app,
         table,
@@ -125,29 +128,6 @@ def _listens_on(host: str) -> Callable[[str], bool]:
     return host.__eq__
 
 
-class RouteTable:
-    """The routes as last published; one ``stat`` per request tells whether they changed."""
-
-    def __init__(self, file: Path, *, on_change: Callable[[Mapping[str, Route]], None]) -> None:
-        self._file = file
-        self._on_change = on_change
-        # One tuple, replaced in one step: threads see a signature together with its routes.
-        self._loaded: tuple[tuple[int, int, int], Mapping[str, Route]] | None = None
-
-    def current(self) -> Mapping[str, Route] | None:
-        """Environment name to route; None when nothing was ever published."""
-        try:
-            stat = self._file.stat()
-        except FileNotFoundError:
-            return None
-        signature = (stat.st_mtime_ns, stat.st_size, stat.st_ino)
-        loaded = self._loaded
-        if loaded is None or loaded[0] != signature:
-            self._loaded = loaded = (signature, load_routes(self._file))
-            self._on_change(loaded[1])
-        return loaded[1]
-
-
 class Proxy:
     """
     The WSGI layer in front of the pages.
@@ -162,7 +142,7 @@ class Proxy:
     def __init__(
         self,
         pages: Wsgi,
-        table: RouteTable,
+        table: WatchedFile[Mapping[str, Route] | None],
         recorder: Recorder,
         listens_on: Callable[[str], bool],
         *,

@@ -11,7 +11,7 @@ from emulator.inspector.redaction import Redaction
 from emulator.inspector.ring import Ring
 from emulator.inspector.rows import REQUESTS_FILE
 from emulator.model import Exchange
-from emulator.rules import RULES_FILE, RulesFile
+from emulator.rules import RULES_FILE, watch_rules
 
 
 class Keeping:
@@ -24,7 +24,7 @@ class Keeping:
     """
 
     def __init__(self, folder: Path, *, sinks: Sequence[Sink] = ()) -> None:
-        self._rules = RulesFile(folder / RULES_FILE)
+        self._rules = watch_rules(folder / RULES_FILE)
         self.path = folder / REQUESTS_FILE
         self.ring = Ring(self.path, lambda: self._rules.current().inspector)
         self.feed = Feed([self.ring, *sinks], redact=self._redact)

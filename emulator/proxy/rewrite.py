@@ -13,7 +13,7 @@ from emulator.proxy.request import SOURCE_HEADER, Headers, Request
 from emulator.proxy.resolve import ENVIRONMENT_HEADER, Destination
 
 # RFC 9110, 7.6.1, and the headers of older practice that speak of one connection only.
-_HOP_BY_HOP = frozenset(
+HOP_BY_HOP = frozenset(
     {
         "connection",
         "keep-alive",
@@ -42,7 +42,7 @@ _LOOPBACK = ("localhost", "127.0.0.1", "[::1]")
 
 def request_headers(request: Request, destination: Destination) -> list[tuple[str, str]]:
     """What the upstream gets: the client's headers, and where the request came from."""
-    dropped = _HOP_BY_HOP | _OURS | {_TRACE_HEADER} | _named_in_connection(request.headers)
+    dropped = HOP_BY_HOP | _OURS | {_TRACE_HEADER} | _named_in_connection(request.headers)
     # MiniStack takes `Host: test.localhost` for an S3 bucket: the upstream is called by its own name.
     sent = [("Host", urlsplit(destination.url).netloc)]
     forwarded_for = [value for value in request.values("x-forwarded-for") if value]
@@ -62,7 +62,7 @@ def request_headers(request: Request, destination: Destination) -> list[tuple[st
 
 def response_headers(headers: Headers, destination: Destination) -> list[tuple[str, str]]:
     """What the client gets: the upstream's headers in the client's own terms, and who answered."""
-    dropped = _HOP_BY_HOP | _named_in_connection(headers) | _OURS_TO_SAY
+    dropped = HOP_BY_HOP | _named_in_connection(headers) | _OURS_TO_SAY
     sent = []
     for name, given in headers:
         key, value = name.lower(), given

@@ -20,6 +20,7 @@ from tests.benchmarks import (
     memory,
     promotion,
     proxying,
+    replaying,
     scale,
     startup,
 )
@@ -34,6 +35,7 @@ BENCHMARKS = {
     "cold": cold.run,
     "state": durability.run,
     "proxy": proxying.run,
+    "replay": replaying.run,
     "fan-out": fan_out.run,
     "inspector": inspecting.run,
     "dashboard": dashboard.run,

@@ -19,7 +19,7 @@ from emulator.model import ComparisonRules, ExpectedDifference, Route, Rules, So
 from emulator.proxy.selection import OWN_HEADERS
 from emulator.routes import publish_routes
 from emulator.rules import RULES_FILE, publish_rules
-from tests.functional.test_proxy import API, Exchange, Proxy, Upstream, own_process, start_proxy, wait_until
+from tests.functional.raw_proxy import API, Exchange, Proxy, Upstream, own_process, wait_until
 
 pytestmark = pytest.mark.embedded("no environment is started")
 
@@ -92,14 +92,6 @@ def answering(content: Any, *, status: str = "200 OK", headers: tuple[str, ...] 
 def wheres(document: dict[str, Any], name: str) -> list[str]:
     """Where an environment differs from the baseline."""
     return [one["where"] for one in document["environments"][name]["differences"]]
-
-
-@pytest.fixture(scope="module")
-def running_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    with start_proxy(tmp_path_factory.mktemp("proxy")) as proxy:
-        yield proxy
-        log = proxy.log.read_text()
-    assert "Traceback" not in log
 
 
 @pytest.fixture

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import http.client
 import json
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -15,23 +13,9 @@ from emulator.inspector.finding import Filter, Requests
 from emulator.inspector.redaction import MARK
 from emulator.model import Exchange, InspectorSettings, Invocation, Rules
 from emulator.rules import publish_rules
-from tests.functional.test_proxy import Proxy, Upstream, echo, start_proxy, wait_until
+from tests.functional.raw_proxy import Proxy, Upstream, echo, start_proxy, wait_until
 
 pytestmark = pytest.mark.embedded("no environment is started")
-
-
-@pytest.fixture(scope="module")
-def running_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    with start_proxy(tmp_path_factory.mktemp("proxy")) as proxy:
-        yield proxy
-        log = proxy.log.read_text()
-    assert "Traceback" not in log
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with contextlib.closing(Upstream()) as upstream:
-        yield upstream
 
 
 @pytest.fixture

@@ -2,29 +2,21 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from emulator.inspector.scripts import curl_command, pytest_module
-from tests.functional.test_proxy import Exchange, Upstream
+from tests.functional.raw_proxy import Exchange, Upstream
 from tests.unit.exchanges import make_exchange
 
 pytestmark = pytest.mark.embedded("no environment is started")
 
 JSON = (("Content-Type", "application/json"),)
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    with contextlib.closing(Upstream()) as upstream:
-        yield upstream
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="curl is not installed")

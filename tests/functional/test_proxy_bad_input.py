@@ -15,12 +15,11 @@ from pathlib import Path
 import pytest
 
 from emulator.process import read_record
-from tests.functional.test_proxy import (
+from tests.functional.raw_proxy import (
     CloseConnection,
     Exchange,
     Proxy,
     Upstream,
-    start_proxy,
     wait_until,
 )
 
@@ -31,22 +30,6 @@ BLOCK = os.urandom(MEGABYTE)
 # More than the proxy may grow by while something large passes: a part of it, and what Python keeps for later.
 ALLOWED = 16 * MEGABYTE
 NOW = struct.pack("ii", 1, 0)
-
-
-@pytest.fixture(scope="module")
-def running_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    """One for all tests: whatever one of them does, the next finds it well."""
-    with start_proxy(tmp_path_factory.mktemp("proxy")) as proxy:
-        yield proxy
-        log = proxy.log.read_text()
-    assert "Traceback" not in log
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    """Answers with what arrived until a test says otherwise."""
-    with contextlib.closing(Upstream()) as upstream:
-        yield upstream
 
 
 @pytest.fixture

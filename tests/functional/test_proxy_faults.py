@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import threading
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -17,26 +15,9 @@ from emulator.faults.reading import read_effects
 from emulator.inspector.finding import Filter, Requests
 from emulator.model import Exchange
 from emulator.process import read_record
-from tests.functional.test_proxy import Proxy, Upstream, start_proxy, wait_until
+from tests.functional.raw_proxy import Proxy, Upstream, wait_until
 
 pytestmark = pytest.mark.embedded("no environment is started")
-
-
-@pytest.fixture
-def upstream() -> Iterator[Upstream]:
-    """Answers with what arrived."""
-    with contextlib.closing(Upstream()) as upstream:
-        yield upstream
-
-
-@pytest.fixture(scope="module")
-def running_proxy(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Proxy]:
-    """One for all tests."""
-    with start_proxy(tmp_path_factory.mktemp("proxy")) as proxy:
-        wait_until(lambda: read_record(proxy.log.parent) is not None)
-        yield proxy
-        log = proxy.log.read_text()
-    assert "Traceback" not in log
 
 
 @pytest.fixture

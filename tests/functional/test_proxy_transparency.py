@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 
-from tests.functional.test_proxy import (
+from tests.functional.raw_proxy import (
     BASE,
     CloseConnection,
     Exchange,

@@ -31,6 +31,8 @@ from emulator.schema import (
     LocalstackTable,
     ProjectTable,
     ProxyTable,
+    ReplayTable,
+    VerifyTable,
 )
 from emulator.settings import SETTINGS
 
@@ -831,7 +833,17 @@ def test_any_variables_load_or_are_a_config_error(variables: dict[str, str]) -> 
             load_project(file=None, environ=environ, cwd=folder)
 
 
-TABLES = {"proxy", "environments", "localstack", "config", "verify", "auto_promote_to", "compare", "inspector"}
+TABLES = {
+    "proxy",
+    "environments",
+    "localstack",
+    "config",
+    "verify",
+    "auto_promote_to",
+    "compare",
+    "inspector",
+    "replay",
+}
 
 
 class TestSettings:
@@ -844,7 +856,7 @@ class TestSettings:
         proxy = [f"proxy.{name}" for name in ProxyTable.model_fields]
         containers = [f"localstack.{field.alias or name}" for name, field in LocalstackTable.model_fields.items()]
         own = [f"environments.<name>.{name}" for name in EnvironmentTable.model_fields]
-        verify = ["verify.command", "verify.timeout"]
+        verify = [f"verify.{name}" for name in VerifyTable.model_fields if name != "checks"]
         inspector = [f"inspector.{name}" for name in InspectorTable.model_fields if name != "redact"]
         parts = [*proxy, *inspector, *verify, *containers]
         expected = [*top, *parts, *(key.replace(".config", ".config.<Parameter>") for key in own)]
@@ -855,6 +867,7 @@ class TestSettings:
             "verify.checks",
             *(f"compare.{name}" for name in CompareTable.model_fields),
             "inspector.redact",
+            *(f"replay.{name}" for name in ReplayTable.model_fields),
         ]
         assert sorted(setting.key for setting in FILE_ONLY) == sorted(in_file)
 

@@ -11,7 +11,7 @@ import pytest
 
 from emulator.errors import ConfigError
 from emulator.faults.fault import Effects, Fault, Latency, standing
-from emulator.faults.file import FaultTable, add_fault, load_faults, remove_faults
+from emulator.faults.file import add_fault, load_faults, remove_faults, watch_faults
 from emulator.faults.reading import read_effects, read_latency, read_route, read_share_option
 from emulator.faults.words import read_bandwidth, read_rate, read_seconds, read_share, read_size, show_bandwidth
 from emulator.model import ProcessId
@@ -220,7 +220,7 @@ def test_faults_that_are_set_at_once_are_all_there(file: Path) -> None:
 
 def test_the_table_follows_the_file(file: Path) -> None:
     """It is read when it changed, and empty when it is gone."""
-    table = FaultTable(file, PROXY)
+    table = watch_faults(file, PROXY)
     assert table.current() == ()
     add_fault(file, PROXY, FAULT)
     first = table.current()

@@ -15,8 +15,9 @@ from flask.testing import FlaskClient
 
 from emulator.model import Api, ProcessId, Route
 from emulator.process import start_time
-from emulator.proxy.app import RouteTable, Settings, create_app
-from emulator.routes import publish_routes
+from emulator.proxy.app import Settings, create_app
+from emulator.routes import publish_routes, watch_routes
+from emulator.watched_file import WatchedFile
 
 
 def own_process() -> ProcessId:
@@ -193,10 +194,10 @@ def test_head_of_a_problem_has_no_body(client):
     assert (response.status_code, response.data) == (503, b"")
 
 
-def count_loads(file: Path) -> tuple[RouteTable, list[list[str]]]:
+def count_loads(file: Path) -> tuple[WatchedFile[Mapping[str, Route] | None], list[list[str]]]:
     loads: list[list[str]] = []
     note: Callable[[Mapping[str, Route]], None] = lambda routes: loads.append(list(routes))  # noqa: E731
-    return RouteTable(file, on_change=note), loads
+    return watch_routes(file, on_change=note), loads
 
 
 def test_table_is_read_when_it_changed(routes_file):

@@ -8,7 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from emulator.model import ComparisonRules, ExpectedDifference, InspectorSettings, Rules
-from emulator.rules import RulesFile, load_rules, publish_rules
+from emulator.rules import load_rules, publish_rules, watch_rules
 
 RULES = Rules(
     comparison=ComparisonRules(
@@ -38,13 +38,13 @@ def test_what_another_version_says_beside_it_is_passed_over(tmp_path: Path) -> N
 
 def test_without_a_file_there_are_the_defaults(tmp_path: Path) -> None:
     """A proxy may be older than the first rules."""
-    assert RulesFile(tmp_path / "rules.json").current() == Rules()
+    assert watch_rules(tmp_path / "rules.json").current() == Rules()
 
 
 def test_changed_rules_are_read_again(tmp_path: Path) -> None:
     """And those that did not change aren't."""
     file = tmp_path / "rules.json"
-    rules = RulesFile(file)
+    rules = watch_rules(file)
     publish_rules(file, RULES)
     first = rules.current()
     assert rules.current() is first

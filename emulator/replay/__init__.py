@@ -1,0 +1,1 @@
+"""Recorded requests, sent again: the regression test before a promotion."""
