@@ -75,14 +75,16 @@ class Command:
     file: Path
     environ: Callable[[], Mapping[str, str]]
 
-    def start(self, arguments: Sequence[str], *, stderr: int) -> subprocess.Popen[bytes]:
+    def start(self, arguments: Sequence[str], *, stderr: int, ends_with_proxy: bool = False) -> subprocess.Popen[bytes]:
         """
-        Run it in a session of its own, and without the mark of the proxy's own processes.
+        Run it in a session of its own.
 
-        A command that replaces the proxy, or the emulators that it starts, must not end with this process.
+        Args:
+            ends_with_proxy: It bears the mark of the proxy's own processes, which end with it, however that ends. What
+                replaces the proxy, or starts emulators, must not.
         """
-        # Unbuffered, so that a line is seen when it is said.
-        environ = {name: value for name, value in self.environ().items() if name != LABEL} | {"PYTHONUNBUFFERED": "1"}
+        environ = {name: value for name, value in self.environ().items() if name != LABEL or ends_with_proxy}
+        environ["PYTHONUNBUFFERED"] = "1"  # a line is seen when it is said
         return subprocess.Popen(
             [*self.program, "--file", str(self.file), *arguments],
             cwd=self.file.parent,

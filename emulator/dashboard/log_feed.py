@@ -17,9 +17,10 @@ from emulator.dashboard.jobs import Command
 _KEPT = 2_000
 _MOST_LINE = 64 * 1024
 _TAIL = "300"
-# Seconds that it goes on after the last look, and those that the first look waits for lines.
+# Seconds that it goes on after the last look, those that the first look waits for lines, and those between two tries.
 _PATIENCE = 30.0
 _FIRST = 5.0
+_RETRY = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,7 +55,14 @@ class LogFeed:
         self._lines: deque[LogLine] = deque(maxlen=_KEPT)
         self._process: subprocess.Popen[bytes] | None = None
         self._asked = 0.0
+        self._tried = -_RETRY
         self._count = 0
+        self._problem = ""
+
+    @property
+    def problem(self) -> str:
+        """Why there are no new lines; empty while they come."""
+        return self._problem if self._process is None else ""
 
     def lines(self, environment: str | None = None, *, text: str = "", last: int = 300) -> Sequence[LogLine]:
         """The last lines, oldest first; the first call waits a moment for them."""
@@ -76,11 +84,13 @@ class LogFeed:
     def ask(self) -> None:
         """Keep it going, or begin."""
         with self._changed:
-            self._asked = time.monotonic()
-            if self._process is None and self._command is not None:
+            self._asked = now = time.monotonic()
+            # One that fails at once would do so all the time.
+            if self._process is None and self._command is not None and now - self._tried > _RETRY:
                 self._lines.clear()
+                self._tried, self._problem = now, ""
                 arguments = ["logs", "--follow", "--json", "--tail", _TAIL]
-                self._process = self._command.start(arguments, stderr=subprocess.DEVNULL)
+                self._process = self._command.start(arguments, stderr=subprocess.STDOUT, ends_with_proxy=True)
                 threading.Thread(target=self._read, args=(self._process,), name="logs", daemon=True).start()
                 threading.Thread(target=self._watch, args=(self._process,), name="logs watch", daemon=True).start()
 
@@ -95,8 +105,10 @@ class LogFeed:
         assert process.stdout is not None  # noqa: S101 (it was asked for)
         with process.stdout as output:
             while line := output.readline(_MOST_LINE):
-                with contextlib.suppress(ValueError, KeyError, TypeError):
+                try:
                     self._add(json.loads(line))
+                except (ValueError, KeyError, TypeError):
+                    self._problem = line.decode(errors="replace").strip()  # what it says for people
         process.wait()
         with self._changed:
             self._process = None

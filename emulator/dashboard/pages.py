@@ -141,7 +141,7 @@ def _add_facts(pages: Blueprint, dashboard: Dashboard) -> None:
     def logs() -> Response:
         chosen, text = request.args.get("environment", ""), request.args.get("text", "")
         lines = dashboard.logs.lines(chosen or None, text=text) if dashboard.command else []
-        return _render(dashboard, "logs", lines=lines, chosen=chosen, text=text)
+        return _render(dashboard, "logs", lines=lines, chosen=chosen, text=text, problem=dashboard.logs.problem)
 
     @pages.get("/_multistack/history")
     def history() -> Response:
