@@ -133,6 +133,8 @@ def _watches_live(browser: Any, base: str, complaints: Complaints) -> None:
     assert page.get_by_text("function", exact=True).is_visible()
     page.get_by_role("link", name="Show what it logged").click()
     assert "REPORT RequestId" in page.locator("#log").inner_text()
+    page.get_by_role("link", name="Logs").click()
+    page.locator("tr", has_text="/orders/seen-live").filter(has_text="prod").first.wait_for()
     page.close()
 
 
