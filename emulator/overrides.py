@@ -16,7 +16,7 @@ from emulator.setting import Key, matches, value_at
 from emulator.settings import SETTINGS
 
 _CONFIG_PREFIX = "MULTISTACK_CONFIG_"
-# What `multistack exec` tells the command it runs, which may call multistack again; the mark of what ends with a server.
+# What `multistack exec` tells the command it runs, which may call multistack again, and the mark of a server's own.
 _TOLD = frozenset({"MULTISTACK_ENVIRONMENT", "MULTISTACK_URL", LABEL})
 
 

@@ -55,11 +55,14 @@ class Person:
 
     def confirm(self, dialog: Any) -> None:
         """Do what a dialog asks about, and wait until it is done."""
+        latest = "() => document.querySelector('.job')?.id ?? ''"
+        before = self.page.evaluate(latest)
         dialog.locator("button[type=submit]").click()
         dialog.wait_for(state="hidden")
-        first = self.page.locator(".job").first
-        first.locator("summary .mark:not(.working)").wait_for(timeout=_PATIENCE)
-        assert "succeeded" in first.locator("summary").inner_text(), first.locator("pre").inner_text()
+        self.page.wait_for_function(f"before => ({latest})() !== before", arg=before)
+        mine = self.page.locator(".job").first
+        mine.locator("summary .mark:not(.working)").wait_for(timeout=_PATIENCE)
+        assert "succeeded" in mine.locator("summary").inner_text(), mine.locator("pre").inner_text()
 
     def do(self, action: str, name: str) -> None:
         """Press a button and confirm."""
