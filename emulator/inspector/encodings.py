@@ -23,22 +23,22 @@ def encodings_of(headers: Headers) -> list[str]:
     return [one for one in given if one and one != "identity"]
 
 
-def decoded(body: bytes, headers: Headers) -> bytes | None:
-    """A body as it was before it was encoded, at most ``MAX_DECODED`` bytes of it; None when it can't be read."""
+def decoded(body: bytes, headers: Headers, *, most: int = MAX_DECODED) -> bytes | None:
+    """A body as it was before it was encoded, at most *most* bytes of what was; None when it can't be read."""
     for encoding in reversed(encodings_of(headers)):
         if encoding not in {"gzip", "x-gzip", "deflate"}:
             return None
-        plain = _inflated(body, _AUTOMATIC)
+        plain = _inflated(body, _AUTOMATIC, most)
         if plain is None and encoding == "deflate":
-            plain = _inflated(body, _BARE)
+            plain = _inflated(body, _BARE, most)
         if plain is None:
             return None
         body = plain
     return body
 
 
-def _inflated(body: bytes, window: int) -> bytes | None:
+def _inflated(body: bytes, window: int, most: int) -> bytes | None:
     try:
-        return zlib.decompressobj(window).decompress(body, MAX_DECODED)
+        return zlib.decompressobj(window).decompress(body, max(most, 1))
     except zlib.error:
         return None

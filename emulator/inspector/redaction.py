@@ -8,19 +8,23 @@ compressed in a way unknown here, is not kept at all.
 
 from __future__ import annotations
 
+import codecs
 import functools
 import json
 import re
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import TypeVar
-from urllib.parse import unquote_plus
+from urllib.parse import quote_plus, unquote_plus
 
 from emulator.inspector.encodings import MAX_DECODED, decoded
+from emulator.inspector.redacted_text import MARK, redacted_json, redacted_multipart, redacted_xml
+from emulator.inspector.shown import text_of
 from emulator.model import Exchange, HttpAnswer, HttpRequest
 from emulator.model.exchanges import Headers
 
-MARK = "[redacted]"
+__all__ = ["MARK", "Redaction"]
+
 _URL_MARK = "redacted"
 
 # Compared without case and punctuation: `X-Api-Key`, `api_key` and `apiKey` are one name.
@@ -40,12 +44,11 @@ _PUNCTUATION = re.compile(r"[^a-z0-9]+")
 # Every pattern reads a text once: none may be made to begin again and again by what a client sends.
 _TELLING = re.compile(r"\b(?:AKIA|ASIA)[A-Z0-9]{16}\b|(?<![\w-])eyJ[\w-]{5,}\.eyJ[\w-]{5,}\.[\w-]*")
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9-]*) +\S")
-_PARAMETER = re.compile(r"(^|[?&;])([^=&;?#]+)=([^&;#]*)")
-# A link in the middle of a text.
-_LINKED = re.compile(r"([?&]|&amp;)([\w.%-]+)=([^&;#\s\"'<>\\]+)")
-_JSON_KEY = re.compile(r'"((?:[^"\\]|\\.){1,200})"\s*:\s*', re.DOTALL)
-_ELEMENT = re.compile(r"<([\w:.-]+)(\s[^<>]*|)>([^<]+)")
-_PART_NAME = re.compile(r'^content-disposition:[^\r\n]*[; ]name="?([^"\r\n;]*)"?', re.IGNORECASE | re.MULTILINE)
+_PARAMETER = re.compile(r"(^|[?&;#])([^=&;?#]+)=([^&;#]*)")
+# A link in the middle of a text, or a form that says it is one; a line of settings.
+_LINKED = re.compile(r"(^|[?&#]|&amp;)([\w.%-]+)=([^&;#\s\"'<>\\]+)", re.MULTILINE)
+_USER = re.compile(r"(?<=://)([^\s/?#@:\"'<>\\]{0,200}+):[^\s/?#@\"'<>\\]++@")
+_QUERY = re.compile(r"[?#]")
 _BINARY = re.compile(r"\s*(?:image|audio|video|font)/(?!svg)|\s*application/(?:zip|gzip|pdf|wasm)", re.IGNORECASE)
 
 _Message = TypeVar("_Message", HttpRequest, HttpAnswer)
@@ -79,9 +82,14 @@ class Redaction:
             return True
         return plain.endswith(_ENDINGS) and plain not in _HARMLESS
 
-    def redact(self, exchange: Exchange) -> Exchange:
-        """*exchange* without its secrets, and its bodies as they read: decompressed."""
-        request, answer = self._message(exchange.request), self._message(exchange.answer)
+    def redact(self, exchange: Exchange, *, most: int = MAX_DECODED) -> Exchange:
+        """
+        *exchange* without its secrets, and its bodies as they read: decompressed.
+
+        Args:
+            most: Bytes of a body beyond which nobody wants to read it.
+        """
+        request, answer = self._message(exchange.request, most), self._message(exchange.answer, most)
         target = self._url(request.target)
         if target != request.target:
             request = replace(request, target=target)
@@ -89,13 +97,14 @@ class Redaction:
             return exchange
         return replace(exchange, request=request, answer=answer)
 
-    def _message(self, message: _Message) -> _Message:
+    def _message(self, message: _Message, most: int) -> _Message:
         headers = [(name, self._known(name, value)) for name, value in message.headers]
-        read = self._body(message.body, message.headers) if message.body else message.body
-        if read == message.body and headers == list(message.headers):
+        plain = decoded(message.body, message.headers, most=most) if message.body else b""
+        body = self._body(plain, message.headers) if plain else b""
+        if body == message.body and headers == list(message.headers):
             return message
-        body = b"" if read is None else read
-        is_whole = message.body_length <= len(message.body) and read is not None and len(body) < MAX_DECODED
+        is_read = plain is not None and (len(plain) < most or plain == message.body)
+        is_whole = is_read and message.body_length <= len(message.body)
         length = len(body) if is_whole else max(message.body_length, len(body) + 1)
         return replace(message, headers=tuple(headers), body=body, body_length=length)
 
@@ -113,70 +122,63 @@ class Redaction:
         if self.is_secret(name):
             scheme = _SCHEME.match(value)
             return f"{scheme[1]} {MARK}" if scheme and plain.endswith("authorization") else MARK
-        return self._url(value) if plain in _URL_HEADERS else _TELLING.sub(MARK, value)
+        return self._url(value) if plain in _URL_HEADERS else _untold(value, MARK)
 
     def _url(self, url: str) -> str:
-        if "?" not in url and ";" not in url:
-            return _TELLING.sub(_URL_MARK, url)
-        path, separator, query = url.partition("?")
-        return _TELLING.sub(_URL_MARK, path) + separator + self._parameters(query)
+        query = _QUERY.search(url)
+        start = query.end() if query else len(url)
+        return _untold(url[:start], _URL_MARK) + self._parameters(url[start:])
 
     def _parameters(self, text: str) -> str:
-        return _TELLING.sub(_URL_MARK, _PARAMETER.sub(self._parameter, text))
+        return _untold(_PARAMETER.sub(self._parameter, text), _URL_MARK)
 
     def _parameter(self, match: re.Match[str]) -> str:
-        return f"{match[1]}{match[2]}={_URL_MARK}" if self.is_secret(unquote_plus(match[2])) else match[0]
+        if self.is_secret(unquote_plus(match[2])):
+            return f"{match[1]}{match[2]}={_URL_MARK}"
+        if "%22" not in match[3] and '"' not in match[3]:
+            return match[0]
+        text = unquote_plus(match[3], encoding="latin-1")
+        shown = redacted_json(text, self.is_secret)
+        return match[0] if shown == text else f"{match[1]}{match[2]}={quote_plus(shown, encoding='latin-1')}"
 
-    def _body(self, body: bytes, headers: Headers) -> bytes | None:
-        """What may be kept of a body; None when nobody can tell what is in it."""
-        plain = decoded(body, headers)
-        if plain is None:
-            return None
+    def _body(self, plain: bytes, headers: Headers) -> bytes:
+        """What may be kept of a body."""
         kind = next((value for name, value in headers if name.lower() == "content-type"), "")
-        if _BINARY.match(kind):
+        if _BINARY.match(kind) and text_of(plain, is_cut=True) is None:
             return plain
-        text = plain.decode("latin-1")  # byte for byte, whatever the charset: names and marks are ASCII
-        shown = _LINKED.sub(self._parameter, self._reader_of(kind)(text))
-        return _TELLING.sub(MARK, shown).encode("latin-1")
+        # Byte for byte, whatever the charset: names and marks are ASCII, but where a sign has more bytes.
+        shown = self._text(plain.decode("latin-1"), kind).encode("latin-1")
+        if (wide := _wide_encoding(plain)) is None:
+            return shown
+        text = shown.decode(wide, "replace")
+        redacted = self._text(text, kind)
+        return shown if redacted == text else redacted.encode(wide, "replace")
 
-    def _reader_of(self, kind: str) -> Callable[[str], str]:
-        lower = kind.lower()
-        if "urlencoded" in lower:
-            return self._parameters
-        if lower.lstrip().startswith("multipart/"):
-            return self._multipart
-        if "xml" in lower:
-            return self._xml
-        return self._json
+    def _text(self, text: str, kind: str) -> str:
+        return _untold(_LINKED.sub(self._parameter, self._read(text, kind.lower())), MARK)
 
-    def _json(self, text: str) -> str:
-        """Values of secret names, found by position: the rest stays as it was written, and may be cut or invalid."""
-        kept, position = [], 0
-        for match in _JSON_KEY.finditer(text):
-            if match.start() < position or not self.is_secret(_unescaped(match[1])):
-                continue
-            kept += [text[position : match.end()], f'"{MARK}"']
-            position = _end_of_value(text, match.end())
-        return "".join([*kept, text[position:]])
+    def _read(self, text: str, kind: str) -> str:
+        if "urlencoded" in kind:
+            return self._parameters(text)
+        if kind.lstrip().startswith("multipart/"):
+            return redacted_multipart(text, self.is_secret)
+        if "xml" in kind:
+            return redacted_xml(text, self.is_secret)
+        return redacted_json(text, self.is_secret)
 
-    def _xml(self, text: str) -> str:
-        def shown(match: re.Match[str]) -> str:
-            is_secret = self.is_secret(match[1].rpartition(":")[2])
-            return f"<{match[1]}{match[2]}>{MARK}" if is_secret and match[3].strip() else match[0]
 
-        return _ELEMENT.sub(shown, text)
+def _untold(text: str, mark: str) -> str:
+    """Without what gives itself away."""
+    return _TELLING.sub(mark, _USER.sub(rf"\1:{mark}@", text))
 
-    def _multipart(self, text: str) -> str:
-        boundary = text.partition("\r\n")[0]
-        parts = text.split(boundary) if boundary.startswith("--") else [text]
-        return boundary.join(self._part(part) for part in parts)
 
-    def _part(self, part: str) -> str:
-        head, separator, _ = part.partition("\r\n\r\n")
-        name = _PART_NAME.search(head)
-        if separator and name and self.is_secret(name[1]):
-            return f"{head}{separator}{MARK}\r\n"
-        return self._json(part)
+def _wide_encoding(body: bytes) -> str | None:
+    """Which of UTF-16 and UTF-32 a text is in; None for neither. A byte order mark stays part of it."""
+    found = json.detect_encoding(body)
+    if found in {"utf-8", "utf-8-sig"}:
+        return None
+    little = body.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF32_LE))
+    return found if found.endswith("e") else f"{found}-{'le' if little else 'be'}"
 
 
 def _plain(name: str) -> str:
@@ -193,20 +195,3 @@ def _cookies(value: str, *, is_set: bool) -> str:
 def _cookie(pair: str) -> str:
     name, separator, _ = pair.partition("=")
     return f"{name}={MARK}" if separator else MARK
-
-
-def _unescaped(name: str) -> str:
-    if "\\" not in name:
-        return name
-    try:
-        return str(json.loads(f'"{name}"', strict=False))
-    except ValueError:
-        return name
-
-
-def _end_of_value(text: str, start: int) -> int:
-    """Where the JSON value at *start* ends; the end of the text when it is cut or no value."""
-    try:
-        return json.JSONDecoder(strict=False).raw_decode(text, start)[1]
-    except (ValueError, RecursionError):
-        return len(text)

@@ -45,7 +45,8 @@ class Keeping:
         self.ring.close()
 
     def _redact(self, exchange: Exchange) -> Exchange:
-        return _redaction(self._rules.current().inspector.redact).redact(exchange)
+        redaction = _redaction(self._rules.current().inspector.redact)
+        return redaction.redact(exchange, most=self.feed.body_limit or 0)
 
 
 @functools.lru_cache(maxsize=4)
