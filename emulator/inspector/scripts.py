@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import base64
 import json
 import pprint
@@ -63,7 +64,7 @@ def curl_command(exchange: Exchange, *, base: str) -> str:
         parts += ["--request", shlex.quote(request.method)]
     headers = repeated_headers(request.headers)
     # curl takes `Name:` for a header that is not to be sent.
-    parts += [f"--header {shlex.quote(f'{name}: {value}' if value else f'{name};')}" for name, value in headers]
+    parts += [f"--header {_quoted(f'{name}: {value}' if value else f'{name};')}" for name, value in headers]
     before = ""
     if request.body:
         if not any(name.lower() == "content-type" for name, _ in headers):
@@ -71,9 +72,21 @@ def curl_command(exchange: Exchange, *, base: str) -> str:
         text = text_of(request.body)
         if text is None:
             before = f"base64 --decode <<< {base64.b64encode(request.body).decode()} | "
-        parts.append("--data-binary @-" if text is None else f"--data-raw {shlex.quote(text)}")
+        parts.append("--data-binary @-" if text is None else f"--data-raw {_quoted(text)}")
     lines = [f"# {note}" for note in notes(exchange)]
     return "\n".join([*lines, before + " \\\n  ".join([" ".join(parts[:4]), *parts[4:]])]) + "\n"
+
+
+def _quoted(text: str) -> str:
+    """For bash; what would steer a terminal is written as its code."""
+    if all(sign.isprintable() or sign == "\n" for sign in text):
+        return shlex.quote(text)
+    signs = (sign if sign.isprintable() and sign not in "\\'" else _code(sign) for sign in text)
+    return f"$'{''.join(signs)}'"
+
+
+def _code(sign: str) -> str:
+    return "".join(f"\\x{byte:02x}" for byte in sign.encode("utf-8", "surrogatepass"))
 
 
 def pytest_module(exchanges: Sequence[Exchange], *, base_of: Callable[[str], str]) -> str:
@@ -105,10 +118,11 @@ def _expectations(exchange: Exchange) -> list[str]:
     if exchange.request.method == "HEAD" or not answer.body or is_cut(answer) or MARK.encode() in answer.body:
         return ["    del body  # not all of it is known"] if answer.body else ["    assert body == b''"]
     try:
-        content = json.loads(answer.body)
-    except ValueError:
+        literal = _literal(json.loads(answer.body), 4)
+        ast.literal_eval(literal)  # not so with NaN, or with more levels than Python reads
+    except (ValueError, SyntaxError, RecursionError, MemoryError):
         return [f"    assert body == {_literal(answer.body, 11)}"]
-    return [f"    assert json.loads(body) == {_literal(content, 4)}"]
+    return [f"    assert json.loads(body) == {literal}"]
 
 
 def repeated_headers(headers: Headers) -> Headers:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import io
 import json
 from dataclasses import replace
@@ -86,6 +87,23 @@ def test_exports_name_the_environment_once() -> None:
     for export in (har, curl_command(exchange, base=BASE), pytest_module([exchange], base_of=lambda _name: BASE)):
         assert "x-multistack" not in export.lower()
         assert "X-A" in export
+
+
+@pytest.mark.parametrize("body", [b'{"a": NaN}', b"[1e999]", b"[" * 20_000 + b"]" * 20_000, b"[" * 300 + b"]" * 300])
+def test_pytest_compares_bytes_where_python_has_no_literal(body: bytes) -> None:
+    """What JSON's reader takes and Python's doesn't, or neither, makes a test all the same."""
+    source = pytest_module([make_exchange(answer=body, answer_headers=JSON)], base_of=lambda _name: BASE)
+    assert "assert body ==" in source
+    ast.parse(source)
+
+
+def test_curl_steers_no_terminal() -> None:
+    """Header and body come from anybody, and are printed; bash makes them what they were."""
+    command = curl_command(make_exchange(method="POST", headers=[("X-A", "1\x9b2J\\'")], body=b"\x1b[2Ja"), base=BASE)
+    assert command.isascii()
+    assert all(sign.isprintable() or sign == "\n" for sign in command)
+    assert r"$'X-A: 1\xc2\x9b2J\x5c\x27'" in command
+    assert r"$'\x1b[2Ja'" in command
 
 
 def test_a_note_can_not_leave_its_comment() -> None:
