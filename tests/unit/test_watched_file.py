@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
+
+import pytest
 
 from emulator.process import write_atomically
 from emulator.watched_file import WatchedFile
@@ -36,3 +39,15 @@ def test_a_file_removed_between_look_and_read_is_missing(tmp_path: Path) -> None
         return file.read_bytes()
 
     assert WatchedFile(path, load, missing=b"nothing").current() == b"nothing"
+
+
+def test_an_unreadable_file_says_what_it_said_last(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    """Somebody's editor fails no request; it is said once, and counts again as soon as it can be read."""
+    path = tmp_path / "file"
+    path.write_text("{")
+    watched = WatchedFile(path, lambda file: dict(json.loads(file.read_text())), missing={"a": 0})
+    assert [watched.current(), watched.current()] == [{"a": 0}] * 2
+    for content, expected in [('{"a": 1}', 1), ("7", 1), ("{}{", 1), ('{"a": 2}', 2)]:
+        write_atomically(path, content.encode())
+        assert [watched.current(), watched.current()] == [{"a": expected}] * 2
+    assert len([record for record in caplog.records if "can't be read" in record.message]) == 3
