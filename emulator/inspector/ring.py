@@ -15,6 +15,8 @@ from emulator.model import Exchange, InspectorSettings
 
 # Bytes of exchanges that are written at once, and that the file may exceed what is in it by while they are.
 _BATCH = 1024 * 1024
+# Bytes that wait for somebody who holds the file, e.g. reads all of it.
+_MOST_WAITING = 8 * _BATCH
 # Seconds until writing is tried again after it failed.
 _RETRY = 10.0
 # The part of what there is that goes when room is needed, so that it isn't needed all the time.
@@ -42,8 +44,10 @@ class Ring:
         self._inode = 0
         self._batch: list[rows.Row] = []
         self._batch_bytes = 0
+        self._wanted = 0
         self._paused_until = 0.0
         self._problem: str | None = None
+        self.dropped = 0
 
     @property
     def body_limit(self) -> int | None:
@@ -62,20 +66,49 @@ class Ring:
         row = rows.row_of(_cut(exchange, settings.max_body))
         self._batch.append(row)
         self._batch_bytes += row.size
-        if self._batch_bytes >= min(_BATCH, settings.max_bytes // 8):
+        if self._batch_bytes >= max(self._portion(), self._wanted):
             self.flush()
 
     def flush(self) -> None:
-        """Write the batch, or drop it while writing fails; let go of what is too old."""
-        batch, size = self._batch, self._batch_bytes
-        self._batch, self._batch_bytes = [], 0
+        """
+        Write the batch, or drop it while writing fails; let go of what is too old.
+
+        While somebody else holds the file the batch stays for the next time, as long as little waits.
+        """
         if self._now() < self._paused_until:
+            self._drop()
             return
         try:
-            self._write(batch, size)
+            self._write_batch()
             self._problem = None
         except (sqlite3.Error, OSError) as error:
+            if _is_held(error) and self._batch_bytes < _MOST_WAITING:
+                self._wanted = self._batch_bytes + self._portion()  # not with each exchange: every try takes its time
+                return
+            self._drop()
             self._pause(error)
+
+    def _drop(self) -> None:
+        self.dropped += len(self._batch)
+        self._batch, self._batch_bytes = [], 0
+
+    def _portion(self) -> int:
+        """Bytes that are written at once."""
+        return min(_BATCH, self._settings().max_bytes // 8)
+
+    def _write_batch(self) -> None:
+        """In portions, since room is left for one: after a wait there may be more."""
+        while True:
+            count = size = 0
+            while count < len(self._batch) and size < self._portion():
+                size += self._batch[count].size
+                count += 1
+            self._write(self._batch[:count], size)
+            del self._batch[:count]
+            self._batch_bytes -= size
+            if not self._batch:
+                self._wanted = 0
+                return
 
     def lost(self, count: int) -> None:
         """The feed counts them; the ring never holds everything."""
@@ -151,6 +184,11 @@ class Ring:
         self._problem = said
         if isinstance(error, sqlite3.DatabaseError) and not isinstance(error, sqlite3.OperationalError):
             self._path.unlink(missing_ok=True)  # damaged while it was open
+
+
+def _is_held(error: Exception) -> bool:
+    codes = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+    return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in codes
 
 
 def _cut(exchange: Exchange, limit: int) -> Exchange:

@@ -36,8 +36,8 @@ class Keeping:
 
     @property
     def lost(self) -> int:
-        """How many exchanges came faster than they could be kept, since the proxy started."""
-        return self.feed.lost
+        """How many exchanges could not be kept since the proxy started: too many came, or the file took none."""
+        return self.feed.lost + self.ring.dropped
 
     def close(self) -> None:
         """Keep what is on its way, and end."""

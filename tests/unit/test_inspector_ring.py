@@ -160,6 +160,34 @@ def test_a_full_disk_pauses_and_says_so(bench: Bench, caplog: pytest.LogCaptureF
     assert bench.targets() == ["/d", "/a"]
 
 
+def test_a_reader_that_takes_its_time_costs_nothing(bench: Bench) -> None:
+    """What can't be written while somebody else holds the file is written afterwards; nothing pauses."""
+    bench.keep("/a")
+    assert bench.ring._connection is not None
+    bench.ring._connection.execute("PRAGMA busy_timeout=1")
+    with closing(sqlite3.connect(bench.path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        bench.keep("/b")
+        bench.keep("/c")
+        other.execute("ROLLBACK")
+    assert bench.ring.problem is None
+    bench.keep("/d")
+    assert (bench.targets(), bench.ring.dropped) == (["/d", "/c", "/b", "/a"], 0)
+
+
+def test_what_waits_for_the_file_is_bounded_and_counted(bench: Bench) -> None:
+    """Whoever never lets go of it costs requests, not memory, and one can see how many."""
+    bench.keep("/a")
+    assert bench.ring._connection is not None
+    bench.ring._connection.execute("PRAGMA busy_timeout=1")
+    with closing(sqlite3.connect(bench.path, isolation_level=None)) as other:
+        other.execute("BEGIN EXCLUSIVE")
+        bench.keep(*["/b"] * 200, answer=bytes(60_000))
+        other.execute("ROLLBACK")
+    assert "locked" in (bench.ring.problem or "")
+    assert bench.ring.dropped == 200
+
+
 def test_sqlite_without_room_pauses(bench: Bench) -> None:
     """What SQLite itself can't write is dropped as well, and the file stays good."""
     bench.keep("/a")
