@@ -79,6 +79,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "routes",
         "rules",
         "schema",
+        "served",
         "setting",
         "settings",
         "shape",
@@ -117,7 +118,16 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     ("features", "opening", "workspace"),
     ("canary", "promotion"),
-    ("explain_report", "proxy", "render", "replay_reports", "reports", "side_by_side", "side_by_side_reports"),
+    (
+        "dashboard",
+        "explain_report",
+        "proxy",
+        "render",
+        "replay_reports",
+        "reports",
+        "side_by_side",
+        "side_by_side_reports",
+    ),
     ("cli", "__main__"),
 )
 LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}

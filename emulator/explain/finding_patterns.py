@@ -148,7 +148,11 @@ def _shared_functions(found: Survey) -> list[str]:
             for alias in names & of_alias.keys():
                 names |= set(names_in(resources[alias]))
             shared |= {name, *names}
-    own = {name for twins in found.twins for name in twins.members.values()}
+    twins = [set(one.members.values()) for one in found.twins]
+    for name, resource in resources.items():
+        if any(len(one & set(names_in(resource))) > 1 for one in twins):
+            shared.add(name)
+    own = set().union(*twins)
     return [name for name, one in resources.items() if one["Type"] in FUNCTIONS and name in shared - own]
 
 
