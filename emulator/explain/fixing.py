@@ -8,27 +8,24 @@ function; what differs becomes a parameter. What all share stays as it is: each 
 from __future__ import annotations
 
 import copy
-import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from emulator.explain.code import take_code
 from emulator.explain.filling import with_values
 from emulator.explain.finding_patterns import is_alias_of_environment
-from emulator.explain.joined import Piece, pieces, text_of
 from emulator.explain.merging import merge, merged_names
 from emulator.explain.renaming import renamed
-from emulator.explain.stage_variables import uses, values, variables_of
-from emulator.explain.survey import FUNCTIONS, STAGE_TYPES, Survey, Twins, survey
+from emulator.explain.stage_names import drop_variables, name_stages
+from emulator.explain.stage_variables import uses, values
+from emulator.explain.survey import FUNCTIONS, Survey, Twins, survey
 from emulator.explain.unifying import ENVIRONMENT, Unifier
 from emulator.references import names_in
 from emulator.template import Template
 
 _PARAMETER = {"Type": "String", "Default": "local", "Description": "The environment; multistack passes its name"}
 _LIVE = "live"
-# The first segment of a path, in a text that goes on from an API's id.
-_PATH = re.compile(r"([^/]*/)([\w-]+)(?=/|$)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,12 +67,8 @@ def fix(found: Survey, *, code: str | None = None) -> Fixed:
     template["Resources"] = with_values(template["Resources"], variables, unifier, found.words)
     for twins, new in names:
         merge(template, twins, new, unifier)
-    merged = {
-        one.logical_id for one in found.stages if any(one.logical_id in twins.members.values() for twins, _ in names)
-    }
-    shared = {stage.api for stage in found.stages if stage.logical_id in merged or stage.api in found.shared_apis()}
-    _name_stages(found, template, unifier, {flat.get(api, api) for api in shared})
-    _drop_variables(template, qualifiers)
+    name_stages(found, template, unifier, flat)
+    drop_variables(template, qualifiers)
     template = _without_repeats(renamed(template, _publish_live(found, template)))
     _drop_orphans(template, orphans)
     if code is not None:
@@ -106,60 +99,6 @@ def _renamed_by_section(names: list[tuple[Twins, str]]) -> Mapping[str, Mapping[
     for twins, new in names:
         result.setdefault(twins.section, {})[new] = next(iter(twins.members.values()))
     return result
-
-
-def _name_stages(found: Survey, template: Template, unifier: Unifier, apis: set[str]) -> None:
-    """Call the one stage of *apis* like the environment, so that URLs, and code that asks for it, stay as they are."""
-    stages = {stage.environment for stage in found.stages}
-
-    def is_stage(name: Any) -> bool:
-        return found.words.environment(name) in stages
-
-    def walk(node: Any) -> Any:
-        parts = pieces(node)
-        if parts is not None:
-            named = list(_with_stage(parts, is_stage, apis))
-            unifier.uses_environment |= named != parts
-            return node if named == parts else text_of(named)
-        if isinstance(node, list):
-            return [walk(one) for one in node]
-        if not isinstance(node, dict):
-            return node
-        made = {key: walk(value) for key, value in node.items()}
-        for key in {"Stage", "StageName"} & made.keys():
-            if is_stage(made[key]) and apis & set(names_in(node)):
-                made[key] = {"Ref": ENVIRONMENT}
-                unifier.uses_environment = True
-        return made
-
-    for section in ("Resources", "Outputs"):
-        if section in template:
-            template[section] = {name: walk(content) for name, content in template[section].items()}
-
-
-def _with_stage(parts: list[Piece], is_stage: Callable[[Any], bool], apis: set[str]) -> Iterator[Piece]:
-    """*parts* of a URL or an ARN, with the environment instead of the stage that follows the API."""
-    follows = False
-    for part in parts:
-        match = _PATH.match(part) if follows and isinstance(part, str) else None
-        if match and isinstance(part, str) and is_stage(match[2]):
-            yield from (match[1], {"Ref": ENVIRONMENT}, part[match.end() :])
-        else:
-            yield part
-        follows = follows and match is None if isinstance(part, str) else follows or bool(apis & set(names_in(part)))
-
-
-def _drop_variables(template: Template, names: set[str]) -> None:
-    """Take variables that chose an alias out of all stages."""
-    for resource in template["Resources"].values():
-        if resource["Type"] in STAGE_TYPES and names & variables_of(resource).keys():
-            key = STAGE_TYPES[resource["Type"]][1]
-            properties = resource["Properties"]
-            holder = properties[key] if key == "StageDescription" else properties
-            name = "Variables" if key == "StageDescription" else key
-            holder[name] = {variable: value for variable, value in holder[name].items() if variable not in names}
-            if not holder[name]:
-                del holder[name]
 
 
 def _publish_live(found: Survey, template: Template) -> Mapping[str, str]:
