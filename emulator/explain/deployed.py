@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -65,34 +65,26 @@ def _add_aliases(template: Template, account: Account, physical: Mapping[str, st
 
 
 def _add_stages(template: Template, account: Account, physical: Mapping[str, str]) -> None:
-    logical = {value: name for name, value in physical.items() if value}
+    logical = {value: {"Ref": name} for name, value in physical.items() if value}
     own = {physical[name]: name for name in _of_type(template, _STAGE, physical)}
+    deployments = _of_type(template, "AWS::ApiGateway::Deployment", physical)
     for api in _of_type(template, "AWS::ApiGateway::RestApi", physical):
         for name, stage in account.stages(physical[api]).items():
-            variables = {
-                key: {"Ref": logical[value]} if value in logical else value
-                for key, value in (stage.get("variables") or {}).items()
-            }
+            found = {key: logical.get(value, value) for key, value in (stage.get("variables") or {}).items()}
+            variables = {"Variables": found} if found else {}
             if name in own:
-                template["Resources"][own[name]]["Properties"] |= {"Variables": variables} if variables else {}
-            else:
-                properties = {
-                    "RestApiId": {"Ref": api},
-                    "StageName": name,
-                    "DeploymentId": stage.get("deploymentId", ""),
-                }
-                _add(
-                    template,
-                    f"{name}StageOf{api}",
-                    _STAGE,
-                    properties | ({"Variables": variables} if variables else {}),
-                )
+                template["Resources"][own[name]]["Properties"] |= variables
+                continue
+            made = stage.get("deploymentId", "")
+            # One made by hand is none of the template's, which has its own then.
+            deployment = logical.get(made, {"Ref": deployments[0]} if deployments else made)
+            properties = {"RestApiId": {"Ref": api}, "StageName": name, "DeploymentId": deployment, **variables}
+            _add(template, f"{name}StageOf{api}", _STAGE, properties)
 
 
-def _of_type(template: Template, kind: str, physical: Mapping[str, str]) -> Iterator[str]:
-    for name, resource in template["Resources"].items():
-        if resource["Type"] == kind and physical.get(name):
-            yield name
+def _of_type(template: Template, kind: str, physical: Mapping[str, str]) -> list[str]:
+    """Logical ids; a list, so that more may be added meanwhile."""
+    return [name for name, one in template["Resources"].items() if one["Type"] == kind and physical.get(name)]
 
 
 def _leads_to(value: Any, function: str, physical: Mapping[str, str]) -> bool:

@@ -64,7 +64,7 @@ class _Editor:
         if old == new:
             return
         is_block = isinstance(node, yaml.CollectionNode) and not node.flow_style and not node.tag.startswith("!")
-        if is_block and isinstance(node, yaml.MappingNode) and isinstance(old, dict) and isinstance(new, dict) and new:
+        if is_block and isinstance(node, yaml.MappingNode) and self._keeps_some(old, new, path):
             yield from self._in_mapping(node, old, new, path)
         elif is_block and isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
             for item, before, after in zip(node.value, old, new, strict=True):
@@ -74,12 +74,22 @@ class _Editor:
             lines = block(new, indent=node.start_mark.column).lstrip() if is_block and new else inline(new)
             yield _Edit(node.start_mark.index, end, lines)
 
+    def _instead(self, new: Any, path: tuple[str, ...]) -> Mapping[str, str]:
+        """What stands in this mapping to what stands in its place in *new*."""
+        places = self._names.get(path[0], {}) if len(path) == 1 else {}
+        return {before: after for after, before in places.items() if after in new}
+
+    def _keeps_some(self, old: Any, new: Any, path: tuple[str, ...]) -> bool:
+        if not isinstance(old, dict) or not isinstance(new, dict):
+            return False
+        instead = self._instead(new, path)
+        return any(instead.get(key, key) in new for key in old)
+
     def _in_mapping(
         self, node: yaml.MappingNode, old: dict[str, Any], new: dict[str, Any], path: tuple[str, ...]
     ) -> Iterator[_Edit]:
-        places = self._names.get(path[0], {}) if len(path) == 1 else {}
-        instead = {before: after for after, before in places.items() if after in new}
-        last = None
+        instead = self._instead(new, path)
+        last: yaml.Node = node
         for key, value in node.value:
             name = instead.get(key.value, key.value)
             if name not in new:
@@ -92,7 +102,7 @@ class _Editor:
         present = {instead.get(key.value, key.value) for key, _ in node.value}
         added = {name: value for name, value in new.items() if name not in present}
         if added:
-            yield self._addition(node, last, added)
+            yield self._addition(node.start_mark.column, last, added)
 
     def _value(self, key: yaml.Node, value: yaml.Node, old: Any, new: Any, path: tuple[str, ...]) -> Iterator[_Edit]:
         is_block = isinstance(value, yaml.CollectionNode) and not value.flow_style
@@ -116,11 +126,8 @@ class _Editor:
             end = self._line_end(end)
         return _Edit(start, end, "")
 
-    def _addition(self, node: yaml.MappingNode, last: yaml.Node | None, added: dict[str, Any]) -> _Edit:
-        lines = block(added, indent=node.start_mark.column) + "\n"
-        if last is None:  # nothing of the mapping stays
-            start = self._text.rfind("\n", 0, node.start_mark.index) + 1
-            return _Edit(start, start, lines)
+    def _addition(self, column: int, last: yaml.Node, added: dict[str, Any]) -> _Edit:
+        lines = block(added, indent=column) + "\n"
         end = self._line_end(_end(last))
         return _Edit(end, end, lines if self._text[:end].endswith("\n") else "\n" + lines)
 

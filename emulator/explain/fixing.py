@@ -17,7 +17,7 @@ from emulator.explain.filling import with_values
 from emulator.explain.finding_patterns import is_alias_of_environment
 from emulator.explain.merging import merge, merged_names
 from emulator.explain.renaming import renamed
-from emulator.explain.stage_names import drop_variables, name_stages
+from emulator.explain.stage_names import drop_second_stages, drop_variables, name_stages
 from emulator.explain.stage_variables import uses, values
 from emulator.explain.survey import FUNCTIONS, Survey, Twins, survey
 from emulator.explain.unifying import ENVIRONMENT, Unifier
@@ -69,6 +69,7 @@ def fix(found: Survey, *, code: str | None = None) -> Fixed:
         merge(template, twins, new, unifier)
     name_stages(found, template, unifier, flat)
     drop_variables(template, qualifiers)
+    drop_second_stages(template)
     template = _without_repeats(renamed(template, _publish_live(found, template)))
     _drop_orphans(template, orphans)
     if code is not None:

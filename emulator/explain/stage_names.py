@@ -31,7 +31,7 @@ def name_stages(found: Survey, template: Template, unifier: Unifier, renamed: Ma
     apis = {renamed.get(one.api, one.api) for one in found.stages if one.logical_id in merged or one.api in shared}
 
     def is_stage(name: Any) -> bool:
-        return found.words.environment(name) in stages
+        return isinstance(name, str) and name in stages
 
     def walk(node: Any) -> Any:
         parts = pieces(node)
@@ -53,6 +53,18 @@ def name_stages(found: Survey, template: Template, unifier: Unifier, renamed: Ma
     for section in ("Resources", "Outputs"):
         if section in template:
             template[section] = {name: walk(content) for name, content in template[section].items()}
+
+
+def drop_second_stages(template: Template) -> None:
+    """Leave one of the stages of an API that are called the same by now."""
+    seen: set[str] = set()
+    for name, resource in list(template["Resources"].items()):
+        if resource["Type"] in ("AWS::ApiGateway::Stage", "AWS::ApiGatewayV2::Stage"):
+            properties = resource.get("Properties", {})
+            key = repr([properties.get("RestApiId", properties.get("ApiId")), properties.get("StageName")])
+            if key in seen:
+                del template["Resources"][name]
+            seen.add(key)
 
 
 def _with_stage(parts: list[Piece], is_stage: Callable[[Any], bool], apis: set[str]) -> Iterator[Piece]:

@@ -73,11 +73,10 @@ class Words:
 
 def without_word(text: str, environment: str) -> str | None:
     """
-    *text* with NUL wherever it has the environment's name as a word, in whichever spelling; None if it has none.
+    *text* with NUL wherever it has the environment's very name as a word; None if it has none.
 
-    Names of AWS resources are not CamelCase: ``orders-test`` has the word, ``latest`` has not.
+    Names of AWS resources are not CamelCase: ``orders-test`` has the word, ``latest`` has not. Another spelling is
+    none: what takes its place is the name as it is.
     """
-    spellings = [environment, *(word for word, name in _SYNONYMS.items() if name == environment)]
-    pattern = rf"(?<![A-Za-z0-9])(?:{'|'.join(map(re.escape, spellings))})(?![A-Za-z0-9])"
-    replaced, count = re.subn(pattern, "\0", text, flags=re.IGNORECASE)
+    replaced, count = re.subn(rf"(?<![A-Za-z0-9]){re.escape(environment)}(?![A-Za-z0-9])", "\0", text)
     return replaced if count else None

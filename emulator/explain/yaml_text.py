@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 _WIDTH = 116
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9.:]*[A-Za-z0-9]")
+_NAME = re.compile(r"[A-Za-z]([A-Za-z0-9.:]*[A-Za-z0-9])?")
 
 
 class _Dumper(yaml.SafeDumper):
