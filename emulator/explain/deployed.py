@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,7 @@ def read_deployed(endpoint: Endpoint, name: str) -> Source | None:
         return None
     with answering(endpoint):
         body = client(endpoint, "cloudformation").get_template(StackName=name)["TemplateBody"]
-        template = cfn_yaml.parse(body) if isinstance(body, str) else body
+        template = cfn_yaml.parse(body if isinstance(body, str) else json.dumps(body))
         check_shape(template, Path(name))
         physical = stack.resources(endpoint, name)
         account = Account(endpoint, Hiding(new_salt()), {})

@@ -41,7 +41,9 @@ def edited(text: str, old: Template, new: Template, names: Mapping[str, Mapping[
     editor = _Editor(text, names)
     root = compose(text)
     changes = () if root is None else editor.changes(root, old, new, ())
-    edits = sorted(set(changes), key=lambda edit: edit.start, reverse=True)
+    # From the end, so that places stay true; of what is put into one place, the outer first, so that it comes last.
+    outer_first = reversed(list(dict.fromkeys(changes)))
+    edits = sorted(outer_first, key=lambda edit: (edit.start, edit.end), reverse=True)
     result = text
     for edit in edits:
         result = result[: edit.start] + edit.new + result[edit.end :]
@@ -64,7 +66,7 @@ class _Editor:
         if old == new:
             return
         is_block = isinstance(node, yaml.CollectionNode) and not node.flow_style and not node.tag.startswith("!")
-        if is_block and isinstance(node, yaml.MappingNode) and self._keeps_some(old, new, path):
+        if is_block and isinstance(node, yaml.MappingNode) and self._can_stay(node, old, new, path):
             yield from self._in_mapping(node, old, new, path)
         elif is_block and isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
             for item, before, after in zip(node.value, old, new, strict=True):
@@ -79,11 +81,17 @@ class _Editor:
         places = self._names.get(path[0], {}) if len(path) == 1 else {}
         return {before: after for after, before in places.items() if after in new}
 
-    def _keeps_some(self, old: Any, new: Any, path: tuple[str, ...]) -> bool:
+    def _can_stay(self, node: yaml.MappingNode, old: Any, new: Any, path: tuple[str, ...]) -> bool:
+        """Whether the mapping is changed entry by entry: some stay, and no dash stands before one that goes."""
         if not isinstance(old, dict) or not isinstance(new, dict):
             return False
         instead = self._instead(new, path)
-        return any(instead.get(key, key) in new for key in old)
+        first = node.value[0][0]
+        line = self._text[self._text.rfind("\n", 0, first.start_mark.index) + 1 : first.start_mark.index]
+        starts_line = not line.strip("\ufeff ")
+        return any(instead.get(key, key) in new for key in old) and (
+            starts_line or instead.get(first.value, first.value) in new
+        )
 
     def _in_mapping(
         self, node: yaml.MappingNode, old: dict[str, Any], new: dict[str, Any], path: tuple[str, ...]
