@@ -31,7 +31,10 @@ def with_values(
             return {key: walk(value) for key, value in node.items()}
         return [walk(one) for one in node] if isinstance(node, list) else node
 
-    return {name: walk(resource) for name, resource in resources.items()}
+    return {
+        name: {key: walk(value) if key == "Properties" else value for key, value in resource.items()}
+        for name, resource in resources.items()
+    }
 
 
 def _unqualified(parts: list[Piece], functions: set[str], words: Words) -> list[Piece]:

@@ -100,8 +100,7 @@ def _aliases(found: Survey) -> Iterator[Finding]:
         verb = "are aliases" if len(aliases) > 1 else "is an alias"
         yield _finding(ALIASES, path, f"{names} {verb} of {function}")
         yield from _latest(found, aliases)
-        variables = (properties_of(found.template, function).get("Environment") or {}).get("Variables")
-        if variables and len(aliases) > 1:
+        if properties_of(found.template, function).get("Environment") and len(aliases) > 1:
             path = ("Resources", function, "Properties", "Environment")
             yield _finding(
                 FROZEN, path, f"each version of {function} has its variables frozen in, whatever alias calls it"

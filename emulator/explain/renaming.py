@@ -47,7 +47,7 @@ def _depends_on(value: Any, names: Mapping[str, str]) -> Any:
 
 def _attribute(value: Any, names: Mapping[str, str]) -> Any:
     parts = value.split(".", 1) if isinstance(value, str) else value
-    if not isinstance(parts, list) or not parts or parts[0] not in names:
+    if not isinstance(parts, list) or not parts or not isinstance(parts[0], str) or parts[0] not in names:
         return {"Fn::GetAtt": value}
     target = names[parts[0]]
     if "." in target:

@@ -35,7 +35,8 @@ def uses(template: Template) -> list[Use]:
     functions = {name for name, one in template["Resources"].items() if one["Type"] in FUNCTIONS}
     return [
         Use(path, match[1], qualifies(parts, index, part[: match.start()], functions))
-        for path, parts in _texts(template["Resources"], ("Resources",))
+        for name, resource in template["Resources"].items()
+        for path, parts in _texts(resource.get("Properties", {}), ("Resources", name, "Properties"))
         for index, part in enumerate(parts)
         if isinstance(part, str)
         for match in REFERENCE.finditer(part)

@@ -2,21 +2,29 @@
 
 from __future__ import annotations
 
+import contextlib
+import copy
 import textwrap
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from emulator.cfn_yaml import parse
+from emulator.errors import ConfigError
 from emulator.explain.explaining import explain
 from emulator.explain.fixing import Fixed, fix
 from emulator.explain.source import Source, read_source
 from emulator.explain.survey import survey
 from emulator.explain.words import Words
 from emulator.references import check_references
+from emulator.shape import check_shape
 from tests.conftest import SAMPLE
 
+_SINGLE = read_source(SAMPLE / "single-stack.yaml", "single-stack.yaml").template
 FUNCTION = """
   F:
     Type: AWS::Lambda::Function
@@ -60,7 +68,7 @@ def properties(made: Fixed, logical_id: str) -> Mapping[str, Any]:
 
 def test_the_sample_has_one_of_each() -> None:
     """One table, one stage, one permission, no alias, no version; what all shared stays."""
-    before = read_source(SAMPLE / "single-stack.yaml", "single-stack.yaml").template
+    before = _SINGLE
     made = fix(survey(before, Words.of()), code="src")
     resources = made.template["Resources"]
     assert before["Resources"].keys() - resources.keys() == {
@@ -193,6 +201,52 @@ def test_sam_publishes_one_alias_everywhere() -> None:
     )
     assert made.template["Globals"] == {"Function": {"AutoPublishAlias": "live"}}
     assert properties(made, "T") == {"DisplayName": {"Ref": "FAliaslive"}}
+
+
+def _places(node: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if path:
+        yield path
+    for key, value in node.items() if isinstance(node, dict) else enumerate(node if isinstance(node, list) else ()):
+        yield from _places(value, (*path, key))
+
+
+_ODD = [
+    None,
+    0,
+    "prod",
+    "${stageVariables.alias}",
+    ":prod",
+    "${",
+    {"Ref": 1},
+    {"Ref": "Api"},
+    {"Fn::Sub": ["a"]},
+    {"Fn::Sub": ["${x}${Api}/test", {"x": {"Ref": "Api"}}]},
+    {"Fn::Join": 1},
+    {"Fn::Join": [{"Ref": "x"}, ["a", "${stageVariables.b}"]]},
+    {"Fn::GetAtt": []},
+    {"Fn::GetAtt": ["A", {"Ref": "b"}]},
+    {"Fn::If": ["c", {"a": 1}, {"b": 2}]},
+    [],
+    {},
+    [1, "a"],
+]
+
+
+@settings(deadline=None)  # other tests run beside it
+@given(st.data())
+def test_no_template_is_too_odd(data: st.DataObject) -> None:
+    """Whatever stands in a template where something else should: it is explained and fixed all the same, or refused."""
+    template = copy.deepcopy(_SINGLE)
+    for _ in range(data.draw(st.integers(1, 4))):
+        *above, last = data.draw(st.sampled_from(list(_places(template))))
+        node: Any = template
+        for step in above:
+            node = node[step]
+        node[last] = copy.deepcopy(data.draw(st.sampled_from(_ODD)))
+    with contextlib.suppress(ConfigError):
+        check_shape(template, Path("t"))
+        explain(Source("t", template), Words.of())
+        fix(survey(template, Words.of()), code="src")
 
 
 def test_the_multi_stack_sample_stays_as_it_is() -> None:
