@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,12 +16,14 @@ from emulator.explain.code import code_in_buckets, reads_of_stage_variables
 from emulator.explain.editing import edited
 from emulator.explain.finding import Finding
 from emulator.explain.finding_patterns import find
-from emulator.explain.fixing import fix
+from emulator.explain.fixing import Fixed, fix
 from emulator.explain.source import Source
 from emulator.explain.survey import survey
 from emulator.explain.words import Words
 from emulator.explain.yaml_text import block
 from emulator.template import Template, local_code
+
+_INDENT = re.compile(r"\n([ \t]+)\"")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,12 +92,7 @@ def rewrite(source: Source, words: Words, target: Path, *, shown: str, code: Pat
         )
     fixed = fix(survey(source.template, words), code=os.path.relpath(code, folder) if code else None)
     notes = [*fixed.notes, *_about_code(fixed.template, [one.path for one in local] + ([code] if code else []))]
-    if source.is_json:
-        text = json.dumps(fixed.template, indent=2, ensure_ascii=False) + "\n"
-    elif source.text is not None:
-        text = edited(source.text, source.template, fixed.template, fixed.renamed)
-    else:
-        text = block(fixed.template) + "\n"
+    text = _text(source, fixed)
     before = block(source.template) + "\n" if source.text is None else source.text
     return Rewritten(
         text=text,
@@ -103,6 +101,17 @@ def rewrite(source: Source, words: Words, target: Path, *, shown: str, code: Pat
         notes=tuple(notes),
         left=explain(Source(shown, fixed.template), words).findings,
     )
+
+
+def _text(source: Source, fixed: Fixed) -> str:
+    if source.text is None:
+        return block(fixed.template) + "\n"
+    if fixed.template == source.template:
+        return source.text
+    if source.is_json:
+        indent = _INDENT.search(source.text)
+        return json.dumps(fixed.template, indent=indent[1] if indent else 2, ensure_ascii=False) + "\n"
+    return edited(source.text, source.template, fixed.template, fixed.renamed)
 
 
 def _about_code(template: Template, folders: Sequence[Path]) -> Iterator[str]:

@@ -51,9 +51,10 @@ def qualifies(parts: list[Piece], index: int, before: str, functions: set[str]) 
         before: The literal in front of it, which is the beginning of piece *index*.
         functions: Logical ids of functions; references to aliases must lead to functions by now.
     """
-    if before == ":":
-        previous = parts[index - 1] if index else None
-        return isinstance(previous, dict) and bool(functions & set(names_in(previous)))
+    if before == ":" and index:
+        previous, above = parts[index - 1], parts[index - 2] if index > 1 else ""
+        is_name = isinstance(above, str) and above.endswith(":function:")
+        return isinstance(previous, dict) and (is_name or bool(functions & set(names_in(previous))))
     return re.search(r":function:[^:/]+:$", before) is not None
 
 

@@ -103,6 +103,16 @@ def test_uris_name_the_function_itself(uri: str) -> None:
     assert {"V", "TestAlias", "ProdAlias"} & made.template["Resources"].keys() == set()
 
 
+@pytest.mark.parametrize("name", ["orders", "${Named}", "${F}"])
+def test_a_function_by_its_arn_loses_its_alias(name: str) -> None:
+    """A name that is written out, or a parameter's, keeps its place; what chose the alias goes."""
+    arn = f"arn:aws:lambda:${{AWS::Region}}:${{AWS::AccountId}}:function:{name}"
+    uri = f"{{RestApiId: !Ref A, Uri: !Sub '{arn}:${{!stageVariables.alias}}/invocations'}}"
+    parameters = "Parameters: {Named: {Type: String}}\nResources:"
+    made = fixed(f"{parameters}{FUNCTION}{API}\n  M: {{Type: AWS::ApiGateway::Method, Properties: {uri}}}\n")
+    assert properties(made, "M")["Uri"] == {"Fn::Sub": f"{arn}/invocations"}
+
+
 def test_a_stage_variable_becomes_its_value() -> None:
     """What a variable stood for is a parameter, with the value of each environment as its config."""
     host = '{RestApiId: !Ref A, Uri: "https://${stageVariables.colour}.example.com/${stageVariables.size}"}'

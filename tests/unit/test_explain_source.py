@@ -102,6 +102,19 @@ def test_json_has_lines_too(tmp_path: Path, indent: str) -> None:
     assert source.line(("Resources", "C", "Properties", "nowhere")) == 8
 
 
+@pytest.mark.parametrize("indent", ["\t", "    "])
+def test_json_stays_json(tmp_path: Path, indent: str) -> None:
+    """With its own indentation, so that the diff shows what changes; and untouched where there is nothing to mend."""
+    queues = {f"{name}Queue": {"Type": "AWS::SQS::Queue"} for name in ("Test", "Prod")}
+    for resources, lines in ((queues, 2 + 4 + 1), ({"Queue": {"Type": "AWS::SQS::Queue"}}, 0)):
+        (tmp_path / "t.json").write_text(json.dumps({"Resources": resources}, indent=indent) + "\n")
+        source = read_source(tmp_path / "t.json", "t.json")
+        rewritten = rewrite(source, Words.of(), tmp_path / "m.json", shown="m.json")
+        assert json.loads(rewritten.text) == {"Resources": {"Queue": {"Type": "AWS::SQS::Queue"}}}
+        changes = [line for line in rewritten.diff.splitlines() if line[:1] in ("+", "-")]
+        assert len(changes) == lines
+
+
 def test_the_largest_template_takes_seconds(tmp_path: Path) -> None:
     """As many resources as CloudFormation takes, all of them twins: explained and rewritten."""
     names = ("test", "staging", "prod", "dev", "qa")
