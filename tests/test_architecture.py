@@ -102,6 +102,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "deployed_code",
         "disturbance",
         "doctor",
+        "explain",
         "front",
         "inspector",
         "lifecycle",
@@ -117,7 +118,16 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     ("features", "opening", "workspace"),
     ("canary", "promotion"),
-    ("dashboard", "proxy", "render", "replay_reports", "reports", "side_by_side", "side_by_side_reports"),
+    (
+        "dashboard",
+        "explain_report",
+        "proxy",
+        "render",
+        "replay_reports",
+        "reports",
+        "side_by_side",
+        "side_by_side_reports",
+    ),
     ("cli", "__main__"),
 )
 LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}
