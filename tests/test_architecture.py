@@ -121,6 +121,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     (
         "dashboard",
         "explain_report",
+        "lab",
         "proxy",
         "render",
         "replay_reports",
