@@ -87,6 +87,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "snapshots",
         "spans",
         "state",
+        "svg_charts",
         "template",
         "variables_file",
         "vault",
@@ -117,7 +118,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     ("features", "opening", "workspace"),
     ("canary", "promotion"),
-    ("dashboard", "proxy", "render", "replay_reports", "reports", "side_by_side", "side_by_side_reports"),
+    ("dashboard", "lab", "proxy", "render", "replay_reports", "reports", "side_by_side", "side_by_side_reports"),
     ("cli", "__main__"),
 )
 LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}

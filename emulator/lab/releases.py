@@ -22,7 +22,13 @@ RENAMED = Package(
 )
 TALKATIVE = Package(
     "v7, logs what it was sent",
-    (("app.py", '            path=event["path"],\n', '            path=event["path"],\n            body=event["body"],\n'),),
+    (
+        (
+            "app.py",
+            '            path=event["path"],\n',
+            '            path=event["path"],\n            body=event["body"],\n',
+        ),
+    ),
 )
 
 

@@ -90,7 +90,9 @@ def _set_table(operator: Operator, table: str) -> None:
     )
 
 
-def _everywhere(script: Script, expected: Expected, *, why: str, single: Script | None = None) -> Mapping[Topology, Variant]:
+def _everywhere(
+    script: Script, expected: Expected, *, why: str, single: Script | None = None
+) -> Mapping[Topology, Variant]:
     """Prod sees the same of it, whatever the environments share."""
     return {
         topology: Variant(
@@ -107,7 +109,9 @@ EXPERIMENTS = (
         meant="Release to test and, as nothing complained, to prod.",
         setting="a gate that asks nothing",
         variants=_everywhere(
-            _weak_gate, fails(502), why="A stack of its own runs whatever is deployed to it; only a gate can refuse that."
+            _weak_gate,
+            fails(502),
+            why="A stack of its own runs whatever is deployed to it; only a gate can refuse that.",
         ),
         sources=(_PROMOTION,),
         is_control=True,

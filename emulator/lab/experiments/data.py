@@ -45,7 +45,7 @@ def _tighten(operator: Operator) -> Generator[None, None, None]:
         "Version": "2012-10-17",
         "Statement": [{"Effect": "Deny", "Action": "dynamodb:*", "NotResource": _table_arn(test)}],
     }
-    named = {"RoleName": test.role, "PolicyName": "only-tests-table"}
+    named: dict[str, Any] = {"RoleName": test.role, "PolicyName": "only-tests-table"}
     yield
     operator.aws("iam", "put_role_policy", **named, PolicyDocument=json.dumps(only))
     yield
@@ -126,9 +126,7 @@ def _make_job(operator: Operator) -> None:
             Timeout=30,
             Code={"ZipFile": packed.getvalue()},
         )
-        aws.get_waiter("function_active_v2").wait(
-            FunctionName=_JOB, WaiterConfig={"Delay": 0.05, "MaxAttempts": 200}
-        )
+        aws.get_waiter("function_active_v2").wait(FunctionName=_JOB, WaiterConfig={"Delay": 0.05, "MaxAttempts": 200})
 
     operator.does(
         f"aws lambda create-function --function-name {_JOB} --runtime python3.12 --handler index.handler"
@@ -168,8 +166,14 @@ EXPERIMENTS = (
             shared="The role of test's calls is the role of prod's calls.",
             separate="Test's function has a role of its own, and needs no more than test's table.",
         ),
-        sources=(_ROLE, _EVALUATION,),
-        needs=("iam/a-changed-role-takes-effect-without-a-deployment", "iam/an-explicit-deny-wins",),
+        sources=(
+            _ROLE,
+            _EVALUATION,
+        ),
+        needs=(
+            "iam/a-changed-role-takes-effect-without-a-deployment",
+            "iam/an-explicit-deny-wins",
+        ),
     ),
     Experiment(
         id="X12",

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from emulator.lab.releases import SLOW, release
-from emulator.lab.experiment import UNHURT, Experiment, fails, in_both_worlds
+from emulator.lab.experiment import Experiment, fails, in_both_worlds
 from emulator.lab.load import prepared_load
 from emulator.lab.operator import Operator
+from emulator.lab.releases import SLOW, release
 
 _CONCURRENCY = "https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html"
 _POOL = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
+from typing import Any
 
 from emulator.endpoint import client
 from emulator.lab.code import BROKEN, GOOD
@@ -13,14 +14,20 @@ from emulator.lab.topologies import Place
 _DEPLOYING = "https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-deploy-api.html"
 _WEIGHTS = "https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html"
 _PERMISSIONS = "https://docs.aws.amazon.com/lambda/latest/dg/access-control-resource-based.html"
-_VARIABLES = "https://docs.aws.amazon.com/apigateway/latest/developerguide/aws-api-gateway-stage-variables-reference.html"
+_VARIABLES = (
+    "https://docs.aws.amazon.com/apigateway/latest/developerguide/aws-api-gateway-stage-variables-reference.html"
+)
 _ORDER = "/orders/{id}"
 
 
 def _edit_route(operator: Operator) -> Generator[None, None, None]:
     """Half of an edit in test's API; then somebody deploys prod's for quite another reason."""
     test, prod = operator.test, operator.prod
-    route = {"restApiId": test.api, "resourceId": _resource(operator, test, _ORDER), "httpMethod": "GET"}
+    route: dict[str, Any] = {
+        "restApiId": test.api,
+        "resourceId": _resource(operator, test, _ORDER),
+        "httpMethod": "GET",
+    }
     before = _deployment(operator, prod)
     yield
     _authorize(operator, route, "AWS_IAM")
@@ -124,7 +131,7 @@ def _patch_stage(operator: Operator, place: Place, path: str, value: str) -> Non
     )
 
 
-def _authorize(operator: Operator, route: dict[str, str], kind: str) -> None:
+def _authorize(operator: Operator, route: dict[str, Any], kind: str) -> None:
     change = {"op": "replace", "path": "/authorizationType", "value": kind}
     operator.aws("apigateway", "update_method", **route, patchOperations=[change])
 
@@ -203,8 +210,14 @@ EXPERIMENTS = (
             shared="The script switches every stage of the API, and a permission for prod's alias is none for green.",
             separate="Test's API has no stage of prod's.",
         ),
-        sources=(_PERMISSIONS, _VARIABLES,),
-        needs=("permissions/a-permission-for-an-alias-is-for-no-other", "stage-variables/a-variable-names-the-alias",),
+        sources=(
+            _PERMISSIONS,
+            _VARIABLES,
+        ),
+        needs=(
+            "permissions/a-permission-for-an-alias-is-for-no-other",
+            "stage-variables/a-variable-names-the-alias",
+        ),
         restores=True,
     ),
 )

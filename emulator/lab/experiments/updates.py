@@ -44,7 +44,10 @@ def _auto_publish_own(operator: Operator) -> Generator[None, None, None]:
     """The same in test's stack."""
     yield
     _deploy(
-        operator, operator.test, lambda template: _published(template, "test"), line="sam deploy  # AutoPublishAlias: test"
+        operator,
+        operator.test,
+        lambda template: _published(template, "test"),
+        line="sam deploy  # AutoPublishAlias: test",
     )
     yield
     _deploy(operator, operator.test, _unpublished, line="sam deploy  # no AutoPublishAlias")
@@ -74,7 +77,11 @@ def _hold_up(operator: Operator, alias: str, hotfix: Mapping[str, str]) -> None:
     """Release under test, into a stack whose *alias* is gone; then prod needs a hotfix."""
     prod = operator.prod
     _deploy(
-        operator, operator.test, lambda template: _described(template, alias), line="sam deploy  # release 2", ends=_STACK_STUCK
+        operator,
+        operator.test,
+        lambda template: _described(template, alias),
+        line="sam deploy  # release 2",
+        ends=_STACK_STUCK,
     )
     operator.tries(
         "cloudformation",
@@ -91,9 +98,7 @@ def _hold_up(operator: Operator, alias: str, hotfix: Mapping[str, str]) -> None:
 
 
 def _go_on(operator: Operator, lost: str) -> None:
-    operator.aws(
-        "cloudformation", "continue_update_rollback", StackName=operator.test.stack, ResourcesToSkip=[lost]
-    )
+    operator.aws("cloudformation", "continue_update_rollback", StackName=operator.test.stack, ResourcesToSkip=[lost])
     operator.does(
         f"aws cloudformation wait stack-rollback-complete --stack-name {operator.test.stack}",
         lambda: _settled(operator.test),
@@ -227,7 +232,11 @@ EXPERIMENTS = (
             shared="The template has no alias prod any more, so CloudFormation deletes it.",
             separate="Prod's alias, if it has one, is in a stack that isn't deployed.",
         ),
-        sources=(f"{_ISSUES}/298", f"{_ISSUES}/304", _GRADUAL,),
+        sources=(
+            f"{_ISSUES}/298",
+            f"{_ISSUES}/304",
+            _GRADUAL,
+        ),
         restores=True,
     ),
     Experiment(

@@ -37,9 +37,7 @@ def to_html(experiments: Sequence[Experiment], results: Sequence[Result], *, dri
 @functools.cache
 def _template() -> Any:
     loader = PackageLoader("emulator.lab.report", "")
-    made = Environment(
-        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
-    )
+    made = Environment(loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True)
     made.filters["code"] = _code
     return made.get_template("report.html")
 

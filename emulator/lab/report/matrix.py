@@ -24,7 +24,7 @@ class Sign(enum.Enum):
 
     HURT = "✗"
     WELL = "✓"
-    UNKNOWN = "–"
+    UNKNOWN = "?"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
