@@ -11,7 +11,7 @@ from typing import Any
 from emulator.endpoint import client
 from emulator.lab.experiment import Basis, Experiment, fails, in_both_worlds
 from emulator.lab.operator import Operator
-from emulator.lab.releases import RENAMED, release
+from emulator.lab.releases import RENAMED, release, take_back, version_of
 from emulator.lab.topologies import Place
 
 _ROLE = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html"
@@ -70,14 +70,9 @@ def _clean_up(operator: Operator) -> Generator[None, None, None]:
 def _rename_in_shared(operator: Operator) -> Generator[None, None, None]:
     """Test works on prod's table, "to have real data"."""
     test, prod = operator.test, operator.prod
-    operator.aws(
-        "apigateway",
-        "update_stage",
-        restApiId=test.api,
-        stageName=test.stage,
-        patchOperations=[{"op": "replace", "path": "/variables/table", "value": prod.table}],
-    )
+    _use_table(operator, prod.table)
     yield from _rename(operator, prod.table)
+    _use_table(operator, test.table)
 
 
 def _rename_in_own(operator: Operator) -> Generator[None, None, None]:
@@ -85,11 +80,24 @@ def _rename_in_own(operator: Operator) -> Generator[None, None, None]:
 
 
 def _rename(operator: Operator, table: str) -> Generator[None, None, None]:
+    before = version_of(operator, operator.test)
     yield
     release(operator, RENAMED)
     _move(operator, table, "qty", "pieces")
     yield
     _move(operator, table, "pieces", "qty")
+    take_back(operator, operator.test, before)
+
+
+def _use_table(operator: Operator, table: str) -> None:
+    test = operator.test
+    operator.aws(
+        "apigateway",
+        "update_stage",
+        restApiId=test.api,
+        stageName=test.stage,
+        patchOperations=[{"op": "replace", "path": "/variables/table", "value": table}],
+    )
 
 
 def _move(operator: Operator, table: str, old: str, new: str) -> None:
@@ -189,7 +197,6 @@ EXPERIMENTS = (
         ),
         sources=(_ROLE,),
         needs=("iam/an-action-is-allowed-on-its-resources-only",),
-        restores=True,
     ),
     Experiment(
         id="X14",
@@ -205,6 +212,5 @@ EXPERIMENTS = (
         ),
         sources=(_KEYS,),
         basis=Basis.MODEL,
-        restores=True,
     ),
 )

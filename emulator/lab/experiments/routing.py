@@ -179,7 +179,6 @@ EXPERIMENTS = (
         ),
         sources=(_DEPLOYING,),
         needs=("rest-stages/an-edited-authorizer-waits-for-a-deployment",),
-        restores=True,
     ),
     Experiment(
         id="X15",
@@ -196,7 +195,6 @@ EXPERIMENTS = (
         sources=(_WEIGHTS,),
         needs=("lambda-aliases/weights-steer-calls-from-a-rest-api",),
         calls=60,
-        restores=True,
     ),
     Experiment(
         id="X17",
@@ -218,6 +216,5 @@ EXPERIMENTS = (
             "permissions/a-permission-for-an-alias-is-for-no-other",
             "stage-variables/a-variable-names-the-alias",
         ),
-        restores=True,
     ),
 )

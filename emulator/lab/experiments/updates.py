@@ -184,6 +184,8 @@ def _with_auto_publish() -> Template:
     code = function["Properties"].pop("Code")
     function["Properties"]["CodeUri"] = {"Bucket": code["S3Bucket"], "Key": code["S3Key"]}
     function["Properties"]["AutoPublishAlias"] = {"Ref": "Stage"}
+    # Nothing new is no new version, and CloudFormation fails over that.
+    function["Properties"]["Description"] = "published by SAM"
     permission = copy.deepcopy(original["Resources"]["ProdPermission"])
     permission["Properties"]["FunctionName"] = {"Ref": "Function.Alias"}
     template["Resources"]["AliasPermission"] = permission
