@@ -125,7 +125,7 @@ EXPERIMENTS = (
             prod_sees=fails(500, share=(0.3, 1.0)),
             same_account=fails(500, share=(0.3, 1.0)),
             shared="Functions without a reservation share one pool per account and region, which test empties.",
-            separate="A stack of its own is no account of its own: only an account of its own has a pool of its own.",
+            separate="The pool is the account's: a stack of its own is not enough, an account of its own is.",
         ),
         sources=(_POOL,),
         needs=("concurrency/functions-without-a-reservation-share-a-pool",),
