@@ -14,7 +14,7 @@ _STEP = 0.1
 # Seconds shown before the mistake; the traffic may have flowed for longer.
 _BEFORE = 0.3
 # What hurts is drawn last, over the line that stays at 100 %.
-_LINES = (Topology.MULTI, Topology.SAME_ACCOUNT, Topology.SINGLE)
+LINES = (Topology.MULTI, Topology.SAME_ACCOUNT, Topology.SINGLE)
 # Told apart by those who see no red and green, and by their dashes.
 _COLOURS = ("#2a9d8f", "#b7791f", "#d6455d", "#888888", "#888888")
 
@@ -34,7 +34,6 @@ def timeline(row: Row) -> str:
             major_guide_stroke_color="currentColor",
             label_font_size=12,
             major_label_font_size=12,
-            legend_font_size=13,
         ),
         width=860,
         height=230,
@@ -42,17 +41,14 @@ def timeline(row: Row) -> str:
         disable_xml_declaration=True,
         show_dots=False,
         show_x_guides=False,
-        legend_at_bottom=True,
-        legend_at_bottom_columns=5,
-        truncate_legend=-1,
-        legend_box_size=9,
+        show_legend=False,  # the page has one that wraps
         range=(0, 100),
         y_labels=(0, 50, 100),
         value_formatter=lambda value: f"{value:g} %",
         x_value_formatter=lambda value: f"{value:g} s",
         no_data_text="",
     )
-    for topology, dashes in zip(_LINES, ("6,3", "2,3", ""), strict=True):
+    for topology, dashes in zip(LINES, ("6,3", "2,3", ""), strict=True):
         points = availability(results[topology].timeline) if topology in results else []
         stroke = {"width": 2.5, **({"dasharray": dashes} if dashes else {})}
         chart.add(HEADINGS[topology], points, stroke_style=stroke)
