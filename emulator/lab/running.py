@@ -238,4 +238,4 @@ def _told(seen: Effect, measured: Measurement) -> str:
         return f"{statuses} on {measured.share:.0%} of the calls"
     if seen is Effect.WRONG_DATA:
         return f"200 with wrong data on {measured.share:.0%} of the calls"
-    return "no request shows it" if seen is Effect.UNSEEN else "nothing"
+    return "harm that no request shows" if seen is Effect.UNSEEN else "nothing"

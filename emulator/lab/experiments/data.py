@@ -102,9 +102,9 @@ def _use_table(operator: Operator, table: str) -> None:
 
 def _move(operator: Operator, table: str, old: str, new: str) -> None:
     """Rename a field of every order: what the release brings along as its migration."""
-    aws = client(operator.test.endpoint, "dynamodb")
 
     def work() -> None:
+        aws = client(operator.test.endpoint, "dynamodb")
         for row in aws.scan(TableName=table, ConsistentRead=True)["Items"]:
             aws.update_item(
                 TableName=table,
@@ -123,9 +123,9 @@ def _make_job(operator: Operator) -> None:
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("index.py", _CLEAN_UP)
     role = f"arn:aws:iam::{test.endpoint.account_id}:role/{test.role}"
-    aws = client(test.endpoint, "lambda")
 
     def work() -> None:
+        aws = client(test.endpoint, "lambda")
         aws.create_function(
             FunctionName=_JOB,
             Runtime="python3.12",
@@ -178,6 +178,7 @@ EXPERIMENTS = (
             _ROLE,
             _EVALUATION,
         ),
+        seen={"embedded": "2026-11-26"},
         needs=(
             "iam/a-changed-role-takes-effect-without-a-deployment",
             "iam/an-explicit-deny-wins",
@@ -196,6 +197,7 @@ EXPERIMENTS = (
             separate="Test's role allows test's table; for any other the job is answered AccessDenied.",
         ),
         sources=(_ROLE,),
+        seen={"embedded": "2026-11-26"},
         needs=("iam/an-action-is-allowed-on-its-resources-only",),
     ),
     Experiment(
@@ -211,6 +213,7 @@ EXPERIMENTS = (
             separate="Test's migration changes test's table.",
         ),
         sources=(_KEYS,),
+        seen={"embedded": "2026-11-26"},
         basis=Basis.MODEL,
     ),
 )

@@ -78,6 +78,7 @@ EXPERIMENTS = (
             separate="Test's function is test's alone.",
         ),
         sources=(_DELETION,),
+        seen={"embedded": "2026-11-26"},
         needs=("lambda-deletion/deleting-a-function-removes-its-versions-and-aliases",),
         restores=True,
     ),
@@ -94,6 +95,7 @@ EXPERIMENTS = (
             separate="Prod's function has a reservation of its own, which calls to test can't take.",
         ),
         sources=(_CONCURRENCY,),
+        seen={"embedded": "2026-11-26"},
         needs=[
             "concurrency/a-reservation-covers-all-versions",
             "gateway-errors/calls-over-the-concurrency-answer-500",
@@ -112,6 +114,7 @@ EXPERIMENTS = (
             separate="Only test's function is stopped.",
         ),
         sources=(_CONCURRENCY,),
+        seen={"embedded": "2026-11-26"},
         needs=("concurrency/a-reservation-of-0-refuses-every-call",),
     ),
     Experiment(
@@ -128,6 +131,7 @@ EXPERIMENTS = (
             separate="The pool is the account's: a stack of its own is not enough, an account of its own is.",
         ),
         sources=(_POOL,),
+        seen={"embedded": "2026-11-26"},
         needs=("concurrency/functions-without-a-reservation-share-a-pool",),
     ),
 )

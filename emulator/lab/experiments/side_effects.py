@@ -142,6 +142,7 @@ EXPERIMENTS = (
             separate="Test's function logs into a group of its own.",
         ),
         sources=(_LOGS,),
+        seen={"embedded": "2026-11-26"},
         needs=("lambda-logs/versions-share-a-log-group",),
     ),
     Experiment(
@@ -157,6 +158,7 @@ EXPERIMENTS = (
             separate="Prod's messages are in prod's queue.",
         ),
         sources=(_QUEUES,),
+        seen={"embedded": "2026-11-26"},
         basis=Basis.MODEL,
     ),
 )

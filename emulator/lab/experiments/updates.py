@@ -246,6 +246,7 @@ EXPERIMENTS = (
             f"{_ISSUES}/304",
             _GRADUAL,
         ),
+        seen={"embedded": "2026-11-26"},
         restores=True,
     ),
     Experiment(
@@ -261,6 +262,7 @@ EXPERIMENTS = (
             separate="Prod's stack takes its hotfix while test's is stuck.",
         ),
         sources=(_STUCK,),
+        seen={"embedded": "2026-11-26"},
         basis=Basis.MODEL,
         needs=("stack-failures/a-rollback-that-fails-blocks-the-stack",),
         restores=True,
