@@ -134,7 +134,7 @@ class Experiment:
         not_on: Driver to the reason why it can't be run there, beyond what the cases say.
         probes: What prod is asked.
         calls: How often, after the mistake.
-        restores: Whether its undo can't bring everything back, so that the emulator's state must be put back.
+        restores: Whether its undo can't bring prod back, but only the state from before.
         is_control: Multi-stack is expected to lose as well.
     """
 

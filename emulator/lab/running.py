@@ -90,15 +90,16 @@ def run_experiments(
         for result in found.values():
             tell(result)
         results += found.values()
-        spoilt = [Topology(name) for name, result in found.items() if _is_spoilt(experiment, result)]
-        if spoilt and experiment is not experiments[-1]:
+        spoilt = [
+            Topology(name) for name, one in found.items() if laboratory.restores_quickly or _spoils(experiment, one)
+        ]
+        if experiment is not experiments[-1]:
             laboratory.restore(spoilt, timeout=timeout)
-            worlds.update({one.value: laboratory.world(one) for one in spoilt})
     return results
 
 
-def _is_spoilt(experiment: Experiment, result: Result) -> bool:
-    """Whether what the experiment left behind may be seen by the next one."""
+def _spoils(experiment: Experiment, result: Result) -> bool:
+    """Whether what the experiment left behind is known to be seen by the next one."""
     return experiment.restores or result.outcome is Outcome.DIFFERS
 
 
