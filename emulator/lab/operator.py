@@ -144,8 +144,8 @@ class Operator:
         Args:
             is_tried: It may well be refused, see :meth:`tries`.
         """
-        edit = {"op": "remove"} if value is None else {"op": "replace", "value": value}
-        edits = [{**edit, "path": f"/variables/{name}"}]
+        path = {"path": f"/variables/{name}"}
+        edits = [{"op": "remove", **path} if value is None else {"op": "replace", **path, "value": value}]
         call = self.tries if is_tried else self.aws
         call("apigateway", "update_stage", restApiId=self.test.api, stageName=stage, patchOperations=edits)
 
