@@ -98,7 +98,7 @@ EXPERIMENTS = (
             separate="Test's function has no alias prod, so the typing error is refused.",
         ),
         sources=(_ALIASES,),
-        seen={"embedded": "2026-11-26"},
+        seen={"embedded": "2026-11-26", "localstack": "2026-11-26"},
         needs=("stage-variables/a-variable-names-the-alias",),
     ),
     Experiment(
@@ -114,7 +114,7 @@ EXPERIMENTS = (
             separate="The upload reaches test's function only.",
         ),
         sources=(_VERSIONS,),
-        seen={"embedded": "2026-11-26"},
+        seen={"embedded": "2026-11-26", "localstack": "2026-11-26"},
         needs=("stage-variables/a-variable-names-the-alias",),
     ),
     Experiment(
@@ -131,7 +131,7 @@ EXPERIMENTS = (
         ),
         sources=(_VERSIONS,),
         basis=Basis.CHECKED,
-        seen={"embedded": "2026-11-26"},
+        seen={"embedded": "2026-11-26", "localstack": "2026-11-26"},
         needs=("stage-variables/a-variable-names-the-alias",),
     ),
 )

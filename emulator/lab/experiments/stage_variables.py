@@ -51,7 +51,7 @@ EXPERIMENTS = (
             separate=_REFUSED,
         ),
         sources=(_STAGE_VARIABLES,),
-        seen={"embedded": "2026-11-26"},
+        seen={"embedded": "2026-11-26", "localstack": "2026-11-26"},
         needs=("stage-variables/a-variable-names-the-alias",),
     ),
     Experiment(
@@ -67,7 +67,7 @@ EXPERIMENTS = (
             separate=_REFUSED,
         ),
         sources=(_STAGE_VARIABLES,),
-        seen={"embedded": "2026-11-26"},
+        seen={"embedded": "2026-11-26", "localstack": "2026-11-26"},
         needs=("stage-variables/a-function-sees-the-variables",),
     ),
 )
