@@ -87,6 +87,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "snapshots",
         "spans",
         "state",
+        "svg_charts",
         "template",
         "variables_file",
         "vault",

@@ -147,15 +147,15 @@ def _cut(experiment: Experiment, world: World, error: Exception) -> MultistackEr
 
 
 def _incapable(experiment: Experiment, driver: str) -> str:
-    """Which rule that the experiment needs the driver was recorded not to obey; empty if none."""
-    if not experiment.needs:
-        return ""
-    recorded = read_capabilities()
-    cases = {case.id: case for case in recorded.cases}
-    for run in recorded.runs:
-        for need in experiment.needs:
-            if run.driver == driver and run.outcome(cases[need]) in (Case.FAILED, Case.UNSUPPORTED):
-                return f"{need}: {run.results[need].reason or run.outcome(cases[need]).value}"
+    """Why the experiment can't be run on the driver, e.g. a rule it was recorded not to obey; empty if it can."""
+    if driver in experiment.not_on:
+        return experiment.not_on[driver]
+    for run in read_capabilities().runs:
+        for need in experiment.needs if run.driver == driver else ():
+            # What was kept from being run has its reason, too; what nobody has tried yet is tried.
+            result = run.results.get(need)
+            if result and result.outcome is not Case.PASSED:
+                return f"{need}: {result.reason or result.outcome.value}"
     return ""
 
 
@@ -237,4 +237,4 @@ def _told(seen: Effect, measured: Measurement) -> str:
         return f"{statuses} on {measured.share:.0%} of the calls"
     if seen is Effect.WRONG_DATA:
         return f"200 with wrong data on {measured.share:.0%} of the calls"
-    return "no request shows it" if seen is Effect.UNSEEN else "nothing"
+    return "harm that no request shows" if seen is Effect.UNSEEN else "nothing"
