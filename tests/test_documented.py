@@ -23,7 +23,7 @@ ARCHITECTURE = REPOSITORY / "docs" / "architecture.md"
 EMULATOR = REPOSITORY / "docs" / "emulator.md"
 README = REPOSITORY / "README.md"
 CONTRIBUTING = REPOSITORY / "CONTRIBUTING.md"
-LEFT_OUT = {".venv", ".git", ".multistack", ".pytest_cache", "node_modules", ".hypothesis"}
+LEFT_OUT = {".venv", ".docs", ".git", ".multistack", ".pytest_cache", "node_modules", ".hypothesis"}
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)

@@ -9,9 +9,11 @@ A fenced block whose language is ``console`` holds commands after ``$ `` and wha
     <!-- docs-test: wait 20 -->                        the last command is repeated until it succeeds, for 20 s at most
     <!-- docs-test: example values are made up -->     it runs, what it prints is not compared; a reason is required
     <!-- docs-test: fresh -->                          from here on in a fresh clone
-    <!-- docs-test: run cp -r … -->                    commands, on as many lines as you like, that a reader doesn't need
+    <!-- docs-test: run cp -r … -->                    commands, on as many lines as you like, that a reader doesn't need;
+                                                       projects of tests/documentation/projects are in $DOCS_PROJECTS
 
-A command under which a line ``error: …`` is printed must fail, every other one must succeed.
+A command under which a line ``error: …`` or an HTTP error is printed must fail, and one before ``echo $?`` end with what
+that prints; every other one must succeed, ``curl`` with a status below 400.
 """
 
 from __future__ import annotations
@@ -25,8 +27,9 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 SHELL = ("console", "sh")
-PROMPT, CONTINUED = "$ ", "> "
+PROMPT, CONTINUED, ASKS = "$ ", "> ", "echo $?"
 _MARKER = re.compile(r"<!-- docs-test: (\w+)\s*(.*?)\s*-->", re.DOTALL)
+_FAILED = re.compile(r"error: |HTTP/[\d.]+ [45]")
 _NEEDS = {"skip": "a reason", "example": "a reason", "exits": "an exit code", "wait": "seconds", "run": "commands"}
 
 
@@ -122,7 +125,9 @@ def _block(fence: Token, line: int, markers: _Markers) -> Block:
     typed = _typed(fence, line + 1) if language(fence) == "console" else [_script(fence.content, line + 1)]
     if not typed:
         raise BlockError(f"line {line}: no line of this block begins with {PROMPT!r}")
-    commands = [_expecting(command, is_compared="example" not in values) for command in typed]
+    followers = [*typed[1:], None]
+    is_compared = "example" not in values
+    commands = [_expecting(one, next_one, is_compared) for one, next_one in zip(typed, followers, strict=True)]
     last = commands[-1]
     commands[-1] = Command(
         line=last.line,
@@ -151,11 +156,10 @@ def _typed(fence: Token, first: int) -> list[Command]:
     return [Command(line=line, text="\n".join(text), printed=printed) for line, text, printed in found]
 
 
-def _expecting(command: Command, *, is_compared: bool) -> Command:
-    says_error = any(row.startswith("error: ") for row in command.printed or ())
-    return Command(
-        line=command.line,
-        text=command.text,
-        printed=command.printed if is_compared else None,
-        exits="nonzero" if says_error else "0",
-    )
+def _expecting(command: Command, follower: Command | None, is_compared: bool) -> Command:
+    """The command with the exit code that its page shows."""
+    exits = "nonzero" if any(_FAILED.match(row) for row in command.printed or ()) else "0"
+    if follower and follower.text == ASKS and follower.printed:
+        exits = follower.printed[0]
+    printed = command.printed if is_compared else None
+    return Command(line=command.line, text=command.text, printed=printed, exits=exits)

@@ -16,6 +16,7 @@ _END = "\x1e"
 _PREFACE = rf"""
 exec 2>&1
 step=0
+curl() {{ command curl --fail-with-body --silent --show-error "$@"; }}
 trap 'printf "\n{_END}%s %s\n" "$step" "$?"' EXIT
 ended() {{
   local code=$?

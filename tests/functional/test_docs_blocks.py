@@ -18,6 +18,7 @@ from tests.documentation.blocks import blocks_of, pages_in
 from tests.documentation.running import run_blocks
 
 pytestmark = pytest.mark.embedded("pages show the embedded driver; containers have tests of their own")
+PROJECTS = REPOSITORY / "tests" / "documentation" / "projects"
 _CLONED = ("Makefile", "pyproject.toml", "constraints.txt")
 
 
@@ -53,7 +54,7 @@ def test_every_shell_block_runs_as_printed(page: Path, tmp_path: Path) -> None:
     for number, part in parts:
         with clone(tmp_path / str(number)) as project:
             port = free_port()
-            environ = project.command_environ({"MULTISTACK_PROXY_PORT": str(port), "LOGNAME": "root"})
+            environ = project.command_environ({"MULTISTACK_PROXY_PORT": str(port), "LOGNAME": "root", "DOCS_PROJECTS": str(PROJECTS)})
             failure = run_blocks(list(part), folder=project.folder, environ=environ, port=port, timeout=240)
         assert failure is None, f"{os.path.relpath(page)}:{failure}"
 
