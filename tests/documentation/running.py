@@ -12,7 +12,7 @@ from tests.documentation.blocks import Block, Command
 
 # The port in the pages, and what stands for anything in what they show.
 PORT, ANYTHING = "127.0.0.1:8080", "…"
-_END = "\x1e"
+_END, _SHOWN = "\x1e", 40  # lines of what a failed command printed
 _PREFACE = rf"""
 exec 2>&1
 step=0
@@ -96,15 +96,19 @@ def _judge(commands: Sequence[Command], output: str) -> Failure | None:
     ends = {int(parts[at]): (int(parts[at + 1]), parts[at - 1]) for at in range(1, len(parts) - 1, 3)}
     for number, command in enumerate(commands):
         if number not in ends:
-            return Failure(command.line, command.text, f"never ended; printed:\n{parts[-1]}")
+            return Failure(command.line, command.text, f"never ended; printed:\n{_last_of(parts[-1])}")
         code, printed = ends[number]
         if not _is_expected(code, command.exits):
-            return Failure(command.line, command.text, f"ended with {code}, not {command.exits}; printed:\n{printed}")
+            return Failure(command.line, command.text, f"ended with {code}, not {command.exits}; printed:\n{_last_of(printed)}")
         missing = lines_missing(command.printed or (), printed.splitlines())
         if missing:
             shown = "\n  ".join(missing)
-            return Failure(command.line, command.text, f"did not print:\n  {shown}\nbut:\n{printed}")
+            return Failure(command.line, command.text, f"did not print:\n  {shown}\nbut:\n{_last_of(printed)}")
     return None
+
+
+def _last_of(printed: str) -> str:
+    return "\n".join(printed.splitlines()[-_SHOWN:])
 
 
 def _is_expected(code: int, exits: str) -> bool:

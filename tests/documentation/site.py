@@ -32,7 +32,7 @@ HELP = "help.md"
 # What the navigation begins with; a page that stands nowhere here comes after the others of its section.
 _ORDER: Mapping[str, Sequence[str]] = {
     "Start": ("index.md", "getting-started.md", "concepts.md", "sample.md", "limits.md"),
-    "Guides": ("guides/your-service.md", "guides/promotion.md", "guides/pipelines.md", "guides/ci.md"),
+    "Guides": ("guides/your-service.md", "guides/promotion.md", "guides/ci.md", "guides/pipelines.md"),
     "The lab": ("lab.md",),
     "Workshop": ("workshop/index.md", "workshop/README.md"),
     "Reference": ("commands.md", "configuration.md", HELP, "capabilities.md", "emulator.md", "benchmarks.md"),
@@ -96,7 +96,8 @@ def navigation(pages: Sequence[str]) -> Iterator[dict[str, list[str]]]:
     placed = {page for section in _ORDER.values() for page in section}
     for section, first in _ORDER.items():
         others = [page for page in names if page not in placed and _section(page) == section]
-        yield {section: [*(page for page in first if page in names), *sorted(others)]}
+        if entries := [*(page for page in first if page in names), *sorted(others)]:
+            yield {section: entries}
 
 
 def _section(page: str) -> str:
