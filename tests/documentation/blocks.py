@@ -9,11 +9,11 @@ A fenced block whose language is ``console`` holds commands after ``$ `` and wha
     <!-- docs-test: wait 20 -->                        the last command is repeated until it succeeds, for 20 s at most
     <!-- docs-test: example values are made up -->     it runs, what it prints is not compared; a reason is required
     <!-- docs-test: fresh -->                          from here on in a fresh clone
-    <!-- docs-test: run cp -r … -->                    commands, on as many lines as you like, that a reader doesn't need;
-                                                       projects of tests/documentation/projects are in $DOCS_PROJECTS
+    <!-- docs-test: run cp -r … -->                    commands that a reader doesn't need, also several lines;
+                                                       projects to copy are in $DOCS_PROJECTS
 
-A command under which a line ``error: …`` or an HTTP error is printed must fail, and one before ``echo $?`` end with what
-that prints; every other one must succeed, ``curl`` with a status below 400.
+A command under which a line ``error: …`` or an HTTP error is printed must fail, and one before ``echo $?`` end with
+what that prints; every other one must succeed, ``curl`` with a status below 400.
 """
 
 from __future__ import annotations

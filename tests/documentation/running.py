@@ -99,7 +99,9 @@ def _judge(commands: Sequence[Command], output: str) -> Failure | None:
             return Failure(command.line, command.text, f"never ended; printed:\n{_last_of(parts[-1])}")
         code, printed = ends[number]
         if not _is_expected(code, command.exits):
-            return Failure(command.line, command.text, f"ended with {code}, not {command.exits}; printed:\n{_last_of(printed)}")
+            return Failure(
+                command.line, command.text, f"ended with {code}, not {command.exits}; printed:\n{_last_of(printed)}"
+            )
         missing = lines_missing(command.printed or (), printed.splitlines())
         if missing:
             shown = "\n  ".join(missing)

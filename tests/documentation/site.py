@@ -1,8 +1,8 @@
 """
 Build the docs site from README.md, docs/ and a few pages beside them, without a request to anywhere.
 
-The pages stay what they are in the repository: links among them lead to each other on the site too, and a link to a file
-that is no page becomes the file's name.
+The pages stay what they are in the repository: links among them lead to each other on the site too, and a link to a
+file that is no page becomes its text.
 """
 
 from __future__ import annotations
@@ -109,8 +109,7 @@ def relinked(text: str, origin: str, pages: Mapping[str, str]) -> str:
     """A page with its links as they have to be on the site; blocks of code stay as they are."""
     parts = re.split(r"(^```.*?^```$)", text, flags=re.MULTILINE | re.DOTALL)
     return "".join(
-        part if part.startswith("```") else _LINK.sub(lambda found: _link(found, origin, pages), part)
-        for part in parts
+        part if part.startswith("```") else _LINK.sub(lambda found: _link(found, origin, pages), part) for part in parts
     )
 
 

@@ -57,7 +57,9 @@ def test_every_shell_block_runs_as_printed(page: Path, tmp_path: Path) -> None:
     for number, part in parts:
         with clone(tmp_path / str(number)) as project:
             port = free_port()
-            environ = project.command_environ({"MULTISTACK_PROXY_PORT": str(port), "LOGNAME": "root", "DOCS_PROJECTS": str(PROJECTS)})
+            environ = project.command_environ(
+                {"MULTISTACK_PROXY_PORT": str(port), "LOGNAME": "root", "DOCS_PROJECTS": str(PROJECTS)}
+            )
             failure = run_blocks(list(part), folder=project.folder, environ=environ, port=port, timeout=280)
         assert failure is None, f"{os.path.relpath(page)}:{failure}"
 
