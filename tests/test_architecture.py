@@ -79,6 +79,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "routes",
         "rules",
         "schema",
+        "served",
         "setting",
         "settings",
         "shape",
@@ -116,7 +117,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     ("features", "opening", "workspace"),
     ("canary", "promotion"),
-    ("proxy", "render", "replay_reports", "reports", "side_by_side", "side_by_side_reports"),
+    ("dashboard", "proxy", "render", "replay_reports", "reports", "side_by_side", "side_by_side_reports"),
     ("cli", "__main__"),
 )
 LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}
