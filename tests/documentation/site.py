@@ -8,6 +8,7 @@ file that is no page becomes its text.
 from __future__ import annotations
 
 import os
+import posixpath
 import re
 import shutil
 import subprocess
@@ -35,11 +36,12 @@ _ORDER: Mapping[str, Sequence[str]] = {
     "Guides": ("guides/your-service.md", "guides/promotion.md", "guides/ci.md", "guides/pipelines.md"),
     "The lab": ("lab.md",),
     "Workshop": ("workshop/index.md", "workshop/README.md"),
-    "Reference": ("commands.md", "configuration.md", HELP, "capabilities.md", "emulator.md", "benchmarks.md"),
+    "Reference": ("commands.md", "configuration.md", HELP, "api.md", "capabilities.md", "emulator.md", "benchmarks.md"),
     "Project": ("architecture.md", "contributing.md", "changelog.md"),
 }
 _FOLDERS = {"guides": "Guides", "workshop": "Workshop", "lab": "The lab"}
-_LINK = re.compile(r"(?<!!)\[([^\]]*)\]\(([^)\s#]*)(#[^)\s]*)?\)")
+# A link or a picture; of a picture that is a link itself, first the picture and then the rest, without a label.
+_LINK = re.compile(r"(!?\[[^\[\]]*)?\]\(([^)\s#]*)(#[^)\s]*)?\)")
 # Only pages with a diagram load what draws it.
 _THEME = """\
 {% extends "base.html" %}
@@ -114,13 +116,13 @@ def relinked(text: str, origin: str, pages: Mapping[str, str]) -> str:
 
 
 def _link(found: re.Match[str], origin: str, pages: Mapping[str, str]) -> str:
-    label, target, anchor = found[1], found[2], found[3] or ""
+    label, target, anchor = found[1] or "", found[2], found[3] or ""
     if not target or re.match(r"[a-z]+:", target):
         return found[0]
-    leads_to = os.path.normpath(os.path.join(os.path.dirname(origin), target))  # noqa: PTH118, PTH120 - no file of a disk
+    leads_to = posixpath.normpath(posixpath.join(posixpath.dirname(origin), target))
     if leads_to not in pages:
-        return label
-    return f"[{label}]({os.path.relpath(pages[leads_to], os.path.dirname(pages[origin]) or '.')}{anchor})"  # noqa: PTH120
+        return label.partition("[")[2] if label else found[0]
+    return f"{label}]({posixpath.relpath(pages[leads_to], posixpath.dirname(pages[origin]) or '.')}{anchor})"
 
 
 def _write_theme(into: Path) -> None:

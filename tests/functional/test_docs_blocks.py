@@ -17,7 +17,12 @@ from tests.conftest import REPOSITORY, ProjectFolder, copy_sample
 from tests.documentation.blocks import blocks_of, pages_in
 from tests.documentation.running import run_blocks
 
-pytestmark = pytest.mark.embedded("pages show the embedded driver; containers have tests of their own")
+NEEDED = ("curl", "git", "jq")  # what pages use of the machine
+MISSING = [program for program in NEEDED if shutil.which(program) is None]
+pytestmark = [
+    pytest.mark.embedded("pages show the embedded driver; containers have tests of their own"),
+    pytest.mark.skipif(bool(MISSING), reason=f"pages need {', '.join(MISSING)}"),
+]
 PROJECTS = REPOSITORY / "tests" / "documentation" / "projects"
 _CLONED = ("Makefile", "pyproject.toml", "constraints.txt")
 

@@ -86,12 +86,13 @@ def test_markers_of_the_docs_are_invisible(site: Path) -> None:
         ("README.md", "[a](docs/guides/faults.md#x)", "[a](guides/faults.md#x)"),
         ("docs/commands.md", "[a](guides/faults.md)", "[a](guides/faults.md)"),
         ("docs/guides/faults.md", "[a](../../README.md)", "[a](../index.md)"),
+        ("README.md", "[![b](docs/dashboard.png)](docs/api.md)", "[![b](dashboard.png)](api.md)"),
         ("docs/guides/faults.md", "[a](../../compose/compose.yaml)", "a"),
         ("docs/guides/faults.md", "[a](#b)", "[a](#b)"),
         ("docs/guides/faults.md", "[a](https://example.com/x.md)", "[a](https://example.com/x.md)"),
         ("docs/guides/faults.md", "```sh\n[a](x.md)\n```\n", "```sh\n[a](x.md)\n```\n"),
     ],
-    ids=["into docs", "beside", "out of docs", "no page", "heading", "another site", "code"],
+    ids=["into docs", "beside", "out of docs", "picture", "no page", "heading", "another site", "code"],
 )
 def test_links_lead_to_the_same_place_as_in_the_repository(origin: str, link: str, leads_to: str) -> None:
     """The pages are written for the repository; a file that is no page keeps its name only."""
