@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import functools
-import threading
 from collections.abc import Iterator
-from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from http.server import SimpleHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
+from tests.browser.serving import served
 from tests.conftest import REPOSITORY
 from tests.documentation.site import build
 
@@ -32,12 +32,8 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Where the site is served."""
     built = build(REPOSITORY, tmp_path_factory.mktemp("docs") / "built")
     handler = functools.partial(QuietHandler, directory=str(built))
-    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield f"http://127.0.0.1:{server.server_port}"
-        server.shutdown()
-        thread.join()
+    with served(handler) as url:
+        yield url
 
 
 @pytest.fixture
