@@ -39,7 +39,9 @@ def clone(root: Path) -> Iterator[ProjectFolder]:
     try:
         yield project
     finally:
-        for file in [*root.rglob("multistack.toml")]:
+        for lab in list(root.rglob(".multistack/lab")):
+            ProjectFolder(lab.parent.parent, root / "home").run("lab", "down", check=False)
+        for file in list(root.rglob("multistack.toml")):
             ProjectFolder(file.parent, root / "home").run("down", check=False)
     assert everything.processes() == []
 
