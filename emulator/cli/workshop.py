@@ -1,0 +1,440 @@
+"""Commands of the workshop: list, start, check, hint, solve, reset, status, doctor, join, board."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from emulator.cli.context import Context
+from emulator.errors import DIFFERENCES
+
+if TYPE_CHECKING:
+    from emulator.workshop.lab import Lab, Step
+    from emulator.workshop.progress import Progress
+    from emulator.workspace import Workspace
+
+_number = click.argument("number", type=click.IntRange(min=1), metavar="LAB")
+_json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+@click.group()
+def workshop() -> None:
+    """Learn in eight labs why environments share nothing."""
+
+
+@workshop.command("list")
+@_json
+def list_(as_json: bool) -> None:
+    """List the labs."""
+    from emulator.errors import MultistackError
+    from emulator.render import print_json, table
+    from emulator.workshop.folder import find_root
+    from emulator.workshop.labs import LABS
+    from emulator.workshop.progress import Progress, read_progress
+
+    try:
+        progress = read_progress(find_root(Path.cwd()))
+    except MultistackError as error:
+        progress = Progress()
+        if "there is no workshop" not in error.message:
+            raise
+    rows = [
+        {
+            "lab": lab.number,
+            "title": lab.title,
+            "minutes": lab.minutes,
+            "goal": lab.goal,
+            "state": _state(progress, lab),
+        }
+        for lab in LABS
+    ]
+    if as_json:
+        print_json(rows)
+    else:
+        columns = ("lab", "title", "minutes", "state", "goal")
+        click.echo(table(columns, [[str(row[column]) for column in columns] for row in rows]))
+
+
+def _state(progress: Progress, lab: Lab) -> str:
+    found = progress.labs.get(lab.number)
+    if found is None or found.started is None:
+        return ""
+    if found.passed is None:
+        return "started"
+    return "passed, with the solution" if found.is_solved else "passed"
+
+
+@workshop.command()
+@_number
+@click.option(
+    "--in",
+    "root",
+    type=click.Path(path_type=Path, file_okay=False),
+    metavar="FOLDER",
+    help="The workshop's folder; default: the one you are in, else ./workshop.",
+)
+@click.pass_obj
+def start(context: Context, number: int, root: Path | None) -> None:
+    """Make a lab's folder and stop what runs in the others."""
+    from datetime import UTC, datetime
+
+    from emulator.workshop.folder import make
+    from emulator.workshop.progress import changing
+
+    lab = _lab(number)
+    root = _root_to_start(root)
+    root.mkdir(parents=True, exist_ok=True)
+    _stop_others(root, lab)
+    folder = root / lab.folder
+    is_new = not folder.exists()
+    if is_new:
+        make(root, lab)
+    with changing(root) as progress:
+        progress.of(number).started = progress.of(number).started or datetime.now(UTC)
+    click.echo(f"lab {number}: {lab.title}, about {lab.minutes} minutes")
+    click.echo(f"goal: {lab.goal}")
+    if not is_new:
+        click.echo(f"its folder is there already; `multistack workshop reset {number}` makes it anew", err=True)
+    click.echo(f"next: cd {_shown(folder)}, and read LAB.md")
+
+
+def _root_to_start(given: Path | None) -> Path:
+    from emulator.errors import MultistackError
+    from emulator.workshop.folder import DEFAULT, find_root
+
+    if given is not None:
+        return given.absolute()
+    try:
+        return find_root(Path.cwd())
+    except MultistackError:
+        return Path.cwd() / DEFAULT
+
+
+def _shown(folder: Path) -> str:
+    """A folder as it is shortest to type from here."""
+    import os
+    import shlex
+
+    return shlex.quote(os.path.relpath(folder))
+
+
+def _stop_others(root: Path, lab: Lab) -> None:
+    """Their ports and their memory are needed; one that can't be stopped is told, and stops nothing else."""
+    from emulator.errors import MultistackError
+    from emulator.workshop.folder import stop
+    from emulator.workshop.labs import LABS
+
+    for other in LABS:
+        if other.number == lab.number:
+            continue
+        try:
+            if stop(root / other.folder, open_workspace=_open):
+                click.echo(f"stopped what ran in {other.folder}", err=True)
+        except MultistackError as error:
+            click.echo(f"{other.folder} still runs: {error.message}", err=True)
+
+
+def _open(folder: Path) -> Workspace:
+    """The project in a lab's folder, whatever project this command was started in."""
+    from emulator.workshop.folder import PROJECT_FILE
+
+    return Context(file=folder / PROJECT_FILE).workspace()
+
+
+def _lab(number: int) -> Lab:
+    """
+    A lab by its number.
+
+    Raises:
+        ConfigError: There is none.
+    """
+    from emulator.errors import ConfigError
+    from emulator.workshop.labs import LABS
+
+    found = next((lab for lab in LABS if lab.number == number), None)
+    if found is None:
+        raise ConfigError(f"there is no lab {number}", hint="`multistack workshop list` shows all")
+    return found
+
+
+def _started(number: int) -> tuple[Path, Lab]:
+    """
+    The workshop's folder and a lab in it.
+
+    Raises:
+        ConfigError: There is no such lab.
+        MultistackError: It was not started.
+    """
+    from emulator.errors import MultistackError
+    from emulator.workshop.folder import find_root
+
+    lab = _lab(number)
+    root = find_root(Path.cwd())
+    if not (root / lab.folder).is_dir():
+        raise MultistackError(f"lab {number} was not started", hint=f"multistack workshop start {number}")
+    return root, lab
+
+
+@workshop.command()
+@_number
+@_json
+@click.pass_context
+def check(click_context: click.Context, number: int, as_json: bool) -> None:
+    """
+    Look whether a lab's goal is reached.
+
+    Exit code 0 when it is, 7 when something is missing.
+    """
+    from emulator.render import print_json
+    from emulator.workshop.checking import look
+    from emulator.workshop.scene import Scene
+
+    root, lab = _started(number)
+    found = []
+    for one in look(lab, Scene(root / lab.folder, open_workspace=_open)):
+        found.append(one)
+        if not as_json:
+            mark = click.style("✓", fg="green") if one.missing is None else click.style("✗", fg="red")
+            click.echo(f"{mark} {one.says}{f': {one.missing}' if one.missing else ''}")
+    is_passed = found[-1].missing is None
+    if as_json:
+        print_json({"lab": number, "passed": is_passed, "checks": found})
+    if is_passed:
+        _note_passed(root, lab)
+    _report(root)
+    if is_passed and not as_json:
+        click.echo(_congratulation(lab))
+    click_context.exit(0 if is_passed else DIFFERENCES)
+
+
+def _note_passed(root: Path, lab: Lab) -> None:
+    from datetime import UTC, datetime
+
+    from emulator.workshop.progress import changing
+
+    with changing(root) as progress:
+        one = progress.of(lab.number)
+        one.passed = one.passed or datetime.now(UTC)
+
+
+def _report(root: Path) -> None:
+    """To the board, if the learner has joined one; a board that is away is told, and is no error."""
+    from emulator.errors import MultistackError
+    from emulator.workshop.progress import read_progress
+
+    progress = read_progress(root)
+    if progress.board is None:
+        return
+    from emulator.workshop.board.joining import report
+
+    try:
+        report(progress.board, progress)
+    except MultistackError as error:
+        click.echo(f"not on the board: {error.message}{f'; {error.hint}' if error.hint else ''}", err=True)
+
+
+def _congratulation(lab: Lab) -> str:
+    from emulator.workshop.labs import LABS
+
+    if lab == LABS[-1]:
+        return "passed: that was the last lab"
+    return f"passed; next: multistack workshop start {lab.number + 1}"
+
+
+@workshop.command()
+@_number
+def hint(number: int) -> None:
+    """Show one more of a lab's three hints."""
+    from emulator.workshop.lab import HINTS
+    from emulator.workshop.progress import changing
+
+    root, lab = _started(number)
+    with changing(root) as progress:
+        one = progress.of(number)
+        one.hints = min(one.hints + 1, HINTS)
+        shown = one.hints
+    for index, text in enumerate(lab.hints[:shown], start=1):
+        click.echo(f"{index}. {text}")
+    if shown == HINTS:
+        click.echo(f"that was the last; `multistack workshop solve {number}` does it and says why", err=True)
+
+
+@workshop.command()
+@_number
+@click.pass_obj
+def solve(context: Context, number: int) -> None:
+    """Start a lab anew and do it, saying why."""
+    from emulator.workshop.playing import play
+    from emulator.workshop.progress import changing
+
+    root, lab = _started(number)
+    _stop_others(root, lab)
+    _remake(root, lab)
+    with changing(root) as progress:
+        progress.of(number).is_solved = progress.of(number).passed is None
+    play(lab, root / lab.folder, environ=context.caller_environ(), tell=_tell_step)
+    click.echo(f"\ndone; now look: multistack workshop check {number}")
+
+
+def _tell_step(step: Step, line: str) -> None:
+    click.echo(f"\n{click.style(f'# {step.why}', fg='cyan')}")
+    expected = click.style(f"   # is refused, with exit code {step.code}", dim=True) if step.code else ""
+    click.echo(f"{click.style('$', dim=True)} {click.style(line, bold=True)}{expected}")
+
+
+@workshop.command()
+@_number
+def reset(number: int) -> None:
+    """Make a lab's folder anew; your files go to yours/."""
+    root, lab = _started(number)
+    _remake(root, lab)
+    click.echo(f"lab {number} is as it begins, in {_shown(root / lab.folder)}")
+
+
+def _remake(root: Path, lab: Lab) -> None:
+    from emulator.workshop.folder import remake
+
+    kept = remake(root, lab, open_workspace=_open)
+    if kept is not None:
+        click.echo(f"your files are in {_shown(kept)}", err=True)
+
+
+@workshop.command()
+@_json
+def status(as_json: bool) -> None:
+    """Show what you have done, and what is next."""
+    from emulator.render import print_json, table
+    from emulator.workshop.folder import find_root, runs
+    from emulator.workshop.labs import LABS
+    from emulator.workshop.progress import read_progress
+
+    root = find_root(Path.cwd())
+    progress = read_progress(root)
+    rows = []
+    for lab in LABS:
+        one = progress.of(lab.number)
+        rows.append(
+            {
+                "lab": lab.number,
+                "title": lab.title,
+                "state": _state(progress, lab),
+                "passed": one.passed,
+                "hints": one.hints,
+                "is_solved": one.is_solved,
+                "is_running": runs(root / lab.folder),
+            }
+        )
+    if as_json:
+        print_json(rows)
+        return
+    cells = [
+        [
+            str(row["lab"]),
+            str(row["title"]),
+            str(row["state"]),
+            str(row["hints"] or ""),
+            "yes" if row["is_running"] else "",
+        ]
+        for row in rows
+    ]
+    click.echo(table(("lab", "title", "state", "hints", "runs"), cells))
+    following = next((lab for lab in LABS if lab.number not in progress.passed), None)
+    if following is None:
+        click.echo("all labs are passed")
+    else:
+        step = "check" if progress.of(following.number).started else "start"
+        click.echo(f"next: multistack workshop {step} {following.number}")
+
+
+@workshop.command()
+@click.option("--no-trial", is_flag=True, help="Don't start environments to see how long that takes.")
+@_json
+@click.pass_context
+def doctor(click_context: click.Context, no_trial: bool, as_json: bool) -> None:
+    """
+    Check whether this machine is ready for the workshop.
+
+    Exit code 1 when something is a problem, else 0.
+    """
+    import functools
+    import os
+    import sys
+    from dataclasses import asdict
+
+    from emulator.cli.project import print_checks
+    from emulator.doctor.check import Verdict
+    from emulator.render import print_json
+    from emulator.workshop.doctor import examine, run_trial
+
+    context: Context = click_context.obj
+    path = os.pathsep.join([str(Path(sys.executable).parent), context.caller_environ().get("PATH", "")])
+    run = None if no_trial else functools.partial(run_trial, _lab(1), open_workspace=_open)
+    checks = list(examine(path, run=run))
+    if as_json:
+        print_json([{**asdict(check), "verdict": check.verdict.value} for check in checks])
+    else:
+        print_checks(checks)
+    click_context.exit(1 if any(check.verdict is Verdict.PROBLEM for check in checks) else 0)
+
+
+@workshop.command()
+@click.argument("url")
+@click.argument("code")
+@click.option("--name", required=True, metavar="NAME", help="What the board shows for you.")
+def join(url: str, code: str, name: str) -> None:
+    """Show your progress on the facilitator's board, from now on."""
+    from emulator.workshop.board.joining import membership, report
+    from emulator.workshop.progress import changing
+
+    root = _root_to_start(None)
+    root.mkdir(parents=True, exist_ok=True)
+    wanted = membership(url, code, name)
+    with changing(root) as progress:
+        if progress.board is not None:
+            wanted.id = progress.board.id
+        report(wanted, progress)
+        progress.board = wanted
+    click.echo(f"{wanted.name} is on the board; each `multistack workshop check` brings it up to date")
+
+
+@workshop.command()
+@click.option(
+    "--listen",
+    "host",
+    default="127.0.0.1",
+    metavar="ADDRESS",
+    help="Take reports from other machines on this address, or on all (0.0.0.0); default: from this machine only.",
+)
+@click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", help="Default: a free one from 8090 on.")
+def board(host: str, port: int | None) -> None:
+    """Show who has passed what, until Ctrl-C."""
+    import ipaddress
+
+    from emulator.errors import ConfigError
+    from emulator.workshop.board.learners import Board
+    from emulator.workshop.board.pages import create_board
+    from emulator.workshop.board.serving import addresses, listen, serve
+    from emulator.workshop.labs import LABS
+
+    try:
+        ipaddress.IPv4Address(host)
+    except ValueError as error:
+        raise ConfigError(f"--listen must be an IPv4 address of this machine, not {host!r}") from error
+    root = _root_to_start(None)
+    root.mkdir(parents=True, exist_ok=True)
+    learners = Board(root)
+    with listen(host, port) as listener:
+        taken = listener.getsockname()[1]
+        own = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 (only what it is called)
+        click.echo(f"board: http://{own}:{taken}/")
+        for address in addresses(host):
+            click.echo(f"join:  multistack workshop join http://{address}:{taken} {learners.code} --name YOUR-NAME")
+        if host.startswith("127."):
+            click.echo("only this machine reaches it; other machines with --listen 0.0.0.0", err=True)
+        serve(listener, create_board(learners, LABS))
+
+
+COMMANDS: Sequence[click.Command] = (workshop,)
