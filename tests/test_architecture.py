@@ -116,7 +116,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     ("features", "opening", "workspace"),
     ("canary", "promotion"),
-    ("proxy", "render", "replay_reports", "reports", "side_by_side", "side_by_side_reports", "workshop"),
+    ("lab", "proxy", "render", "replay_reports", "reports", "side_by_side", "side_by_side_reports", "workshop"),
     ("cli", "__main__"),
 )
 LAYER_OF = {name: number for number, names in enumerate(LAYERS) for name in names}

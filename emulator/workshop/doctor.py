@@ -13,8 +13,8 @@ import psutil
 
 from emulator.doctor.check import Check, Verdict
 from emulator.errors import MultistackError
-from emulator.workshop import packaged
-from emulator.workshop.folder import erase, make
+from emulator.lab.project import sample_folder
+from emulator.workshop.folder import erase, make, texts_folder
 from emulator.workshop.lab import Lab
 from emulator.workspace import Workspace
 
@@ -60,11 +60,11 @@ def pytest_check(is_importable: bool) -> Check:
 
 def material() -> Check:
     """The sample and the texts."""
-    try:
-        found = f"{packaged.sample_folder()}, {packaged.texts_folder()}"
-    except MultistackError as error:
-        return Check(name="material", verdict=Verdict.PROBLEM, found=error.message, advice=error.hint or "")
-    return Check(name="material", verdict=Verdict.OK, found=found)
+    folders = (sample_folder(), texts_folder())
+    found = ", ".join(str(folder) for folder in folders)
+    if all(folder.is_dir() for folder in folders):
+        return Check(name="material", verdict=Verdict.OK, found=found)
+    return Check(name="material", verdict=Verdict.PROBLEM, found=f"not in {found}", advice="install multistack anew")
 
 
 def memory(available: int) -> Check:

@@ -8,9 +8,10 @@ from pathlib import Path
 
 from emulator import git
 from emulator.errors import MultistackError
+from emulator.lab.project import sample_folder
 from emulator.lock import exclusive
 from emulator.process import is_running
-from emulator.workshop import answers, packaged
+from emulator.workshop import answers
 from emulator.workshop.lab import Lab
 from emulator.workshop.progress import FILE
 from emulator.workspace import Workspace
@@ -22,7 +23,15 @@ _YOURS = "yours"
 _STATE = ".multistack"
 _LEFT_OUT = shutil.ignore_patterns(_STATE, "__pycache__", ".pytest_cache")
 
+_PACKAGED = Path(__file__).with_name("texts")
+_SOURCE = Path(__file__).parents[2] / "docs" / "workshop"
+
 Open = Callable[[Path], Workspace]
+
+
+def texts_folder() -> Path:
+    """Where the texts of the labs are: in the wheel, or in the source that an editable installation runs from."""
+    return _PACKAGED if _PACKAGED.is_dir() else _SOURCE
 
 
 def find_root(cwd: Path) -> Path:
@@ -53,12 +62,12 @@ def make(root: Path, lab: Lab) -> Path:
 
 
 def _fill(folder: Path, lab: Lab) -> None:
-    shutil.copytree(packaged.sample_folder(), folder, ignore=_LEFT_OUT, dirs_exist_ok=True)
+    shutil.copytree(sample_folder(), folder, ignore=_LEFT_OUT, dirs_exist_ok=True)
     for edit in lab.edits:
         edit.apply(folder)
     if lab.answers:
         (folder / answers.FILE).write_text(answers.blank(lab.answers), encoding="utf-8")
-    text = packaged.texts_folder() / lab.text
+    text = texts_folder() / lab.text
     (folder / TEXT).write_text(text.read_text(encoding="utf-8"), encoding="utf-8")
 
 
@@ -117,7 +126,7 @@ def _keep(root: Path, lab: Lab) -> Path:
 def _restore(folder: Path) -> None:
     """A project file that can be read again, whatever the learner did to it: what runs must be stopped."""
     for name in (PROJECT_FILE, "template.yaml"):
-        shutil.copyfile(packaged.sample_folder() / name, folder / name)
+        shutil.copyfile(sample_folder() / name, folder / name)
 
 
 def erase(workspace: Workspace) -> None:

@@ -50,9 +50,7 @@ def others_untouched(scene: Scene) -> str | None:
     touched = [name for name in NAMES if len(scene.past(name)) != 1]
     if not touched:
         return None
-    return (
-        f"{', '.join(touched)}: deployed into meanwhile, but this lab is about another; `multistack workshop reset 8`"
-    )
+    return f"{', '.join(touched)}: deployed into meanwhile; begin again: `multistack workshop reset 8`"
 
 
 LAB = Lab(

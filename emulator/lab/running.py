@@ -1,0 +1,224 @@
+"""Runs an experiment against a topology, with traffic flowing to prod all the time."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Callable, Generator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+
+from emulator.capabilities import Outcome as Case
+from emulator.capabilities import read_capabilities
+from emulator.errors import NotReady
+from emulator.lab.experiment import Effect, Experiment, Script
+from emulator.lab.laboratory import Laboratory
+from emulator.lab.operator import Operator
+from emulator.lab.results import Moment, Outcome, Result, TypedLine
+from emulator.lab.topologies import Topology, World
+from emulator.lab.traffic import Measurement, Traffic, Verdict, enough, well
+
+# Requests that must be good in a row for prod to count as well.
+_WELL = 5
+# What an emulator answers to a call that it doesn't know.
+_UNKNOWN_CALLS = {
+    "InvalidAction",
+    "NotImplemented",
+    "NotImplementedError",
+    "UnknownOperation",
+    "UnknownOperationException",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """What the results of one run have in common."""
+
+    emulator: str
+    seed: int
+
+
+def run_experiments(
+    laboratory: Laboratory,
+    experiments: Sequence[Experiment],
+    topologies: Sequence[Topology],
+    *,
+    seed: int,
+    timeout: float,
+    tell: Callable[[Result], None],
+) -> list[Result]:
+    """
+    Run *experiments* one after the other, each in all *topologies* at once; the lab begins as it was made.
+
+    Args:
+        timeout: Seconds that an emulator may take to start.
+        tell: Called with each result.
+
+    Raises:
+        MultistackError: The lab can't be brought up, or prod isn't well before a mistake.
+    """
+    laboratory.fresh(topologies, timeout=timeout)
+    run = Run(emulator=laboratory.emulator, seed=seed)
+    worlds = {one.value: laboratory.world(one) for one in topologies}
+    results: list[Result] = []
+    for experiment in experiments:
+        wanted = [name for name in worlds if Topology(name) in experiment.variants]
+        found = laboratory.at_once(wanted, lambda name: perform_experiment(experiment, worlds[name], run))  # noqa: B023
+        for result in found.values():
+            tell(result)
+        results += found.values()
+        spoilt = [Topology(name) for name, result in found.items() if _is_spoilt(experiment, result)]
+        if spoilt and experiment is not experiments[-1]:
+            laboratory.restore(spoilt, timeout=timeout)
+            worlds.update({one.value: laboratory.world(one) for one in spoilt})
+    return results
+
+
+def _is_spoilt(experiment: Experiment, result: Result) -> bool:
+    """Whether what the experiment left behind may be seen by the next one."""
+    return experiment.restores or result.outcome is Outcome.DIFFERS
+
+
+def perform_experiment(experiment: Experiment, world: World, run: Run) -> Result:
+    """
+    Make the mistake, look, undo it.
+
+    Raises:
+        NotReady: Prod wasn't well before, so nothing could be told.
+        ClientError: The set-up or the undo was refused: the script is wrong, or somebody else works in this lab.
+    """
+    from botocore.exceptions import ClientError
+
+    variant = experiment.variants[world.topology]
+    blank = Result(
+        experiment=experiment.id,
+        topology=world.topology.value,
+        driver=world.driver,
+        emulator=run.emulator,
+        at=datetime.now(UTC).isoformat(timespec="seconds"),
+        seed=run.seed,
+        outcome=Outcome.NOT_ON_DRIVER,
+        expected=variant.expected.told(world.driver),
+    )
+    if reason := _incapable(experiment, world.driver):
+        return replace(blank, reason=reason)
+    operator = Operator(world.places)
+    try:
+        measured, typed = _measure(experiment, variant.script, operator, world, seed=run.seed)
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in _UNKNOWN_CALLS:
+            raise
+        return replace(blank, reason=str(error))
+    return _judged(blank, experiment, world, operator, measured, typed)
+
+
+def _incapable(experiment: Experiment, driver: str) -> str:
+    """Which rule that the experiment needs the driver was recorded not to obey; empty if none."""
+    if not experiment.needs:
+        return ""
+    recorded = read_capabilities()
+    cases = {case.id: case for case in recorded.cases}
+    for run in recorded.runs:
+        for need in experiment.needs:
+            if run.driver == driver and run.outcome(cases[need]) in (Case.FAILED, Case.UNSUPPORTED):
+                return f"{need}: {run.results[need].reason or run.outcome(cases[need]).value}"
+    return ""
+
+
+def _measure(
+    experiment: Experiment, script: Script, operator: Operator, world: World, *, seed: int
+) -> tuple[Measurement, list[TypedLine]]:
+    traffic = Traffic(
+        port=world.port,
+        path=world.places["prod"].path,
+        probes=experiment.probes,
+        seed=f"{seed} {experiment.id} {world.topology.value}",
+    )
+    typed: list[TypedLine] = []
+    with contextlib.closing(_steps(script, operator, typed)) as steps, traffic.flowing():
+        next(steps)
+        if not traffic.wait_for(well(_WELL), since=traffic.now()):
+            raise NotReady(
+                f"prod of {world.topology.value} is not well before the mistake of {experiment.id}",
+                hint="multistack lab reset",
+            )
+        mistake = traffic.now()
+        next(steps)
+        made = traffic.now()
+        traffic.wait_for(enough(experiment.calls), since=made)
+        undo = traffic.now()
+        next(steps, None)
+        is_recovered = traffic.wait_for(well(_WELL), since=traffic.now())
+    return (
+        Measurement(samples=traffic.samples, mistake=mistake, made=made, undo=undo, is_recovered=is_recovered),
+        typed,
+    )
+
+
+def _steps(script: Script, operator: Operator, typed: list[TypedLine]) -> Generator[None, None, None]:
+    """The three steps of a script, with what was typed in each."""
+    with contextlib.closing(script(operator)) as steps:
+        for phase in ("set-up", "mistake", "undo"):
+            before = len(operator.typed)
+            next(steps, None)
+            typed += [TypedLine(phase=phase, line=one.line, answer=one.answer) for one in operator.typed[before:]]
+            yield
+
+
+def rehearse(script: Script, operator: Operator) -> list[TypedLine]:
+    """What a script types, without doing it: for an operator that only shows."""
+    typed: list[TypedLine] = []
+    for _ in _steps(script, operator, typed):
+        pass
+    return typed
+
+
+def _judged(
+    blank: Result,
+    experiment: Experiment,
+    world: World,
+    operator: Operator,
+    measured: Measurement,
+    typed: list[TypedLine],
+) -> Result:
+    seen = _seen(measured, operator)
+    expected = experiment.variants[world.topology].expected
+    reason = expected.differs(seen, measured, world.driver)
+    if not reason and not measured.is_recovered and not experiment.restores:
+        reason = "prod did not recover after the mistake was undone"
+    return replace(
+        blank,
+        outcome=Outcome.DIFFERS if reason else Outcome.AS_EXPECTED,
+        reason=reason,
+        seen=seen.value,
+        told=_told(seen, measured),
+        findings=tuple(operator.findings),
+        requests=sum(measured.count(verdict) for verdict in Verdict),
+        failures=measured.count(Verdict.FAILED),
+        wrong=measured.count(Verdict.WRONG),
+        share=measured.share,
+        first_failure_after=measured.first_failure_after,
+        recovered_after=measured.recovered_after,
+        undone_at=measured.undo - measured.mistake,
+        typed=typed,
+        timeline=[
+            Moment(at=round(one.ended - measured.mistake, 4), status=one.status, verdict=one.verdict.value)
+            for one in measured.samples
+        ],
+    )
+
+
+def _seen(measured: Measurement, operator: Operator) -> Effect:
+    if measured.count(Verdict.FAILED):
+        return Effect.FAILS
+    if measured.count(Verdict.WRONG):
+        return Effect.WRONG_DATA
+    return Effect.UNSEEN if operator.findings else Effect.UNHURT
+
+
+def _told(seen: Effect, measured: Measurement) -> str:
+    if seen is Effect.FAILS:
+        statuses = " and ".join(str(status or "no answer") for status in sorted(measured.failed_statuses))
+        return f"{statuses} on {measured.share:.0%} of the calls"
+    if seen is Effect.WRONG_DATA:
+        return f"200 with wrong data on {measured.share:.0%} of the calls"
+    return "no request shows it" if seen is Effect.UNSEEN else "nothing"
