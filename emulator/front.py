@@ -15,7 +15,17 @@ from emulator.errors import NotReady
 from emulator.events import Emit, Event
 from emulator.faults.file import FAULTS_FILE, remove_faults
 from emulator.history import History
-from emulator.model import OWN_TOPOLOGY, DriverName, Environment, Instance, ProcessId, Project, Route, Status
+from emulator.model import (
+    OWN_TOPOLOGY,
+    DriverName,
+    Environment,
+    Instance,
+    ProcessId,
+    Project,
+    ProxySettings,
+    Route,
+    Status,
+)
 from emulator.proxy_password import PASSWORD_FILE, is_guarded, keep_password, reaches_others, read_password
 from emulator.routes import ROUTES_FILE, load_routes, publish_routes
 from emulator.rules import RULES_FILE, publish_rules
@@ -32,7 +42,7 @@ class Front:
     Starts, stops and feeds the proxy of one project.
 
     Args:
-        environ: The whole environ of the proxy process.
+        environ: The whole environ of the proxy process, whose pages run commands with it: the caller's, without AWS's.
     """
 
     def __init__(self, project: Project, *, environ: Mapping[str, str], emit: Emit) -> None:
@@ -143,6 +153,7 @@ class Front:
             "timeout": str(settings.timeout),
             "max-body": str(settings.max_body),
             "allow-remote": "yes" if self._project.allow_remote else "no",
+            "project": str(self._project.file) if pages_act(settings) else "",
             "password-file": str(self._password_file) if is_guarded(settings) else "",
             "ca-file": (ca_file() or "") if any(url.startswith("https:") for url in urls) else "",
         }
@@ -223,6 +234,11 @@ class Front:
             default_api=self._project.api if self._project.api in names else only,
             protected=environment.protected,
         )
+
+
+def pages_act(settings: ProxySettings) -> bool:
+    """Whether the proxy's pages may run commands: not where other machines come in without a password."""
+    return is_guarded(settings) or not reaches_others(settings)
 
 
 def _upstream_of(environment: Environment, instance: Instance) -> str | None:

@@ -90,7 +90,7 @@ def open_workspace(
         now=now,
         environ=environ,
         store=store,
-        front=Front(project, environ=_proxy_environ(project, environ), emit=emit),
+        front=Front(project, environ=environ, emit=emit),
         deployer=deployer,
         releases=releases,
         lifecycle=lifecycle,
@@ -139,10 +139,6 @@ def _repairer(
     from emulator.repair import Repairer
 
     return Repairer(project, deployer, vault, open_artifact=store.open, emit=emit, cancelled=cancelled)
-
-
-def _proxy_environ(project: Project, environ: Mapping[str, str]) -> Mapping[str, str]:
-    return {"PATH": environ.get("PATH", ""), "LANG": "C.UTF-8", "HOME": str(project.state)}
 
 
 def _builder(

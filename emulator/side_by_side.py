@@ -12,6 +12,7 @@ from emulator.differences import Part, Place
 
 DIFFERENT, EXPECTED, MASKED, EQUAL = "!", "~", "*", ""
 _ABSENT = ""
+_PROBLEM = str(Place(Part.PROBLEM))
 # Lines of a text that are places of their own.
 _MOST_LINES = 200
 
@@ -81,7 +82,10 @@ def _marked(document: Mapping[str, Any]) -> list[Row]:
     for where, by_name in found.items():
         one = next(iter(by_name.values()))[1]
         before = shown(one["baseline"], is_absent=one["kind"] == "added")
-        cells = dict.fromkeys(entries, before)
+        # Whoever gave no answer has nothing here, and not what the baseline has.
+        cells = {
+            name: before if where == _PROBLEM or "problem" not in entry else _ABSENT for name, entry in entries.items()
+        }
         for name, (_, finding) in by_name.items():
             cells[name] = shown(finding["value"], is_absent=finding["kind"] == "missing")
             if finding["kind"] == "unstable":

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import click
 import pytest
+import yaml
 
 from emulator import errors
 from emulator.cli import cli
@@ -158,6 +159,17 @@ def test_every_module_stands_in_the_architecture() -> None:
     names = {name for name in names if "/gaps/" not in name}
     told = set(re.findall(r"^\| `([a-z_/]+\.py)` \|", section(text_of(ARCHITECTURE), "Layers"), re.MULTILINE))
     assert told == names
+
+
+def test_every_path_of_the_api_is_documented() -> None:
+    """The table of docs/api.md is that of the OpenAPI document."""
+    content = yaml.safe_load(text_of(REPOSITORY / "emulator" / "dashboard" / "openapi.yaml"))
+    told = re.findall(r"^\| `([A-Z]+) (/\S+)` \| (.+) \|$", text_of(REPOSITORY / "docs" / "api.md"), re.MULTILINE)
+    assert told == [
+        (method.upper(), path, operation["summary"])
+        for path, item in content["paths"].items()
+        for method, operation in item.items()
+    ]
 
 
 def test_every_gap_is_documented() -> None:

@@ -175,13 +175,15 @@ def _logged(workspace: Workspace, exchange: Exchange) -> tuple[Sequence[LogLine]
 @click.pass_obj
 def export(context: Context, /, *, numbers: Sequence[int], form: str, output: Path | None, **wanted: object) -> None:
     """Write kept requests as HAR 1.2, as curl commands or as pytest tests."""
+    from emulator.inspector.exporting import export as exported
+
     workspace = context.workspace()
     kept = _requests(workspace)
     if numbers:
         found: Sequence[Exchange] = [_one(kept, number) for number in numbers]
     else:
         found = kept.find_whole(_filter(workspace, **wanted))[::-1]  # type: ignore[arg-type]
-    text = _exported(found, form, lambda name: workspace.front.environment_url(name) or _unserved(name))
+    text = exported(found, form, base_of=lambda name: workspace.front.environment_url(name) or _unserved(name))
     if output is None:
         sys.stdout.write(text)
     else:
@@ -192,22 +194,6 @@ def export(context: Context, /, *, numbers: Sequence[int], form: str, output: Pa
 def _unserved(name: str) -> str:
     """Where the proxy serves an environment when it takes its usual port."""
     return f"http://127.0.0.1:8080/{name}/"
-
-
-def _exported(found: Sequence[Exchange], form: str, base_of: Callable[[str], str]) -> str:
-    import io
-
-    from emulator.inspector.scripts import curl_command, pytest_module
-
-    if form == "curl":
-        return "\n".join(curl_command(exchange, base=base_of(exchange.environment)) for exchange in found)
-    if form == "pytest":
-        return pytest_module(found, base_of=base_of)
-    from emulator.inspector.har import write_har
-
-    file = io.StringIO()
-    write_har(found, file, base_of=base_of)
-    return file.getvalue() + "\n"
 
 
 @requests.command()

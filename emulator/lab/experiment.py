@@ -126,6 +126,7 @@ class Experiment:
         sources: Pages of AWS, issues.
         seen: Driver to the day since when it was seen there, e.g. ``2026-11-26``.
         needs: Conformance cases that a driver must pass, see :mod:`emulator.capabilities`.
+        not_on: Driver to the reason why it can't be run there, beyond what the cases say.
         probes: What prod is asked.
         calls: How often, after the mistake.
         restores: Whether its undo can't bring everything back, so that the emulator's state must be put back.
@@ -141,6 +142,7 @@ class Experiment:
     basis: Basis = Basis.CHECKED
     seen: Mapping[str, str] = field(default_factory=dict)
     needs: Sequence[str] = ()
+    not_on: Mapping[str, str] = field(default_factory=dict)
     probes: Sequence[Probe] = ORDERS
     calls: int = 25
     restores: bool = False

@@ -112,7 +112,9 @@ def perform_experiment(experiment: Experiment, world: World, run: Run) -> Result
 
 
 def _incapable(experiment: Experiment, driver: str) -> str:
-    """Which rule that the experiment needs the driver was recorded not to obey; empty if none."""
+    """Why the experiment can't be run on the driver, e.g. a rule it was recorded not to obey; empty if it can."""
+    if driver in experiment.not_on:
+        return experiment.not_on[driver]
     if not experiment.needs:
         return ""
     recorded = read_capabilities()

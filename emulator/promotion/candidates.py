@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from emulator.deploy import DeployResult
@@ -16,6 +15,7 @@ from emulator.permissions import widening
 from emulator.permits import Approval
 from emulator.promotion.gates import Facts
 from emulator.release import parameters_of
+from emulator.served import served_since
 from emulator.workspace import Workspace
 
 
@@ -158,14 +158,3 @@ class Candidates:
         who = by or workspace.project.user
         workspace.permits.approve(name, wanted, by=who, expires=expires)
         return workspace.permits.approvals(name)[-1]
-
-
-def served_since(done: Sequence[Deployment]) -> datetime:
-    """
-    When an environment began to serve what it serves.
-
-    Args:
-        done: Its deployments that succeeded, oldest first; at least one.
-    """
-    same = itertools.takewhile(lambda one: one.release.id == done[-1].release.id, reversed(done))
-    return min(one.ended or one.at for one in same)

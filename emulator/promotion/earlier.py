@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from emulator.errors import ConfigError, PromotionRefused
-from emulator.model import Deployment, Kind
+from emulator.model import Deployment
+from emulator.served import line_of
 from emulator.workspace import Workspace
 
 
@@ -26,20 +25,3 @@ def earlier(workspace: Workspace, name: str, *, to: str | None) -> Deployment:
     if not before:
         raise PromotionRefused(none, hint=f"multistack history {name}")
     return before[-1]
-
-
-def line_of(done: Sequence[Deployment]) -> list[Deployment]:
-    """
-    The releases that stand behind the current one: a rollback takes away all that it went back over.
-
-    Args:
-        done: Deployments that succeeded, oldest first.
-    """
-    line: list[Deployment] = []
-    for one in done:
-        places = [place for place, other in enumerate(line) if other.release.id == one.release.id]
-        if one.cause.kind is Kind.ROLLBACK and places:
-            del line[places[-1] + 1 :]
-        elif not (places and places[-1] == len(line) - 1):
-            line.append(one)
-    return line

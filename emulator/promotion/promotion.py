@@ -14,10 +14,11 @@ from emulator.errors import ConfigError, MultistackError, NotReady, PromotionRef
 from emulator.events import Event
 from emulator.model import Cause, Deployment, Gate, GateResult, Kind, Outcome
 from emulator.promotion.candidates import Candidate, Candidates
-from emulator.promotion.earlier import earlier, line_of
+from emulator.promotion.earlier import earlier
 from emulator.promotion.gates import Consent, gates_before
 from emulator.promotion.replaying import check_replayable, replay_of
 from emulator.promotion.verification import verify
+from emulator.served import line_of
 from emulator.workspace import Workspace
 
 

@@ -31,6 +31,7 @@ def main() -> None:
         "allow_remote": options.allow_remote,
         "password_file": options.password_file,
         "ca_file": options.ca_file,
+        "project": options.project,
     }
     write_record(options.folder, port=listener.getsockname()[1], settings=settings)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
@@ -46,6 +47,7 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--timeout", required=True, help="seconds to wait for an environment's answer")
     parser.add_argument("--max-body", required=True, help="largest request body in bytes")
     parser.add_argument("--allow-remote", default="no", choices=["yes", "no"], help="emulators on other machines")
+    parser.add_argument("--project", default="", help="the project file; empty when its pages are for reading only")
     parser.add_argument("--ca-file", default="", help="authorities to trust; empty for the system's")
     parser.add_argument("--password-file", default="", help="the password of other machines; empty for none")
     return parser.parse_args()
@@ -60,6 +62,7 @@ def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
 
 def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     # Late, so that the record is written before anything slow.
+    from emulator.dashboard.jobs import own_command
     from emulator.faults.file import FAULTS_FILE
     from emulator.proxy.app import Settings, create_app
     from emulator.proxy.keeping import Keeping
@@ -80,11 +83,12 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
             allow_remote=options.allow_remote == "yes",
             ca_file=options.ca_file or None,
             host=options.host,
+            command=own_command(Path(options.project)) if options.project else None,
             rules=options.folder / RULES_FILE,
         ),
         keeping=keeping,
     )
-    server = Server(listener, app)
+    server = Server(listener, app, closing=app.extensions["dashboard"].close)
     try:
         server.start()
     finally:

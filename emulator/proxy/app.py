@@ -12,6 +12,9 @@ from typing import Any
 from flask import Flask
 
 from emulator import ports
+from emulator.dashboard.dashboard import Dashboard, Sources
+from emulator.dashboard.jobs import Command
+from emulator.dashboard.pages import register
 from emulator.faults.file import watch_faults
 from emulator.inspector.rates import Rates
 from emulator.model import ComparisonRules, Route
@@ -22,7 +25,6 @@ from emulator.proxy.fan_out import FanOut
 from emulator.proxy.forward import Forwarder
 from emulator.proxy.guard import Guard, without_credentials
 from emulator.proxy.keeping import Keeping
-from emulator.proxy.pages import register_pages
 from emulator.proxy.problems import CONTENT_TYPE, Problem, internal_problem
 from emulator.proxy.recording import Recorder
 from emulator.proxy.request import Request, read_request
@@ -50,9 +52,10 @@ class Settings:
         allow_remote: Emulators may be on other machines.
         ca_file: See :func:`emulator.endpoint.ca_file`.
         host: The address it listens on; requests may name it.
+        command: Runs multistack for the pages; None when they are for reading only.
+        rules: The published rules; None for none.
         faults: The file of the faults that are set; read again whenever it changes.
         password_file: Holds the password of other machines; None lets them in without one.
-        rules: The published rules; None for none.
     """
 
     routes: Path
@@ -61,9 +64,10 @@ class Settings:
     allow_remote: bool = False
     ca_file: str | None = None
     host: str = ports.HOST
+    command: Command | None = None
+    rules: Path | None = None
     faults: Path | None = None
     password_file: Path | None = None
-    rules: Path | None = None
 
 
 def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
@@ -79,24 +83,35 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     table = watch_routes(
         settings.routes, on_change=lambda routes: upstreams.keep_only([r.url for r in routes.values()])
     )
-    register_pages(
-        app, routes=lambda: table.current() or {}, recording_problem=lambda: keeping.problem if keeping else None
-    )
     forwarder = Forwarder(upstreams, timeout=settings.timeout, max_body=settings.max_body)
     forward: Forward = forwarder.forward
-    if settings.faults is not None:
-        forward = Disturber(forward, watch_faults(settings.faults, own_process())).forward
-    recorder = Recorder(forward, rates=Rates(), feed=keeping.feed if keeping else None)
+    faults = watch_faults(settings.faults, own_process()) if settings.faults is not None else None
+    if faults is not None:
+        forward = Disturber(forward, faults).forward
+    rates = Rates()
+    recorder = Recorder(forward, rates=rates, feed=keeping.feed if keeping else None)
     rules = watch_rules(settings.rules) if settings.rules else None
-    app.wsgi_app = Proxy(  # type: ignore[method-assign]
+    proxy = Proxy(
         app.wsgi_app,
         table,
         recorder,
         _listens_on(settings.host),
+        guard=_guard(settings),
         comparison=lambda: rules.current().comparison if rules else ComparisonRules(),
         settings=settings,
-        guard=_guard(settings),
     )
+    sources = Sources(
+        routes=table.current,
+        state=settings.routes.parent,
+        rates=rates,
+        faults=faults.current if faults else tuple,
+        compare=proxy.compare,
+        keeping=keeping,
+        command=settings.command,
+    )
+    dashboard = app.extensions["dashboard"] = Dashboard(sources)
+    register(app, dashboard)
+    app.wsgi_app = proxy  # type: ignore[method-assign]
     return app
 
 
@@ -139,8 +154,8 @@ class Proxy:
         self._table = table
         self._recorder = recorder
         self._listens_on = listens_on
-        self._guard = guard
         self._fan_out = FanOut(self._forward, rules=comparison, timeout=settings.timeout, max_body=settings.max_body)
+        self._guard = guard
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
@@ -155,10 +170,19 @@ class Proxy:
             _log.exception("%s %s failed", request.method, request.target)
             return _tell(internal_problem(), request, start_response)
 
-    def _answer(self, request: Request, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+    def compare(self, request: Request) -> bytes | None:
+        """
+        The JSON document of several environments' answers; None when *request* is not for several.
+
+        Raises:
+            Problem: It can't be asked of them.
+        """
         routes = self._table.current()
-        if selection := select(request, routes, listens_on=self._listens_on):
-            content = self._fan_out.answer(request, selection, routes or {})
+        selection = select(request, routes, listens_on=self._listens_on)
+        return self._fan_out.answer(request, selection, routes or {}) if selection else None
+
+    def _answer(self, request: Request, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
+        if (content := self.compare(request)) is not None:
             return _send("200 OK", "application/json", content, request, start_response)
         destination = self._resolve(request)
         if destination is None:

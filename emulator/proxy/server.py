@@ -88,14 +88,22 @@ class Server(wsgi.Server):
 
     Args:
         listener: Inherited from the command that started the process.
+        closing: Called before it stops: ends answers that never end by themselves, such as streams of events.
     """
 
     ConnectionClass = Connection
     keep_alive_conn_limit = None  # type: ignore[assignment]
     max_request_header_size = _MAX_HEAD
 
-    def __init__(self, listener: socket.socket, app: Callable[..., Iterable[bytes]]) -> None:
+    def __init__(
+        self,
+        listener: socket.socket,
+        app: Callable[..., Iterable[bytes]],
+        *,
+        closing: Callable[[], None] = lambda: None,
+    ) -> None:
         self._listener = listener
+        self._closing = closing
         super().__init__(
             listener.getsockname()[:2],
             app,
@@ -112,6 +120,11 @@ class Server(wsgi.Server):
         self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = self._listener
         return self._listener
+
+    def stop(self) -> None:
+        """Finish what is under way, and end."""
+        self._closing()
+        super().stop()
 
     def process_conn(self, conn: Any) -> None:
         """Give a connection to a worker once it has something to say: browsers open some in advance."""

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from emulator import git
+from emulator import git, process
+from emulator.config import process_environ
 from emulator.errors import MultistackError
-from emulator.lab.project import sample_folder
+from emulator.lab.opening import open_laboratory
+from emulator.lab.project import SHARED, lab_folder, sample_folder
 from emulator.lock import exclusive
-from emulator.process import is_running
+from emulator.model import STATE_FOLDER, Environment
 from emulator.workshop import answers
 from emulator.workshop.lab import Lab
 from emulator.workshop.progress import FILE
@@ -20,8 +22,9 @@ DEFAULT = "workshop"
 TEXT = "LAB.md"
 PROJECT_FILE = "multistack.toml"
 _YOURS = "yours"
-_STATE = ".multistack"
-_LEFT_OUT = shutil.ignore_patterns(_STATE, "__pycache__", ".pytest_cache")
+# Seconds that an emulator may take to save its state.
+_GRACE = 10.0
+_LEFT_OUT = shutil.ignore_patterns(STATE_FOLDER, "__pycache__", ".pytest_cache")
 
 _PACKAGED = Path(__file__).with_name("texts")
 _SOURCE = Path(__file__).parents[2] / "docs" / "workshop"
@@ -72,7 +75,7 @@ def _fill(folder: Path, lab: Lab) -> None:
 
 
 def _make_repository(folder: Path) -> None:
-    (folder / ".gitignore").write_text(f"{_STATE}/\n__pycache__/\n.pytest_cache/\n", encoding="utf-8")
+    (folder / ".gitignore").write_text(f"{STATE_FOLDER}/\n__pycache__/\n.pytest_cache/\n", encoding="utf-8")
     for arguments in (
         ("init", "-q", "-b", "main"),
         ("config", "user.name", "Workshop"),
@@ -130,11 +133,12 @@ def _restore(folder: Path) -> None:
 
 
 def erase(workspace: Workspace) -> None:
-    """Stop everything of a project, and forget all data."""
+    """Stop everything of a project and of the experiments in it, and forget all data."""
+    laboratory = open_laboratory(lab_folder(workspace.project.root), process_environ(), {})
+    if laboratory is not None:
+        laboratory.down()
     with exclusive(workspace.project.state, "workshop reset", emit=workspace.emit):
-        environments = [*workspace.project.environments, *workspace.drivers.leftovers()]
-        workspace.front.stop()
-        _raise_first(workspace.lifecycle.down(environments).values())
+        environments = _stop(workspace)
         for environment in environments:
             workspace.drivers.of(environment).erase(environment)
 
@@ -145,11 +149,17 @@ def stop(folder: Path, *, open_workspace: Open) -> bool:
         return False
     workspace = open_workspace(folder)
     with exclusive(workspace.project.state, "workshop start", emit=workspace.emit):
-        workspace.front.stop()
-        _raise_first(
-            workspace.lifecycle.down([*workspace.project.environments, *workspace.drivers.leftovers()]).values()
-        )
+        _stop(workspace)
+        for server in _servers(folder):  # the emulators that experiments ran on
+            process.stop(server, grace=_GRACE)
     return True
+
+
+def _stop(workspace: Workspace) -> list[Environment]:
+    environments = [*workspace.project.environments, *workspace.drivers.leftovers()]
+    workspace.front.stop()
+    _raise_first(workspace.lifecycle.down(environments).values())
+    return environments
 
 
 def _raise_first(results: Iterable[bool | MultistackError]) -> None:
@@ -160,5 +170,12 @@ def _raise_first(results: Iterable[bool | MultistackError]) -> None:
 
 def runs(folder: Path) -> bool:
     """Whether an emulator or a proxy of that folder runs."""
-    state = folder / _STATE
-    return any(is_running(one) for one in (state / "proxy", *state.glob("environments/*")))
+    return any(process.is_running(server) for server in _servers(folder))
+
+
+def _servers(folder: Path) -> Iterator[Path]:
+    """Folders that a server may hold: those of the project, and of the experiments beside it."""
+    experiments = lab_folder(folder)
+    for root in (folder, experiments, experiments / SHARED):
+        yield root / STATE_FOLDER / "proxy"
+        yield from (root / STATE_FOLDER).glob("environments/*")

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from emulator.errors import MultistackError
+from emulator.model import STATE_FOLDER
 from emulator.process import read_record
 from emulator.workshop.lab import Lab, Step
 
@@ -46,5 +47,5 @@ def play(lab: Lab, folder: Path, *, environ: Mapping[str, str], tell: Callable[[
 
 
 def _proxy(folder: Path) -> str:
-    record = read_record(folder / ".multistack" / "proxy")
+    record = read_record(folder / STATE_FOLDER / "proxy")
     return f"http://127.0.0.1:{record.port}" if record else _TOLD

@@ -192,6 +192,11 @@ def test_reports_say_the_same_in_each_format(service: ProjectFolder, tmp_path: P
 
 def test_ids_of_the_environment_are_carried(service: ProjectFolder) -> None:
     """Recorded with one id, replayed with another: no difference."""
+    file = service.folder / "multistack.toml"
+    with_carry = file.read_text()
+    carry = '[[replay.carry]]\njson_path = "$.id"\nvariable = "order"\nrequest = "POST /orders"\n'
+    assert carry in with_carry
+    file.write_text(with_carry.replace(carry, ""))
     service.run("record", "start", "ids")
     url = service.url("test")
     made = http("POST", f"{url}orders", {"item": "tea", "qty": 2, "price": 10}).json()["id"]
@@ -200,9 +205,7 @@ def test_ids_of_the_environment_are_carried(service: ProjectFolder) -> None:
     assert "ids: 3 requests" in service.run("record", "stop").stdout
     run = ("replay", "ids", "--against", "test", "--writes", "--fail-on-diff")
     assert service.run(*run, check=False).returncode == 7
-    file = service.folder / "multistack.toml"
-    carry = '[[replay.carry]]\njson_path = "$.id"\nvariable = "order"\nrequest = "POST /orders"\n'
-    file.write_text(file.read_text() + carry)
+    file.write_text(with_carry)
     service.run(*run)
 
 

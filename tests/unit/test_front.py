@@ -12,7 +12,7 @@ import pytest
 
 from emulator.faults.fault import Effects, Fault
 from emulator.faults.file import add_fault, load_faults
-from emulator.front import Front
+from emulator.front import Front, pages_act
 from emulator.model import (
     Api,
     Deployment,
@@ -23,6 +23,7 @@ from emulator.model import (
     Outcome,
     ProcessId,
     Project,
+    ProxySettings,
     Release,
     Status,
 )
@@ -137,3 +138,12 @@ def test_the_default_api_is_the_named_or_the_only_one(
     """Which one ``/<environment>/`` means is never guessed."""
     front_of(replace(project, api=named)).publish({"test": READY, "prod": STOPPED}, FakeHistory({"test": apis}))
     assert load_routes(project.state / "routes.json")["test"].default_api == expected
+
+
+@pytest.mark.parametrize(
+    ("host", "asks_password", "acts"),
+    [("127.0.0.1", False, True), ("0.0.0.0", True, True), ("0.0.0.0", False, False), ("192.0.2.1", False, False)],
+)
+def test_pages_act_only_for_whoever_may_use_this_machine_or_has_the_password(host, asks_password, acts):
+    """In Compose the proxy listens on all addresses of its container, without one: its pages are for reading."""
+    assert pages_act(ProxySettings(host=host, asks_password=asks_password)) is acts

@@ -10,9 +10,8 @@ import pytest
 from emulator.errors import PromotionRefused
 from emulator.model import Cause, Deployment, Gate, GateResult, Kind, Outcome, Phase, Release
 from emulator.permits import Approval, Hold
-from emulator.promotion.candidates import served_since
-from emulator.promotion.earlier import line_of
 from emulator.promotion.gates import Consent, Facts, Refusal, gates_before, judge
+from emulator.served import line_of, served_since
 
 NOON = datetime(2026, 1, 2, 12, tzinfo=UTC)
 PASSED = Gate(name="smoke tests", phase=Phase.AFTER, result=GateResult.PASSED, at=NOON)

@@ -204,3 +204,16 @@ def test_an_unstable_status_is_told(name):
     rows = rows_of(document(**entries))
 
     assert (rows[0].mark, rows[0].cells[name]) == (DIFFERENT, "200, then 500")
+
+
+def test_whoever_gave_no_answer_has_nothing_in_the_rows_of_the_others() -> None:
+    """What the baseline says is not shown as if the silent one had said it."""
+    problem = {"type": "urn:multistack:problem:down", "detail": "it is down", "next": None}
+    found = document(
+        test=entry({"total": 1}),
+        staging=entry({"total": 2}, ("$.total", "changed", 1, 2)),
+        prod=entry({}, ("problem", "unanswered", None, "down"), problem=problem),
+    )
+    cells = {row.where: row.cells for row in rows_of(found)}
+    assert cells["$.total"] == {"test": "1", "staging": "2", "prod": ""}
+    assert cells["problem"] == {"test": "null", "staging": "null", "prod": "down"}

@@ -6,9 +6,18 @@ from difflib import get_close_matches
 
 from emulator.errors import ConfigError
 from emulator.lab.experiment import Experiment
-from emulator.lab.experiments import aliases, stage_variables
+from emulator.lab.experiments import (
+    aliases,
+    controls,
+    data,
+    limits,
+    routing,
+    side_effects,
+    stage_variables,
+    updates,
+)
 
-_GROUPS = (aliases, stage_variables)
+_GROUPS = (aliases, stage_variables, limits, data, routing, side_effects, updates, controls)
 EXPERIMENTS: tuple[Experiment, ...] = tuple(
     sorted((one for group in _GROUPS for one in group.EXPERIMENTS), key=lambda one: (one.is_control, one.id))
 )

@@ -6,15 +6,19 @@ from emulator.workshop.lab import Lab
 from emulator.workshop.labs import (
     config,
     feature_branch,
+    isolated,
     parity,
     promote,
     roll_back,
+    single_stack,
     three_stacks,
 )
 
 LABS: tuple[Lab, ...] = (
     three_stacks.LAB,
     config.LAB,
+    single_stack.LAB,
+    isolated.LAB,
     promote.LAB,
     roll_back.LAB,
     parity.LAB,

@@ -1,0 +1,161 @@
+"""What the ledger says about environments, read only, and again only when it changed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from emulator.history import History
+from emulator.model import Deployment, Gate, GateResult
+from emulator.permits import Hold, Permits
+from emulator.served import line_of, served_since
+
+if TYPE_CHECKING:
+    from emulator.created import Created
+
+LEDGER = "history.sqlite"
+_CREATED = "created.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verified:
+    """
+    The last verification of what an environment serves.
+
+    Attributes:
+        detail: What failed; empty when nothing did.
+    """
+
+    is_good: bool
+    at: datetime | None
+    detail: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """
+    What is on record for one environment.
+
+    Attributes:
+        since: When it began to serve its release.
+        by: Who brought the release there.
+        promoted_from: The environment that it came from, if it was promoted.
+        canary: The release that gets a share of the calls.
+        running: What is being done to it now, e.g. ``promote``.
+        failed: Why the last deployment did not succeed; empty when it did.
+        earlier: The release that a rollback goes back to.
+    """
+
+    release: str | None = None
+    digest: str | None = None
+    config_hash: str | None = None
+    since: datetime | None = None
+    by: str = ""
+    promoted_from: str | None = None
+    verified: Verified | None = None
+    hold: Hold | None = None
+    canary: str | None = None
+    running: str | None = None
+    failed: str = ""
+    earlier: Deployment | None = None
+
+
+class Records:
+    """
+    The ledger of one project as its pages show it.
+
+    Args:
+        state: The project's state folder.
+
+    Raises:
+        MultistackError: By every use: the ledger can't be read.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self._known: tuple[object, dict[str, Record]] | None = None
+
+    @property
+    def _ledger(self) -> Path:
+        return self._state / LEDGER
+
+    def of(self, name: str) -> Record:
+        """What is on record for environment *name*."""
+        if not self._ledger.exists():
+            return Record()  # reading must not make one
+        signature = self._signature()
+        if self._known is None or self._known[0] != signature:
+            self._known = (signature, {})
+        known = self._known[1]
+        if name not in known:
+            record = self._read(name)
+            if record.running:
+                return record  # it ends without a row when its process is killed
+            known[name] = record
+        return known[name]
+
+    def deployments(self, environment: str | None = None, *, last: int | None = None) -> Sequence[Deployment]:
+        """Deployments, the latest first."""
+        return self._history().deployments(environment, last=last)[::-1] if self._ledger.exists() else []
+
+    def created(self) -> Sequence[str]:
+        """Environments that a command created: nothing is promoted into or out of them."""
+        return list(self._created().environments) if (self._state / _CREATED).exists() else []
+
+    def _read(self, name: str) -> Record:
+        history = self._history()
+        current, last, canary = history.current(name), history.last(name), history.canary(name)
+        hold = Permits(self._ledger).held(name)
+        running = last.cause.kind.value if last and last.is_running else None
+        failed = last.detail if last and last.outcome and last.outcome.value in {"failed", "interrupted"} else ""
+        if current is None:
+            return Record(hold=hold, running=running, failed=failed)
+        done = history.of_now(name)
+        line = line_of(done)
+        return Record(
+            release=current.release.id,
+            digest=current.release.digest,
+            config_hash=current.release.config_hash,
+            since=served_since(done),
+            by=current.cause.by,
+            promoted_from=current.cause.promoted_from,
+            verified=_verified(current.gates_after),
+            hold=hold,
+            canary=canary.release.id if canary else None,
+            running=running,
+            failed=failed,
+            earlier=line[-2] if len(line) > 1 else None,
+        )
+
+    def _history(self) -> History:
+        ended = self._created().ended if (self._state / _CREATED).exists() else {}
+        return History(self._ledger, ended=ended)
+
+    def _created(self) -> Created:
+        """Loaded late: few projects have created environments, and reading them takes pydantic."""
+        from emulator.created import read_created
+
+        return read_created(self._state)
+
+    def _signature(self) -> object:
+        """Changes whenever somebody wrote to the ledger or to the list of created environments."""
+        found = []
+        for name in (LEDGER, f"{LEDGER}-wal", _CREATED):
+            try:
+                stat = (self._state / name).stat()
+            except FileNotFoundError:
+                continue
+            if stat.st_size:
+                found.append((name, stat.st_mtime_ns, stat.st_size, stat.st_ino))
+        return tuple(found)
+
+
+def _verified(gates: Sequence[Gate]) -> Verified | None:
+    if not gates:
+        return None
+    failed = [gate for gate in gates if gate.result is not GateResult.PASSED]
+    detail = "; ".join(f"{gate.name}: {gate.detail}" for gate in failed)
+    return Verified(is_good=not failed, at=gates[-1].at, detail=detail)

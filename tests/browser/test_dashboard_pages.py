@@ -1,0 +1,200 @@
+"""The proxy's own pages in a real browser, in the states that a person meets them in."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from tests.browser.browsing import MARKS, Complaints, chromium, install_axe, violations
+from tests.browser.serving import HOSTILE, proxy, route, upstream, write_ledger
+from tests.conftest import http
+
+pytestmark = [*MARKS, pytest.mark.timeout(300)]
+
+LONG = "a-feature-with-a-name-that-is-rather-long-and-goes-on"
+PAGES = {
+    "home": "/",
+    "requests": "/_multistack/requests",
+    "one request": "/_multistack/requests/1",
+    "no such request": "/_multistack/requests/999",
+    "filtered to nothing": "/_multistack/requests?status=418",
+    "compare": "/_multistack/compare",
+    "compared": "/_multistack/compare?go=1&target=/hello",
+    "history": "/_multistack/history",
+    "history of nothing": "/_multistack/history?environment=nothing",
+    "no such page": "/_multistack/other",
+}
+LOOKS = [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)]
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Any]:
+    with chromium() as found:
+        yield found
+
+
+@pytest.fixture(scope="module")
+def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Test and staging answer, prod is down; things happened that are told in hostile words."""
+    state = tmp_path_factory.mktemp("three") / ".multistack"
+    with upstream() as url:
+        routes = [route("test", url), route("staging", url, number=2), route("prod", None, number=3, protected=True)]
+        with proxy(state, routes) as base:
+            write_ledger(state)
+            for path in ("/test/hello", "/prod/hello", "/staging/%3Cscript%3Ealert(1)%3C/script%3E?a='\"<b>"):
+                http("GET", base + path.replace('"', "%22").replace("<", "%3C"), headers={"X-Mine": HOSTILE})
+            yield base
+
+
+@pytest.fixture(scope="module")
+def ten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Ten environments, some with long names."""
+    state = tmp_path_factory.mktemp("ten") / ".multistack"
+    with upstream() as url:
+        names = [f"{LONG}-{number}" if number % 3 == 0 else f"e{number}" for number in range(10)]
+        with proxy(state, [route(name, url, number=number) for number, name in enumerate(names, 1)]) as base:
+            yield base
+
+
+@pytest.fixture(scope="module")
+def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Nothing was ever published, and there is no project to act on."""
+    state = tmp_path_factory.mktemp("empty") / ".multistack"
+    with proxy(state, [], can_act=False) as base:
+        yield base
+
+
+@pytest.fixture(scope="module")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    return install_axe(tmp_path_factory.mktemp("axe"))
+
+
+@pytest.fixture
+def page(browser: Any) -> Iterator[Any]:
+    context = browser.new_context()
+    yield context.new_page()
+    context.close()
+
+
+@pytest.fixture
+def examined(browser: Any, axe: str) -> Iterator[Any]:
+    """A page that axe-core can look into."""
+    context = browser.new_context(bypass_csp=True, reduced_motion="reduce")
+    page = context.new_page()
+    page.add_init_script(axe)
+    yield page
+    context.close()
+
+
+def faults_in_any_look(page: Any) -> list[str]:
+    """What axe-core finds, and whether the page is wider than its window: laptop and phone, light and dark."""
+    found = []
+    for scheme, width in LOOKS:
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        found += [f"{scheme} {width}: {one}" for one in violations(page)]
+        if page.evaluate("() => document.scrollingElement.scrollWidth > innerWidth"):
+            found.append(f"{scheme} {width}: wider than its window")
+    return found
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_axe_finds_nothing(name, three, examined):
+    """Everything is labelled and reachable, contrast is right, dark and light; nothing is wider than its window."""
+    examined.goto(three + PAGES[name])
+    assert faults_in_any_look(examined) == []
+
+
+@pytest.mark.parametrize("path", ["/", "/_multistack/requests", "/_multistack/compare", "/_multistack/history"])
+@pytest.mark.parametrize("state", ["ten", "empty"])
+def test_axe_finds_nothing_with_ten_environments_or_none(state, path, examined, request):
+    """Long names and many columns are no exception, and neither is a page with nothing on it."""
+    examined.goto(request.getfixturevalue(state) + path)
+    assert faults_in_any_look(examined) == []
+
+
+def test_axe_finds_nothing_in_a_dialog(three, examined):
+    """What is asked before something is done is held to the same."""
+    examined.goto(three)
+    examined.locator("#reset-staging").click()
+    examined.get_by_text("Runs multistack").wait_for()
+    assert faults_in_any_look(examined) == []
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_nothing_hostile_runs(name, three, page):
+    """Paths, headers, bodies and reasons are text; the browser has nothing to say against any page."""
+    complaints = Complaints()
+    complaints.note(page, base=three)
+    page.on("dialog", lambda dialog: complaints.said.append(f"alert: {dialog.message}"))
+    answer = page.goto(three + PAGES[name])
+    page.wait_for_load_state("load")
+    expected = [said for said in complaints.said if "404" in said] if answer.status == 404 else []
+    assert complaints.said == expected
+    assert page.locator("img[src=x]").count() == 0
+
+
+def test_home_page_leads_to_the_environments(three, page):
+    """A person finds every environment on one page, and the running ones a click away."""
+    page.goto(three)
+    headings = page.locator(".environment h2").all_inner_texts()
+    assert [one.split() for one in headings] == [["test", "ready"], ["staging", "ready"], ["prod", "stopped"]]
+    assert page.get_by_text("multistack up prod").is_visible()
+    page.get_by_role("link", name="staging", exact=True).click()
+    assert page.get_by_role("heading").inner_text() == "hello from /_aws/execute-api/00bea1dc/live/"
+    assert page.url == f"{three}/staging/"
+
+
+def test_pages_are_whole_without_scripts(three, browser):
+    """Whoever runs no scripts can read everything, filter, compare, and is offered no button that does nothing."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(three)
+    assert page.locator(".environment").count() == 3
+    assert page.locator("[data-action]:visible").count() == 0
+    page.get_by_role("link", name="Requests").click()
+    page.get_by_label("Status").fill("503")
+    page.get_by_role("button", name="Filter").click()
+    assert {"503 stopped" in row for row in page.locator("tbody tr").all_inner_texts()} == {True}
+    page.get_by_role("link", name="Compare").click()
+    page.get_by_label("Path and query").fill("/hello")
+    page.get_by_role("button", name="Send").click()
+    assert page.locator(".answer").count() == 3
+    context.close()
+
+
+def test_keyboard_is_enough(three, page):
+    """Tab leads to every button; Enter opens the dialog, Escape closes it, and the focus is where it was."""
+    page.goto(three)
+    page.get_by_text("live", exact=True).wait_for()
+    seen = []
+    for _ in range(80):
+        page.keyboard.press("Tab")
+        seen.append(page.evaluate("() => document.activeElement.id"))
+        if seen[-1] == "hold-prod":
+            break
+    assert {"verify-test", "lift-staging", "hold-prod"} <= set(seen)
+    page.keyboard.press("Enter")
+    page.get_by_text("Runs multistack").wait_for()
+    assert page.evaluate("() => document.activeElement.closest('dialog') !== null")
+    page.keyboard.press("Escape")
+    page.get_by_role("dialog").wait_for(state="hidden")
+    assert page.evaluate("() => document.activeElement.id") == "hold-prod"
+
+
+def test_a_page_without_a_project_is_for_reading(empty, page):
+    """It says so, and offers nothing that it can't do."""
+    page.goto(empty)
+    assert page.get_by_text("These pages are for reading").is_visible()
+    assert page.get_by_text("multistack up").is_visible()
+    assert page.locator("[data-action]").count() == 0
+
+
+def test_a_new_request_shows_up_by_itself(three, page):
+    """Nobody reloads."""
+    page.goto(f"{three}/_multistack/requests")
+    page.get_by_text("live", exact=True).wait_for()
+    http("GET", f"{three}/test/shows-up")
+    page.get_by_role("link", name="GET /shows-up").wait_for()
