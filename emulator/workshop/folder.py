@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
@@ -22,6 +23,8 @@ DEFAULT = "workshop"
 TEXT = "LAB.md"
 PROJECT_FILE = "multistack.toml"
 _YOURS = "yours"
+# What only tests of the texts read.
+_COMMENT = re.compile(r"<!--.*?-->\n?", re.DOTALL)
 # Seconds that an emulator may take to save its state.
 _GRACE = 10.0
 _LEFT_OUT = shutil.ignore_patterns(STATE_FOLDER, "__pycache__", ".pytest_cache")
@@ -70,8 +73,8 @@ def _fill(folder: Path, lab: Lab) -> None:
         edit.apply(folder)
     if lab.answers:
         (folder / answers.FILE).write_text(answers.blank(lab.answers), encoding="utf-8")
-    text = texts_folder() / lab.text
-    (folder / TEXT).write_text(text.read_text(encoding="utf-8"), encoding="utf-8")
+    text = (texts_folder() / lab.text).read_text(encoding="utf-8")
+    (folder / TEXT).write_text(_COMMENT.sub("", text), encoding="utf-8")
 
 
 def _make_repository(folder: Path) -> None:

@@ -82,11 +82,11 @@ def _answer(key: str, value: str) -> str:
 def _steps(experiment: str, *, prediction: int, status: int, setting: str) -> tuple[Step, ...]:
     key = experiment.lower()
     return (
-        Step(f"{experiment}: read what is going to be typed.", f"multistack lab show {experiment}"),
-        Step("Say first what you expect.", _answer(f"{key}_predicted", str(prediction))),
+        Step(f"{experiment}: say first what you expect.", _answer(f"{key}_predicted", str(prediction))),
         Step("Make the mistake, with requests flowing to prod.", f"multistack lab run {experiment} --topology single"),
         Step("Write down what prod answered.", _answer(f"{key}_seen", str(status))),
-        Step("And what let it happen.", _answer(f"{key}_setting", f'"{setting}"')),
+        Step("What was typed, and why prod saw it.", f"multistack lab show {experiment}"),
+        Step("Write down what let it happen.", _answer(f"{key}_setting", f'"{setting}"')),
     )
 
 
@@ -99,7 +99,7 @@ LAB = Lab(
     answers=tuple(question for experiment in SETTINGS for question in _questions(experiment)),
     checks=tuple(check for experiment in SETTINGS for check in _checks(experiment)),
     hints=(
-        "`multistack lab show X03` shows the command and says why. Write your prediction down before you run it.",
+        "Write your prediction down, run the experiment, then let `multistack lab show X03` say why it went so.",
         "`multistack lab run X03 --topology single` says what prod answered. Into answers.toml go statuses as numbers, "
         "settings as words.",
         'X03 and X05 answer 200 with wrong data, which is why nobody notices. Settings: "stage variable", "environment '
@@ -109,6 +109,5 @@ LAB = Lab(
         *_steps("X03", prediction=500, status=200, setting="stage variable"),
         *_steps("X05", prediction=502, status=200, setting="environment variables"),
         *_steps("X06", prediction=500, status=500, setting="AutoPublishAlias"),
-        Step("What the shared stack did to prod.", "multistack lab status"),
     ),
 )
