@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from emulator.cli import workshop_class
 from emulator.cli.context import Context
+from emulator.cli.workshop_folders import find_lab, open_project, root_to_start, started
 from emulator.errors import DIFFERENCES
 
 if TYPE_CHECKING:
     from emulator.workshop.lab import Lab, Step
     from emulator.workshop.progress import Progress
-    from emulator.workspace import Workspace
 
 _number = click.argument("number", type=click.IntRange(min=1), metavar="LAB")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -84,8 +85,8 @@ def start(context: Context, number: int, root: Path | None) -> None:
     from emulator.workshop.folder import make
     from emulator.workshop.progress import changing
 
-    lab = _lab(number)
-    root = _root_to_start(root)
+    lab = find_lab(number)
+    root = root_to_start(root)
     root.mkdir(parents=True, exist_ok=True)
     _stop_others(root, lab)
     folder = root / lab.folder
@@ -99,18 +100,6 @@ def start(context: Context, number: int, root: Path | None) -> None:
     if not is_new:
         click.echo(f"its folder is there already; `multistack workshop reset {number}` makes it anew", err=True)
     click.echo(f"next: cd {_shown(folder)}, and read LAB.md")
-
-
-def _root_to_start(given: Path | None) -> Path:
-    from emulator.errors import MultistackError
-    from emulator.workshop.folder import DEFAULT, find_root
-
-    if given is not None:
-        return given.absolute()
-    try:
-        return find_root(Path.cwd())
-    except MultistackError:
-        return Path.cwd() / DEFAULT
 
 
 def _shown(folder: Path) -> str:
@@ -131,51 +120,10 @@ def _stop_others(root: Path, lab: Lab) -> None:
         if other.number == lab.number:
             continue
         try:
-            if stop(root / other.folder, open_workspace=_open):
+            if stop(root / other.folder, open_workspace=open_project):
                 click.echo(f"stopped what ran in {other.folder}", err=True)
         except MultistackError as error:
             click.echo(f"{other.folder} still runs: {error.message}", err=True)
-
-
-def _open(folder: Path) -> Workspace:
-    """The project in a lab's folder, whatever project this command was started in."""
-    from emulator.workshop.folder import PROJECT_FILE
-
-    return Context(file=folder / PROJECT_FILE).workspace()
-
-
-def _lab(number: int) -> Lab:
-    """
-    A lab by its number.
-
-    Raises:
-        ConfigError: There is none.
-    """
-    from emulator.errors import ConfigError
-    from emulator.workshop.labs import LABS
-
-    found = next((lab for lab in LABS if lab.number == number), None)
-    if found is None:
-        raise ConfigError(f"there is no lab {number}", hint="`multistack workshop list` shows all")
-    return found
-
-
-def _started(number: int) -> tuple[Path, Lab]:
-    """
-    The workshop's folder and a lab in it.
-
-    Raises:
-        ConfigError: There is no such lab.
-        MultistackError: It was not started.
-    """
-    from emulator.errors import MultistackError
-    from emulator.workshop.folder import find_root
-
-    lab = _lab(number)
-    root = find_root(Path.cwd())
-    if not (root / lab.folder).is_dir():
-        raise MultistackError(f"lab {number} was not started", hint=f"multistack workshop start {number}")
-    return root, lab
 
 
 @workshop.command()
@@ -192,9 +140,9 @@ def check(click_context: click.Context, number: int, as_json: bool) -> None:
     from emulator.workshop.checking import look
     from emulator.workshop.scene import Scene
 
-    root, lab = _started(number)
+    root, lab = started(number)
     found = []
-    for one in look(lab, Scene(root / lab.folder, open_workspace=_open)):
+    for one in look(lab, Scene(root / lab.folder, open_workspace=open_project)):
         found.append(one)
         if not as_json:
             mark = click.style("✓", fg="green") if one.missing is None else click.style("✗", fg="red")
@@ -251,7 +199,7 @@ def hint(number: int) -> None:
     from emulator.workshop.lab import HINTS
     from emulator.workshop.progress import changing
 
-    root, lab = _started(number)
+    root, lab = started(number)
     with changing(root) as progress:
         one = progress.of(number)
         one.hints = min(one.hints + 1, HINTS)
@@ -270,7 +218,7 @@ def solve(context: Context, number: int) -> None:
     from emulator.workshop.playing import play
     from emulator.workshop.progress import changing
 
-    root, lab = _started(number)
+    root, lab = started(number)
     _stop_others(root, lab)
     _remake(root, lab)
     with changing(root) as progress:
@@ -289,7 +237,7 @@ def _tell_step(step: Step, line: str) -> None:
 @_number
 def reset(number: int) -> None:
     """Make a lab's folder anew; your files go to yours/."""
-    root, lab = _started(number)
+    root, lab = started(number)
     _remake(root, lab)
     click.echo(f"lab {number} is as it begins, in {_shown(root / lab.folder)}")
 
@@ -297,7 +245,7 @@ def reset(number: int) -> None:
 def _remake(root: Path, lab: Lab) -> None:
     from emulator.workshop.folder import remake
 
-    kept = remake(root, lab, open_workspace=_open)
+    kept = remake(root, lab, open_workspace=open_project)
     if kept is not None:
         click.echo(f"your files are in {_shown(kept)}", err=True)
 
@@ -349,92 +297,7 @@ def status(as_json: bool) -> None:
         click.echo(f"next: multistack workshop {step} {following.number}")
 
 
-@workshop.command()
-@click.option("--no-trial", is_flag=True, help="Don't start environments to see how long that takes.")
-@_json
-@click.pass_context
-def doctor(click_context: click.Context, no_trial: bool, as_json: bool) -> None:
-    """
-    Check whether this machine is ready for the workshop.
-
-    Exit code 1 when something is a problem, else 0.
-    """
-    import functools
-    import os
-    import sys
-    from dataclasses import asdict
-
-    from emulator.cli.project import print_checks
-    from emulator.doctor.check import Verdict
-    from emulator.render import print_json
-    from emulator.workshop.doctor import examine, run_trial
-
-    context: Context = click_context.obj
-    path = os.pathsep.join([str(Path(sys.executable).parent), context.caller_environ().get("PATH", "")])
-    run = None if no_trial else functools.partial(run_trial, _lab(1), open_workspace=_open)
-    checks = list(examine(path, run=run))
-    if as_json:
-        print_json([{**asdict(check), "verdict": check.verdict.value} for check in checks])
-    else:
-        print_checks(checks)
-    click_context.exit(1 if any(check.verdict is Verdict.PROBLEM for check in checks) else 0)
-
-
-@workshop.command()
-@click.argument("url")
-@click.argument("code")
-@click.option("--name", required=True, metavar="NAME", help="What the board shows for you.")
-def join(url: str, code: str, name: str) -> None:
-    """Show your progress on the facilitator's board, from now on."""
-    from emulator.workshop.board.joining import membership, report
-    from emulator.workshop.progress import changing
-
-    root = _root_to_start(None)
-    root.mkdir(parents=True, exist_ok=True)
-    wanted = membership(url, code, name)
-    with changing(root) as progress:
-        if progress.board is not None:
-            wanted.id = progress.board.id
-        report(wanted, progress)
-        progress.board = wanted
-    click.echo(f"{wanted.name} is on the board; each `multistack workshop check` brings it up to date")
-
-
-@workshop.command()
-@click.option(
-    "--listen",
-    "host",
-    default="127.0.0.1",
-    metavar="ADDRESS",
-    help="Take reports from other machines on this address, or on all (0.0.0.0); default: from this machine only.",
-)
-@click.option("--port", type=click.IntRange(1, 65535), metavar="PORT", help="Default: a free one from 8090 on.")
-def board(host: str, port: int | None) -> None:
-    """Show who has passed what, until Ctrl-C."""
-    import ipaddress
-
-    from emulator.errors import ConfigError
-    from emulator.workshop.board.learners import Board
-    from emulator.workshop.board.pages import create_board
-    from emulator.workshop.board.serving import addresses, listen, serve
-    from emulator.workshop.labs import LABS
-
-    try:
-        ipaddress.IPv4Address(host)
-    except ValueError as error:
-        raise ConfigError(f"--listen must be an IPv4 address of this machine, not {host!r}") from error
-    root = _root_to_start(None)
-    root.mkdir(parents=True, exist_ok=True)
-    learners = Board(root)
-    with listen(host, port) as listener:
-        taken = listener.getsockname()[1]
-        own = "127.0.0.1" if host == "0.0.0.0" else host  # noqa: S104 (only what it is called)
-        click.echo(f"board: http://{own}:{taken}/")
-        for address in addresses(host):
-            click.echo(f"join:  multistack workshop join http://{address}:{taken} {learners.code} --name YOUR-NAME")
-        if host.startswith("127."):
-            click.echo("only this machine reaches it; other machines with --listen 0.0.0.0", err=True)
-        serve(listener, create_board(learners, LABS))
-
+for _command in workshop_class.COMMANDS:
+    workshop.add_command(_command)
 
 COMMANDS: Sequence[click.Command] = (workshop,)

@@ -55,7 +55,7 @@ def type_line(learner: ProjectFolder, lab: Lab, line: str) -> None:
 
 @pytest.mark.parametrize("lab", LABS, ids=LAB_IDS)
 def test_a_solution_passes_what_failed_before_and_fails_after_a_reset(learner: ProjectFolder, lab: Lab) -> None:
-    """A check looks at what is there: it can't be passed by starting, nor by half of the way, nor by having been there."""
+    """A check looks at what is there: neither a start passes it, nor half of the way, nor having been there."""
     learner.run("workshop", "start", str(lab.number))
     assert check(learner, lab)[0] == MISSING
     type_line(learner, lab, lab.solution[0].line)
@@ -140,7 +140,7 @@ def test_doctor_tries_what_the_workshop_needs_and_leaves_nothing(learner: Projec
 
 
 def test_thirty_learners_are_on_the_board(learner: ProjectFolder) -> None:
-    """What a check finds is shown to the facilitator; a wrong code shows nothing, and a board that is gone is no error."""
+    """The facilitator sees what checks found; a wrong code shows nothing, a board that is gone is no error."""
     server = learner.start("workshop", "board")
     assert server.stdout is not None
     url = server.stdout.readline().split()[1].rstrip("/")
