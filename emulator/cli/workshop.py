@@ -136,13 +136,16 @@ def check(click_context: click.Context, number: int, as_json: bool) -> None:
 
     Exit code 0 when it is, 7 when something is missing.
     """
+    import functools
+
     from emulator.render import print_json
     from emulator.workshop.checking import look
     from emulator.workshop.scene import Scene
 
     root, lab = started(number)
     found = []
-    for one in look(lab, Scene(root / lab.folder, open_workspace=open_project)):
+    open_workspace = functools.partial(open_project, is_quiet=True)
+    for one in look(lab, Scene(root / lab.folder, open_workspace=open_workspace)):
         found.append(one)
         if not as_json:
             mark = click.style("✓", fg="green") if one.missing is None else click.style("✗", fg="red")

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 
 def root_to_start(given: Path | None) -> Path:
+    """The workshop's folder, which need not be there: the one that is named or that this is in, else ``./workshop``."""
     from emulator.errors import MultistackError
     from emulator.workshop.folder import DEFAULT, find_root
 
@@ -24,11 +25,11 @@ def root_to_start(given: Path | None) -> Path:
         return Path.cwd() / DEFAULT
 
 
-def open_project(folder: Path) -> Workspace:
+def open_project(folder: Path, *, is_quiet: bool = False) -> Workspace:
     """The project in a lab's folder, whatever project this command was started in."""
     from emulator.workshop.folder import PROJECT_FILE
 
-    return Context(file=folder / PROJECT_FILE).workspace()
+    return Context(file=folder / PROJECT_FILE).workspace(is_quiet=is_quiet)
 
 
 def find_lab(number: int) -> Lab:

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,13 @@ class Reply:
 
     status: int
     body: Any = None
+
+    def value(self, *keys: str) -> Any:
+        """What stands in the body under *keys*; None when it isn't there: a learner may have changed the service."""
+        found = self.body
+        for key in keys:
+            found = found.get(key) if isinstance(found, dict) else None
+        return found
 
 
 class Scene:
@@ -82,7 +90,7 @@ class Scene:
         except urllib.error.HTTPError as error:
             with error:
                 return Reply(error.code, _json(error.read()))
-        except OSError:
+        except (OSError, HTTPException):
             return Reply(0)
 
 

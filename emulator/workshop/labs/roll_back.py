@@ -43,10 +43,11 @@ def came_with_config(scene: Scene) -> str | None:
             "both releases have the same config, so nothing shows that it comes back: `multistack workshop reset 6`, "
             "and set PageSize of prod to 60 before you promote"
         )
-    reply = scene.get("prod", "/config")
-    served = str(reply.body["config"]["PageSize"]) if reply.status == 200 else "nothing"
-    wanted = current.release.config["PageSize"]
-    return None if served == wanted else f"prod serves PageSize {served}, its release has {wanted}; `multistack up`"
+    served = scene.get("prod", "/config").value("config", "PageSize")
+    wanted = current.release.config.get("PageSize")
+    return (
+        None if str(served) == wanted else f"prod serves PageSize {served}, its release has {wanted}; `multistack up`"
+    )
 
 
 def answers_again(scene: Scene) -> str | None:

@@ -26,7 +26,7 @@ def own_orders(scene: Scene) -> str | None:
             return f"{name} does not answer; `multistack up`"
         if reply.status != 200:
             return f"{name} has no order {ORDER}: post one to {PROXY}/{name}/orders"
-        quantities[name] = reply.body.get("qty")
+        quantities[name] = reply.value("qty")
     if len(set(quantities.values())) == len(NAMES):
         return None
     told = ", ".join(f"{name} {qty}" for name, qty in quantities.items())
