@@ -11,12 +11,13 @@ from pathlib import Path
 
 from emulator.config_keys import named
 from emulator.errors import ConfigError
+from emulator.process import LABEL
 from emulator.setting import Key, matches, value_at
 from emulator.settings import SETTINGS
 
 _CONFIG_PREFIX = "MULTISTACK_CONFIG_"
-# What `multistack exec` tells the command it runs, which may call multistack again.
-_TOLD = frozenset({"MULTISTACK_ENVIRONMENT", "MULTISTACK_URL"})
+# What `multistack exec` tells the command it runs, which may call multistack again, and the mark of a server's own.
+_TOLD = frozenset({"MULTISTACK_ENVIRONMENT", "MULTISTACK_URL", LABEL})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -54,14 +54,20 @@ def up(context: Context, *, topologies: Sequence[str], wait: float, as_json: boo
 @click.pass_obj
 def down(context: Context) -> None:
     """Stop the lab, and remove everything it made, results too."""
-    from emulator.lab.opening import open_laboratory
+    from emulator.lab.opening import open_to_remove
+    from emulator.lab.project import remove_lab
 
-    laboratory = open_laboratory(context.lab_folder(), context.caller_environ(), context.overrides)
-    if laboratory is None:
+    folder = context.lab_folder()
+    laboratory = open_to_remove(folder, context.caller_environ(), context.overrides)
+    stopped = False
+    if laboratory is not None:
+        with _working(laboratory, "lab down"):
+            stopped = laboratory.down()
+    elif folder.exists():  # of a command that was killed while it made the lab, or removed it
+        remove_lab(folder)
+    else:
         click.echo("there is no lab here")
         return
-    with _working(laboratory, "lab down"):
-        stopped = laboratory.down()
     click.echo("stopped the lab, and removed it" if stopped else "removed the lab; nothing was running")
 
 

@@ -2,38 +2,30 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
 from emulator.drivers.registry import Drivers
-from emulator.endpoint import wait_until_healthy
 from emulator.errors import MultistackError, NotReady
 from emulator.events import Event
 from emulator.lab import stacks
-from emulator.lab.project import SHARED, environment_of, shared_accounts
+from emulator.lab.accounts import Account, copy_ledger
+from emulator.lab.project import SHARED, environment_of, remove_lab, shared_accounts
 from emulator.lab.seeding import seed
 from emulator.lab.topologies import ENVIRONMENTS, Place, Topology, World
-from emulator.model import Api, Endpoint, Environment, Instance, Route, Status
+from emulator.model import Api, Instance, Route, Status
+from emulator.opening import LEDGER
 from emulator.parallel import run_parallel
 from emulator.workspace import Workspace
 
 T = TypeVar("T")
-# How each account was when all was deployed and nothing had happened yet.
+# How each account was when all was deployed and nothing had happened yet, and the ledger with it.
 _BASE = "base"
 _ACCOUNT = {Topology.SINGLE: "single", Topology.SAME_ACCOUNT: "same-account"}
 # Accounts that environments share.
 ACCOUNTS = tuple(_ACCOUNT.values())
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Account:
-    """An emulator of the lab: what it is called, and what runs it."""
-
-    environment: Environment
-    drivers: Drivers
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +74,10 @@ class Laboratory:
         """With its version, e.g. ``ministack 1.5.33``."""
         return self._shared_drivers.of(self._shared.environments[0]).version
 
+    def cancelled(self) -> None:
+        """Return at once, or raise KeyboardInterrupt: somebody gave up."""
+        self._workspace.cancellation.check()
+
     def up(self, topologies: Sequence[Topology], *, timeout: float) -> bool:
         """
         Everything of *topologies* running, deployed and with the orders that prod begins with; True if any was missing.
@@ -101,29 +97,30 @@ class Laboratory:
 
     def fresh(self, topologies: Sequence[Topology], *, timeout: float) -> None:
         """Everything of *topologies* up, and as it began; raises as :meth:`up`."""
-        made = [one for one in topologies if self._is_made(one)]
+        self.restore([one for one in topologies if self._is_made(one)], timeout=timeout)
         self.up(topologies, timeout=timeout)
-        self.restore(made, timeout=timeout)
 
     def restore(self, topologies: Sequence[Topology], *, timeout: float) -> None:
         """Put every account of *topologies* back to how it began, whatever was done to it; raises as :meth:`up`."""
-        accounts = {one.environment.name: one for topology in topologies for one in self._accounts(topology)}
-        self.at_once(list(accounts), lambda name: self._restore(accounts[name], timeout=timeout))
+        accounts = {one.name: one for topology in topologies for one in self._accounts(topology)}
+        self.at_once(list(accounts), lambda name: accounts[name].restore(timeout=timeout))
+        if Topology.MULTI in topologies:
+            copy_ledger(self.folder / _BASE / LEDGER, self._workspace.project.state / LEDGER)
         self._publish()
 
     def down(self) -> bool:
         """Stop everything and remove the lab's folder; True if anything ran."""
-        accounts = {one.environment.name: one for topology in Topology for one in self._accounts(topology)}
+        accounts = {one.name: one for topology in Topology for one in self._accounts(topology)}
         stopped = self._workspace.front.stop()
-        erased = self.at_once(list(accounts), lambda name: _erase(accounts[name]))
-        shutil.rmtree(self.folder)
+        erased = self.at_once(list(accounts), lambda name: accounts[name].erase())
+        remove_lab(self.folder)
         return stopped or any(erased.values())
 
     def status(self) -> Iterator[PlaceStatus]:
         """Every environment of every topology."""
         url = self._workspace.front.url()
         for topology in Topology:
-            found = {one.environment.name: _observe(one) for one in self._accounts(topology)}
+            found = {one.name: one.observe() for one in self._accounts(topology)}
             for name in ENVIRONMENTS:
                 instance = found[_ACCOUNT.get(topology, name)]
                 is_up = instance.status is Status.READY and self._is_made(topology)
@@ -151,7 +148,7 @@ class Laboratory:
         )
 
     def _places(self, topology: Topology) -> Mapping[str, Place]:
-        endpoints = {one.environment.name: _endpoint(one) for one in self._accounts(topology)}
+        endpoints = {one.name: one.endpoint() for one in self._accounts(topology)}
         if topology is Topology.SINGLE:
             return stacks.places_of_single(endpoints[_ACCOUNT[topology]])
         return {
@@ -164,16 +161,22 @@ class Laboratory:
             names: Sequence[str] = ENVIRONMENTS
         else:
             project, drivers, names = self._shared, self._shared_drivers, (_ACCOUNT[topology],)
-        return [Account(environment=environment_of(project, name), drivers=drivers) for name in names]
+        return [
+            Account(
+                environment=environment_of(project, name),
+                drivers=drivers,
+                base=self.folder / _BASE / name,
+                emit=self._workspace.emit,
+                cancelled=self.cancelled,
+            )
+            for name in names
+        ]
 
     def _is_made(self, topology: Topology) -> bool:
-        return all(self._base(one).exists() for one in self._accounts(topology))
+        return all(one.is_made for one in self._accounts(topology))
 
     def _is_whole(self, topology: Topology) -> bool:
-        return self._is_made(topology) and all(_observe(one).status is Status.READY for one in self._accounts(topology))
-
-    def _base(self, account: Account) -> Path:
-        return self.folder / _BASE / account.environment.name
+        return all(one.is_made and one.observe().status is Status.READY for one in self._accounts(topology))
 
     def _bring_up(self, topology: Topology, *, timeout: float) -> None:
         if topology is Topology.MULTI:
@@ -181,44 +184,23 @@ class Laboratory:
                 _raise_first(self._workspace.lifecycle.up(self._workspace.project.environments, timeout=timeout))
             return
         (account,) = self._accounts(topology)
-        endpoint = self._started(account, timeout=timeout)
+        endpoint = account.start(timeout=timeout)
         if self._is_made(topology):
             return
-        cancelled, name = self._workspace.cancellation.check, account.environment.name
         if topology is Topology.SINGLE:
-            stacks.deploy_single(endpoint, self.folder, cancelled=cancelled)
+            stacks.deploy_single(endpoint, self.folder, cancelled=self.cancelled)
         else:
             project = self._workspace.project
-            stacks.deploy_each(endpoint, project, self._workspace.build(), cancelled=cancelled)
-        self._workspace.emit(Event(name, "deployed", topology.meaning))
-
-    def _started(self, account: Account, *, timeout: float) -> Endpoint:
-        found = _observe(account)
-        if found.status is Status.READY and found.endpoint is not None:
-            return found.endpoint
-        account.drivers.stop(account.environment)
-        endpoint = account.drivers.of(account.environment).start(account.environment)
-        wait_until_healthy(endpoint, timeout=timeout, give_up=self._give_up)
-        self._workspace.emit(Event(account.environment.name, "ready", endpoint.url))
-        return endpoint
-
-    def _give_up(self) -> str | None:
-        self._workspace.cancellation.check()
-        return None
+            stacks.deploy_each(endpoint, project, self._workspace.build(), cancelled=self.cancelled)
+        self._workspace.emit(Event(account.name, "deployed", topology.meaning))
 
     def _keep(self, topology: Topology) -> None:
         """Save how its accounts are now, once: the last step of making them."""
+        if topology is Topology.MULTI and not self._is_made(topology):
+            (self.folder / _BASE).mkdir(exist_ok=True)
+            copy_ledger(self._workspace.project.state / LEDGER, self.folder / _BASE / LEDGER)
         for account in self._accounts(topology):
-            base = self._base(account)
-            if not base.exists():
-                base.parent.mkdir(exist_ok=True)
-                account.drivers.of(account.environment).save(account.environment, base)
-
-    def _restore(self, account: Account, *, timeout: float) -> None:
-        driver = account.drivers.of(account.environment)
-        account.drivers.stop(account.environment)
-        driver.load(account.environment, self._base(account))
-        self._started(account, timeout=timeout)
+            account.keep()
 
     def _start_proxy(self) -> bool:
         self._publish()
@@ -232,7 +214,7 @@ class Laboratory:
         routes: list[Route] = []
         for topology in _ACCOUNT:
             (account,) = self._accounts(topology)
-            instance = _observe(account)
+            instance = account.observe()
             if instance.endpoint is not None and stacks.is_deployed(instance.endpoint, topology):
                 routes += [_route(account, instance, topology, place) for place in self._places(topology).values()]
         self._workspace.front.publish_laid_out(routes)
@@ -247,25 +229,6 @@ class Laboratory:
         results = run_parallel(names, work, self._workspace.cancellation)
         _raise_first(results)
         return {name: result for name, result in results.items() if not isinstance(result, MultistackError)}
-
-
-def _observe(account: Account) -> Instance:
-    return account.drivers.observe(account.environment)
-
-
-def _endpoint(account: Account) -> Endpoint:
-    instance = _observe(account)
-    if instance.status is not Status.READY or instance.endpoint is None:
-        raise NotReady(
-            f"the lab's account {account.environment.name} is {instance.status.value}", hint="multistack lab up"
-        )
-    return instance.endpoint
-
-
-def _erase(account: Account) -> bool:
-    stopped = account.drivers.stop(account.environment)
-    account.drivers.of(account.environment).erase(account.environment)
-    return stopped
 
 
 def _route(account: Account, instance: Instance, topology: Topology, place: Place) -> Route:

@@ -13,7 +13,7 @@ from emulator.config import load_project
 from emulator.errors import ConfigError, file_hint
 from emulator.lab.topologies import ENVIRONMENTS
 from emulator.model import STATE_FOLDER, DriverName, Environment, Project
-from emulator.state import make_state_folder
+from emulator.state import IGNORE_FILE, make_state_folder
 
 LAB_FOLDER = "lab"
 PROJECT_FILE = "multistack.toml"
@@ -72,6 +72,18 @@ def make_lab(folder: Path, *, environ: Mapping[str, str], overrides: Mapping[str
         (folder / PROJECT_FILE).write_text(_project_file(driver), encoding="utf-8")  # last: it says that all is there
     except OSError as error:
         raise ConfigError(f"can't make the lab in {folder}: {error.strerror}", hint=file_hint(error)) from error
+
+
+def mend_project_file(folder: Path) -> None:
+    """Put back the project file of a lab that is only to be removed."""
+    (folder / PROJECT_FILE).write_text(_project_file(DriverName.EMBEDDED.value), encoding="utf-8")
+
+
+def remove_lab(folder: Path) -> None:
+    """Remove all files of a lab whose accounts are erased, and the state folder if there is nothing else in it."""
+    shutil.rmtree(folder)
+    if [path.name for path in folder.parent.iterdir()] == [IGNORE_FILE]:
+        shutil.rmtree(folder.parent)
 
 
 def open_project(folder: Path, *, environ: Mapping[str, str], overrides: Mapping[str, object]) -> Project:

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 
 from emulator.capabilities import Outcome as Case
 from emulator.capabilities import read_capabilities
-from emulator.errors import NotReady
+from emulator.errors import MultistackError, NotReady
 from emulator.lab.experiment import Effect, Experiment, Script
 from emulator.lab.laboratory import Laboratory
 from emulator.lab.operator import Operator
@@ -31,10 +31,34 @@ _UNKNOWN_CALLS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """What the results of one run have in common."""
+    """
+    What the results of one run have in common.
+
+    Attributes:
+        cancelled: Asked while waiting; raises to stop.
+    """
 
     emulator: str
     seed: int
+    cancelled: Callable[[], None] = lambda: None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Observed:
+    """What came of a script: how prod fared, what was typed, and what was found beside."""
+
+    measured: Measurement
+    typed: Sequence[TypedLine]
+    findings: Sequence[str]
+
+    @property
+    def seen(self) -> Effect:
+        """What prod saw."""
+        if self.measured.count(Verdict.FAILED):
+            return Effect.FAILS
+        if self.measured.count(Verdict.WRONG):
+            return Effect.WRONG_DATA
+        return Effect.UNSEEN if self.findings else Effect.UNHURT
 
 
 def run_experiments(
@@ -57,7 +81,7 @@ def run_experiments(
         MultistackError: The lab can't be brought up, or prod isn't well before a mistake.
     """
     laboratory.fresh(topologies, timeout=timeout)
-    run = Run(emulator=laboratory.emulator, seed=seed)
+    run = Run(emulator=laboratory.emulator, seed=seed, cancelled=laboratory.cancelled)
     worlds = {one.value: laboratory.world(one) for one in topologies}
     results: list[Result] = []
     for experiment in experiments:
@@ -84,9 +108,10 @@ def perform_experiment(experiment: Experiment, world: World, run: Run) -> Result
 
     Raises:
         NotReady: Prod wasn't well before, so nothing could be told.
-        ClientError: The set-up or the undo was refused: the script is wrong, or somebody else works in this lab.
+        MultistackError: A call was refused that should work: somebody else works in this lab.
+        KeyboardInterrupt: Somebody gave up.
     """
-    from botocore.exceptions import ClientError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     variant = experiment.variants[world.topology]
     blank = Result(
@@ -103,12 +128,21 @@ def perform_experiment(experiment: Experiment, world: World, run: Run) -> Result
         return replace(blank, reason=reason)
     operator = Operator(world.places)
     try:
-        measured, typed = _measure(experiment, variant.script, operator, world, seed=run.seed)
+        observed = _observe(experiment, variant.script, operator, world, run)
     except ClientError as error:
-        if error.response["Error"]["Code"] not in _UNKNOWN_CALLS:
-            raise
-        return replace(blank, reason=str(error))
-    return _judged(blank, experiment, world, operator, measured, typed)
+        if error.response["Error"]["Code"] in _UNKNOWN_CALLS:
+            return replace(blank, reason=str(error))
+        raise _cut(experiment, world, error) from error
+    except BotoCoreError as error:
+        raise _cut(experiment, world, error) from error
+    return _judged(blank, experiment, world, observed)
+
+
+def _cut(experiment: Experiment, world: World, error: Exception) -> MultistackError:
+    return MultistackError(
+        f"{experiment.id} in {world.topology.value} could not go on: {error}",
+        hint="multistack lab reset, and leave the lab alone while an experiment runs",
+    )
 
 
 def _incapable(experiment: Experiment, driver: str) -> str:
@@ -126,14 +160,13 @@ def _incapable(experiment: Experiment, driver: str) -> str:
     return ""
 
 
-def _measure(
-    experiment: Experiment, script: Script, operator: Operator, world: World, *, seed: int
-) -> tuple[Measurement, list[TypedLine]]:
+def _observe(experiment: Experiment, script: Script, operator: Operator, world: World, run: Run) -> _Observed:
     traffic = Traffic(
         port=world.port,
         path=world.places["prod"].path,
         probes=experiment.probes,
-        seed=f"{seed} {experiment.id} {world.topology.value}",
+        seed=f"{run.seed} {experiment.id} {world.topology.value}",
+        cancelled=run.cancelled,
     )
     typed: list[TypedLine] = []
     with contextlib.closing(_steps(script, operator, typed)) as steps, traffic.flowing():
@@ -150,10 +183,8 @@ def _measure(
         undo = traffic.now()
         next(steps, None)
         is_recovered = traffic.wait_for(well(_WELL), since=traffic.now())
-    return (
-        Measurement(samples=traffic.samples, mistake=mistake, made=made, undo=undo, is_recovered=is_recovered),
-        typed,
-    )
+    measured = Measurement(samples=traffic.samples, mistake=mistake, made=made, undo=undo, is_recovered=is_recovered)
+    return _Observed(measured=measured, typed=typed, findings=operator.findings)
 
 
 def _steps(script: Script, operator: Operator, typed: list[TypedLine]) -> Generator[None, None, None]:
@@ -174,17 +205,9 @@ def rehearse(script: Script, operator: Operator) -> list[TypedLine]:
     return typed
 
 
-def _judged(
-    blank: Result,
-    experiment: Experiment,
-    world: World,
-    operator: Operator,
-    measured: Measurement,
-    typed: list[TypedLine],
-) -> Result:
-    seen = _seen(measured, operator)
-    expected = experiment.variants[world.topology].expected
-    reason = expected.differs(seen, measured, world.driver)
+def _judged(blank: Result, experiment: Experiment, world: World, observed: _Observed) -> Result:
+    measured, seen = observed.measured, observed.seen
+    reason = experiment.variants[world.topology].expected.differs(seen, measured, world.driver)
     if not reason and not measured.is_recovered and not experiment.restores:
         reason = "prod did not recover after the mistake was undone"
     return replace(
@@ -193,7 +216,7 @@ def _judged(
         reason=reason,
         seen=seen.value,
         told=_told(seen, measured),
-        findings=tuple(operator.findings),
+        findings=tuple(observed.findings),
         requests=sum(measured.count(verdict) for verdict in Verdict),
         failures=measured.count(Verdict.FAILED),
         wrong=measured.count(Verdict.WRONG),
@@ -201,20 +224,12 @@ def _judged(
         first_failure_after=measured.first_failure_after,
         recovered_after=measured.recovered_after,
         undone_at=measured.undo - measured.mistake,
-        typed=typed,
+        typed=observed.typed,
         timeline=[
             Moment(at=round(one.ended - measured.mistake, 4), status=one.status, verdict=one.verdict.value)
             for one in measured.samples
         ],
     )
-
-
-def _seen(measured: Measurement, operator: Operator) -> Effect:
-    if measured.count(Verdict.FAILED):
-        return Effect.FAILS
-    if measured.count(Verdict.WRONG):
-        return Effect.WRONG_DATA
-    return Effect.UNSEEN if operator.findings else Effect.UNHURT
 
 
 def _told(seen: Effect, measured: Measurement) -> str:

@@ -123,12 +123,22 @@ class Traffic:
         port: The proxy's.
         path: Where it serves the environment.
         seed: Decides on the order of the probes.
+        cancelled: Asked while waiting; raises to stop.
     """
 
-    def __init__(self, *, port: int, path: str, probes: Sequence[Probe], seed: str) -> None:
+    def __init__(
+        self,
+        *,
+        port: int,
+        path: str,
+        probes: Sequence[Probe],
+        seed: str,
+        cancelled: Callable[[], None] = lambda: None,
+    ) -> None:
         self._port = port
         self._path = path
         self._probes = probes
+        self._cancelled = cancelled
         self._random = random.Random(seed)  # noqa: S311 (repeatable, not secret)
         self._samples: list[Sample] = []
         self._ended = threading.Event()
@@ -159,10 +169,14 @@ class Traffic:
 
     def wait_for(self, is_enough: Callable[[Sequence[Sample]], bool], *, since: float) -> bool:
         """Wait until the requests that were sent after *since* are enough; False if they aren't in time."""
-        with self._more:
-            return self._more.wait_for(
-                lambda: is_enough([one for one in self._samples if one.sent >= since]), timeout=_PATIENCE
-            )
+        deadline = time.monotonic() + _PATIENCE
+        while not is_enough([one for one in self.samples if one.sent >= since]):
+            self._cancelled()
+            if time.monotonic() >= deadline:
+                return False
+            with self._more:
+                self._more.wait(_INTERVAL)
+        return True
 
     def _flow(self) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=_PATIENCE)

@@ -143,7 +143,8 @@ def not_ready(environment: str, detail: str, *, kind: str) -> Problem:
         "Environment not ready",
         detail,
         environment=environment,
-        next_command=f"multistack up {environment}",
+        # Names of the lab's environments have two parts.
+        next_command="multistack lab up" if "/" in environment else f"multistack up {environment}",
     )
 
 

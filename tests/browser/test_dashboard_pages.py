@@ -22,6 +22,7 @@ PAGES = {
     "filtered to nothing": "/_multistack/requests?status=418",
     "compare": "/_multistack/compare",
     "compared": "/_multistack/compare?go=1&target=/hello",
+    "logs": "/_multistack/logs",
     "history": "/_multistack/history",
     "history of nothing": "/_multistack/history?environment=nothing",
     "no such page": "/_multistack/other",

@@ -55,11 +55,14 @@ class Person:
 
     def confirm(self, dialog: Any) -> None:
         """Do what a dialog asks about, and wait until it is done."""
+        latest = "() => document.querySelector('.job')?.id ?? ''"
+        before = self.page.evaluate(latest)
         dialog.locator("button[type=submit]").click()
         dialog.wait_for(state="hidden")
-        first = self.page.locator(".job").first
-        first.locator("summary .mark:not(.working)").wait_for(timeout=_PATIENCE)
-        assert "succeeded" in first.locator("summary").inner_text(), first.locator("pre").inner_text()
+        self.page.wait_for_function(f"before => ({latest})() !== before", arg=before)
+        mine = self.page.locator(".job").first
+        mine.locator("summary .mark:not(.working)").wait_for(timeout=_PATIENCE)
+        assert "succeeded" in mine.locator("summary").inner_text(), mine.locator("pre").inner_text()
 
     def do(self, action: str, name: str) -> None:
         """Press a button and confirm."""
@@ -133,6 +136,8 @@ def _watches_live(browser: Any, base: str, complaints: Complaints) -> None:
     assert page.get_by_text("function", exact=True).is_visible()
     page.get_by_role("link", name="Show what it logged").click()
     assert "REPORT RequestId" in page.locator("#log").inner_text()
+    page.get_by_role("link", name="Logs").click()
+    page.locator("tr", has_text="/orders/seen-live").filter(has_text="prod").first.wait_for()
     page.close()
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import json
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -62,15 +64,22 @@ def run_in(engine: Any, image: str, command: list[str], mounts: dict[Path, str],
         container.remove(force=True, v=True)
 
 
+def _by_topic() -> Iterator[Any]:
+    """The modules of one topic share a container, and the LocalStack that its tests start."""
+    modules = sorted(PLUGIN_TESTS.glob("test_*.py"))
+    for topic, found in itertools.groupby(modules, key=lambda path: path.stem.split("_")[1]):
+        yield pytest.param(list(found), id=topic)
+
+
 @pytest.mark.timeout(_PATIENCE + 60)
-@pytest.mark.parametrize("path", sorted(PLUGIN_TESTS.glob("test_*.py")), ids=lambda path: path.stem)
-def test_package_passes_its_own_tests(engine: Any, own_image: str, pytest_folder: Path, path: Path) -> None:
+@pytest.mark.parametrize("modules", _by_topic())
+def test_package_passes_its_own_tests(engine: Any, own_image: str, pytest_folder: Path, modules: list[Path]) -> None:
     """What the image adds to LocalStack does what its tests say, in the image that users run."""
     command = ["python", "-m", "pytest", "-p", "no:cacheprovider", "-q", "--tb=short"]
     status, output = run_in(
         engine,
         own_image,
-        [*command, f"/repository/{path.relative_to(REPOSITORY)}"],
+        [*command, *(f"/repository/{path.relative_to(REPOSITORY)}" for path in modules)],
         {REPOSITORY: "/repository", pytest_folder: "/pytest"},
         PYTHONPATH="/pytest",
     )

@@ -777,6 +777,7 @@ def test_process_says_who_it_is_and_stops_in_good_order(tmp_path):
             "host": "127.0.0.1",
             "allow_remote": "no",
             "ca_file": "",
+            "project": "",
             "password_file": "",
         }
 

@@ -241,7 +241,7 @@ def test_one_thing_at_a_time_is_done_to_a_stack(account: Account) -> None:
 
     def made(value: str) -> dict[str, Any]:
         # So many that the update goes on while three requests are answered, on a busy machine too.
-        return template({f"P{number}": parameter(value) for number in range(400)})
+        return template({f"P{number}": parameter(value) for number in range(250)})
 
     assert stack.deploy(made("one")) == "CREATE_COMPLETE"
     stack.aws.update_stack(StackName=stack.name, TemplateBody=json.dumps(made("two")))
