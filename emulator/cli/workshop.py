@@ -1,4 +1,4 @@
-"""Commands of the workshop: list, start, check, hint, solve, reset, status, doctor, join, board."""
+"""Commands of the workshop: start, check, hint, solve, reset; and the group that all of them are in."""
 
 from __future__ import annotations
 
@@ -8,14 +8,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from emulator.cli import workshop_class
+from emulator.cli import workshop_class, workshop_listing
 from emulator.cli.context import Context
 from emulator.cli.workshop_folders import find_lab, open_project, root_to_start, started
 from emulator.errors import DIFFERENCES
 
 if TYPE_CHECKING:
     from emulator.workshop.lab import Lab, Step
-    from emulator.workshop.progress import Progress
 
 _number = click.argument("number", type=click.IntRange(min=1), metavar="LAB")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -24,48 +23,6 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.group()
 def workshop() -> None:
     """Learn in eight labs why environments share nothing."""
-
-
-@workshop.command("list")
-@_json
-def list_(as_json: bool) -> None:
-    """List the labs."""
-    from emulator.errors import MultistackError
-    from emulator.render import print_json, table
-    from emulator.workshop.folder import find_root
-    from emulator.workshop.labs import LABS
-    from emulator.workshop.progress import Progress, read_progress
-
-    try:
-        progress = read_progress(find_root(Path.cwd()))
-    except MultistackError as error:
-        progress = Progress()
-        if "there is no workshop" not in error.message:
-            raise
-    rows = [
-        {
-            "lab": lab.number,
-            "title": lab.title,
-            "minutes": lab.minutes,
-            "goal": lab.goal,
-            "state": _state(progress, lab),
-        }
-        for lab in LABS
-    ]
-    if as_json:
-        print_json(rows)
-    else:
-        columns = ("lab", "title", "minutes", "state", "goal")
-        click.echo(table(columns, [[str(row[column]) for column in columns] for row in rows]))
-
-
-def _state(progress: Progress, lab: Lab) -> str:
-    found = progress.labs.get(lab.number)
-    if found is None or found.started is None:
-        return ""
-    if found.passed is None:
-        return "started"
-    return "passed, with the solution" if found.is_solved else "passed"
 
 
 @workshop.command()
@@ -77,8 +34,7 @@ def _state(progress: Progress, lab: Lab) -> str:
     metavar="FOLDER",
     help="The workshop's folder; default: the one you are in, else ./workshop.",
 )
-@click.pass_obj
-def start(context: Context, number: int, root: Path | None) -> None:
+def start(number: int, root: Path | None) -> None:
     """Make a lab's folder and stop what runs in the others."""
     from datetime import UTC, datetime
 
@@ -253,54 +209,7 @@ def _remake(root: Path, lab: Lab) -> None:
         click.echo(f"your files are in {_shown(kept)}", err=True)
 
 
-@workshop.command()
-@_json
-def status(as_json: bool) -> None:
-    """Show what you have done, and what is next."""
-    from emulator.render import print_json, table
-    from emulator.workshop.folder import find_root, runs
-    from emulator.workshop.labs import LABS
-    from emulator.workshop.progress import read_progress
-
-    root = find_root(Path.cwd())
-    progress = read_progress(root)
-    rows = []
-    for lab in LABS:
-        one = progress.of(lab.number)
-        rows.append(
-            {
-                "lab": lab.number,
-                "title": lab.title,
-                "state": _state(progress, lab),
-                "passed": one.passed,
-                "hints": one.hints,
-                "is_solved": one.is_solved,
-                "is_running": runs(root / lab.folder),
-            }
-        )
-    if as_json:
-        print_json(rows)
-        return
-    cells = [
-        [
-            str(row["lab"]),
-            str(row["title"]),
-            str(row["state"]),
-            str(row["hints"] or ""),
-            "yes" if row["is_running"] else "",
-        ]
-        for row in rows
-    ]
-    click.echo(table(("lab", "title", "state", "hints", "runs"), cells))
-    following = next((lab for lab in LABS if lab.number not in progress.passed), None)
-    if following is None:
-        click.echo("all labs are passed")
-    else:
-        step = "check" if progress.of(following.number).started else "start"
-        click.echo(f"next: multistack workshop {step} {following.number}")
-
-
-for _command in workshop_class.COMMANDS:
+for _command in (*workshop_listing.COMMANDS, *workshop_class.COMMANDS):
     workshop.add_command(_command)
 
 COMMANDS: Sequence[click.Command] = (workshop,)

@@ -14,15 +14,10 @@ if TYPE_CHECKING:
 
 def root_to_start(given: Path | None) -> Path:
     """The workshop's folder, which need not be there: the one that is named or that this is in, else ``./workshop``."""
-    from emulator.errors import MultistackError
-    from emulator.workshop.folder import DEFAULT, find_root
+    from emulator.workshop.folder import DEFAULT, search_root
 
-    if given is not None:
-        return given.absolute()
-    try:
-        return find_root(Path.cwd())
-    except MultistackError:
-        return Path.cwd() / DEFAULT
+    cwd = Path.cwd()
+    return given.absolute() if given else search_root(cwd) or cwd / DEFAULT
 
 
 def open_project(folder: Path, *, is_quiet: bool = False) -> Workspace:

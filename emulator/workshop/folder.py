@@ -40,17 +40,22 @@ def texts_folder() -> Path:
     return _PACKAGED if _PACKAGED.is_dir() else _SOURCE
 
 
+def search_root(cwd: Path) -> Path | None:
+    """The workshop that *cwd* is in, or else the one in it; None when there is none."""
+    return next((folder for folder in (cwd, *cwd.parents, cwd / DEFAULT) if (folder / FILE).exists()), None)
+
+
 def find_root(cwd: Path) -> Path:
     """
-    The workshop that *cwd* is in, or else the one in it.
+    The same where it must be there.
 
     Raises:
         MultistackError: There is none.
     """
-    for folder in (cwd, *cwd.parents, cwd / DEFAULT):
-        if (folder / FILE).exists():
-            return folder
-    raise MultistackError(f"there is no workshop in {cwd}", hint="multistack workshop start 1")
+    found = search_root(cwd)
+    if found is None:
+        raise MultistackError(f"there is no workshop in {cwd}", hint="multistack workshop start 1")
+    return found
 
 
 def make(root: Path, lab: Lab) -> Path:
