@@ -53,6 +53,7 @@ def type_line(learner: ProjectFolder, lab: Lab, line: str) -> None:
     )
 
 
+@pytest.mark.timeout(600)  # lab 5 runs the sample's smoke tests five times
 @pytest.mark.parametrize("lab", LABS, ids=LAB_IDS)
 def test_a_solution_passes_what_failed_before_and_fails_after_a_reset(learner: ProjectFolder, lab: Lab) -> None:
     """A check looks at what is there: neither a start passes it, nor half of the way, nor having been there."""
@@ -61,7 +62,7 @@ def test_a_solution_passes_what_failed_before_and_fails_after_a_reset(learner: P
     type_line(learner, lab, lab.solution[0].line)
     code, half = check(learner, lab)
     assert code == MISSING, half
-    learner.run("workshop", "solve", str(lab.number), timeout=280)
+    learner.run("workshop", "solve", str(lab.number), timeout=500)
     code, said = check(learner, lab)
     assert (code, "✗" in said) == (0, False), said
     assert said.count("✓") == len(lab.checks)
@@ -137,6 +138,24 @@ def test_doctor_tries_what_the_workshop_needs_and_leaves_nothing(learner: Projec
     assert verdicts["material"] == "ok"
     assert learner.processes() == []
     assert list(learner.folder.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "told"),
+    [
+        pytest.param(["board", "--listen", "here"], 2, "must be an IPv4 address", id="no address"),
+        pytest.param(["board", "--listen", "192.0.2.1"], 3, "does not have that address", id="another machine's"),
+        pytest.param(["join", "board.example", "CODE", "--name", "Ada"], 2, "not the address of a board", id="no URL"),
+        pytest.param(["join", "http://127.0.0.1:1", "CODE", "--name", "Ada"], 1, "does not answer", id="nobody there"),
+        pytest.param(["join", "http://127.0.0.1:1", "CODE", "--name", "  "], 2, "printable characters", id="no name"),
+        pytest.param(["status"], 1, "there is no workshop", id="no workshop"),
+        pytest.param(["hint", "0"], 2, "0 is not in the range", id="no lab"),
+    ],
+)
+def test_what_can_not_be_is_refused(learner: ProjectFolder, arguments: list[str], code: int, told: str) -> None:
+    """One line says what is wrong, and nothing is begun."""
+    done = learner.run("workshop", *arguments, check=False)
+    assert (done.returncode, told in done.stderr, "Traceback" in done.stderr) == (code, True, False), done.stderr
 
 
 def test_thirty_learners_are_on_the_board(learner: ProjectFolder) -> None:

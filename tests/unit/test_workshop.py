@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import re
 import shutil
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,9 +17,11 @@ from emulator.workshop.answers import Answers, blank
 from emulator.workshop.board.learners import CODE_HEADER, MOST_LEARNERS, Board
 from emulator.workshop.board.pages import create_board
 from emulator.workshop.doctor import disk, memory, programs, trial
-from emulator.workshop.lab import Edit, Lab
+from emulator.workshop.lab import Edit, Lab, Step
 from emulator.workshop.labs import LABS
 from emulator.workshop.labs.single_stack import SETTINGS
+from emulator.workshop.playing import play
+from emulator.workshop.progress import changing, read_progress
 from tests.conftest import REPOSITORY
 
 TEXTS = REPOSITORY / "docs" / "workshop"
@@ -106,6 +110,45 @@ def test_a_blank_answer_file_asks_everything(tmp_path: Path) -> None:
     answers = Answers(tmp_path)
     assert len(lab.answers) == 3 * len(SETTINGS)
     assert all("no answer" in (answers.problem(key) or "") for key, _ in lab.answers)
+
+
+def test_a_solution_that_goes_another_way_stops(tmp_path: Path) -> None:
+    """Nobody is told that it is done when a step was refused, or was not where it should have been."""
+    told: list[str] = []
+    lab = replace(
+        LABS[0], solution=(Step("", "true"), Step("", "exit 6", code=6), Step("", "exit 3"), Step("", "true"))
+    )
+    with pytest.raises(MultistackError, match="`exit 3` ended with 3, not 0"):
+        play(lab, tmp_path, environ={"PATH": "/usr/bin:/bin"}, tell=lambda step, line: told.append(line))
+    assert told == ["true", "exit 6", "exit 3"]
+
+
+def test_a_solution_needs_bash(tmp_path: Path) -> None:
+    """Its lines are for that shell."""
+    with pytest.raises(MultistackError, match="bash"):
+        play(LABS[0], tmp_path, environ={"PATH": str(tmp_path)}, tell=lambda step, line: None)
+
+
+def test_progress_survives_many_commands_at_once(tmp_path: Path) -> None:
+    """Each command reads what the one before has written."""
+
+    def one_more(_number: int) -> None:
+        with changing(tmp_path) as progress:
+            progress.of(1).hints += 1
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(one_more, range(24)))
+    assert read_progress(tmp_path).of(1).hints == 24
+
+
+def test_a_workshop_is_found_from_inside_and_from_beside(tmp_path: Path) -> None:
+    """Learners type commands wherever they are."""
+    root = tmp_path / folder.DEFAULT
+    (root / "lab-1" / "src").mkdir(parents=True)
+    assert folder.search_root(tmp_path) is None
+    with changing(root):
+        pass
+    assert {folder.search_root(path) for path in (tmp_path, root, root / "lab-1" / "src")} == {root}
 
 
 @pytest.fixture
