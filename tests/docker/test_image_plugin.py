@@ -7,7 +7,6 @@ import itertools
 import json
 import shutil
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -64,11 +63,10 @@ def run_in(engine: Any, image: str, command: list[str], mounts: dict[Path, str],
         container.remove(force=True, v=True)
 
 
-def _by_topic() -> Iterator[Any]:
+def _by_topic() -> list[Any]:
     """The modules of one topic share a container, and the LocalStack that its tests start."""
-    modules = sorted(PLUGIN_TESTS.glob("test_*.py"))
-    for topic, found in itertools.groupby(modules, key=lambda path: path.stem.split("_")[1]):
-        yield pytest.param(list(found), id=topic)
+    modules = itertools.groupby(sorted(PLUGIN_TESTS.glob("test_*.py")), key=lambda path: path.stem.split("_")[1])
+    return [pytest.param(list(found), id=topic) for topic, found in modules]
 
 
 @pytest.mark.timeout(_PATIENCE + 60)
