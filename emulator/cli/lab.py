@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import sys
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -165,6 +166,25 @@ def run(
         click.echo(matrix(results))
     if any(result.outcome is Outcome.DIFFERS for result in results):
         sys.exit(DIFFERENCES)
+
+
+@lab.command()
+@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
+@click.option(
+    "--driver", type=click.Choice(["embedded", "localstack"]), help="Of this driver's runs; else the latest's."
+)
+@click.pass_obj
+def report(context: Context, paths: Sequence[Path], driver: str | None) -> None:
+    """Write what experiments showed: a page (.html) and Markdown (.md), in the lab's folder or where PATHs say."""
+    from emulator.lab.experiments import EXPERIMENTS
+    from emulator.lab.report.writing import check_paths, default_paths, write_reports
+    from emulator.lab.results import RESULTS_FILE, read_results
+
+    folder = context.lab_folder()
+    check_paths(paths)
+    results = read_results(folder / RESULTS_FILE)
+    for path in write_reports(paths or default_paths(folder), EXPERIMENTS, results, driver=driver):
+        click.echo(str(path))
 
 
 def _chosen(names: Sequence[str]) -> list[Topology]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from emulator.drivers.registry import Drivers
 from emulator.endpoint import wait_until_healthy
-from emulator.errors import NotReady
+from emulator.errors import MultistackError, NotReady
 from emulator.events import Emit, Event
 from emulator.model import Endpoint, Environment, Instance, Status
 
@@ -84,16 +84,20 @@ class Account:
             self.base.parent.mkdir(exist_ok=True)
             self.drivers.of(self.environment).save(self.environment, self.base)
 
-    def restore(self, *, timeout: float) -> None:
+    def restore(self, *, timeout: float) -> bool:
         """
-        Put it back to how it began, whatever was done to it, and start it.
+        Put it back to how it began, whatever was done to it, and let it run; True if it had to be started for that.
 
         Raises:
             MultistackError: What was kept can't be read, or it doesn't start.
         """
+        with contextlib.suppress(MultistackError):  # an emulator that can't take it any more is started anew
+            if self.drivers.load_running(self.environment, self.base):
+                return False
         self.drivers.stop(self.environment)
         self.drivers.of(self.environment).load(self.environment, self.base)
         self.start(timeout=timeout)
+        return True
 
     def erase(self) -> bool:
         """Stop it, and forget its state; True if it ran."""

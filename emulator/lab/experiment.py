@@ -68,11 +68,16 @@ class Expected:
     def told(self, driver: str = "") -> str:
         """In words, e.g. ``502 on all calls``."""
         if self.effect is not Effect.FAILS:
-            return {Effect.UNHURT: "nothing", Effect.WRONG_DATA: "200 with wrong data", Effect.UNSEEN: "no request"}[
-                self.effect
-            ] + (" shows it" if self.effect is Effect.UNSEEN else "")
+            return _WORDS[self.effect]
         most = "all" if self.share[1] == 1.0 else "some"
         return f"{_listed(self.on.get(driver, self.statuses))} on {most} calls"
+
+
+_WORDS = {
+    Effect.UNHURT: "nothing",
+    Effect.WRONG_DATA: "200 with wrong data",
+    Effect.UNSEEN: "harm that no request shows",
+}
 
 
 def _listed(statuses: frozenset[int]) -> str:
@@ -129,7 +134,7 @@ class Experiment:
         not_on: Driver to the reason why it can't be run there, beyond what the cases say.
         probes: What prod is asked.
         calls: How often, after the mistake.
-        restores: Whether its undo can't bring everything back, so that the emulator's state must be put back.
+        restores: Whether its undo can't bring prod back, but only the state from before.
         is_control: Multi-stack is expected to lose as well.
     """
 

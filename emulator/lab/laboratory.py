@@ -15,7 +15,7 @@ from emulator.lab.accounts import Account, copy_ledger
 from emulator.lab.project import SHARED, environment_of, remove_lab, shared_accounts
 from emulator.lab.seeding import seed
 from emulator.lab.topologies import ENVIRONMENTS, Place, Topology, World
-from emulator.model import Api, Instance, Route, Status
+from emulator.model import Api, DriverName, Instance, Route, Status
 from emulator.opening import LEDGER
 from emulator.parallel import run_parallel
 from emulator.workspace import Workspace
@@ -70,6 +70,11 @@ class Laboratory:
         return self._shared.environments[0].driver.value
 
     @property
+    def restores_quickly(self) -> bool:
+        """Whether an account is put back without starting its emulator anew, in a fraction of a second."""
+        return self._shared.environments[0].driver is DriverName.EMBEDDED
+
+    @property
     def emulator(self) -> str:
         """With its version, e.g. ``ministack 1.5.33``."""
         return self._shared_drivers.of(self._shared.environments[0]).version
@@ -103,10 +108,11 @@ class Laboratory:
     def restore(self, topologies: Sequence[Topology], *, timeout: float) -> None:
         """Put every account of *topologies* back to how it began, whatever was done to it; raises as :meth:`up`."""
         accounts = {one.name: one for topology in topologies for one in self._accounts(topology)}
-        self.at_once(list(accounts), lambda name: accounts[name].restore(timeout=timeout))
+        started = self.at_once(list(accounts), lambda name: accounts[name].restore(timeout=timeout))
         if Topology.MULTI in topologies:
             copy_ledger(self.folder / _BASE / LEDGER, self._workspace.project.state / LEDGER)
-        self._publish()
+        if any(started.values()):
+            self._publish()
 
     def down(self) -> bool:
         """Stop everything and remove the lab's folder; True if anything ran."""

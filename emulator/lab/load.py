@@ -12,7 +12,7 @@ from emulator.lab.operator import Operator
 from emulator.lab.topologies import Place
 
 PATH = "/health"
-# Seconds to wait for one answer, and for the first answers of all callers.
+# Seconds to wait for one answer, and for the first one that is a refusal.
 _PATIENCE = 10.0
 
 
@@ -39,10 +39,12 @@ class Load:
         self._place = place
         self._callers = callers
         self._ended = threading.Event()
+        # Until then functions still start, and there is room for everybody.
+        self._refused = threading.Event()
         self._threads: list[threading.Thread] = []
 
     def start(self) -> None:
-        """Type the load test's command; the callers have begun when this returns."""
+        """Type the load test's command; when this returns, some calls were refused, or a while has passed."""
         self._operator.does(f"hey -c {self._callers} -z 10m {url_of(self._place)}{PATH}", self._start)
 
     def end(self) -> None:
@@ -57,19 +59,16 @@ class Load:
         self._threads.clear()
 
     def _start(self) -> None:
-        begun = threading.Barrier(self._callers + 1)
-        self._threads = [threading.Thread(target=self._ask, args=(begun,), daemon=True) for _ in range(self._callers)]
+        self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(self._callers)]
         for thread in self._threads:
             thread.start()
-        begun.wait(_PATIENCE)
+        self._refused.wait(_PATIENCE)
 
-    def _ask(self, begun: threading.Barrier) -> None:
+    def _ask(self) -> None:
         connection = connection_to(self._place.endpoint.url, timeout=_PATIENCE)
-        path = f"{path_of(self._place)}{PATH}"
-        begun.wait(_PATIENCE)
         try:
             while not self._ended.is_set():
-                self._ask_once(connection, path)
+                self._ask_once(connection, f"{path_of(self._place)}{PATH}")
         finally:
             connection.close()
 
@@ -80,6 +79,7 @@ class Load:
             response = connection.getresponse()
             response.read()
             if response.status != 200:
+                self._refused.set()
                 self._ended.wait(0.01)
         except (OSError, http.client.HTTPException):
             connection.close()

@@ -103,10 +103,15 @@ class Operator:
             told = error.response["Error"]
             self.typed[-1] = Typed(self.typed[-1].line, f"{told['Code']}: {told.get('Message', '')}".strip(": "))
 
-    def does(self, line: str, work: Callable[[], Any]) -> Any:
-        """Do what is no single AWS call, told as *line*; only shown, it isn't done and answers an :class:`Unknown`."""
+    def does(self, line: str, work: Callable[[], Any], *, stands_for: str = "answer") -> Any:
+        """
+        Do what is no single AWS call, told as *line*.
+
+        Args:
+            stands_for: What the :class:`Unknown` is called that is the answer when it is only shown and not done.
+        """
         self.typed.append(Typed(line))
-        return Unknown(line) if self._perform is only_show else work()
+        return Unknown(f"<{stands_for}>") if self._perform is only_show else work()
 
     def upload(self, package: Package, *, at: Place | None = None) -> None:
         """Change the code of the function's ``$LATEST``."""

@@ -8,10 +8,10 @@ from emulator.lab.code import GOOD, Package
 from emulator.lab.operator import Operator
 from emulator.lab.topologies import Place
 
-# Half a second for each answer: a few callers keep many copies of the function busy.
+# A second for each answer: a few callers keep many copies of the function busy.
 SLOW = Package(
     "v6, slow",
-    (("app.py", "        started = self._clock()\n", "        started = self._clock()\n        time.sleep(0.5)\n"),),
+    (("app.py", "        started = self._clock()\n", "        started = self._clock()\n        time.sleep(1)\n"),),
 )
 RENAMED = Package(
     'v5, calls qty "pieces"',

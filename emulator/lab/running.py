@@ -90,15 +90,16 @@ def run_experiments(
         for result in found.values():
             tell(result)
         results += found.values()
-        spoilt = [Topology(name) for name, result in found.items() if _is_spoilt(experiment, result)]
-        if spoilt and experiment is not experiments[-1]:
+        spoilt = [
+            Topology(name) for name, one in found.items() if laboratory.restores_quickly or _spoils(experiment, one)
+        ]
+        if experiment is not experiments[-1]:
             laboratory.restore(spoilt, timeout=timeout)
-            worlds.update({one.value: laboratory.world(one) for one in spoilt})
     return results
 
 
-def _is_spoilt(experiment: Experiment, result: Result) -> bool:
-    """Whether what the experiment left behind may be seen by the next one."""
+def _spoils(experiment: Experiment, result: Result) -> bool:
+    """Whether what the experiment left behind is known to be seen by the next one."""
     return experiment.restores or result.outcome is Outcome.DIFFERS
 
 
@@ -149,14 +150,12 @@ def _incapable(experiment: Experiment, driver: str) -> str:
     """Why the experiment can't be run on the driver, e.g. a rule it was recorded not to obey; empty if it can."""
     if driver in experiment.not_on:
         return experiment.not_on[driver]
-    if not experiment.needs:
-        return ""
-    recorded = read_capabilities()
-    cases = {case.id: case for case in recorded.cases}
-    for run in recorded.runs:
-        for need in experiment.needs:
-            if run.driver == driver and run.outcome(cases[need]) in (Case.FAILED, Case.UNSUPPORTED):
-                return f"{need}: {run.results[need].reason or run.outcome(cases[need]).value}"
+    for run in read_capabilities().runs:
+        for need in experiment.needs if run.driver == driver else ():
+            # What was kept from being run has its reason, too; what nobody has tried yet is tried.
+            result = run.results.get(need)
+            if result and result.outcome is not Case.PASSED:
+                return f"{need}: {result.reason or result.outcome.value}"
     return ""
 
 
@@ -238,4 +237,4 @@ def _told(seen: Effect, measured: Measurement) -> str:
         return f"{statuses} on {measured.share:.0%} of the calls"
     if seen is Effect.WRONG_DATA:
         return f"200 with wrong data on {measured.share:.0%} of the calls"
-    return "no request shows it" if seen is Effect.UNSEEN else "nothing"
+    return "harm that no request shows" if seen is Effect.UNSEEN else "nothing"

@@ -123,7 +123,7 @@ def run(world: World, script: Script, expected: Expected = UNHURT, **more: objec
         pytest.param({}, UNHURT, "nothing", id="unhurt"),
         pytest.param({"status": 502}, fails(502), "502 on 100% of the calls", id="fails"),
         pytest.param({"pieces": 1}, WRONG_DATA, "200 with wrong data on 100% of the calls", id="wrong data"),
-        pytest.param({"found": "3 lines"}, UNSEEN, "no request shows it", id="unseen"),
+        pytest.param({"found": "3 lines"}, UNSEEN, "harm that no request shows", id="unseen"),
         pytest.param({"drops": True}, fails(0), "no answer on 100% of the calls", id="no answer"),
         pytest.param(
             {"status": 500, "every": 2}, fails(500, share=(0.4, 0.6)), "500 on 50% of the calls", id="half of the calls"

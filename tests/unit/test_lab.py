@@ -197,7 +197,7 @@ def test_an_experiment_is_found_in_whatever_case() -> None:
     """And a wrong name is answered with the nearest one."""
     assert find_experiment("x03").id == "X03"
     with pytest.raises(ConfigError) as caught:
-        find_experiment("X3")
+        find_experiment("X033")
     assert caught.value.hint == "did you mean X03?"
 
 

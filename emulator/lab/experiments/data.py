@@ -11,7 +11,7 @@ from typing import Any
 from emulator.endpoint import client
 from emulator.lab.experiment import Basis, Experiment, fails, in_both_worlds
 from emulator.lab.operator import Operator
-from emulator.lab.releases import RENAMED, release
+from emulator.lab.releases import RENAMED, release, take_back, version_of
 from emulator.lab.topologies import Place
 
 _ROLE = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-intro-execution-role.html"
@@ -70,14 +70,9 @@ def _clean_up(operator: Operator) -> Generator[None, None, None]:
 def _rename_in_shared(operator: Operator) -> Generator[None, None, None]:
     """Test works on prod's table, "to have real data"."""
     test, prod = operator.test, operator.prod
-    operator.aws(
-        "apigateway",
-        "update_stage",
-        restApiId=test.api,
-        stageName=test.stage,
-        patchOperations=[{"op": "replace", "path": "/variables/table", "value": prod.table}],
-    )
+    _use_table(operator, prod.table)
     yield from _rename(operator, prod.table)
+    _use_table(operator, test.table)
 
 
 def _rename_in_own(operator: Operator) -> Generator[None, None, None]:
@@ -85,18 +80,31 @@ def _rename_in_own(operator: Operator) -> Generator[None, None, None]:
 
 
 def _rename(operator: Operator, table: str) -> Generator[None, None, None]:
+    before = version_of(operator, operator.test)
     yield
     release(operator, RENAMED)
     _move(operator, table, "qty", "pieces")
     yield
     _move(operator, table, "pieces", "qty")
+    take_back(operator, operator.test, before)
+
+
+def _use_table(operator: Operator, table: str) -> None:
+    test = operator.test
+    operator.aws(
+        "apigateway",
+        "update_stage",
+        restApiId=test.api,
+        stageName=test.stage,
+        patchOperations=[{"op": "replace", "path": "/variables/table", "value": table}],
+    )
 
 
 def _move(operator: Operator, table: str, old: str, new: str) -> None:
     """Rename a field of every order: what the release brings along as its migration."""
-    aws = client(operator.test.endpoint, "dynamodb")
 
     def work() -> None:
+        aws = client(operator.test.endpoint, "dynamodb")
         for row in aws.scan(TableName=table, ConsistentRead=True)["Items"]:
             aws.update_item(
                 TableName=table,
@@ -115,9 +123,9 @@ def _make_job(operator: Operator) -> None:
     with zipfile.ZipFile(packed, "w") as archive:
         archive.writestr("index.py", _CLEAN_UP)
     role = f"arn:aws:iam::{test.endpoint.account_id}:role/{test.role}"
-    aws = client(test.endpoint, "lambda")
 
     def work() -> None:
+        aws = client(test.endpoint, "lambda")
         aws.create_function(
             FunctionName=_JOB,
             Runtime="python3.12",
@@ -170,6 +178,7 @@ EXPERIMENTS = (
             _ROLE,
             _EVALUATION,
         ),
+        seen={"embedded": "2026-11-26"},
         needs=(
             "iam/a-changed-role-takes-effect-without-a-deployment",
             "iam/an-explicit-deny-wins",
@@ -188,8 +197,8 @@ EXPERIMENTS = (
             separate="Test's role allows test's table; for any other the job is answered AccessDenied.",
         ),
         sources=(_ROLE,),
+        seen={"embedded": "2026-11-26"},
         needs=("iam/an-action-is-allowed-on-its-resources-only",),
-        restores=True,
     ),
     Experiment(
         id="X14",
@@ -204,7 +213,7 @@ EXPERIMENTS = (
             separate="Test's migration changes test's table.",
         ),
         sources=(_KEYS,),
+        seen={"embedded": "2026-11-26"},
         basis=Basis.MODEL,
-        restores=True,
     ),
 )

@@ -7,7 +7,7 @@ from collections.abc import Generator
 from emulator.lab.experiment import Experiment, fails, in_both_worlds
 from emulator.lab.load import prepared_load
 from emulator.lab.operator import Operator
-from emulator.lab.releases import SLOW, release
+from emulator.lab.releases import SLOW, release, take_back, version_of
 
 _CONCURRENCY = "https://docs.aws.amazon.com/lambda/latest/dg/configuration-concurrency.html"
 _POOL = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html"
@@ -23,9 +23,12 @@ def _delete(operator: Operator) -> Generator[None, None, None]:
 
 
 def _load_on_reservation(operator: Operator) -> Generator[None, None, None]:
+    # Where they share a function there is but one reservation to make.
+    reserved = {place.function: place for place in (operator.test, operator.prod)}.values()
+    before = version_of(operator, operator.test)
     with prepared_load(operator, operator.test, callers=_CALLERS) as load:
         release(operator, SLOW)
-        for place in {place.function: place for place in (operator.test, operator.prod)}.values():
+        for place in reserved:
             operator.aws(
                 "lambda",
                 "put_function_concurrency",
@@ -37,6 +40,9 @@ def _load_on_reservation(operator: Operator) -> Generator[None, None, None]:
         load.start()
         yield
         load.end()
+        for place in reserved:
+            operator.aws("lambda", "delete_function_concurrency", at=place, FunctionName=place.function)
+        take_back(operator, operator.test, before)
 
 
 def _stop_runaway(operator: Operator) -> Generator[None, None, None]:
@@ -49,11 +55,13 @@ def _stop_runaway(operator: Operator) -> Generator[None, None, None]:
 
 def _load_on_account(operator: Operator) -> Generator[None, None, None]:
     with prepared_load(operator, operator.test, callers=_CALLERS) as load:
+        before = version_of(operator, operator.test)
         release(operator, SLOW)
         yield
         load.start()
         yield
         load.end()
+        take_back(operator, operator.test, before)
 
 
 EXPERIMENTS = (
@@ -70,6 +78,7 @@ EXPERIMENTS = (
             separate="Test's function is test's alone.",
         ),
         sources=(_DELETION,),
+        seen={"embedded": "2026-11-26"},
         needs=("lambda-deletion/deleting-a-function-removes-its-versions-and-aliases",),
         restores=True,
     ),
@@ -86,11 +95,11 @@ EXPERIMENTS = (
             separate="Prod's function has a reservation of its own, which calls to test can't take.",
         ),
         sources=(_CONCURRENCY,),
+        seen={"embedded": "2026-11-26"},
         needs=[
             "concurrency/a-reservation-covers-all-versions",
             "gateway-errors/calls-over-the-concurrency-answer-500",
         ],
-        restores=True,
     ),
     Experiment(
         id="X09",
@@ -105,6 +114,7 @@ EXPERIMENTS = (
             separate="Only test's function is stopped.",
         ),
         sources=(_CONCURRENCY,),
+        seen={"embedded": "2026-11-26"},
         needs=("concurrency/a-reservation-of-0-refuses-every-call",),
     ),
     Experiment(
@@ -118,10 +128,10 @@ EXPERIMENTS = (
             prod_sees=fails(500, share=(0.3, 1.0)),
             same_account=fails(500, share=(0.3, 1.0)),
             shared="Functions without a reservation share one pool per account and region, which test empties.",
-            separate="A stack of its own is no account of its own: only an account of its own has a pool of its own.",
+            separate="The pool is the account's: a stack of its own is not enough, an account of its own is.",
         ),
         sources=(_POOL,),
+        seen={"embedded": "2026-11-26"},
         needs=("concurrency/functions-without-a-reservation-share-a-pool",),
-        restores=True,
     ),
 )

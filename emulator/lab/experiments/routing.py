@@ -100,10 +100,8 @@ def _resource(operator: Operator, place: Place, path: str) -> str:
         found = client(place.endpoint, "apigateway").get_resources(restApiId=place.api, limit=500)["items"]
         return next(str(one["id"]) for one in found if one["path"] == path)
 
-    query = f"items[?path=='{path}'].id"
-    return str(
-        operator.does(f'aws apigateway get-resources --rest-api-id {place.api} --query "{query}" --output text', find)
-    )
+    line = f"aws apigateway get-resources --rest-api-id {place.api} --query \"items[?path=='{path}'].id\" --output text"
+    return str(operator.does(line, find, stands_for="resource-id"))
 
 
 def _deployment(operator: Operator, place: Place) -> str:
@@ -178,8 +176,8 @@ EXPERIMENTS = (
             separate="The edit is in test's API; a deployment of prod's can't hold it.",
         ),
         sources=(_DEPLOYING,),
+        seen={"embedded": "2026-11-26"},
         needs=("rest-stages/an-edited-authorizer-waits-for-a-deployment",),
-        restores=True,
     ),
     Experiment(
         id="X15",
@@ -194,9 +192,9 @@ EXPERIMENTS = (
             separate="Test's function has no alias prod, so the command is refused.",
         ),
         sources=(_WEIGHTS,),
+        seen={"embedded": "2026-11-26"},
         needs=("lambda-aliases/weights-steer-calls-from-a-rest-api",),
         calls=60,
-        restores=True,
     ),
     Experiment(
         id="X17",
@@ -214,10 +212,10 @@ EXPERIMENTS = (
             _PERMISSIONS,
             _VARIABLES,
         ),
+        seen={"embedded": "2026-11-26"},
         needs=(
             "permissions/a-permission-for-an-alias-is-for-no-other",
             "stage-variables/a-variable-names-the-alias",
         ),
-        restores=True,
     ),
 )

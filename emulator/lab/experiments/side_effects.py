@@ -13,7 +13,7 @@ from emulator.errors import NotReady
 from emulator.lab.experiment import UNSEEN, Basis, Experiment, in_both_worlds
 from emulator.lab.load import path_of, url_of
 from emulator.lab.operator import Operator
-from emulator.lab.releases import TALKATIVE, release
+from emulator.lab.releases import TALKATIVE, release, take_back, version_of
 from emulator.lab.topologies import Place
 
 _LOGS = "https://docs.aws.amazon.com/lambda/latest/dg/monitoring-cloudwatchlogs.html"
@@ -29,6 +29,7 @@ _LOOK = 0.05
 def _log_cards(operator: Operator) -> Generator[None, None, None]:
     test, prod = operator.test, operator.prod
     group = f"/aws/lambda/{prod.function}"
+    before = version_of(operator, test)
     yield
     release(operator, TALKATIVE)
     order = {"id": f"card-{time.time_ns()}", "item": "tea", "qty": 1, "price": 2, "card": _CARD}
@@ -39,6 +40,8 @@ def _log_cards(operator: Operator) -> Generator[None, None, None]:
     )
     operator.finds("a card number is in the log group of prod's function", when=bool(found))
     yield
+    take_back(operator, test, before)
+    operator.aws("logs", "delete_log_group", logGroupName=f"/aws/lambda/{test.function}")
 
 
 def _consume(operator: Operator) -> Generator[None, None, None]:
@@ -139,6 +142,7 @@ EXPERIMENTS = (
             separate="Test's function logs into a group of its own.",
         ),
         sources=(_LOGS,),
+        seen={"embedded": "2026-11-26"},
         needs=("lambda-logs/versions-share-a-log-group",),
     ),
     Experiment(
@@ -154,6 +158,7 @@ EXPERIMENTS = (
             separate="Prod's messages are in prod's queue.",
         ),
         sources=(_QUEUES,),
+        seen={"embedded": "2026-11-26"},
         basis=Basis.MODEL,
     ),
 )

@@ -137,7 +137,9 @@ def _deploy(
             Capabilities=["CAPABILITY_IAM"],
         )
         if (status := _settled(place)) != ends:
-            raise DeployError(f"the lab's stack {place.stack} ended in {status}, not in {ends}")
+            raise DeployError(
+                f"the lab's stack {place.stack} ended in {status}, not in {ends}", hint="multistack lab reset"
+            )
 
     operator.does(line, work)
 
@@ -184,6 +186,7 @@ def _with_auto_publish() -> Template:
     code = function["Properties"].pop("Code")
     function["Properties"]["CodeUri"] = {"Bucket": code["S3Bucket"], "Key": code["S3Key"]}
     function["Properties"]["AutoPublishAlias"] = {"Ref": "Stage"}
+    template["Resources"]["Function"] = _with_description(function, "published by SAM")
     permission = copy.deepcopy(original["Resources"]["ProdPermission"])
     permission["Properties"]["FunctionName"] = {"Ref": "Function.Alias"}
     template["Resources"]["AliasPermission"] = permission
@@ -191,9 +194,11 @@ def _with_auto_publish() -> Template:
 
 
 def _published(template: Template, alias: str) -> Template:
-    """What SAM adds to a stack of one environment for ``AutoPublishAlias``."""
+    """What SAM makes of a stack of one environment for ``AutoPublishAlias``."""
     function, version = {"Ref": "ApiFunction"}, {"Fn::GetAtt": ["ApiFunctionVersion", "Version"]}
+    described = _with_description(template["Resources"]["ApiFunction"], f"published as {alias}")
     added = {
+        "ApiFunction": described,
         "ApiFunctionVersion": {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": function}},
         f"ApiFunctionAlias{alias}": {
             "Type": "AWS::Lambda::Alias",
@@ -209,14 +214,18 @@ def _unpublished(template: Template) -> Template:
         for name, one in template["Resources"].items()
         if not name.startswith(("ApiFunctionVersion", "ApiFunctionAlias"))
     }
-    return {**template, "Resources": kept}
+    return {**template, "Resources": {**kept, "ApiFunction": _with_description(kept["ApiFunction"], "")}}
 
 
 def _described(template: Template, alias: str) -> Template:
     """The same with a changed alias."""
-    changed = copy.deepcopy(dict(template))
-    changed["Resources"][alias]["Properties"]["Description"] = "release 2"
-    return changed
+    changed = _with_description(template["Resources"][alias], "release 2")
+    return {**template, "Resources": {**template["Resources"], alias: changed}}
+
+
+def _with_description(resource: Mapping[str, Any], text: str) -> dict[str, Any]:
+    """A resource that has something new: a version of nothing new fails the update."""
+    return {**resource, "Properties": {**resource["Properties"], "Description": text}}
 
 
 EXPERIMENTS = (
@@ -237,6 +246,7 @@ EXPERIMENTS = (
             f"{_ISSUES}/304",
             _GRADUAL,
         ),
+        seen={"embedded": "2026-11-26"},
         restores=True,
     ),
     Experiment(
@@ -252,6 +262,7 @@ EXPERIMENTS = (
             separate="Prod's stack takes its hotfix while test's is stuck.",
         ),
         sources=(_STUCK,),
+        seen={"embedded": "2026-11-26"},
         basis=Basis.MODEL,
         needs=("stack-failures/a-rollback-that-fails-blocks-the-stack",),
         restores=True,

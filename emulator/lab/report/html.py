@@ -11,7 +11,7 @@ from markupsafe import Markup
 
 from emulator.lab.experiment import Experiment
 from emulator.lab.report import texts
-from emulator.lab.report.charts import timeline
+from emulator.lab.report.charts import LINES, timeline
 from emulator.lab.report.matrix import HEADINGS, Sign, rows_of, scores_of, subtitle
 from emulator.lab.results import Result
 
@@ -23,6 +23,7 @@ def to_html(experiments: Sequence[Experiment], results: Sequence[Result], *, dri
         subtitle=subtitle(results, driver=driver),
         scores=scores_of(rows),
         headings=list(HEADINGS.values()),
+        legend=[HEADINGS[one] for one in reversed(LINES)],
         rows=[row for row in rows if not row.experiment.is_control],
         controls=[row for row in rows if row.experiment.is_control],
         # Made by pygal, which escapes; what it is given are figures and words of ours.
