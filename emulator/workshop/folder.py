@@ -142,6 +142,8 @@ def _restore(folder: Path) -> None:
 
 def erase(workspace: Workspace) -> None:
     """Stop everything of a project and of the experiments in it, and forget all data."""
+    for server in _servers(workspace.project.root):
+        process.stop(server, grace=0.0)  # nothing is kept, so nobody waits until it is saved
     laboratory = open_laboratory(lab_folder(workspace.project.root), process_environ(), {})
     if laboratory is not None:
         laboratory.down()
