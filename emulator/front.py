@@ -192,7 +192,8 @@ class Front:
             for environment in self._project.environments
             if environment.name in instances
         ]
-        with contextlib.suppress(FileNotFoundError):
+        # One that somebody broke is written anew, without those that only it knew.
+        with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
             known = load_routes(self._routes).items()
             routes += [route for name, route in known if name in others or route.topology != OWN_TOPOLOGY]
         publish_routes(self._routes, routes)

@@ -103,6 +103,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "deployed_code",
         "disturbance",
         "doctor",
+        "explain",
         "front",
         "inspector",
         "lifecycle",
@@ -120,6 +121,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("canary", "promotion"),
     (
         "dashboard",
+    ("explain_report"),
         "lab",
         "proxy",
         "render",
@@ -127,7 +129,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "reports",
         "side_by_side",
         "side_by_side_reports",
-        "workshop",
+    ("workshop"),
     ),
     ("cli", "__main__"),
 )

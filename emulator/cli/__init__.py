@@ -19,6 +19,7 @@ from emulator.cli import (
     compose,
     config,
     environments,
+    explain,
     fault,
     features,
     image,
@@ -69,6 +70,7 @@ def cli(context: click.Context, file: Path | None, settings: Sequence[str], allo
 
 for _module in (
     environments,
+    explain,
     features,
     service,
     lint,

@@ -80,7 +80,7 @@ class Load:
             response.read()
             if response.status != 200:
                 self._refused.set()
-                self._ended.wait(0.01)
+                self._ended.wait(0.05)
         except (OSError, http.client.HTTPException):
             connection.close()
             self._ended.wait(0.05)

@@ -137,6 +137,18 @@ class Operator:
         found = self.aws("lambda", "get_function_configuration", at=place, FunctionName=place.function)
         return {**found["Environment"]["Variables"]}
 
+    def edit_variable(self, stage: str, name: str, value: str | None, *, is_tried: bool = False) -> None:
+        """
+        Set a stage variable of the API that test is served by, or remove it with None.
+
+        Args:
+            is_tried: It may well be refused, see :meth:`tries`.
+        """
+        path = {"path": f"/variables/{name}"}
+        edits = [{"op": "remove", **path} if value is None else {"op": "replace", **path, "value": value}]
+        call = self.tries if is_tried else self.aws
+        call("apigateway", "update_stage", restApiId=self.test.api, stageName=stage, patchOperations=edits)
+
     def finds(self, text: str, *, when: bool) -> None:
         """Put on record that prod was hurt in a way that no request to it shows, if it was."""
         if when and self._perform is not only_show:

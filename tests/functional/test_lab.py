@@ -15,11 +15,12 @@ import pytest
 from emulator.endpoint import client
 from emulator.lab.opening import open_laboratory
 from emulator.lab.topologies import Topology
+from emulator.process import read_record
 from tests.conftest import Answer, ProjectFolder, http
-from tests.drivers import assert_nothing_left, is_embedded
+from tests.drivers import assert_nothing_left, is_embedded, kill_emulator
 from tests.functional.cutting import cut_at_line
 
-TOPOLOGIES = {"": "multi", "single/": "single", "same-account/": "multi-same-account"}
+PREFIXES = {"multi": "", "single": "single/", "multi-same-account": "same-account/"}
 
 
 @pytest.fixture(scope="module")
@@ -51,7 +52,9 @@ def places(folder: ProjectFolder) -> dict[tuple[str, str], dict[str, Any]]:
 
 def order(folder: ProjectFolder, topology: str, environment: str) -> Answer:
     """The order that all environments begin with."""
-    return http("GET", f"{places(folder)[topology, environment]['url']}orders/a-1")
+    record = read_record(lab_of(folder) / ".multistack" / "proxy")
+    assert record is not None
+    return http("GET", f"http://127.0.0.1:{record.port}/{PREFIXES[topology]}{environment}/orders/a-1")
 
 
 def results(folder: ProjectFolder) -> dict[tuple[str, str], dict[str, Any]]:
@@ -63,7 +66,7 @@ def results(folder: ProjectFolder) -> dict[tuple[str, str], dict[str, Any]]:
 def test_one_proxy_serves_all_topologies(folder: ProjectFolder) -> None:
     """The same client compares them by the path alone, and every environment has its own data."""
     found = places(folder)
-    for prefix, topology in TOPOLOGIES.items():
+    for topology, prefix in PREFIXES.items():
         for environment, pieces in (("test", 1), ("staging", 3), ("prod", 7)):
             assert found[topology, environment]["url"].endswith(f"/{prefix}{environment}/")
             assert order(folder, topology, environment).json()["qty"] == pieces
@@ -75,7 +78,7 @@ def test_accounts_are_as_the_topology_says(folder: ProjectFolder) -> None:
     found = places(folder)
     count = {
         topology: len({row["account"] for (named, _), row in found.items() if named == topology})
-        for topology in TOPOLOGIES.values()
+        for topology in PREFIXES
     }
     assert count == {"multi": 3, "single": 1, "multi-same-account": 1}
 
@@ -127,7 +130,7 @@ def test_what_was_changed_by_hand_is_put_back_before_an_experiment(folder: Proje
     before = json.loads(folder.run(*file, "history", "prod", "--json").stdout)
     folder.run(*file, "--set", "environments.prod.config.PageSize=7", "deploy", "prod")
     folder.run("lab", "reset")
-    assert [order(folder, one, "prod").json()["qty"] for one in TOPOLOGIES.values()] == [7, 7, 7]
+    assert [order(folder, one, "prod").json()["qty"] for one in PREFIXES] == [7, 7, 7]
     assert json.loads(folder.run(*file, "history", "prod", "--json").stdout) == before
 
 
@@ -165,6 +168,19 @@ def test_a_lost_emulator_is_started_again(folder: ProjectFolder) -> None:
     folder.run("lab", "up")
     assert order(folder, "multi", "prod").json()["qty"] == 7
     assert "nothing to do: the lab is up" in folder.run("lab", "up").stderr
+
+
+def test_a_lab_survives_a_reboot(folder: ProjectFolder) -> None:
+    """All processes are gone at once; the next command has everything as it began."""
+    if is_embedded():
+        for pid in folder.processes():
+            os.kill(pid, signal.SIGKILL)
+    else:
+        for name in ("test", "staging", "prod"):
+            kill_emulator(lab_of(folder), name)
+    folder.run("lab", "run", "X02", "--topology", "single", "--topology", "multi")
+    folder.run("lab", "up")
+    assert [order(folder, one, "prod").json()["qty"] for one in PREFIXES] == [7, 7, 7]
 
 
 def test_commands_on_the_lab_s_project_leave_the_other_topologies(folder: ProjectFolder) -> None:

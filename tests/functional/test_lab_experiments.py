@@ -15,7 +15,11 @@ from emulator.lab.topologies import Topology
 from tests.conftest import ProjectFolder
 from tests.drivers import assert_nothing_left
 
-pytestmark = pytest.mark.embedded("the embedded driver can do all of them; others say what they can't")
+pytestmark = [
+    pytest.mark.embedded("the embedded driver can do all of them; others say what they can't"),
+    # They take less than a minute; on a machine that is busy with other tests several.
+    pytest.mark.timeout(600),
+]
 
 Results = dict[tuple[str, str], dict[str, Any]]
 MISTAKES = [one.id for one in EXPERIMENTS if not one.is_control]
@@ -31,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectFolder]:
     made = ProjectFolder(root / "work", root / "home")
     try:
         # Code 7 is for the tests to tell, each what it finds.
-        done = made.run("lab", "run", "--all", check=False, timeout=280)
+        done = made.run("lab", "run", "--all", check=False, timeout=540)
         assert done.returncode in (0, 7), done.stderr
         yield made
     finally:

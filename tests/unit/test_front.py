@@ -159,3 +159,11 @@ def test_environments_of_the_lab_stay_published(project: Project) -> None:
     front.publish_laid_out([single])
     front.publish({"test": READY, "prod": STOPPED}, FakeHistory())
     assert list(load_routes(project.state / "routes.json")) == ["test", "prod", "single/prod"]
+
+
+@pytest.mark.parametrize("content", ["", "{}", '[{"environment": "test"}]', "[[]]"])
+def test_broken_routes_are_published_anew(project: Project, content: str) -> None:
+    """Whoever damaged the file, the next command mends it."""
+    (project.state / "routes.json").write_text(content)
+    front_of(project).publish({"test": READY}, FakeHistory())
+    assert list(load_routes(project.state / "routes.json")) == ["test"]

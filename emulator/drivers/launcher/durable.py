@@ -66,9 +66,11 @@ def make_durable(application: Application, folder: Path, settings: Mapping[str, 
             raise MultistackError(f"it can't be saved: {loss}", hint=f"multistack up {folder.name}")
 
     def put_back(copy: Path) -> None:
+        """The state of *copy*; Cognito's keys stay those of this process."""
         _, payload = saved_state.read_copy(copy)
         persistence.forget()
         saved_state.add_files(copy, state)
+        persistence.read_objects()
         if failed := services.restore(payload):
             raise MultistackError(
                 f"the state of {', '.join(failed)} can't be put back", hint=f"multistack up {folder.name}"

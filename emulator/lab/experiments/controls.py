@@ -73,21 +73,9 @@ def _edited_variable(operator: Operator) -> Generator[None, None, None]:
 def _edited_stage(operator: Operator) -> Generator[None, None, None]:
     """Where environments share a function, prod's table is a variable of its stage."""
     yield
-    _set_table(operator, f"{operator.prod.table}-2")
+    operator.edit_variable("prod", "table", f"{operator.prod.table}-2")
     yield
-    _set_table(operator, operator.prod.table)
-
-
-def _set_table(operator: Operator, table: str) -> None:
-    prod = operator.prod
-    operator.aws(
-        "apigateway",
-        "update_stage",
-        at=prod,
-        restApiId=prod.api,
-        stageName=prod.stage,
-        patchOperations=[{"op": "replace", "path": "/variables/table", "value": table}],
-    )
+    operator.edit_variable("prod", "table", operator.prod.table)
 
 
 def _everywhere(

@@ -70,9 +70,9 @@ def _clean_up(operator: Operator) -> Generator[None, None, None]:
 def _rename_in_shared(operator: Operator) -> Generator[None, None, None]:
     """Test works on prod's table, "to have real data"."""
     test, prod = operator.test, operator.prod
-    _use_table(operator, prod.table)
+    operator.edit_variable("test", "table", prod.table)
     yield from _rename(operator, prod.table)
-    _use_table(operator, test.table)
+    operator.edit_variable("test", "table", test.table)
 
 
 def _rename_in_own(operator: Operator) -> Generator[None, None, None]:
@@ -87,17 +87,6 @@ def _rename(operator: Operator, table: str) -> Generator[None, None, None]:
     yield
     _move(operator, table, "pieces", "qty")
     take_back(operator, operator.test, before)
-
-
-def _use_table(operator: Operator, table: str) -> None:
-    test = operator.test
-    operator.aws(
-        "apigateway",
-        "update_stage",
-        restApiId=test.api,
-        stageName=test.stage,
-        patchOperations=[{"op": "replace", "path": "/variables/table", "value": table}],
-    )
 
 
 def _move(operator: Operator, table: str, old: str, new: str) -> None:

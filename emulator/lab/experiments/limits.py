@@ -13,7 +13,7 @@ _CONCURRENCY = "https://docs.aws.amazon.com/lambda/latest/dg/configuration-concu
 _POOL = "https://docs.aws.amazon.com/lambda/latest/dg/lambda-concurrency.html"
 _DELETION = "https://docs.aws.amazon.com/lambda/latest/api/API_DeleteFunction.html"
 _RESERVED = 4
-_CALLERS = 24
+_CALLERS = 20
 
 
 def _delete(operator: Operator) -> Generator[None, None, None]:

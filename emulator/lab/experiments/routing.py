@@ -9,7 +9,7 @@ from emulator.endpoint import client
 from emulator.lab.code import BROKEN, GOOD
 from emulator.lab.experiment import Experiment, fails, in_both_worlds
 from emulator.lab.operator import Operator
-from emulator.lab.topologies import Place
+from emulator.lab.topologies import ENVIRONMENTS, Place
 
 _DEPLOYING = "https://docs.aws.amazon.com/apigateway/latest/developerguide/how-to-deploy-api.html"
 _WEIGHTS = "https://docs.aws.amazon.com/lambda/latest/dg/configuring-alias-routing.html"
@@ -69,15 +69,15 @@ def _no_such_alias(operator: Operator) -> Generator[None, None, None]:
 
 def _switch_stages(operator: Operator) -> Generator[None, None, None]:
     """A script that switches over every stage of the API that it is given."""
-    test, others = operator.test, sorted(operator.places.values(), key=lambda place: place.environment)
+    test = operator.test
     version = operator.aws("lambda", "get_alias", FunctionName=test.function, Name="test")["FunctionVersion"]
     operator.aws("lambda", "create_alias", FunctionName=test.function, Name="green", FunctionVersion=version)
     yield
-    for place in others:
-        _set_alias(operator, place, "green")
+    for stage in ENVIRONMENTS:
+        operator.edit_variable(stage, "alias", "green")
     yield
-    for place in others:
-        _set_alias(operator, place, place.environment)
+    for stage in ENVIRONMENTS:
+        operator.edit_variable(stage, "alias", stage)
     operator.aws("lambda", "delete_alias", FunctionName=test.function, Name="green")
 
 
@@ -111,21 +111,13 @@ def _deployment(operator: Operator, place: Place) -> str:
 
 
 def _serve(operator: Operator, place: Place, deployment: str) -> None:
-    _patch_stage(operator, place, "/deploymentId", deployment)
-
-
-def _set_alias(operator: Operator, place: Place, alias: str) -> None:
-    _patch_stage(operator, place, "/variables/alias", alias)
-
-
-def _patch_stage(operator: Operator, place: Place, path: str, value: str) -> None:
     operator.aws(
         "apigateway",
         "update_stage",
         at=place,
         restApiId=place.api,
         stageName=place.stage,
-        patchOperations=[{"op": "replace", "path": path, "value": value}],
+        patchOperations=[{"op": "replace", "path": "/deploymentId", "value": deployment}],
     )
 
 

@@ -4,59 +4,37 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from emulator.lab.experiment import WRONG_DATA, Experiment, Script, fails, in_both_worlds
+from emulator.lab.experiment import WRONG_DATA, Experiment, fails, in_both_worlds
 from emulator.lab.operator import Operator
-from emulator.lab.topologies import Place
 
 _STAGE_VARIABLES = "https://docs.aws.amazon.com/apigateway/latest/developerguide/stage-variables.html"
 _REFUSED = "Test's API has no stage prod, so the typing error is refused."
 
 
-def _edit(name: str, value: str) -> list[dict[str, str]]:
-    return [{"op": "replace", "path": f"/variables/{name}", "value": value}]
-
-
-def _set(operator: Operator, stage: str, name: str, value: str) -> None:
-    operator.aws(
-        "apigateway",
-        "update_stage",
-        restApiId=operator.test.api,
-        stageName=stage,
-        patchOperations=_edit(name, value),
-    )
-
-
 def _misspelt(operator: Operator) -> Generator[None, None, None]:
     yield
-    _set(operator, "prod", "alias", "tset")
+    operator.edit_variable("prod", "alias", "tset")
     yield
-    _set(operator, "prod", "alias", "prod")
+    operator.edit_variable("prod", "alias", "prod")
+
+
+def _misspelt_elsewhere(operator: Operator) -> Generator[None, None, None]:
+    yield
+    operator.edit_variable("prod", "alias", "tset", is_tried=True)
+    yield
 
 
 def _wrong_table(operator: Operator) -> Generator[None, None, None]:
     yield
-    _set(operator, "prod", "table", operator.test.table)
+    operator.edit_variable("prod", "table", operator.test.table)
     yield
-    _set(operator, "prod", "table", operator.prod.table)
+    operator.edit_variable("prod", "table", operator.prod.table)
 
 
-def _no_such_stage(name: str, value_of: str) -> Script:
-    """The same edit, typed by whoever works on a test that has an API of its own."""
-
-    def script(operator: Operator) -> Generator[None, None, None]:
-        yield
-        test: Place = operator.test
-        value = test.table if value_of == "table" else value_of
-        operator.tries(
-            "apigateway",
-            "update_stage",
-            restApiId=test.api,
-            stageName="prod",
-            patchOperations=_edit(name, value),
-        )
-        yield
-
-    return script
+def _wrong_table_elsewhere(operator: Operator) -> Generator[None, None, None]:
+    yield
+    operator.edit_variable("prod", "table", operator.test.table, is_tried=True)
+    yield
 
 
 EXPERIMENTS = (
@@ -67,13 +45,13 @@ EXPERIMENTS = (
         setting="the stage variable `alias` in the integration's URI",
         variants=in_both_worlds(
             single=_misspelt,
-            multi=_no_such_stage("alias", "tset"),
+            multi=_misspelt_elsewhere,
             prod_sees=fails(500, localstack=502),
             shared="The edit is live at once, and nothing checks that the alias exists.",
             separate=_REFUSED,
         ),
         sources=(_STAGE_VARIABLES,),
-        seen={"embedded": "2026-11-26"},
+        seen={"embedded": "2026-11-26", "localstack": "2026-11-26"},
         needs=("stage-variables/a-variable-names-the-alias",),
     ),
     Experiment(
@@ -83,13 +61,13 @@ EXPERIMENTS = (
         setting="the stage variable `table`",
         variants=in_both_worlds(
             single=_wrong_table,
-            multi=_no_such_stage("table", "table"),
+            multi=_wrong_table_elsewhere,
             prod_sees=WRONG_DATA,
             shared="Prod answers 200 with test's orders: no alarm goes off.",
             separate=_REFUSED,
         ),
         sources=(_STAGE_VARIABLES,),
-        seen={"embedded": "2026-11-26"},
+        seen={"embedded": "2026-11-26", "localstack": "2026-11-26"},
         needs=("stage-variables/a-function-sees-the-variables",),
     ),
 )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import json
 import time
 from collections.abc import Callable, Generator, Mapping
@@ -14,15 +13,14 @@ from emulator.errors import DeployError
 from emulator.lab.experiment import UNSEEN, Basis, Experiment, fails, in_both_worlds
 from emulator.lab.operator import Operator
 from emulator.lab.project import SINGLE_TEMPLATE, TEMPLATE, sample_folder
+from emulator.lab.templates import described, published, unpublished, with_auto_publish, without_aliases
 from emulator.lab.topologies import Place
-from emulator.template import SAM_TRANSFORM, Template, expand_sam, read_template
+from emulator.template import Template, expand_sam, read_template
 
 _AWS = "https://docs.aws.amazon.com"
 _GRADUAL = f"{_AWS}/serverless-application-model/latest/developerguide/automating-updates-to-serverless-apps.html"
 _STUCK = f"{_AWS}/AWSCloudFormation/latest/UserGuide/using-cfn-updating-stacks-continueupdaterollback.html"
 _ISSUES = "https://github.com/aws/serverless-application-model/issues"
-_ENVIRONMENTS = ("Test", "Staging", "Prod")
-_BY_HAND = ("FirstVersion", *(f"{name}{kind}" for name in _ENVIRONMENTS for kind in ("Alias", "Permission")))
 _STACK_COMPLETE, _STACK_STUCK = "UPDATE_COMPLETE", "UPDATE_ROLLBACK_FAILED"
 _PATIENCE, _LOOK = 60.0, 0.05
 
@@ -32,7 +30,7 @@ Change = Callable[[Template], Template]
 def _auto_publish(operator: Operator) -> Generator[None, None, None]:
     """The stack as many have it: one function that SAM publishes, under an alias that a parameter names."""
     place = operator.prod
-    _deploy(operator, place, _without_aliases, line="# aliases are SAM's from now on: sam deploy")
+    _deploy(operator, place, without_aliases, line="# aliases are SAM's from now on: sam deploy")
     _deploy_alias(operator, "prod")
     yield
     _deploy_alias(operator, "test")
@@ -46,11 +44,11 @@ def _auto_publish_own(operator: Operator) -> Generator[None, None, None]:
     _deploy(
         operator,
         operator.test,
-        lambda template: _published(template, "test"),
+        lambda template: published(template, "test"),
         line="sam deploy  # AutoPublishAlias: test",
     )
     yield
-    _deploy(operator, operator.test, _unpublished, line="sam deploy  # no AutoPublishAlias")
+    _deploy(operator, operator.test, unpublished, line="sam deploy  # no AutoPublishAlias")
 
 
 def _break_stack(operator: Operator) -> Generator[None, None, None]:
@@ -65,7 +63,7 @@ def _break_stack(operator: Operator) -> Generator[None, None, None]:
 def _break_own_stack(operator: Operator) -> Generator[None, None, None]:
     """The same where the alias is one of test's stack."""
     alias = "ApiFunctionAliaslive"
-    _deploy(operator, operator.test, lambda template: _published(template, "live"), line="sam deploy")
+    _deploy(operator, operator.test, lambda template: published(template, "live"), line="sam deploy")
     yield
     operator.aws("lambda", "delete_alias", FunctionName=operator.test.function, Name="live")
     _hold_up(operator, alias, {"PageSize": "49"})
@@ -79,7 +77,7 @@ def _hold_up(operator: Operator, alias: str, hotfix: Mapping[str, str]) -> None:
     _deploy(
         operator,
         operator.test,
-        lambda template: _described(template, alias),
+        lambda template: described(template, alias),
         line="sam deploy  # release 2",
         ends=_STACK_STUCK,
     )
@@ -110,7 +108,7 @@ def _deploy_alias(operator: Operator, name: str) -> None:
     _deploy(
         operator,
         operator.test,
-        lambda _current: expand_sam(_with_auto_publish(), {"Stage": name}, region=operator.test.endpoint.region),
+        lambda _current: expand_sam(with_auto_publish(), {"Stage": name}, region=operator.test.endpoint.region),
         line=f"sam deploy --parameter-overrides Stage={name}",
         parameters={"Stage": name},
     )
@@ -166,66 +164,6 @@ def _parameters(place: Place, changed: Mapping[str, str]) -> list[dict[str, Any]
     sample = read_template(sample_folder() / (TEMPLATE if place.alias is None else SINGLE_TEMPLATE))
     kept = [{"ParameterKey": name, "UsePreviousValue": True} for name in sample["Parameters"] if name not in changed]
     return kept + [{"ParameterKey": name, "ParameterValue": value} for name, value in changed.items()]
-
-
-def _without_aliases(template: Template) -> Template:
-    return {
-        **template,
-        "Resources": {name: one for name, one in template["Resources"].items() if name not in _BY_HAND},
-    }
-
-
-def _with_auto_publish() -> Template:
-    """``single-stack.yaml`` with a function of SAM's."""
-    original = read_template(sample_folder() / SINGLE_TEMPLATE)
-    template = copy.deepcopy(_without_aliases(original))
-    template["Transform"] = SAM_TRANSFORM
-    template["Parameters"]["Stage"] = {"Type": "String"}
-    function = template["Resources"]["Function"]
-    function["Type"] = "AWS::Serverless::Function"
-    code = function["Properties"].pop("Code")
-    function["Properties"]["CodeUri"] = {"Bucket": code["S3Bucket"], "Key": code["S3Key"]}
-    function["Properties"]["AutoPublishAlias"] = {"Ref": "Stage"}
-    template["Resources"]["Function"] = _with_description(function, "published by SAM")
-    permission = copy.deepcopy(original["Resources"]["ProdPermission"])
-    permission["Properties"]["FunctionName"] = {"Ref": "Function.Alias"}
-    template["Resources"]["AliasPermission"] = permission
-    return template
-
-
-def _published(template: Template, alias: str) -> Template:
-    """What SAM makes of a stack of one environment for ``AutoPublishAlias``."""
-    function, version = {"Ref": "ApiFunction"}, {"Fn::GetAtt": ["ApiFunctionVersion", "Version"]}
-    described = _with_description(template["Resources"]["ApiFunction"], f"published as {alias}")
-    added = {
-        "ApiFunction": described,
-        "ApiFunctionVersion": {"Type": "AWS::Lambda::Version", "Properties": {"FunctionName": function}},
-        f"ApiFunctionAlias{alias}": {
-            "Type": "AWS::Lambda::Alias",
-            "Properties": {"FunctionName": function, "FunctionVersion": version, "Name": alias},
-        },
-    }
-    return {**template, "Resources": {**template["Resources"], **added}}
-
-
-def _unpublished(template: Template) -> Template:
-    kept = {
-        name: one
-        for name, one in template["Resources"].items()
-        if not name.startswith(("ApiFunctionVersion", "ApiFunctionAlias"))
-    }
-    return {**template, "Resources": {**kept, "ApiFunction": _with_description(kept["ApiFunction"], "")}}
-
-
-def _described(template: Template, alias: str) -> Template:
-    """The same with a changed alias."""
-    changed = _with_description(template["Resources"][alias], "release 2")
-    return {**template, "Resources": {**template["Resources"], alias: changed}}
-
-
-def _with_description(resource: Mapping[str, Any], text: str) -> dict[str, Any]:
-    """A resource that has something new: a version of nothing new fails the update."""
-    return {**resource, "Properties": {**resource["Properties"], "Description": text}}
 
 
 EXPERIMENTS = (
