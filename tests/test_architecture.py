@@ -121,7 +121,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("canary", "promotion"),
     (
         "dashboard",
-    ("explain_report"),
+        "explain_report",
         "lab",
         "proxy",
         "render",
@@ -129,7 +129,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "reports",
         "side_by_side",
         "side_by_side_reports",
-    ("workshop"),
+        "workshop",
     ),
     ("cli", "__main__"),
 )
