@@ -129,6 +129,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "reports",
         "side_by_side",
         "side_by_side_reports",
+        "workshop",
     ),
     ("cli", "__main__"),
 )

@@ -33,6 +33,7 @@ from emulator.cli import (
     requests,
     service,
     snapshots,
+    workshop,
 )
 from emulator.cli.context import Context
 from emulator.errors import MultistackError, file_hint
@@ -92,6 +93,7 @@ for _module in (
     aws,
     project,
     capabilities,
+    workshop,
 ):
     for _command in _module.COMMANDS:
         cli.add_command(_command)
