@@ -27,8 +27,16 @@ _NEVER = {Part.STATUS, Part.PROBLEM}
 
 
 def masks_of(findings: Iterable[Finding]) -> tuple[Mask, ...]:
-    """One mask for each place, whichever entry of an array it was found in."""
-    places = {_any_entry(one.place): None for one in findings if one.place.part not in _NEVER}
+    """
+    One mask for each place, whichever entry of an array it was found in.
+
+    That there is more is no place: a mask for it would hide the whole body.
+    """
+    places = {
+        _any_entry(one.place): None
+        for one in findings
+        if one.place.part not in _NEVER and one.kind is not Kind.MORE
+    }
     return tuple(Mask(place=place, why=ASKED_TWICE) for place in places)
 
 

@@ -301,6 +301,21 @@ class TestNoise:
         ]
         assert differ(answer({"a": 3}), answer({"a": 4}), masks=masks).masked == ()
 
+    def test_noise_everywhere_hides_nothing_else(self) -> None:
+        """More noise than anybody would read masks its places, not the whole body."""
+        first, second = ([{"id": f"{turn}-{at}", "name": "n"} for at in range(1200)] for turn in range(2))
+        renamed = [{"id": f"2-{at}", "title": "n"} for at in range(1200)]
+        masks = find_noise(answer(first), answer(second))
+
+        assert not differ(answer(first), answer(renamed), masks=masks).is_empty
+
+    def test_noise_in_all_lines_hides_no_others(self) -> None:
+        """The same for text: what is too much to be masked is told of."""
+        first, second = ("\n".join(f"{turn} {at}" for at in range(1200)).encode() for turn in range(2))
+        masks = find_noise(answer(first, TEXT), answer(second, TEXT))
+
+        assert not differ(answer(first, TEXT), answer(first + b"\nAn error.", TEXT), masks=masks).is_empty
+
     def test_a_status_is_never_masked(self) -> None:
         """An environment that answers with two statuses is unstable, and none of its answer is noise."""
         first, second = answer({"a": 1}), answer({"a": 2}, status=500)
