@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.differences import Difference, Mask, Part, Place, compare, find_noise, unstable_status, unused
-from emulator.differences.structure import MOST_FINDINGS
+from emulator.differences.counting import MOST_FINDINGS
 from emulator.model import ComparisonRules, ExpectedDifference, HttpAnswer
 
 JSON = ("Content-Type", "application/json")
@@ -410,3 +410,38 @@ class TestExpected:
         assert len(difference.findings) == 20
         (warning,) = difference.warnings
         assert repr(pattern) in warning
+
+
+class TestMany:
+    """Large answers that differ everywhere cost their size, not its square; in CPU time, whatever else runs."""
+
+    def test_noise_under_other_keys_each_time(self) -> None:
+        """Three answers of nine hundred keys each, which nobody ever sees again."""
+
+        def new(turn: int) -> HttpAnswer:
+            return answer({f"{turn}-{at}": {"n": at} for at in range(900)})
+
+        masks = [mask for turn in (0, 2, 4) for mask in find_noise(new(turn), new(turn + 1))]
+        started = time.thread_time()
+        difference = differ(new(0), new(2), masks=masks)
+
+        assert time.thread_time() - started < 1
+        assert difference.is_empty
+
+    @pytest.mark.parametrize("count", [1_100, 10_000])
+    def test_declared_differences_are_expected_however_many_they_are(self, count: int) -> None:
+        """What is declared crowds out nothing, and so much of it costs no more than reading it."""
+        ids = ExpectedDifference(json_path="$..id")
+        one, other = ([{"id": f"{side}{at}", "n": 1} for at in range(count)] for side in ("a", "b"))
+        started = time.thread_time()
+        difference = differ(answer(one), answer(other), ids)
+
+        assert time.thread_time() - started < 4
+        assert difference.is_empty
+        assert {explained.by for explained in difference.expected} == {ids}
+        other[-1]["n"] = 2
+        assert found(one, other, ids) == [(f"$[{count - 1}].n", "changed", 1, 2)]
+
+    def test_more_keys_than_anybody_reads_are_counted_as_more(self) -> None:
+        """Keys that only one side has are differences like others."""
+        assert len(found({}, {str(at): at for at in range(20_000)})) == MOST_FINDINGS + 1
