@@ -28,6 +28,9 @@ class Sends(Protocol):
     def send(self, request: HttpRequest, environment: str) -> HttpAnswer:
         """The answer; NoAnswerError when there is none. Called from several threads."""
 
+    def stop(self) -> None:
+        """Let those who wait for an answer go."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
@@ -116,6 +119,7 @@ class Runner:
             finally:
                 self._schedule.stop()
                 self._is_over.set()
+                self._sender.stop()
         self.seconds = time.perf_counter() - started
         return sorted(self._done, key=lambda one: one.line)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -43,6 +44,11 @@ class Sender:
 
     def __init__(self, answering: Answering) -> None:
         self.send = answering
+        self.is_over = threading.Event()
+
+    def stop(self) -> None:
+        """Let those go that wait for it."""
+        self.is_over.set()
 
 
 def run(
