@@ -21,6 +21,8 @@ from emulator.routes import ROUTES_FILE, load_routes, publish_routes
 from emulator.rules import RULES_FILE, publish_rules
 
 _MODULE = "emulator.proxy"
+# Seconds between two looks at how far the proxy is.
+_LOOK = 0.05
 _HEALTH_PATH = "/_multistack/health"
 # Where an automatic port starts to look.
 _PORTS = range(8080, 8180)
@@ -79,7 +81,29 @@ class Front:
         if url is None:
             return None
         content = _health(self._project.proxy.host, int(url.rpartition(":")[2]))
-        return content.get("recording") or None if content else None
+        return str(content.get("recording") or "") or None if content else None
+
+    def await_exchanges(self, *, timeout: float) -> bool:
+        """
+        Whether what the proxy had answered when this was called has reached the ring and the corpus being recorded.
+
+        Args:
+            timeout: Seconds to wait for that; a proxy that does not answer keeps nothing, and isn't waited for.
+        """
+        url = self.url()
+        if url is None:
+            return False
+        port, wanted, until = int(url.rpartition(":")[2]), None, time.monotonic() + timeout
+        while True:
+            progress = (_health(self._project.proxy.host, port) or {}).get("exchanges")
+            if not isinstance(progress, Mapping):
+                return False
+            wanted = progress["offered"] if wanted is None else wanted
+            if progress["done"] >= wanted:
+                return True
+            if time.monotonic() > until:
+                return False
+            time.sleep(_LOOK)
 
     def ensure_running(self, *, cancelled: Callable[[], None]) -> bool:
         """
@@ -242,7 +266,7 @@ def _answers(host: str, port: int) -> bool:
     return _health(host, port) is not None
 
 
-def _health(host: str, port: int) -> Mapping[str, str] | None:
+def _health(host: str, port: int) -> Mapping[str, object] | None:
     """What the proxy says of itself; None when it doesn't answer."""
     connection = http.client.HTTPConnection(_reached_at(host), port, timeout=2.0)
     try:

@@ -57,6 +57,11 @@ class CorpusWriter:
     def flush(self) -> None:
         """Nothing waits: each line is written at once."""
 
+    def lost(self, count: int) -> None:
+        """Write with the next line how many are missing before it; some may have been another environment's."""
+        if recording := self._switch.current():
+            self._lost[recording.path] = self._lost.get(recording.path, 0) + count
+
     def _append(self, path: Path, environment: str, line: bytes) -> None:
         lost = self._lost.get(path, 0)
         with path.open("ab", buffering=0) as file:
