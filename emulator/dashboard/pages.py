@@ -166,7 +166,7 @@ def _add_requests(pages: Blueprint, dashboard: Dashboard) -> None:
             return _html(dashboard, "requests", requests=listed, given=given, problem=problem, methods=METHODS)
 
         # A list of a hundred takes some milliseconds, and every open page asks for it at the same moments.
-        state = (dashboard.newest_request(), problem, tuple(dashboard.routes()))
+        state = (dashboard.requests.extent(), problem, tuple(dashboard.routes()))
         return _page(cache.page(request.query_string, state, make))
 
     @pages.get("/_multistack/requests/<int:number>")
@@ -185,6 +185,9 @@ def _add_requests(pages: Blueprint, dashboard: Dashboard) -> None:
         found, problem = None, ""
         if request.method == "POST" or "go" in values:
             check_same_origin(request)
+            if request.method == "GET" and question.method not in READING:
+                # A link somebody follows must change nothing.
+                raise Problem(405, "", "Method Not Allowed", f"{question.method} is asked with the page's own form")
             if request.method == "POST":
                 check_token(request, dashboard.token, form=values.get("token"))
             try:
