@@ -17,6 +17,7 @@ from emulator.faults.file import FAULTS_FILE, remove_faults
 from emulator.history import History
 from emulator.model import DriverName, Environment, Instance, ProcessId, Project, ProxySettings, Route, Status
 from emulator.proxy_password import PASSWORD_FILE, is_guarded, keep_password, reaches_others, read_password
+from emulator.replay.recording import RECORDING_FILE, end_recording
 from emulator.routes import ROUTES_FILE, load_routes, publish_routes
 from emulator.rules import RULES_FILE, publish_rules
 
@@ -186,9 +187,16 @@ class Front:
             time.sleep(0.02)
 
     def stop(self) -> bool:
-        """Stop the proxy; True if it was running. Its faults go first: requests that one holds back go on."""
+        """
+        Stop the proxy; True if it was running.
+
+        Its faults go first: requests that one holds back go on. What was being recorded ends with it: nobody would
+        expect the next proxy to go on with that.
+        """
         self.faults_file.unlink(missing_ok=True)
-        return process.stop(self.folder, grace=2.0)
+        did = process.stop(self.folder, grace=2.0)
+        end_recording(self.folder / RECORDING_FILE)
+        return did
 
     def publish(
         self, instances: Mapping[str, Instance], history: History, *, others: Collection[str] = frozenset()

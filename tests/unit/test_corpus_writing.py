@@ -164,3 +164,19 @@ def test_a_corpus_whose_file_is_gone_begins_anew(corpus_file: Path) -> None:
     """With its first line: it can be read."""
     corpus_file.unlink()
     assert len(written(corpus_file, make_exchange()).entries) == 1
+
+
+def test_what_never_came_is_counted(corpus_file: Path) -> None:
+    """At once: no other exchange may follow."""
+    writer = CorpusWriter(watch_recording(corpus_file.parent / RECORDING_FILE))
+    writer.lost(3)
+    assert read_corpus(corpus_file, shown="").lost == 3
+
+
+def test_a_corpus_that_nobody_ends_fills_no_disk(corpus_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too much is counted."""
+    monkeypatch.setattr(writing, "MOST_CORPUS_BYTES", 1000)
+    found = written(corpus_file, *[make_exchange(f"/{number}") for number in range(50)])
+    assert 0 < len(found.entries) < 20
+    assert len(found.entries) + found.lost == 50
+    assert corpus_file.stat().st_size < 2000
