@@ -188,7 +188,7 @@ def import_har(context: Context, name: str, file: Path, origin: str | None, repl
     found = read_har(
         file.read_bytes(), shown=str(file), target_of=target_below(origin) if origin else local_target(names)
     )
-    left_out = f"{found.elsewhere} went elsewhere, {found.unusable} have no answer"
+    left_out = f"{found.elsewhere} went elsewhere, {found.unusable} have no answer or can't be sent"
     if not found.exchanges:
         raise ConfigError(f"{file} has no request to take: {left_out}", hint="name their origin with --origin")
     lines = [entry_line(*pair) for pair in redacted(found.exchanges, project.rules.inspector.redact)]
