@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping, Sequence
 
 from emulator.inspector.redaction import MARK
-from emulator.model import HttpAnswer, HttpRequest, Route, Source
+from emulator.model import HttpAnswer, HttpRequest, Route
 from emulator.process import is_alive
 from emulator.proxy.answer import Answer, Forward
 from emulator.proxy.problems import Problem
@@ -107,7 +107,6 @@ class Sender:
             body=io.BytesIO(request.body) if request.body else None,
             length=len(request.body),
             client="127.0.0.1",
-            source=Source.REPLAY,
         )
 
     def _read(self, answer: Answer, started: float) -> HttpAnswer:

@@ -75,13 +75,12 @@ def test_an_exchange_is_written_without_its_connection(corpus_file: Path) -> Non
     "exchange",
     [
         pytest.param(make_exchange(environment="prod"), id="of another environment"),
-        pytest.param(make_exchange(source=Source.REPLAY), id="of a replay"),
         pytest.param(make_exchange(source=Source.COMPARISON), id="of a comparison"),
         pytest.param(make_exchange(problem="down", status=503), id="that no environment answered"),
     ],
 )
 def test_what_no_client_asked_this_environment_is_left_out(corpus_file: Path, exchange: Exchange) -> None:
-    """A replay must not grow its own corpus."""
+    """A comparison must not grow a corpus."""
     assert written(corpus_file, exchange).entries == []
 
 
