@@ -19,9 +19,11 @@ from emulator.cli import (
     compose,
     config,
     environments,
+    explain,
     fault,
     features,
     image,
+    lab,
     lint,
     pipeline,
     project,
@@ -67,6 +69,7 @@ def cli(context: click.Context, file: Path | None, settings: Sequence[str], allo
 
 for _module in (
     environments,
+    explain,
     features,
     service,
     lint,
@@ -85,6 +88,7 @@ for _module in (
     image,
     compose,
     bundle,
+    lab,
     aws,
     project,
     capabilities,

@@ -80,6 +80,20 @@ class Context:
             file=self.file, environ=environ, cwd=Path.cwd(), overrides=self.overrides, needs_template=False
         )
 
+    def lab_folder(self) -> Path:
+        """Where the lab of this folder's project is, or would be; without a project, that of the folder itself."""
+        from emulator.errors import ConfigError
+        from emulator.lab.project import lab_folder
+        from emulator.project_file import find_project_file
+
+        named = self.file or self.caller_environ().get("MULTISTACK_FILE")
+        if named:
+            return lab_folder((Path.cwd() / named).parent)
+        try:
+            return lab_folder(find_project_file(Path.cwd()).parent)
+        except ConfigError:
+            return lab_folder(Path.cwd())
+
     def allow_remote(self) -> bool:
         """
         The setting ``allow_remote``, for commands that do without a project: by then flag and variable decide.
