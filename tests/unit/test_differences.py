@@ -6,6 +6,7 @@ import gzip
 import json
 import random
 import time
+import zlib
 from typing import Any
 
 import pytest
@@ -219,6 +220,23 @@ def test_packed_bodies_are_unpacked():
 
     assert found(one, answer({"a": 1})) == []
     assert found(one, answer({"a": 2}))[-1] == ("$.a", "changed", 1, 2)
+
+
+def test_bare_deflate_is_unpacked() -> None:
+    """As everywhere else: some servers send it, and the inspector reads it."""
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    bare = packer.compress(b'{"a": 2}') + packer.flush()
+    one = answer(bare, JSON, ("Content-Encoding", "deflate"))
+
+    assert found(one, answer({"a": 1})) == [("$.a", "changed", 2, 1)]
+
+
+def test_nothing_behind_the_end_of_gzip_is_passed_over() -> None:
+    """A second part is a difference, too."""
+    first, second = (gzip.compress(b"{}", mtime=0) + gzip.compress(end, mtime=0) for end in (b"1", b"2"))
+    sides = [answer(body, JSON, ("Content-Encoding", "gzip")) for body in (first, second)]
+
+    assert [place for place, *_ in found(*sides)] == ["body"]
 
 
 @pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b"x" * 20_000_000)], ids=["broken", "bomb"])
