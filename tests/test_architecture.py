@@ -49,6 +49,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "created_settings",
         "dependencies",
         "differences",
+        "encodings",
         "endpoint",
         "environment_names",
         "events",

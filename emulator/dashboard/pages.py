@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, render_template, request
@@ -52,8 +53,9 @@ def register(app: Flask, dashboard: Dashboard) -> None:
 
     @app.get("/_multistack/health")
     def health() -> Response:
-        problem = dashboard.recording_problem
-        return jsonify(status="ok", **({"recording": problem} if problem else {}))
+        problem, keeping = dashboard.recording_problem, dashboard.progress
+        recording = {"recording": problem} if problem else {}
+        return jsonify(status="ok", **recording, **({"exchanges": asdict(keeping)} if keeping else {}))
 
     @app.errorhandler(Problem)
     def tell(problem: Problem) -> Response:

@@ -255,7 +255,7 @@ def test_a_har_file_becomes_a_corpus(service: ProjectFolder, tmp_path: Path) -> 
     ]
     (tmp_path / "a.har").write_text(json.dumps({"log": {"entries": entries}}))
     said = service.run("record", "import", "browser", str(tmp_path / "a.har")).stdout
-    assert said == "browser: 1 requests in corpora/browser.jsonl; 1 went elsewhere, 0 have no answer\n"
+    assert said == "browser: 1 requests in corpora/browser.jsonl; 1 went elsewhere, 0 have no answer or can't be sent\n"
     assert "t0ken" not in (corpora(service) / "browser.jsonl").read_text()
     found = json.loads(service.run("replay", "browser", "--against", "test", "--json").stdout)
     assert [one["status"] for one in found["requests"]] == [200]

@@ -28,6 +28,7 @@ from emulator.model import (
     Status,
 )
 from emulator.process import own_process, write_record
+from emulator.replay.recording import RECORDING_FILE, Recording, read_recording, write_recording
 from emulator.routes import load_routes
 
 TEST = Environment(name="test", driver=DriverName.EMBEDDED, account_id="111111111111", region="eu-west-1")
@@ -84,6 +85,15 @@ def test_a_proxy_that_does_not_run_has_no_address(project: Project) -> None:
     """And stopping it is no error."""
     assert (front_of(project).url(), front_of(project).environment_url("test")) == (None, None)
     assert front_of(project).stop() is False
+
+
+def test_a_recording_ends_with_its_proxy(project: Project) -> None:
+    """The next one begins with none, as with faults."""
+    front = front_of(project)
+    file = front.folder / RECORDING_FILE
+    write_recording(file, Recording(name="a", path=project.root / "a.jsonl", environment="test"))
+    front.stop()
+    assert read_recording(file) is None
 
 
 def test_every_environment_is_published_in_promotion_order(project: Project) -> None:
