@@ -30,6 +30,7 @@ from emulator.proxy.problems import Problem
 
 PREFIX = "/_multistack/api"
 _MOST_CONTENT = 64 * 1024
+_MOST_DIGITS = 9
 # Form of an export to the end of the file's name, and its type.
 _FILES = {
     "har": ("har", "application/json"),
@@ -191,7 +192,8 @@ def _add_jobs(api: Blueprint, dashboard: Dashboard) -> None:
 
 def answer(value: Any, *, status: int = 200) -> Response:
     """A JSON answer; dataclasses become objects, times ISO 8601."""
-    content = json.dumps(value, default=_plain, ensure_ascii=False)
+    # Escaped: a kept body may hold half a surrogate pair, which JSON can say and UTF-8 can't.
+    content = json.dumps(value, default=_plain)
     return Response(content + "\n", status=status, mimetype="application/json")
 
 
@@ -205,7 +207,7 @@ def number(name: str, default: int, *, most: int = 1_000) -> int:
     text = request.args.get(name)
     if text is None:
         return default
-    if not (text.isascii() and text.isdigit() and 1 <= int(text[:10]) <= most):
+    if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and 1 <= int(text) <= most):
         raise _bad_parameter(name, f"it is a number from 1 to {most}")
     return int(text)
 

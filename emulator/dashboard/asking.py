@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 from collections.abc import Sequence
 from typing import Any
@@ -23,7 +25,7 @@ def ask_command(command: Command, arguments: Sequence[str], *, codes: Sequence[i
     try:
         output, errors = process.communicate(timeout=_TIMEOUT)
     except subprocess.TimeoutExpired:
-        process.kill()
+        os.killpg(process.pid, signal.SIGKILL)  # what it started too, which may hold the pipe
         process.communicate()
         return None, f"the command did not answer within {_TIMEOUT:g} s"
     if process.returncode in codes:

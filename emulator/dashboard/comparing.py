@@ -97,6 +97,8 @@ def check(question: Question) -> Question:
     target = question.target
     if not target.startswith("/") or not (target.isascii() and target.isprintable()) or set(target) & set(' "#'):
         raise _bad("a target is path and query as they are sent: it starts with /, other characters are %-encoded")
+    if not _is_text(question.body):
+        raise _bad("body is text that UTF-8 can hold")
     if question.baseline == "":
         raise _bad("baseline is the name of an environment")
     words = (question.content_type, question.baseline or "", *question.environments)
@@ -123,6 +125,7 @@ def shown_body(entry: Mapping[str, Any]) -> str:
     """An answer's body for people, cut when it is long."""
     body = entry["body"]
     text = json.dumps(body, indent=2, ensure_ascii=False) if entry["body_encoding"] == "json" else str(body or "")
+    text = _showable(text)
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}\n… {entry['body_length']} bytes in all"
 
 
@@ -131,8 +134,17 @@ def shown_message(message: Mapping[str, Any]) -> str:
     text: str = message["body"]
     if message["body_encoding"] == "text" and text[:1] in {"{", "["}:
         with contextlib.suppress(ValueError, RecursionError):
-            text = json.dumps(json.loads(text), indent=2, ensure_ascii=False)
+            text = _showable(json.dumps(json.loads(text), indent=2, ensure_ascii=False))
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}\n… {message['body_length']} bytes in all"
+
+
+def _is_text(text: str) -> bool:
+    return _showable(text) == text
+
+
+def _showable(text: str) -> str:
+    """*text* with a question mark for each half of a surrogate pair, which JSON can say and no page can show."""
+    return text.encode("utf-8", "replace").decode()
 
 
 def verdict(found: Mapping[str, Any]) -> str:

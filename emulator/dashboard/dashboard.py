@@ -89,6 +89,11 @@ class Dashboard:
         """How to run multistack; None without a project."""
         return self._sources.command
 
+    @property
+    def state(self) -> Path:
+        """The project's state folder."""
+        return self._sources.state
+
     def routes(self) -> Mapping[str, Route]:
         """What runs where, in promotion order."""
         return self._sources.routes() or {}

@@ -10,6 +10,8 @@ from emulator.proxy.problems import Problem
 # Names of the parameters, which are those of the page's form too.
 NAMES = ("environment", "method", "path", "status", "text")
 _BIGGEST = 2**62
+# Characters of a parameter; SQLite refuses patterns of more than 50,000 bytes.
+_LONGEST = 1_000
 
 
 def read_filter(values: Mapping[str, str]) -> Filter:
@@ -20,6 +22,9 @@ def read_filter(values: Mapping[str, str]) -> Filter:
         Problem: 422, a value is none that this parameter has.
     """
     given = {name: values.get(name, "").strip() for name in (*NAMES, "after", "before")}
+    for name, value in given.items():
+        if len(value) > _LONGEST:
+            raise Problem(422, "bad-parameter", "Bad parameter", f"{name}: it has at most {_LONGEST} characters")
     return Filter(
         environments=[given["environment"]] if given["environment"] else [],
         methods=[given["method"]] if given["method"] else [],

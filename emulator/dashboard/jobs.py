@@ -2,28 +2,35 @@
 
 from __future__ import annotations
 
+import contextlib
 import enum
 import itertools
+import os
 import re
 import shlex
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 from collections import deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import IO
 
 from emulator.dashboard.actions import Order
 from emulator.process import LABEL
 from emulator.proxy.problems import Problem
 
 _KEPT = 50
+_BLOCK = 64 * 1024
 _MOST_RUNNING = 8
-_MOST_LINES = 2_000
-_MOST_LINE = 4_000
+_MOST_LINES = 1_000
+_MOST_LINE = 1_000
+# Seconds between two looks at what a command said.
+_LOOK = 0.1
 _LOCK_PID = re.compile(rb"\(pid ([0-9]+)\)")
 
 
@@ -75,7 +82,14 @@ class Command:
     file: Path
     environ: Callable[[], Mapping[str, str]]
 
-    def start(self, arguments: Sequence[str], *, stderr: int, ends_with_proxy: bool = False) -> subprocess.Popen[bytes]:
+    def start(
+        self,
+        arguments: Sequence[str],
+        *,
+        stdout: int | IO[bytes] = subprocess.PIPE,
+        stderr: int,
+        ends_with_proxy: bool = False,
+    ) -> subprocess.Popen[bytes]:
         """
         Run it in a session of its own.
 
@@ -90,7 +104,7 @@ class Command:
             cwd=self.file.parent,
             env=environ,
             stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
+            stdout=stdout,
             stderr=stderr,
             start_new_session=True,
         )
@@ -105,6 +119,29 @@ class _Running:
         self.count = 0
         self.process: subprocess.Popen[bytes] | None = None
         self.is_cancelled = False
+
+
+class _Lines:
+    """The lines that others write into a file, each once."""
+
+    def __init__(self, file: int) -> None:
+        self._file = file
+        self._at = 0
+        self._rest = b""
+
+    def new(self, *, is_last: bool = False) -> Iterator[str]:
+        """Those since the last call; the last one too that has no end yet, if nothing more will come."""
+        while part := os.pread(self._file, _BLOCK, self._at):
+            self._at += len(part)
+            *lines, self._rest = (self._rest + part).split(b"\n")
+            yield from map(_shown, lines)
+            self._rest = self._rest[:_MOST_LINE]
+        if is_last and self._rest:
+            yield _shown(self._rest)
+
+
+def _shown(line: bytes) -> str:
+    return line[:_MOST_LINE].decode(errors="replace").rstrip("\r")
 
 
 class Jobs:
@@ -217,14 +254,16 @@ class Jobs:
                 running.process.send_signal(signal.SIGINT)
 
     def _run(self, running: _Running, order: Order, command: Command) -> None:
-        code = 0
+        code: int | None = 0
         for arguments in order.commands:
-            with self._guard:
-                if running.is_cancelled or self._is_closed:
-                    break
-                running.process = command.start(arguments, stderr=subprocess.STDOUT)
+            if running.is_cancelled or self._is_closed:
+                break
             self._say(running, f"$ multistack {shlex.join(arguments)}")
-            code = self._follow(running, running.process)
+            try:
+                code = self._run_one(running, arguments, command)
+            except OSError as error:
+                self._say(running, f"error: it can't be started: {error.strerror or error}")
+                code = None
             if code not in order.action.codes:
                 break
         state = JobState.SUCCEEDED if code in order.action.codes else JobState.FAILED
@@ -234,12 +273,23 @@ class Jobs:
             running.job = replace(running.job, state=state, ended=datetime.now(UTC), exit_code=code)
         self._on_change(self.get(running.job.id))
 
-    def _follow(self, running: _Running, process: subprocess.Popen[bytes]) -> int:
-        assert process.stdout is not None  # noqa: S101 (it was asked for)
-        with process.stdout as output:
-            while line := output.readline(_MOST_LINE):
-                self._say(running, line.decode(errors="replace").rstrip("\r\n"))
-        return process.wait()
+    def _run_one(self, running: _Running, arguments: Sequence[str], command: Command) -> int:
+        """Run one command to its end; returns its exit code."""
+        # A file and no pipe: a command goes on, and may speak, when it has replaced the proxy that started it.
+        with tempfile.TemporaryFile() as said:
+            with self._guard:
+                process = running.process = command.start(arguments, stdout=said, stderr=subprocess.STDOUT)
+                if running.is_cancelled or self._is_closed:
+                    process.send_signal(signal.SIGINT)
+            output = _Lines(said.fileno())
+            while process.poll() is None:
+                for line in output.new():
+                    self._say(running, line)
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_LOOK)
+            for line in output.new(is_last=True):
+                self._say(running, line)
+        return process.returncode
 
     def _say(self, running: _Running, line: str) -> None:
         with self._guard:

@@ -19,6 +19,8 @@ from emulator.dashboard.dashboard import Dashboard
 from emulator.dashboard.environments import EnvironmentRow
 from emulator.dashboard.filters import NAMES, read_filter
 from emulator.dashboard.jobs import Job
+from emulator.dashboard.lab import REPORT_POLICY, lab_facts, lab_results
+from emulator.dashboard.lab import lab_report as make_report
 from emulator.dashboard.page_cache import PageCache
 from emulator.dashboard.request_log import RequestLog, read_log
 from emulator.dashboard.security import add_headers, check_same_origin, check_token
@@ -35,6 +37,7 @@ PAGES = (
     ("compare", "Compare", ""),
     ("logs", "Logs", "logs"),
     ("history", "History", "environments"),
+    ("lab", "Lab", ""),
 )
 # The others are about the emulator, and stand back.
 _OF_RELEASES = frozenset({"deploy", "promote", "approve", "verify", "rollback", "lift", "calm"})
@@ -151,6 +154,20 @@ def _add_facts(pages: Blueprint, dashboard: Dashboard) -> None:
         found = dashboard.records.deployments(chosen or None, last=number("last", 100))
         return _render(dashboard, "history", entries=timeline(found), chosen=chosen)
 
+    @pages.get("/_multistack/lab")
+    def lab() -> Response:
+        results = lab_results(dashboard.state)
+        return _render(dashboard, "lab", lab=lab_facts(results) if results else None)
+
+    @pages.get("/_multistack/lab/report")
+    def lab_report() -> Response:
+        results = lab_results(dashboard.state)
+        if not results:
+            return _render(dashboard, "lab", lab=None)
+        response = _page(make_report(results))
+        response.headers["Content-Security-Policy"] = REPORT_POLICY
+        return response
+
 
 def _add_requests(pages: Blueprint, dashboard: Dashboard) -> None:
     cache = PageCache()
@@ -166,7 +183,7 @@ def _add_requests(pages: Blueprint, dashboard: Dashboard) -> None:
             return _html(dashboard, "requests", requests=listed, given=given, problem=problem, methods=METHODS)
 
         # A list of a hundred takes some milliseconds, and every open page asks for it at the same moments.
-        state = (dashboard.newest_request(), problem, tuple(dashboard.routes()))
+        state = (dashboard.requests.extent(), problem, tuple(dashboard.routes()))
         return _page(cache.page(request.query_string, state, make))
 
     @pages.get("/_multistack/requests/<int:number>")
@@ -185,6 +202,9 @@ def _add_requests(pages: Blueprint, dashboard: Dashboard) -> None:
         found, problem = None, ""
         if request.method == "POST" or "go" in values:
             check_same_origin(request)
+            if request.method == "GET" and question.method not in READING:
+                # A link somebody follows must change nothing.
+                raise Problem(405, "", "Method Not Allowed", f"{question.method} is asked with the page's own form")
             if request.method == "POST":
                 check_token(request, dashboard.token, form=values.get("token"))
             try:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hmac
 import secrets
-from urllib.parse import urlsplit
 
 from flask import Request, Response
 
+from emulator.proxy import origin
 from emulator.proxy.problems import Problem
 
 TOKEN_HEADER = "X-Multistack-Token"  # noqa: S105 (a header's name)
@@ -33,8 +33,6 @@ _HEADERS = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Cross-Origin-Opener-Policy": "same-origin",
 }
-# What browsers say of a request that a page of this very origin made, or a person by typing an address.
-_OWN_SITES = frozenset({"same-origin", "none"})
 
 
 def new_token() -> str:
@@ -51,19 +49,12 @@ def add_headers(response: Response) -> Response:
 
 
 def check_same_origin(request: Request) -> None:
-    """
-    Refuse what a page of another origin asks for.
-
-    Programs send neither header. A service's own page under ``/<environment>/`` has this origin too, and passes.
-
-    Raises:
-        Problem: 403.
-    """
-    origin, site = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
-    if origin is not None and urlsplit(origin).netloc.lower() != request.host.lower():
-        raise _foreign(f"the request comes from {origin}, and this is {request.host}")
-    if site is not None and site.lower() not in _OWN_SITES:
-        raise _foreign("the browser says that another site's page made the request")
+    """See :func:`emulator.proxy.origin.check_same_origin`."""
+    origin.check_same_origin(
+        host=request.host,
+        origins=request.headers.getlist("Origin"),
+        sites=request.headers.getlist("Sec-Fetch-Site"),
+    )
 
 
 def check_token(request: Request, token: str, *, form: str | None = None) -> None:
@@ -80,7 +71,3 @@ def check_token(request: Request, token: str, *, form: str | None = None) -> Non
     if not hmac.compare_digest(given.encode(), token.encode()):
         detail = f"what changes something needs the header {TOKEN_HEADER}; GET /_multistack/api/session tells its value"
         raise Problem(403, "no-token", "Token missing or wrong", detail)
-
-
-def _foreign(detail: str) -> Problem:
-    return Problem(403, "foreign-origin", "Request of another site", detail)

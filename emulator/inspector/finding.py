@@ -98,6 +98,14 @@ class Requests:
                 return 0
             return int(connection.execute("SELECT coalesce(max(id), 0) FROM exchanges").fetchone()[0])
 
+    def extent(self) -> tuple[int, int]:
+        """How many are kept, and the id of the last: something was kept or cleared when it changes."""
+        with self._opened() as connection:
+            if connection is None:
+                return 0, 0
+            count, last = connection.execute("SELECT count(*), coalesce(max(id), 0) FROM exchanges").fetchone()
+            return int(count), int(last)
+
     def clear(self, wanted: Filter) -> int:
         """Forget the wanted ones, and give their room back; returns how many they were."""
         if not self._path.exists():

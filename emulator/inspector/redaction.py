@@ -17,7 +17,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 from urllib.parse import quote_plus, unquote_plus
 
-from emulator.inspector.encodings import MAX_DECODED, decoded
+from emulator.encodings import MAX_DECODED, decoded
 from emulator.inspector.redacted_text import MARK, redacted_json, redacted_multipart, redacted_xml
 from emulator.inspector.shown import text_of
 from emulator.model import Exchange, HttpAnswer, HttpRequest

@@ -163,7 +163,8 @@ class Proxy:
         try:
             if self._guard and (headers := self._guard.admit(request)):
                 start_response = _adding(headers, start_response)
-            return self._answer(without_credentials(request), environ, start_response)
+            request = self._guard.without_credentials(request) if self._guard else without_credentials(request)
+            return self._answer(request, environ, start_response)
         except Problem as problem:
             return _tell(problem, request, start_response)
         except Exception:

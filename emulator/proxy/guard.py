@@ -28,15 +28,23 @@ _WINDOW = 60.0
 _MOST_CLIENTS = 1000
 
 
-def without_credentials(request: Request) -> Request:
-    """The request as environments, records and comparisons may see it."""
-    if not any(name.lower() in _SECRET_HEADERS or SESSION_COOKIE in value for name, value in request.headers):
-        return request
+def without_credentials(request: Request, password: str | None = None) -> Request:
+    """
+    The request as environments, records and comparisons may see it.
+
+    Args:
+        password: The proxy's. After a sign-in at a page browsers send it to all of the origin, as `Authorization`.
+    """
+    if password is None and not any(
+        name.lower() in _SECRET_HEADERS or SESSION_COOKIE in value for name, value in request.headers
+    ):
+        return request  # nearly all of them
     kept = []
     for name, value in request.headers:
         key = name.lower()
         cookies = _other_cookies(value) if key == "cookie" and SESSION_COOKIE in value else value
-        if key not in _SECRET_HEADERS and (cookies or cookies == value):
+        is_ours = key == "authorization" and password is not None and _equal(_basic(value) or "", password)
+        if key not in _SECRET_HEADERS and not is_ours and (cookies or cookies == value):
             kept.append((name, cookies))
     return replace(request, headers=kept)
 
@@ -76,10 +84,12 @@ class Guard:
         Raises:
             Problem: 401, it has no password or a wrong one. Or 429, its client has guessed too often.
         """
-        if request.client.startswith("127.") or request.target in _OPEN or self._is_local(request.client):
+        if request.client.startswith("127.") or self._is_local(request.client):
+            return []
+        is_page = self._is_page(request)
+        if is_page and request.method in {"GET", "HEAD"} and request.target in _OPEN:
             return []
         password = self._password()
-        is_page = self._is_page(request)
         if password is not None and any(self._is_session(one, password) for one in _sessions(request)):
             return []
         given = _given(request, is_page=is_page)
@@ -90,6 +100,11 @@ class Guard:
             self._guesses.note(request.client)
             raise _unknown(is_page=is_page, detail="the password is wrong")
         return [("Set-Cookie", self._session(password))] if is_page else []
+
+    def without_credentials(self, request: Request) -> Request:
+        """See :func:`without_credentials`."""
+        has_one = any(name.lower() == "authorization" for name, _ in request.headers)
+        return without_credentials(request, self._password() if has_one else None)
 
     def _is_page(self, request: Request) -> bool:
         """Whether it is for the proxy itself, so that ``Authorization`` is not an environment's."""
@@ -149,14 +164,19 @@ def _given(request: Request, *, is_page: bool) -> str | None:
     if plain := request.values(PASSWORD_HEADER):
         return plain[0]
     headers = ("proxy-authorization", "authorization") if is_page else ("proxy-authorization",)
-    for value in (value for header in headers for value in request.values(header)):
-        scheme, _, content = value.partition(" ")
-        if scheme.lower() == "basic":
-            try:
-                return base64.b64decode(content.strip(), validate=True).decode("latin-1").partition(":")[2]
-            except (binascii.Error, ValueError):
-                return None
-    return None
+    given = (_basic(value) for header in headers for value in request.values(header))
+    return next((one for one in given if one is not None), None)
+
+
+def _basic(value: str) -> str | None:
+    """The password in the value of a header with the scheme `Basic`."""
+    scheme, _, content = value.partition(" ")
+    if scheme.lower() != "basic":
+        return None
+    try:
+        return base64.b64decode(content.strip(), validate=True).decode("latin-1").partition(":")[2]
+    except (binascii.Error, ValueError):
+        return None
 
 
 def _sessions(request: Request) -> list[str]:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
 from emulator.model import Route
+from emulator.proxy.origin import check_same_origin
 from emulator.proxy.problems import Problem
 from emulator.proxy.request import Request
 from emulator.proxy.resolve import ENVIRONMENT_HEADER, environment_of_host, only_loopback, split_segment, unknown
@@ -65,7 +65,8 @@ def select(
     # Host: test.localhost has one environment only, whose paths are its own.
     if request.host is None or environment_of_host(request.host, listens_on) is not None:
         return None
-    _check_origin(request)
+    # Whatever they answer: a page of another origin makes no requests to all environments at once.
+    check_same_origin(host=request.host, origins=request.values("origin"), sites=request.values("sec-fetch-site"))
     names = _names(named[0] if is_list else EVERY, _one(request, BASELINE_HEADER), routes or {})
     method = (_one(request, METHOD_HEADER) or request.method).upper()
     if method not in _METHODS:
@@ -99,6 +100,8 @@ def _names(given: str, baseline: str | None, routes: Mapping[str, Route]) -> tup
             raise unknown(name, routes)
         names.append(known[name.lower()])
     found = dict.fromkeys(names)
+    if not found and routes:
+        raise Problem(400, "no-environment", "No environment named", f"{given!r} names no environment; * means all")
     if not found:
         raise Problem(
             503,
@@ -134,18 +137,4 @@ def _check_writes(request: Request, method: str, routes: Sequence[Route]) -> Non
             environment=protected[0],
             next_command=f"multistack compare {method} … --writes --protected",
             extra={"protected": protected},
-        )
-
-
-def _check_origin(request: Request) -> None:
-    """A page of another origin must not make requests to all environments at once, whatever they answer."""
-    origins = request.values("origin")
-    sites = [value.strip().lower() for value in request.values("sec-fetch-site")]
-    is_own = all(urlsplit(origin).netloc.lower() == (request.host or "").lower() for origin in origins)
-    if not is_own or not set(sites) <= {"same-origin", "none"}:
-        raise Problem(
-            403,
-            "foreign-origin",
-            "Origin not allowed",
-            f"a page of {origins[0] if origins else 'another origin'!r} can't ask several environments at once",
         )

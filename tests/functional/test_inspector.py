@@ -12,7 +12,7 @@ import pytest
 from emulator.front import Front
 from emulator.inspector.finding import Filter, Requests
 from emulator.inspector.redaction import MARK
-from emulator.model import Exchange, InspectorSettings, Invocation, Project, Rules
+from emulator.model import Exchange, InspectorSettings, Invocation, Project, Rules, Source
 from emulator.replay.corpus import read_corpus
 from emulator.replay.recording import RECORDING_FILE, Recording, write_recording
 from emulator.rules import publish_rules
@@ -166,11 +166,10 @@ def test_rules_count_at_once(proxy: Proxy) -> None:
     assert ("X-B", MARK) in exchange.request.headers
 
 
-def test_a_replay_says_what_it_is(proxy: Proxy, upstream: Upstream) -> None:
-    """To the proxy, and not to the environment."""
+def test_no_client_keeps_itself_out_of_recordings(proxy: Proxy) -> None:
+    """By a header that would say on whose behalf it asks."""
     proxy.ask("/test/a", headers={"X-Multistack-Source": "replay"})
-    assert kept(proxy)[0].source.value == "replay"
-    assert upstream.last.values("x-multistack-source") == []
+    assert kept(proxy)[0].source is Source.CLIENT
 
 
 def test_a_full_disk_stops_no_request(upstream: Upstream, tmp_path: Path) -> None:

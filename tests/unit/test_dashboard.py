@@ -13,17 +13,20 @@ from flask.testing import FlaskClient
 
 from emulator.created import Created, write_created
 from emulator.dashboard import charts
-from emulator.dashboard.comparing import read_question
+from emulator.dashboard.api import answer
+from emulator.dashboard.comparing import read_question, shown_body, shown_message
 from emulator.dashboard.jobs import Command
 from emulator.dashboard.page_cache import PageCache
 from emulator.dashboard.records import Records
 from emulator.history import History
 from emulator.inspector.rates import Rate
+from emulator.inspector.shown import to_dict
 from emulator.model import Cause, Gate, GateResult, Kind, Outcome, Phase, Release
 from emulator.permits import Permits
 from emulator.proxy.app import Settings, create_app
 from emulator.proxy.problems import Problem
 from emulator.routes import publish_routes
+from tests.unit.exchanges import make_exchange
 from tests.unit.test_proxy_app import make_route
 
 HOST = {"Host": "localhost"}
@@ -106,6 +109,34 @@ def test_a_foreign_page_compares_nothing(client, token):
     headers = {"Origin": "http://evil.example"}
     answer = client.post("/_multistack/compare", data={"target": "/a", "token": token}, headers=headers)
     assert answer.status_code == 403
+
+
+def test_a_link_changes_nothing(client):
+    """Whatever words it carries, and whoever follows it."""
+    asked = "/_multistack/compare?go=1&method=DELETE&target=/orders/1&writes=on&protected=on"
+    answer = client.get(asked, headers={"Sec-Fetch-Site": "none"})
+    assert (answer.status_code, client.get(f"{API}/requests").json["requests"]) == (405, [])
+
+
+@pytest.mark.parametrize(
+    "query", [f"last={'0' * 30}1", f"last={'9' * 5000}", f"text={'x' * 60_000}"], ids=["zeros", "nines", "text"]
+)
+def test_a_parameter_has_a_longest_value(query, client):
+    """What is too long for a number, or for a search, is refused and no error."""
+    path = "requests" if query.startswith("text") else "history"
+    assert client.get(f"{API}/{path}?{query}").status_code == 422
+
+
+def test_half_a_surrogate_pair_is_no_error(client, token):
+    """JSON can say it and UTF-8 can't: an answer with it is shown all the same, a question with it is refused."""
+    kept = make_exchange(answer=b'{"a": "\\ud800"}', answer_headers=[("Content-Type", "application/json")])
+    assert shown_message(to_dict(kept)["answer"]).encode() == b'{\n  "a": "?"\n}'
+    entry = {"body": {"a": "\ud800"}, "body_encoding": "json", "body_length": 15}
+    assert shown_body(entry).encode() == b'{\n  "a": "?"\n}'
+    assert answer({"a": "\ud800"}).get_data() == b'{"a": "\\ud800"}\n'
+    question = {"target": "/a", "method": "POST", "body": "\ud800", "writes": True}
+    asked = client.post(f"{API}/comparisons", json=question, headers={"X-Multistack-Token": token})
+    assert asked.status_code == 422
 
 
 @pytest.mark.parametrize("path", ["/", "/_multistack/history", f"{API}/environments", "/_multistack/nothing"])

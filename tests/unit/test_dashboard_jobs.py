@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -96,6 +97,39 @@ def test_cancelling_is_ctrl_c(tmp_path: Path) -> None:
     assert done.output[-1] == "bye"
 
 
+def test_a_job_that_can_not_start_has_failed(tmp_path: Path) -> None:
+    """It says why, and keeps nothing else from being started."""
+    command = Command(program=(str(tmp_path / "gone"),), file=tmp_path / "multistack.toml", environ=dict)
+    jobs = Jobs(command, on_change=lambda _job: None, lock=tmp_path / "command.lock")
+    done = ended(jobs, jobs.start(order()).id)
+    assert (done.state, done.exit_code) == (JobState.FAILED, None)
+    assert "can't be started: No such file" in done.output[-1]
+    assert ended(jobs, jobs.start(order()).id).state is JobState.FAILED
+
+
+def test_a_command_may_speak_when_nobody_listens_any_more(tmp_path: Path) -> None:
+    """It may have replaced the proxy that started it: what it writes then is no error that ends it."""
+    program = (
+        "import pathlib, time\nprint('began', flush=True)\n"
+        "while not pathlib.Path('go').exists(): time.sleep(0.01)\n"
+        "print('proxy ready', flush=True)\npathlib.Path('done').touch()"
+    )
+    starter = (
+        "import sys, time\nfrom pathlib import Path\n"
+        "from emulator.dashboard.actions import read_order\n"
+        "from emulator.dashboard.jobs import Command, Jobs\n"
+        f"command = Command(program=(sys.executable, '-c', {program!r}), file=Path('multistack.toml').absolute(), "
+        "environ=dict)\n"
+        "jobs = Jobs(command, on_change=lambda job: None, lock=Path('lock'))\n"
+        "jobs.start(read_order({'action': 'verify', 'environment': 'test'}, environments={'test': False}, "
+        "confirmed=True))\n"
+        "while 'began' not in jobs.get(1).output: time.sleep(0.01)\nimport os\nos._exit(0)"
+    )
+    subprocess.run([sys.executable, "-c", starter], cwd=tmp_path, check=True, timeout=30)
+    (tmp_path / "go").touch()
+    wait((tmp_path / "done").exists)
+
+
 def test_closing_spares_the_command_that_changes_the_project(tmp_path: Path) -> None:
     """It may be the one that replaces the proxy."""
     jobs = jobs_running(f"import os\nprint(os.getpid(), flush=True)\n{SLEEPER}", tmp_path)
@@ -128,5 +162,5 @@ def test_long_output_keeps_its_end(tmp_path: Path) -> None:
     """Thousands of lines, or one without an end, take no more than their part of memory."""
     jobs = jobs_running("for n in range(5000): print(n)\nprint('x' * 100_000)", tmp_path)
     done = ended(jobs, jobs.start(order()).id)
-    assert len(done.output) == 2_000
+    assert len(done.output) == 1_000
     assert max(map(len, done.output)) <= 4_000

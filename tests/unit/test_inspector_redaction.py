@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.inspector.encodings import MAX_DECODED
+from emulator.encodings import MAX_DECODED
 from emulator.inspector.redaction import MARK, Redaction
 from emulator.model import Exchange
 from tests.unit.exchanges import make_exchange

@@ -102,6 +102,23 @@ def test_another_machine_needs_the_password(
     assert world.status(asking(target, *headers)) == status
 
 
+@pytest.mark.parametrize(
+    ("method", "headers", "host"),
+    [
+        ("DELETE", (), OWN),
+        ("GET", (("X-Multistack-Environment", "prod"),), OWN),
+        ("GET", (("X-Multistack-Environment", "*"),), OWN),
+        ("GET", (), "test.localhost"),
+    ],
+)
+def test_the_path_of_the_health_page_opens_no_environment(
+    world: World, method: str, headers: tuple[tuple[str, str], ...], host: str
+) -> None:
+    """It is open where it is the proxy's own, for reading."""
+    request = replace(asking("/_multistack/health", *headers, host=host), method=method)
+    assert world.status(request) == 401
+
+
 def test_an_environment_by_host_is_no_page(world: World) -> None:
     """`Authorization` is the environment's, though the path is that of the home page."""
     request = asking("/", ("Authorization", basic(PASSWORD)), host="test.localhost")
@@ -185,6 +202,13 @@ def test_credentials_go_no_further() -> None:
     ]
     plain = asking("/test/", ("Cookie", "a=1"))
     assert without_credentials(plain) is plain
+
+
+def test_a_sign_in_at_a_page_does_not_reach_functions(world: World) -> None:
+    """Browsers send it to the whole origin from then on; a service's own Basic credentials pass."""
+    own = ("Authorization", basic("the service's"))
+    request = asking("/test/", ("Accept", "*/*"), ("Authorization", basic(PASSWORD)), own)
+    assert list(world.guard.without_credentials(request).headers) == [("Accept", "*/*"), own]
 
 
 def test_the_proxy_asks_before_it_tells_anything(tmp_path: Path) -> None:
