@@ -90,6 +90,7 @@ def test_an_external_emulator_is_asked_nothing(proxy: Proxy, upstream: Upstream)
     proxy.publish(upstream.url, driver="external")
     proxy.ask("/test/a")
     assert upstream.last.values("x-multistack-trace") == []
+    kept(proxy)  # else the next test finds it
 
 
 @pytest.mark.parametrize(
