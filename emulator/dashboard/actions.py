@@ -7,9 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator.errors import ConfigError
-from emulator.faults.reading import read_effects, read_option, read_route, read_share_option
+from emulator.faults.reading import read_effects, read_lasting, read_route, read_share_option
 from emulator.proxy.problems import Problem
-from emulator.spans import read_span
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -282,7 +281,7 @@ def _check_fault(arguments: Mapping[str, str | bool]) -> None:
         )
         read_share_option(given.get("share"))
         read_route(given.get("route", "/**"))
-        read_option("--for", given.get("for"), read_span)
+        read_lasting(given.get("for"))
     except ConfigError as error:
         raise _bad(f"{error.message}; {error.hint}" if error.hint else error.message) from error
 

@@ -39,7 +39,7 @@ _FILES = {
 }
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
 # What each endpoint can be asked in its query; the others take nothing.
-_PARAMETERS: Mapping[str, frozenset[str]] = {
+PARAMETERS: Mapping[str, frozenset[str]] = {
     "api.events": frozenset({"topic"}),
     "api.history": frozenset({"environment", "last"}),
     "api.logs": frozenset({"environment", "text", "last"}),
@@ -58,7 +58,7 @@ def make_api(dashboard: Dashboard) -> Blueprint:
         check_same_origin(request)
         if request.method not in _READING:
             check_token(request, dashboard.token)
-        known = _PARAMETERS.get(request.endpoint or "", frozenset())
+        known = PARAMETERS.get(request.endpoint or "", frozenset())
         if unknown := sorted(request.args.keys() - known):
             raise _bad_parameter(unknown[0], f"it is not known here; known: {', '.join(sorted(known)) or 'none'}")
 
