@@ -301,7 +301,7 @@ def test_gates_of_a_dialog_fit_a_phone(three, page):
     page.set_viewport_size({"width": 390, "height": 800})
     page.goto(three)
     page.locator("#promote-staging, #verify-staging").first.click()
-    found = page.get_by_text("nobody approved")
+    found = page.get_by_text("nobody approved f9087a231a93")
     found.wait_for()
     box = found.bounding_box()
     assert box["x"] >= 0

@@ -35,6 +35,7 @@ function listen() {
   stream.onerror = () => {
     say("not live", "lost");
     probe();
+    setTimeout(probe, 1000);  // one that is told to stop answers for a moment yet
     if (stream?.readyState === EventSource.CLOSED) {
       stream = null;
       setTimeout(follow, 5000);
