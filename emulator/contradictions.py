@@ -78,7 +78,10 @@ def _replay_problems(project: Project) -> Iterator[tuple[Key, str]]:
     for number, rule in enumerate(project.carry, start=1):
         if problem := path_problem(rule.json_path):
             path = show_value(rule.json_path)
-            yield ("replay", "carry"), f"replay.carry, number {number}: {path} is no JSON path: {problem}"
+            yield (
+                ("replay", "carry", str(number - 1)),
+                f"replay.carry, number {number}: {path} is no JSON path: {problem}",
+            )
 
 
 def _comparison_problems(project: Project) -> Iterator[tuple[Key, str]]:
@@ -89,4 +92,4 @@ def _comparison_problems(project: Project) -> Iterator[tuple[Key, str]]:
             yield ("compare", "ignore_order"), f"compare.ignore_order: {show_value(path)} is no JSON path: {problem}"
     for number, rule in enumerate(rules.expected, 1):
         for problem in expectation_problems(rule, names):
-            yield ("compare", "expected"), f"compare.expected, number {number}: {problem}"
+            yield ("compare", "expected", str(number - 1)), f"compare.expected, number {number}: {problem}"

@@ -6,7 +6,7 @@ import contextlib
 import http.client
 import json
 import time
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from emulator import ports, process
@@ -15,12 +15,25 @@ from emulator.errors import NotReady
 from emulator.events import Emit, Event
 from emulator.faults.file import FAULTS_FILE, remove_faults
 from emulator.history import History
-from emulator.model import DriverName, Environment, Instance, ProcessId, Project, ProxySettings, Route, Status
+from emulator.model import (
+    OWN_TOPOLOGY,
+    DriverName,
+    Environment,
+    Instance,
+    ProcessId,
+    Project,
+    ProxySettings,
+    Route,
+    Status,
+)
 from emulator.proxy_password import PASSWORD_FILE, is_guarded, keep_password, reaches_others, read_password
+from emulator.replay.recording import RECORDING_FILE, end_recording
 from emulator.routes import ROUTES_FILE, load_routes, publish_routes
 from emulator.rules import RULES_FILE, publish_rules
 
 _MODULE = "emulator.proxy"
+# Seconds between two looks at how far the proxy is.
+_LOOK = 0.05
 _HEALTH_PATH = "/_multistack/health"
 # Where an automatic port starts to look.
 _PORTS = range(8080, 8180)
@@ -79,7 +92,29 @@ class Front:
         if url is None:
             return None
         content = _health(self._project.proxy.host, int(url.rpartition(":")[2]))
-        return content.get("recording") or None if content else None
+        return str(content.get("recording") or "") or None if content else None
+
+    def await_exchanges(self, *, timeout: float) -> bool:
+        """
+        Whether what the proxy had answered when this was called has reached the ring and the corpus being recorded.
+
+        Args:
+            timeout: Seconds to wait for that; a proxy that does not answer keeps nothing, and isn't waited for.
+        """
+        url = self.url()
+        if url is None:
+            return False
+        port, wanted, until = int(url.rpartition(":")[2]), None, time.monotonic() + timeout
+        while True:
+            progress = (_health(self._project.proxy.host, port) or {}).get("exchanges")
+            if not isinstance(progress, Mapping):
+                return False
+            wanted = progress["offered"] if wanted is None else wanted
+            if progress["done"] >= wanted:
+                return True
+            if time.monotonic() > until:
+                return False
+            time.sleep(_LOOK)
 
     def ensure_running(self, *, cancelled: Callable[[], None]) -> bool:
         """
@@ -162,9 +197,16 @@ class Front:
             time.sleep(0.02)
 
     def stop(self) -> bool:
-        """Stop the proxy; True if it was running. Its faults go first: requests that one holds back go on."""
+        """
+        Stop the proxy; True if it was running.
+
+        Its faults go first: requests that one holds back go on. What was being recorded ends with it: nobody would
+        expect the next proxy to go on with that.
+        """
         self.faults_file.unlink(missing_ok=True)
-        return process.stop(self.folder, grace=2.0)
+        did = process.stop(self.folder, grace=2.0)
+        end_recording(self.folder / RECORDING_FILE)
+        return did
 
     def publish(
         self, instances: Mapping[str, Instance], history: History, *, others: Collection[str] = frozenset()
@@ -174,19 +216,26 @@ class Front:
 
         Args:
             instances: Environments that are not in it are none any more.
-            others: Environments that were created after this project was loaded: what was published of them holds.
+            others: Environments that were created after this project was loaded: what was published of them holds, as
+                does what the lab published of environments that are laid out otherwise.
         """
         routes = [
             self._route(environment, instances[environment.name], history)
             for environment in self._project.environments
             if environment.name in instances
         ]
-        if others:
-            with contextlib.suppress(FileNotFoundError):
-                routes += [route for name, route in load_routes(self._routes).items() if name in others]
+        # One that somebody broke is written anew, without those that only it knew.
+        with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
+            known = load_routes(self._routes).items()
+            routes += [route for name, route in known if name in others or route.topology != OWN_TOPOLOGY]
         publish_routes(self._routes, routes)
         self.clear_faults(lambda name: name not in {route.environment for route in routes if route.url is not None})
         self.publish_rules()
+
+    def publish_laid_out(self, routes: Sequence[Route]) -> None:
+        """Tell the proxy where environments of the lab run that are laid out otherwise; it keeps the project's own."""
+        own = [route for route in load_routes(self._routes).values() if route.topology == OWN_TOPOLOGY]
+        publish_routes(self._routes, [*own, *routes])
 
     def clear_faults(self, is_over: Callable[[str], bool]) -> None:
         """Clear the faults of the environments for which *is_over*."""
@@ -242,7 +291,7 @@ def _answers(host: str, port: int) -> bool:
     return _health(host, port) is not None
 
 
-def _health(host: str, port: int) -> Mapping[str, str] | None:
+def _health(host: str, port: int) -> Mapping[str, object] | None:
     """What the proxy says of itself; None when it doesn't answer."""
     connection = http.client.HTTPConnection(_reached_at(host), port, timeout=2.0)
     try:

@@ -35,7 +35,7 @@ from emulator.workspace import Workspace
 if TYPE_CHECKING:
     from emulator.repair import Repairer
 
-_LEDGER = "history.sqlite"
+LEDGER = "history.sqlite"
 
 
 def open_workspace(
@@ -52,7 +52,7 @@ def open_workspace(
     with_token = {**environ, **({TOKEN: token} if token else {})}
     project, choice = settle(project, environ=with_token, pulls=pulls)
     cancellation, now = Cancellation(), clock(project.clock_offset)
-    history = History(project.state / _LEDGER, now=now, ended=read_created(project.state).ended)
+    history = History(project.state / LEDGER, now=now, ended=read_created(project.state).ended)
     store, vault = ArtifactStore(project.state / "artifacts"), Vault(project.state)
     folders = interpreters.search_path(
         environ.get("PATH", ""), home=Path(environ.get("HOME", "")), pyenv_root=environ.get("PYENV_ROOT", "")
@@ -86,7 +86,7 @@ def open_workspace(
         project=project,
         drivers=drivers,
         history=history,
-        permits=Permits(project.state / _LEDGER, now=now),
+        permits=Permits(project.state / LEDGER, now=now),
         now=now,
         environ=environ,
         store=store,

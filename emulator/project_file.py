@@ -7,6 +7,7 @@ import os
 import re
 import stat
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,6 +165,7 @@ def _locate(text: str) -> dict[Key, int]:
     """
     lines: dict[Key, int] = {}
     header: Key = ()
+    entries: Counter[Key] = Counter()
     gathered: list[str] = []
     for number, line in enumerate(text.split("\n"), start=1):
         gathered.append(line)
@@ -179,6 +181,10 @@ def _locate(text: str) -> dict[Key, int]:
             lines.setdefault(path if is_header else header + path, number - len(gathered) + 1)
         if is_header:
             header = paths[-1]
+            if gathered[0].lstrip().startswith("[["):  # an entry of an array, known by its index
+                array, header = header, (*header, str(entries[header]))
+                entries[array] += 1
+                lines[header] = number - len(gathered) + 1
         gathered = []
     return lines
 

@@ -38,6 +38,8 @@ def names_in(value: Any) -> Iterator[str]:
 
 
 def _names_in_sub(value: Any) -> Iterator[str]:
+    if not _is_sub(value):
+        return
     text, variables = value if isinstance(value, list) else (value, {})
     yield from names_in(variables)
     for name in _SUB.findall(str(text)):

@@ -6,6 +6,7 @@ import difflib
 import ipaddress
 import math
 import re
+from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -210,6 +211,14 @@ class ProjectTable(_Table):
     environments: dict[str, EnvironmentTable] = Field(default_factory=dict)
 
 
+# Arrays of tables, whose entries have keys of their own.
+_ENTRIES: Mapping[Key, type[_Table]] = {
+    ("compare", "expected"): ExpectedTable,
+    ("replay", "carry"): CarryTable,
+    ("verify", "checks"): CheckTable,
+}
+
+
 def check(data: dict[str, object]) -> tuple[ProjectTable | None, list[tuple[Key, str]]]:
     """Return the typed table, or every key that is wrong with what is wrong about it."""
     try:
@@ -225,6 +234,9 @@ def check(data: dict[str, object]) -> tuple[ProjectTable | None, list[tuple[Key,
 def _explain(data: dict[str, object], kind: str, loc: Key) -> tuple[Key, str]:
     """Turn one of pydantic's errors into the key it is about, with what is wrong in our words."""
     if kind == "extra_forbidden":
+        if len(loc) > 1 and loc[-2].isdecimal() and (entry := _ENTRIES.get(loc[:-2])):
+            known = _nearest(loc[-1], entry.model_fields)
+            return loc, f"{show_key(loc[:-2])}, number {int(loc[-2]) + 1}: unknown key {show_key(loc[-1:])}{known}"
         return loc, f"unknown key {show_key(loc)}{_suggest(loc)}"
     if kind == "missing":
         return loc, f"required key {show_key(loc)} is missing"
@@ -246,5 +258,9 @@ def _suggest(key: Key) -> str:
         for setting in (*SETTINGS, *FILE_ONLY)
         if len(setting.path) > depth and matches(setting.path[:depth], key[:-1]) and not setting.key.startswith("--")
     )
-    nearest = difflib.get_close_matches(key[-1], known, n=1)
+    return _nearest(key[-1], known)
+
+
+def _nearest(name: str, known: Collection[str]) -> str:
+    nearest = difflib.get_close_matches(name, known, n=1)
     return f", did you mean {nearest[0]}?" if nearest else f"; known here are {', '.join(known)}"

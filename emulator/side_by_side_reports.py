@@ -33,14 +33,14 @@ def to_terminal(document: Mapping[str, Any], *, width: int, shows_all: bool = Fa
     parts = [click.style(_short(_title(document), max(width, _WIDEST)), bold=True), table(["", "place", *names], lines)]
     if left_out:
         parts.append(f"{left_out} more places are equal; --all shows them")
-    return "\n".join([*parts, "", *map(printable, _words(document))])
+    return "\n".join([*parts, "", *map(printable, _words(document, shows_all=shows_all))])
 
 
 def to_markdown_report(document: Mapping[str, Any]) -> str:
     """Headings and tables as GitHub and Bitbucket show them."""
     rows, left_out = _chosen(rows_of(document), shows_all=False)
     names = list(document["environments"])
-    note = [*_words(document), *([f"{left_out} more places are equal"] if left_out else [])]
+    note = [*_words(document, shows_all=True), *([f"{left_out} more places are equal"] if left_out else [])]
     cells = [[row.mark, *map(printable, [row.where, *(row.cells[name] for name in names)])] for row in rows]
     section = Section(
         title=printable(_title(document)), columns=["", "place", *names], rows=cells, note=printable("; ".join(note))
@@ -104,7 +104,7 @@ def _title(document: Mapping[str, Any]) -> str:
     return f"{document['request']['method']} {document['request']['target']}"
 
 
-def _words(document: Mapping[str, Any]) -> Iterator[str]:
+def _words(document: Mapping[str, Any], *, shows_all: bool) -> Iterator[str]:
     """What the marks mean here, and what is to be done."""
     entries, baseline = document["environments"], document["baseline"]
     for name, entry in entries.items():
@@ -124,8 +124,10 @@ def _words(document: Mapping[str, Any]) -> Iterator[str]:
     for why in dict.fromkeys(one["why"] for one in document["masked"] if one["why"] != BY_REQUEST):
         places = ", ".join(one["where"] for one in document["masked"] if one["why"] == why)
         yield f"{MASKED} masked: {places}, which {why}"
-    if document["unused"]:
-        yield f"expected differences that explain nothing here: {', '.join(map(_declared, document['unused']))}"
+    if unused := document["unused"]:
+        # One request rarely has a use for all that a project declares.
+        listed = ", ".join(map(_declared, unused)) if shows_all else f"{len(unused)}; --all lists them"
+        yield f"expected differences that explain nothing here: {listed}"
     yield from document["warnings"]
     if document["is_equal"]:
         others = ", ".join(list(entries)[1:])

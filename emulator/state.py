@@ -7,6 +7,7 @@ from pathlib import Path
 
 from emulator.process import write_atomically
 
+IGNORE_FILE = ".gitignore"
 _OTHERS = 0o077
 
 
@@ -22,7 +23,7 @@ def make_state_folder(state: Path) -> None:
     if mode & _OTHERS:
         with contextlib.suppress(PermissionError):  # somebody else's folder, which is theirs to close
             state.chmod(mode & 0o7700)
-    ignore = state / ".gitignore"
+    ignore = state / IGNORE_FILE
     if not ignore.exists():
         with contextlib.suppress(OSError):  # on a full disk `down` must work nevertheless
             write_atomically(ignore, b"*\n")

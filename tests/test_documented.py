@@ -17,6 +17,7 @@ from emulator.file_settings import FILE_ONLY
 from emulator.setting import Setting
 from emulator.settings import SETTINGS
 from tests.conftest import REPOSITORY
+from tests.documentation.blocks import fences, language
 
 COMMANDS = REPOSITORY / "docs" / "commands.md"
 CONFIGURATION = REPOSITORY / "docs" / "configuration.md"
@@ -24,7 +25,7 @@ ARCHITECTURE = REPOSITORY / "docs" / "architecture.md"
 EMULATOR = REPOSITORY / "docs" / "emulator.md"
 README = REPOSITORY / "README.md"
 CONTRIBUTING = REPOSITORY / "CONTRIBUTING.md"
-LEFT_OUT = {".venv", ".git", ".multistack", ".pytest_cache", "node_modules", ".hypothesis"}
+LEFT_OUT = {".venv", ".docs", ".git", ".multistack", ".pytest_cache", "node_modules", ".hypothesis"}
 
 LINK = re.compile(r"(?<!!)\[[^\]]*\]\(([^)\s]+)\)")
 HEADING = re.compile(r"^#+ +(.+?) *$", re.MULTILINE)
@@ -106,11 +107,13 @@ def test_every_command_stands_in_the_readme(name: str) -> None:
 
 @pytest.mark.parametrize("setting", SETTINGS, ids=lambda setting: setting.key)
 def test_every_setting_is_documented(setting: Setting) -> None:
-    """docs/configuration.md has one row with a setting's key, its variable and its default."""
-    rows = [line for line in text_of(CONFIGURATION).splitlines() if line.startswith(f"| `{setting.key}`")]
-    assert len(rows) == 1
-    assert f"`{setting.variable}`" in rows[0]
-    assert setting.default in rows[0].replace("`", "")
+    """docs/configuration.md has one row with what the code says about a setting."""
+    found = section(text_of(CONFIGURATION), "Settings")
+    rows = [line for line in found.splitlines() if line.startswith(f"| `{setting.key}` |")]
+    cells = [[cell.strip() for cell in row.replace("`", "").strip("|").split(" | ")] for row in rows]
+    assert cells == [
+        [setting.key, setting.variable, setting.default, setting.allowed, setting.description.replace("`", "")]
+    ]
 
 
 def test_no_setting_is_documented_that_is_gone() -> None:
@@ -180,6 +183,16 @@ def test_every_gap_is_documented() -> None:
     assert told == [
         (name, text.partition("\n")[0].removeprefix("Gap: ").replace("``", "`")) for name, text in docstrings
     ]
+
+
+@pytest.mark.parametrize("path", markdown_files(), ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_every_block_says_what_it_is(path: Path) -> None:
+    """Only so are shell blocks known, and run; how a command is typed stands in docs/commands.md without a language."""
+    unnamed = [fence for fence in fences(text_of(path)) if not language(fence)]
+    if path == COMMANDS:
+        unnamed = [fence for fence in unnamed if not fence.content.startswith("multistack ")]
+    assert [fence.content for fence in unnamed] == []
+    assert {language(fence) for fence in fences(text_of(path))} & {"bash", "shell", "zsh"} == set(), "write sh"
 
 
 @pytest.mark.parametrize("path", markdown_files(), ids=lambda path: str(path.relative_to(REPOSITORY)))

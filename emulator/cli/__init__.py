@@ -19,9 +19,11 @@ from emulator.cli import (
     compose,
     config,
     environments,
+    explain,
     fault,
     features,
     image,
+    lab,
     lint,
     pipeline,
     project,
@@ -31,6 +33,7 @@ from emulator.cli import (
     requests,
     service,
     snapshots,
+    workshop,
 )
 from emulator.cli.context import Context
 from emulator.errors import MultistackError, file_hint
@@ -67,6 +70,7 @@ def cli(context: click.Context, file: Path | None, settings: Sequence[str], allo
 
 for _module in (
     environments,
+    explain,
     features,
     service,
     lint,
@@ -85,9 +89,11 @@ for _module in (
     image,
     compose,
     bundle,
+    lab,
     aws,
     project,
     capabilities,
+    workshop,
 ):
     for _command in _module.COMMANDS:
         cli.add_command(_command)

@@ -100,7 +100,12 @@ def _header(given: str) -> tuple[str, str]:
 
 
 def _body(data: str) -> bytes:
-    return Path(data[1:]).read_bytes() if data.startswith("@") else data.encode()
+    if not data.startswith("@"):
+        return data.encode()
+    try:
+        return Path(data[1:]).read_bytes()
+    except OSError as error:
+        raise click.BadParameter(f"{data[1:]} can't be read: {error.strerror}", param_hint="--data") from error
 
 
 def _names(workspace: Workspace, given: str | None) -> list[str] | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from emulator.events import Event
     from emulator.model import Project
     from emulator.workspace import Workspace
 
@@ -27,7 +28,12 @@ class Context:
     overrides: dict[str, Any] = field(default_factory=dict)
 
     def workspace(
-        self, *, needs_template: bool = False, pulls: bool = False, expected: Sequence[str] = ()
+        self,
+        *,
+        needs_template: bool = False,
+        pulls: bool = False,
+        expected: Sequence[str] = (),
+        is_quiet: bool = False,
     ) -> Workspace:
         """
         The project of this folder with everything that acts on it.
@@ -36,6 +42,7 @@ class Context:
             needs_template: Whether the command may build; the others work without a template.
             pulls: Whether the command may pull images.
             expected: Environments that the command creates, see :func:`emulator.config.load_project`.
+            is_quiet: Whether it says nothing of its progress.
 
         Raises:
             ConfigError: There is no project file, or it is wrong.
@@ -54,9 +61,13 @@ class Context:
             needs_template=needs_template,
             expected=expected,
         )
-        emit = Progress([environment.name for environment in project.environments])
+        emit = _say_nothing if is_quiet else Progress([environment.name for environment in project.environments])
         return open_workspace(
-            project, environ=scrubbed_environ(environ), emit=emit, pulls=pulls, token=environ.get(TOKEN)
+            project,
+            environ=scrubbed_environ(environ),
+            emit=emit,
+            pulls=pulls,
+            token=environ.get(TOKEN),
         )
 
     def project(self) -> Project | None:
@@ -80,6 +91,20 @@ class Context:
             file=self.file, environ=environ, cwd=Path.cwd(), overrides=self.overrides, needs_template=False
         )
 
+    def lab_folder(self) -> Path:
+        """Where the lab of this folder's project is, or would be; without a project, that of the folder itself."""
+        from emulator.errors import ConfigError
+        from emulator.lab.project import lab_folder
+        from emulator.project_file import find_project_file
+
+        named = self.file or self.caller_environ().get("MULTISTACK_FILE")
+        if named:
+            return lab_folder((Path.cwd() / named).parent)
+        try:
+            return lab_folder(find_project_file(Path.cwd()).parent)
+        except ConfigError:
+            return lab_folder(Path.cwd())
+
     def allow_remote(self) -> bool:
         """
         The setting ``allow_remote``, for commands that do without a project: by then flag and variable decide.
@@ -100,3 +125,7 @@ class Context:
         from emulator.config import process_environ
 
         return process_environ()
+
+
+def _say_nothing(_event: Event) -> None:
+    """The progress of a command that only looks."""

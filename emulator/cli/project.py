@@ -121,7 +121,7 @@ def doctor(click_context: click.Context, as_json: bool) -> None:
     if as_json:
         print_json([{**asdict(check), "verdict": check.verdict.value} for check in checks])
     else:
-        _print_checks(checks)
+        print_checks(checks)
     click_context.exit(1 if any(check.verdict is Verdict.PROBLEM for check in checks) else 0)
 
 
@@ -135,7 +135,8 @@ def _load(context: Context) -> tuple[Project | None, ConfigError | None]:
         return None, error
 
 
-def _print_checks(checks: Sequence[Check]) -> None:
+def print_checks(checks: Sequence[Check]) -> None:
+    """A table of what was looked at, and advice below it."""
     from emulator.doctor import Verdict
     from emulator.render import table
 

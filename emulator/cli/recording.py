@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,8 +15,8 @@ if TYPE_CHECKING:
     from emulator.workspace import Workspace
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-# Seconds after which what the proxy has answered is in the corpus, see emulator.inspector.feed.
-_ON_THEIR_WAY = 0.3
+# Seconds to wait until what the proxy has answered is in the corpus.
+_PATIENCE = 10.0
 
 
 @click.group()
@@ -110,14 +109,18 @@ def stop(context: Context, name: str | None) -> None:
     from emulator.replay.corpus import read_corpus
     from emulator.replay.recording import end_recording, read_recording
 
-    project = context.workspace().project
+    workspace = context.workspace()
+    project = workspace.project
     current = read_recording(_switch(project))
     if current is None or (name is not None and name != current.name):
         raise ConfigError(
             f"{name or 'nothing'} is not being recorded" if name else "nothing is being recorded",
             hint=f"{current.name} is: multistack record stop {current.name}" if current else None,
         )
-    time.sleep(_ON_THEIR_WAY)
+    if not workspace.front.await_exchanges(timeout=_PATIENCE) and workspace.front.url():
+        click.echo(
+            "note: the proxy was too busy to say that all is written: the last requests may be missing", err=True
+        )
     end_recording(_switch(project))
     found = read_corpus(current.path, shown=_shown(current.path))
     lost = f", {found.lost} could not be written" if found.lost else ""
@@ -185,7 +188,7 @@ def import_har(context: Context, name: str, file: Path, origin: str | None, repl
     found = read_har(
         file.read_bytes(), shown=str(file), target_of=target_below(origin) if origin else local_target(names)
     )
-    left_out = f"{found.elsewhere} went elsewhere, {found.unusable} have no answer"
+    left_out = f"{found.elsewhere} went elsewhere, {found.unusable} have no answer or can't be sent"
     if not found.exchanges:
         raise ConfigError(f"{file} has no request to take: {left_out}", hint="name their origin with --origin")
     lines = [entry_line(*pair) for pair in redacted(found.exchanges, project.rules.inspector.redact)]

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from emulator.workspace import Workspace
 
 _FORMATS = ("har", "curl", "pytest")
-_SOURCES = ("client", "comparison", "replay")
+_SOURCES = ("client", "comparison")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 
 
@@ -32,7 +32,9 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
             click.option("-s", "--status", metavar="STATUS", help="404, 5xx or 400-499; 0: no answer at all."),
             click.option("-t", "--text", metavar="TEXT", help="With this in target, headers or bodies, in any case."),
             click.option("--since", metavar="DURATION", help="Not older than e.g. 30s, 10m, 1h30m, 2d."),
-            click.option("--source", type=click.Choice(_SOURCES), help="Made on behalf of clients, or of a command."),
+            click.option(
+                "--source", type=click.Choice(_SOURCES), help="Made on behalf of clients, or to compare environments."
+            ),
         )
     ):
         command = option(command)

@@ -27,6 +27,7 @@ from emulator.dashboard.security import new_token
 from emulator.dashboard.stream import Stream
 from emulator.errors import DIFFERENCES, MultistackError
 from emulator.faults.fault import Fault, standing
+from emulator.inspector.feed import Progress
 from emulator.inspector.finding import Requests
 from emulator.inspector.rates import Rates
 from emulator.inspector.rows import REQUESTS_FILE
@@ -92,6 +93,11 @@ class Dashboard:
         """How to run multistack; None without a project."""
         return self._sources.command
 
+    @property
+    def state(self) -> Path:
+        """The project's state folder."""
+        return self._sources.state
+
     def routes(self) -> Mapping[str, Route]:
         """What runs where, in promotion order."""
         return self._sources.routes() or {}
@@ -144,6 +150,11 @@ class Dashboard:
     def recording_problem(self) -> str | None:
         """Why requests are not kept although they should be."""
         return self._sources.keeping.problem if self._sources.keeping else None
+
+    @property
+    def progress(self) -> Progress | None:
+        """How far what the proxy answered has been kept; None when nothing is meant to be."""
+        return self._sources.keeping.feed.progress() if self._sources.keeping else None
 
     def keeping_problem(self) -> str:
         """Why requests are not kept, or not all of them; empty while they are."""

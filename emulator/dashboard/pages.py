@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from flask import Blueprint, Flask, Response, jsonify, redirect, render_template, request, url_for
@@ -21,6 +21,8 @@ from emulator.dashboard.dashboard import Dashboard
 from emulator.dashboard.environments import EnvironmentRow
 from emulator.dashboard.filters import NAMES, read_filter
 from emulator.dashboard.jobs import Job
+from emulator.dashboard.lab import REPORT_POLICY, lab_facts, lab_results
+from emulator.dashboard.lab import lab_report as make_report
 from emulator.dashboard.page_cache import PageCache
 from emulator.dashboard.request_log import RequestLog, read_log
 from emulator.dashboard.security import add_headers, check_same_origin, check_token
@@ -37,6 +39,7 @@ PAGES = (
     ("compare", "Compare", ""),
     ("logs", "Logs", "logs"),
     ("history", "History", "environments"),
+    ("lab", "Lab", ""),
 )
 # The others are about the emulator, and stand back.
 _OF_RELEASES = frozenset({"deploy", "promote", "approve", "verify", "rollback", "lift", "calm"})
@@ -52,8 +55,9 @@ def register(app: Flask, dashboard: Dashboard) -> None:
 
     @app.get("/_multistack/health")
     def health() -> Response:
-        problem = dashboard.recording_problem
-        return jsonify(status="ok", **({"recording": problem} if problem else {}))
+        problem, keeping = dashboard.recording_problem, dashboard.progress
+        recording = {"recording": problem} if problem else {}
+        return jsonify(status="ok", **recording, **({"exchanges": asdict(keeping)} if keeping else {}))
 
     @app.errorhandler(Problem)
     def tell(problem: Problem) -> Response:
@@ -158,6 +162,20 @@ def _add_facts(pages: Blueprint, dashboard: Dashboard) -> None:
         chosen = request.args.get("environment", "")
         found = dashboard.records.deployments(chosen or None, last=number("last", 100))
         return _render(dashboard, "history", entries=timeline(found), chosen=chosen)
+
+    @pages.get("/_multistack/lab")
+    def lab() -> Response:
+        results = lab_results(dashboard.state)
+        return _render(dashboard, "lab", lab=lab_facts(results) if results else None)
+
+    @pages.get("/_multistack/lab/report")
+    def lab_report() -> Response:
+        results = lab_results(dashboard.state)
+        if not results:
+            return _render(dashboard, "lab", lab=None)
+        response = _page(make_report(results))
+        response.headers["Content-Security-Policy"] = REPORT_POLICY
+        return response
 
 
 def _add_requests(pages: Blueprint, dashboard: Dashboard) -> None:

@@ -45,7 +45,7 @@ class ProjectCheck:
         with self._lock:
             if stamp != self._seen:
                 return  # edited meanwhile: another one asks
-            self._problem = f"{command.file.name}: {refused}" if refused else ""
+            self._problem = f"The project file can't be read: {refused}" if refused else ""
         self._on_change()
 
 

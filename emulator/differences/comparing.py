@@ -6,12 +6,14 @@ from collections.abc import Iterator, Sequence
 
 from emulator.differences.alignment import line_up
 from emulator.differences.content import Binary, Content, Json, Text, content_of
+from emulator.differences.counting import Count, OwnerOf, nobody
+from emulator.differences.covering import Covering
 from emulator.differences.expected import Expectations
 from emulator.differences.findings import Difference, Finding, Kind, Mask, Part, Place
 from emulator.differences.json_paths import places
-from emulator.differences.noise import ALWAYS, applied, masks_of, without
-from emulator.differences.structure import MOST_FINDINGS, json_findings
-from emulator.model import ComparisonRules, Headers, HttpAnswer
+from emulator.differences.noise import ALWAYS, masks_of
+from emulator.differences.structure import json_findings
+from emulator.model import ComparisonRules, ExpectedDifference, Headers, HttpAnswer
 
 _NO_RULES = ComparisonRules()
 # How the body came, which is compared itself, and who the proxy says it came from.
@@ -42,13 +44,21 @@ def compare(
         masks: See :func:`find_noise`. A status is compared whatever they say.
     """
     contents = content_of(baseline), content_of(other)
-    hiding = [*ALWAYS, *masks]
     documents = [content.document for content in contents if isinstance(content, Json)]
-    hidden = dict.fromkeys(applied(masks, *documents))
+    hiding = Covering((mask.place, mask) for mask in (*ALWAYS, *masks))
+    (one, used), (two, also_used) = (_hide(hiding, content) for content in contents)
+    hidden = dict.fromkeys([*used, *also_used])
     expectations = Expectations(rules.expected, documents, between=between)
+
+    def owner_of(place: Place) -> Mask | ExpectedDifference | None:
+        mask = hiding.first(place)
+        if mask is not None:
+            hidden[mask] = None
+        return mask or expectations.whatever_it_is(place)
+
     findings, expected = [], []
-    for finding in _find(baseline, other, contents, rules.ignore_order, masks):
-        mask = next((one for one in hiding if one.place.covers(finding.place)), None)
+    for finding in _find(baseline, other, (one, two), rules.ignore_order, owner_of):
+        mask = hiding.first(finding.place)
         if mask is not None and finding.kind is not Kind.UNANSWERED:
             hidden[mask] = None
         elif explained := expectations.explain(finding):
@@ -63,6 +73,13 @@ def compare(
     )
 
 
+def _hide(hiding: Covering[Mask], content: Content) -> tuple[Content, list[Mask]]:
+    if not isinstance(content, Json):
+        return content, []
+    document, used = hiding.hide(content.document)
+    return Json(document), used
+
+
 def find_noise(first: HttpAnswer, second: HttpAnswer, *, rules: ComparisonRules = _NO_RULES) -> tuple[Mask, ...]:
     """
     What is to be masked because one environment, asked twice, answers with another value each time.
@@ -72,7 +89,7 @@ def find_noise(first: HttpAnswer, second: HttpAnswer, *, rules: ComparisonRules 
     if first.status != second.status or _is_unanswered(first) or _is_unanswered(second):
         return ()
     contents = content_of(first), content_of(second)
-    found = masks_of(_find(first, second, contents, rules.ignore_order, ()))
+    found = masks_of(_find(first, second, contents, rules.ignore_order, nobody))
     return tuple(mask for mask in found if not any(one.place.covers(mask.place) for one in ALWAYS))
 
 
@@ -81,7 +98,7 @@ def _find(
     other: HttpAnswer,
     contents: tuple[Content, Content],
     ignore_order: Sequence[str],
-    masks: Sequence[Mask],
+    owner_of: OwnerOf,
 ) -> Iterator[Finding]:
     if baseline.status != other.status:
         yield Finding(place=Place(Part.STATUS), kind=Kind.CHANGED, baseline=baseline.status, value=other.status)
@@ -92,11 +109,10 @@ def _find(
     yield from _header_findings(baseline.headers, other.headers, _are_bodiless(baseline, other))
     one, two = contents
     if isinstance(one, Json) and isinstance(two, Json):
-        documents = without(one.document, masks), without(two.document, masks)
-        unordered = {place for path in ignore_order for place in places(path, *documents)}
-        yield from json_findings(*documents, unordered=unordered)
+        unordered = {place for path in ignore_order for place in places(path, one.document, two.document)}
+        yield from json_findings(one.document, two.document, unordered=unordered, owner_of=owner_of)
     elif isinstance(one, Text) and isinstance(two, Text):
-        yield from _line_findings(one.text, two.text)
+        yield from _line_findings(one.text, two.text, owner_of)
     elif one.name != two.name and not (baseline.body_length == other.body_length == 0):
         yield Finding(place=Place(Part.BODY), kind=Kind.TYPE, baseline=one.name, value=two.name)
     elif isinstance(one, Binary) and one != two:
@@ -131,19 +147,20 @@ def _by_name(headers: Headers) -> dict[str, str | list[str]]:
     return {name: values[0] if len(values) == 1 else values for name, values in found.items()}
 
 
-def _line_findings(baseline: str, other: str) -> Iterator[Finding]:
+def _line_findings(baseline: str, other: str, owner_of: OwnerOf) -> Iterator[Finding]:
     left, right = baseline.splitlines(), other.splitlines()
     if left == right and baseline != other:
         yield Finding(place=Place(Part.BODY), kind=Kind.CHANGED, baseline="line ends", value="other line ends")
-    count = 0
+    count = Count(owner_of)
     for one, two in line_up(left, right):
         before, after = None if one is None else left[one], None if two is None else right[two]
         if before == after:
             continue
-        count += 1
-        if count > MOST_FINDINGS:
-            yield Finding(place=Place(Part.BODY), kind=Kind.MORE, value=f"more than {MOST_FINDINGS} differences")
+        place = Place(Part.LINE, (next(at for at in (one, two) if at is not None) + 1,))
+        is_told = count.takes(place)
+        if count.is_full:
+            yield count.more()
             return
         kind = Kind.ADDED if before is None else Kind.MISSING if after is None else Kind.CHANGED
-        number = next(at for at in (one, two) if at is not None) + 1
-        yield Finding(place=Place(Part.LINE, (number,)), kind=kind, baseline=before, value=after)
+        if is_told:
+            yield Finding(place=place, kind=kind, baseline=before, value=after)

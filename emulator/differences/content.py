@@ -5,17 +5,15 @@ from __future__ import annotations
 import hashlib
 import json
 import math
-import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from emulator.encodings import unpacked
 from emulator.model import HttpAnswer
 
 _MAX_UNPACKED = 8 * 2**20
 _MAX_DEPTH = 200
-# 32: a header tells whether it is gzip or zlib.
-_WINDOW_BITS = {"gzip": 32 + zlib.MAX_WBITS, "x-gzip": 32 + zlib.MAX_WBITS, "deflate": 32 + zlib.MAX_WBITS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,26 +61,11 @@ def content_of(answer: HttpAnswer) -> Content:
     """The body of *answer*, unpacked and parsed as far as that goes."""
     if answer.body_length > len(answer.body):
         return Binary(answer.body_length, answer.body_sha256 or hashlib.sha256(answer.body).hexdigest())
-    content = _unpacked(answer)
+    content = unpacked(answer.body, answer.headers, most=_MAX_UNPACKED)
     text = _decoded(content) if content is not None else None
     if text is None:
         return Binary(answer.body_length, hashlib.sha256(answer.body).hexdigest())
     return _parsed(text, *header_values(answer.headers, "content-type")[:1])
-
-
-def _unpacked(answer: HttpAnswer) -> bytes | None:
-    encodings = [value.strip().lower() for value in header_values(answer.headers, "content-encoding")]
-    if not answer.body or not encodings or encodings == ["identity"]:
-        return answer.body
-    bits = _WINDOW_BITS.get(encodings[0]) if len(encodings) == 1 else None
-    if bits is None:
-        return None
-    unpacker = zlib.decompressobj(bits)
-    try:
-        content = unpacker.decompress(answer.body, _MAX_UNPACKED)
-    except zlib.error:
-        return None
-    return content if unpacker.eof else None
 
 
 def _decoded(content: bytes) -> str | None:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from emulator.differences.alignment import text_of
+from emulator.differences.covering import Covering
 from emulator.differences.findings import Explained, Finding, Part, Place
 from emulator.differences.json_paths import places
 from emulator.differences.timed_regex import PATIENCE, is_same_beside
@@ -29,7 +30,7 @@ class Expectations:
     ) -> None:
         self._documents = documents
         self._rules = [rule for rule in declared if rule.concerns(*between)]
-        self._places: dict[ExpectedDifference, frozenset[Place] | None] = {}
+        self._places: dict[ExpectedDifference, Covering[ExpectedDifference]] = {}
         self._patience = dict.fromkeys(declared, PATIENCE)
         self.warnings: list[str] = []
 
@@ -38,20 +39,23 @@ class Expectations:
         if finding.place.part in _NEVER:
             return None
         for rule in self._rules:
-            where = self._where(rule)
-            if where is not None and not any(place.covers(finding.place) for place in where):
-                continue
-            if rule.regex is None or self._fits(rule, rule.regex, finding):
+            if self._is_about(rule, finding.place) and (rule.regex is None or self._fits(rule, rule.regex, finding)):
                 return Explained(finding=finding, by=rule)
         return None
 
-    def _where(self, rule: ExpectedDifference) -> frozenset[Place] | None:
-        """What a rule is about; None for everything."""
+    def whatever_it_is(self, place: Place) -> ExpectedDifference | None:
+        """A declaration that any difference at *place* is expected by, or None."""
+        return next((rule for rule in self._rules if rule.regex is None and self._is_about(rule, place)), None)
+
+    def _is_about(self, rule: ExpectedDifference, place: Place) -> bool:
         if rule.header is not None:
-            return frozenset({Place(Part.HEADER, (rule.header.lower(),))})
+            return place == Place(Part.HEADER, (rule.header.lower(),))
+        if rule.json_path is None:
+            return True
         if rule not in self._places:  # looked for when something differs only
-            self._places[rule] = None if rule.json_path is None else places(rule.json_path, *self._documents)
-        return self._places[rule]
+            found = places(rule.json_path, *self._documents)
+            self._places[rule] = Covering((one, rule) for one in found)
+        return self._places[rule].first(place) is not None
 
     def _fits(self, rule: ExpectedDifference, pattern: str, finding: Finding) -> bool:
         if self._patience[rule] <= 0:

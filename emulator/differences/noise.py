@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
 
 from emulator.differences.findings import Finding, Kind, Mask, Part, Place
 
@@ -22,13 +21,18 @@ ALWAYS = tuple(
         "x-amz-id-2",
     )
 )
-_MASKED = "<masked>"
 _NEVER = {Part.STATUS, Part.PROBLEM}
 
 
 def masks_of(findings: Iterable[Finding]) -> tuple[Mask, ...]:
-    """One mask for each place, whichever entry of an array it was found in."""
-    places = {_any_entry(one.place): None for one in findings if one.place.part not in _NEVER}
+    """
+    One mask for each place, whichever entry of an array it was found in.
+
+    That there is more is no place: a mask for it would hide the whole body.
+    """
+    places = {
+        _any_entry(one.place): None for one in findings if one.place.part not in _NEVER and one.kind is not Kind.MORE
+    }
     return tuple(Mask(place=place, why=ASKED_TWICE) for place in places)
 
 
@@ -37,20 +41,6 @@ def unstable_status(first: int, second: int) -> Finding | None:
     if first == second:
         return None
     return Finding(place=Place(Part.STATUS), kind=Kind.UNSTABLE, baseline=first, value=second)
-
-
-def without(document: Any, masks: Iterable[Mask]) -> Any:
-    """A copy of *document* with one value for everything masked, so that entries are told apart by the rest."""
-    for mask in masks:
-        if mask.place.part is Part.JSON:
-            document = _replaced(document, mask.place.at)
-    return document
-
-
-def applied(masks: Iterable[Mask], *documents: Any) -> list[Mask]:
-    """Those of *masks* that hide anything in *documents*."""
-    inside = [mask for mask in masks if mask.place.part is Part.JSON]
-    return [mask for mask in inside if any(without(document, [mask]) != document for document in documents)]
 
 
 def _any_entry(place: Place) -> Place:
@@ -67,14 +57,3 @@ def _any_entry(place: Place) -> Place:
         Part.JSON,
         tuple(None if isinstance(step, int) and index < last else step for index, step in enumerate(place.at)),
     )
-
-
-def _replaced(document: Any, at: tuple[str | int | None, ...]) -> Any:
-    if not at:
-        return _MASKED
-    step, rest = at[0], at[1:]
-    if isinstance(document, dict) and step in document:
-        return {**document, step: _replaced(document[step], rest)}
-    if isinstance(document, list) and not isinstance(step, str):
-        return [_replaced(one, rest) if step in (None, index) else one for index, one in enumerate(document)]
-    return document

@@ -195,6 +195,21 @@ class EmbeddedDriver:
                 f"environment {environment.name}: can't write {own}: {error.strerror or error}", hint=file_hint(error)
             ) from error
 
+    def load_running(self, environment: Environment, folder: Path) -> None:
+        """
+        Replace the state of a running environment by what ``save`` wrote into *folder*, without a restart.
+
+        Raises:
+            MultistackError: It does not run well, or *folder* is broken or of another emulator; then only a ``load``
+                helps.
+        """
+        saved_state.check_owner(folder, environment, version=self.version)
+        endpoint = self.observe(environment).endpoint
+        if endpoint is None:
+            raise NotReady(f"environment {environment.name}: its emulator does not say where it listens")
+        own = self._folder(environment)
+        control.ask(endpoint, own, "restore", {"folder": str(folder.absolute())}, timeout=_SAVING)
+
     def logs(self, environment: Environment, *, tail: int) -> list[str]:
         """See :class:`emulator.drivers.base.Driver`."""
         try:

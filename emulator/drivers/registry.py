@@ -6,6 +6,7 @@ import contextlib
 import functools
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from pathlib import Path
 
 from emulator import ports
 from emulator.drivers.base import Driver
@@ -71,6 +72,21 @@ class Drivers:
         has_port = endpoint is not None and endpoint.url.endswith(f":{environment.port}")
         if environment.port is not None and not has_port:
             ports.listen(port=environment.port, candidates=(), purpose=f"environment {environment.name}").close()
+
+    def load_running(self, environment: Environment, folder: Path) -> bool:
+        """
+        Replace the state of a running environment by what its driver saved into *folder*, without a restart.
+
+        Returns:
+            False where it doesn't run, or its driver can't do that; nothing was changed.
+
+        Raises:
+            MultistackError: It failed: the environment must be stopped, and *folder* loaded.
+        """
+        if environment.driver is not DriverName.EMBEDDED or not self._embedded.runs(environment):
+            return False
+        self._embedded.load_running(environment, folder)
+        return True
 
     def stop(self, environment: Environment) -> bool:
         """Stop what runs for *environment*, whichever driver started it."""

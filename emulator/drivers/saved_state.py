@@ -185,6 +185,12 @@ def check_owner(folder: Path, environment: Environment, *, version: str) -> None
             )
 
 
+def add_files(folder: Path, state: Path) -> None:
+    """Put what the copy *folder* has beside its checkpoint into *state*; raises OSError."""
+    if (folder / _FILES).is_dir():
+        shutil.copytree(folder / _FILES, state, dirs_exist_ok=True)
+
+
 def as_state(folder: Path, state: Path) -> None:
     """Make the new folder *state* from the copy *folder*; raises OSError."""
     files = folder / _FILES

@@ -7,7 +7,8 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from typing import Protocol
+from dataclasses import dataclass
+from typing import ParamSpec, Protocol
 
 from emulator.model import Exchange
 
@@ -22,6 +23,8 @@ _TURN = 16_000
 _IDLE = 60.0
 
 _log = logging.getLogger(__name__)
+
+P = ParamSpec("P")
 
 
 class Sink(Protocol):
@@ -40,6 +43,23 @@ class Sink(Protocol):
 
     def flush(self) -> None:
         """No other one follows at once: write what was taken."""
+
+    def lost(self, count: int) -> None:
+        """Know that *count* exchanges, of whichever environment, will never come: what is kept is not everything."""
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """
+    How far the feed is; what was offered by a moment has arrived when as many are done as were offered then.
+
+    Attributes:
+        offered: Exchanges since the proxy started, with those that were lost.
+        done: Those of them that sinks were given, or told of as lost.
+    """
+
+    offered: int
+    done: int
 
 
 class Feed:
@@ -61,6 +81,9 @@ class Feed:
         self._is_idle.set()
         self._is_closed = False
         self.lost = 0
+        self._untold = 0
+        self._offered = 0
+        self._done = 0
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._thread.start()
 
@@ -74,14 +97,21 @@ class Feed:
         """Take an exchange on its way, or lose it because too many wait."""
         size = _size(exchange)
         with self._lock:
+            self._offered += 1
+            self._is_idle.clear()
             if len(self._waiting) >= _MAX_WAITING or self._bytes + size > _MAX_WAITING_BYTES:
                 self.lost += 1
-                return
-            self._waiting.append(exchange)
-            self._bytes += size
-            self._is_idle.clear()
+                self._untold += 1
+            else:
+                self._waiting.append(exchange)
+                self._bytes += size
         if not self._has_work.is_set():
             self._has_work.set()
+
+    def progress(self) -> Progress:
+        """How far it is, for whoever waits without holding a thread."""
+        with self._lock:
+            return Progress(self._offered, self._done)
 
     def wait_until_idle(self, timeout: float) -> bool:
         """Whether everything offered before has reached the sinks within *timeout* seconds."""
@@ -104,37 +134,58 @@ class Feed:
                 return
 
     def _hand_over(self) -> None:
-        done = 0
-        while True:
-            with self._lock:
-                if not self._waiting:
-                    break
-                exchange = self._waiting.popleft()
-                size = _size(exchange)
-                self._bytes -= size
-            self._attempt(self._give, exchange)
-            done += size
-            if done >= _TURN:
-                done = 0
+        turn = 0
+        while (size := self._give_next()) is not None:
+            turn += size
+            if turn >= _TURN:
+                turn = 0
                 time.sleep(0)
         for sink in self._sinks:
             self._attempt(sink.flush)
         with self._lock:
-            if not self._waiting:
+            if self._offered == self._done:
                 self._is_idle.set()
 
-    def _give(self, exchange: Exchange) -> None:
-        redacted = self._redact(exchange)
-        for sink in self._sinks:
-            if sink.body_limit is not None:
-                self._attempt(sink.accept, redacted)
+    def _give_next(self) -> int | None:
+        """The bytes of what was handed over; None when nothing waits."""
+        with self._lock:
+            untold, self._untold = self._untold, 0
+            exchange = self._waiting.popleft() if self._waiting else None
+            size = _size(exchange) if exchange else 0
+            self._bytes -= size
+        if untold:
+            self._tell_lost(self._sinks, untold)
+        if exchange:
+            self._give(exchange)
+        with self._lock:
+            self._done += untold + (exchange is not None)
+        return size if exchange or untold else None
 
-    def _attempt(self, action: Callable[..., None], *arguments: Exchange) -> None:
+    def _give(self, exchange: Exchange) -> None:
         try:
-            action(*arguments)
+            redacted = self._redact(exchange)
         except Exception:
             _log.exception("an exchange could not be kept")
+            self._tell_lost(self._sinks, 1)
+            return
+        for sink in self._sinks:
+            if sink.body_limit is not None and not self._attempt(sink.accept, redacted):
+                self._tell_lost([sink], 1)
+
+    def _tell_lost(self, sinks: Sequence[Sink], count: int) -> None:
+        for sink in sinks:
+            self._attempt(sink.lost, count)
+
+    def _attempt(self, action: Callable[P, None], *arguments: P.args, **named: P.kwargs) -> bool:
+        try:
+            action(*arguments, **named)
+        except Exception:
+            _log.exception("an exchange could not be kept")
+            return False
+        return True
 
 
 def _size(exchange: Exchange) -> int:
-    return 2_000 + len(exchange.request.body) + len(exchange.answer.body)
+    messages = (exchange.request, exchange.answer)
+    heads = sum(len(name) + len(value) for message in messages for name, value in message.headers)
+    return 2_000 + len(exchange.request.target) + heads + sum(len(message.body) for message in messages)

@@ -11,6 +11,7 @@ from urllib.parse import parse_qsl
 
 import harfile
 
+from emulator.inspector.scripts import is_of_the_proxy
 from emulator.inspector.shown import is_cut, text_of, timing_of
 from emulator.inspector.urls import url_of
 from emulator.model import Exchange, HttpRequest
@@ -50,7 +51,7 @@ def _request(exchange: Exchange, base: str) -> harfile.Request:
         url=url_of(base, request.target),
         httpVersion=_HTTP,
         cookies=_cookies(request.headers),
-        headers=_records(request.headers),
+        headers=_records([header for header in request.headers if not is_of_the_proxy(header[0])]),
         queryString=[harfile.Record(name, value) for name, value in parse_qsl(query, keep_blank_values=True)],
         postData=_post_data(request) if request.body else None,
         bodySize=request.body_length,

@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 from urllib.parse import unquote_plus
 
-from emulator.inspector.encodings import MAX_DECODED, decoded
+from emulator.encodings import MAX_DECODED, decoded
 from emulator.model import Exchange, HttpAnswer, HttpRequest
 from emulator.model.exchanges import Headers
 

@@ -77,6 +77,9 @@ class Ring:
         except (sqlite3.Error, OSError) as error:
             self._pause(error)
 
+    def lost(self, count: int) -> None:
+        """The feed counts them; the ring never holds everything."""
+
     def close(self) -> None:
         """Let go of the file."""
         if self._connection is not None:

@@ -15,6 +15,7 @@ from emulator.inspector.urls import url_of
 from emulator.model import Exchange
 from emulator.model.exchanges import Headers
 
+_OF_THE_PROXY = "x-multistack-"
 # Whoever repeats the request says these anew; a kept body is decompressed.
 _OF_ONE_CONNECTION = frozenset(
     {
@@ -112,7 +113,14 @@ def _expectations(exchange: Exchange) -> list[str]:
 
 def repeated_headers(headers: Headers) -> Headers:
     """Those that belong to the request itself."""
-    return [(name, value) for name, value in headers if name.lower() not in _OF_ONE_CONNECTION]
+    return [
+        (name, value) for name, value in headers if name.lower() not in _OF_ONE_CONNECTION and not is_of_the_proxy(name)
+    ]
+
+
+def is_of_the_proxy(name: str) -> bool:
+    """Whether a header told the proxy something, e.g. the environment that an export names in the path."""
+    return name.lower().startswith(_OF_THE_PROXY)
 
 
 def notes(exchange: Exchange) -> list[str]:

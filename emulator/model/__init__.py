@@ -18,6 +18,7 @@ from emulator.model.deployments import (
 )
 from emulator.model.environments import (
     OWN_IMAGE,
+    OWN_TOPOLOGY,
     STATE_FOLDER,
     ContainerSettings,
     DriverName,
@@ -38,6 +39,7 @@ from emulator.model.rules import ComparisonRules, ExpectedDifference, InspectorS
 
 __all__ = [
     "OWN_IMAGE",
+    "OWN_TOPOLOGY",
     "STATE_FOLDER",
     "Api",
     "Artifact",

@@ -14,6 +14,8 @@ from emulator.model.exchanges import CarryRule
 from emulator.model.rules import Rules
 
 STATE_FOLDER = ".multistack"
+# A stack and an account per environment: how a project's own environments are laid out.
+OWN_TOPOLOGY = "multi"
 
 
 class Status(enum.Enum):
@@ -315,6 +317,8 @@ class Route:
         apis: Empty when nothing is deployed.
         default_api: Logical id served at ``/<environment>/``; None when the service has several and names none.
         protected: See :attr:`Environment.protected`.
+        topology: Of the lab's, in which it is an environment; the project's own ones are ``multi``. The names of others
+            have two parts, e.g. ``single/prod``.
     """
 
     environment: str
@@ -328,3 +332,4 @@ class Route:
     apis: Sequence[Api]
     default_api: str | None
     protected: bool = False
+    topology: str = OWN_TOPOLOGY

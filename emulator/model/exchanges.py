@@ -15,7 +15,6 @@ class Source(enum.Enum):
 
     CLIENT = "client"
     COMPARISON = "comparison"
-    REPLAY = "replay"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

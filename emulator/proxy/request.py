@@ -11,8 +11,6 @@ from emulator.model import Source
 
 # Set by our own server: names as sent, repeats kept. WSGI alone folds `X-A` and `X_A` into one.
 HEADERS_KEY = "multistack.headers"
-# What a replay says of itself; no environment gets it.
-SOURCE_HEADER = "x-multistack-source"
 
 Headers = Sequence[tuple[str, str]]
 
@@ -72,7 +70,6 @@ def read_request(environ: dict[str, Any]) -> Request:
         body=environ["wsgi.input"] if chunked or length else None,
         length=None if chunked else length,
         client=environ.get("REMOTE_ADDR", ""),
-        source=Source.REPLAY if environ.get("HTTP_X_MULTISTACK_SOURCE") == Source.REPLAY.value else Source.CLIENT,
     )
 
 

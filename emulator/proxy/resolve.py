@@ -66,7 +66,7 @@ def resolve(
     if named is not None:
         name, prefix, target = named, "", request.target
     else:
-        name, target = split_segment(request.target)
+        name, target = _named_by_path(request.target, routes or {})
         if not name or name.startswith("_"):
             if request.target.startswith("//"):
                 raise unknown("", routes or {})
@@ -92,6 +92,16 @@ def check_alive(route: Route, is_alive: Callable[[ProcessId], bool]) -> None:
     if route.process and not is_alive(route.process):
         detail = f"environment {route.environment} is down: its emulator (pid {route.process.pid}) is gone"
         raise not_ready(route.environment, detail, kind="down")
+
+
+def _named_by_path(target: str, routes: Mapping[str, Route]) -> tuple[str, str]:
+    """The environment that a path begins with, and the rest; names of the lab's have two segments."""
+    name, rest = split_segment(target)
+    if name not in routes and any(known.startswith(f"{name}/") for known in routes):
+        second, further = split_segment(rest)
+        if f"{name}/{second}" in routes:
+            return f"{name}/{second}", further
+    return name, rest
 
 
 def split_segment(target: str) -> tuple[str, str]:
@@ -133,7 +143,8 @@ def not_ready(environment: str, detail: str, *, kind: str) -> Problem:
         "Environment not ready",
         detail,
         environment=environment,
-        next_command=f"multistack up {environment}",
+        # Names of the lab's environments have two parts.
+        next_command="multistack lab up" if "/" in environment else f"multistack up {environment}",
     )
 
 

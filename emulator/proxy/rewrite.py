@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from emulator.addresses import origin_of
 from emulator.faults.fault import FAULT_HEADER
 from emulator.model import DriverName, Invocation
-from emulator.proxy.request import SOURCE_HEADER, Headers, Request
+from emulator.proxy.request import Headers, Request
 from emulator.proxy.resolve import ENVIRONMENT_HEADER, Destination
 
 # RFC 9110, 7.6.1, and the headers of older practice that speak of one connection only.
@@ -27,7 +27,7 @@ HOP_BY_HOP = frozenset(
     }
 )
 # Said anew for the way to the upstream: its host, the body's framing, and whom the proxy itself was spoken to by.
-_OURS = frozenset({"host", "content-length", "expect", ENVIRONMENT_HEADER, SOURCE_HEADER})
+_OURS = frozenset({"host", "content-length", "expect", ENVIRONMENT_HEADER})
 _RELEASE_HEADER = "x-multistack-release"
 # Asks emulators of ours which calls an answer is made of: emulator/drivers/launcher/functions/tracing.py and
 # compose/localstack/plugin/multistack_localstack/tracing.py. Any other emulator would hand it to the function.

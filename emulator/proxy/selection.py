@@ -100,6 +100,8 @@ def _names(given: str, baseline: str | None, routes: Mapping[str, Route]) -> tup
             raise unknown(name, routes)
         names.append(known[name.lower()])
     found = dict.fromkeys(names)
+    if not found and routes:
+        raise Problem(400, "no-environment", "No environment named", f"{given!r} names no environment; * means all")
     if not found:
         raise Problem(
             503,

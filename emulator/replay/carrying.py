@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import fnmatch
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from http.cookies import CookieError, SimpleCookie
 from typing import Any
 from urllib.parse import quote
 
@@ -20,6 +18,11 @@ from emulator.replay.corpus import Entry
 # Shorter values are too common to be known again wherever they stand.
 _LEAST = 4
 _TOKEN = re.compile(r"[A-Za-z0-9_-]+")
+# Source: RFC 6265, 5.2. http.cookies drops a cookie for an attribute or a value that it doesn't know.
+_COOKIE = re.compile(
+    r"""[ \t]*(?P<name>[!#$%&'*+\-.^_`|~0-9A-Za-z]+)[ \t]*=[ \t]*(?P<value>[^;\x00-\x1f\x7f]*?)[ \t]*(?:;|$)"""
+)
+_GONE = re.compile(r"(?:^|;)[ \t]*max-age[ \t]*=[ \t]*(?:0+|-[0-9]+)[ \t]*(?:;|$)", re.IGNORECASE)
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 # The first value that a JSON path finds in a document, or None.
@@ -118,14 +121,13 @@ class Carried:
 
     def _learn_cookies(self, answer: HttpAnswer) -> None:
         for name, value in answer.headers:
-            if name.lower() != "set-cookie":
+            match = _COOKIE.match(value) if name.lower() == "set-cookie" else None
+            if match is None:
                 continue
-            with contextlib.suppress(CookieError):
-                for key, morsel in SimpleCookie(value).items():
-                    if morsel["max-age"] == "0" or not morsel.value:
-                        self._cookies.pop(key, None)
-                    else:
-                        self._cookies[key] = morsel.coded_value
+            if match["value"] and not _GONE.search(value, match.end("value")):
+                self._cookies[match["name"]] = match["value"]
+            else:
+                self._cookies.pop(match["name"], None)
 
     def plain(self, answer: HttpAnswer) -> HttpAnswer:
         """The answer as it would be if the environment had chosen the recorded values."""

@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode, urlsplit
 from emulator.errors import ConfigError
 from emulator.model import HttpAnswer, HttpRequest
 from emulator.replay.headers import answer_headers, request_headers
+from emulator.replay.lines import check_entry
 
 # Characters of a target that stay; a browser writes some that a request line may not hold.
 _KEPT = "%/:?#[]@!$&'()*+,;=~-._"
@@ -57,8 +58,8 @@ def read_har(content: bytes, *, shown: str, target_of: TargetOf) -> Imported:
             elif not entry["response"]["status"]:
                 unusable += 1  # blocked, cancelled, or still waiting when the file was saved
             else:
-                exchanges.append((_request(entry["request"], target), _answer(entry)))
-        except (KeyError, TypeError, ValueError, AttributeError):
+                exchanges.append(_pair(entry, target))
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
             unusable += 1
     return Imported(exchanges=exchanges, elsewhere=elsewhere, unusable=unusable)
 
@@ -73,6 +74,12 @@ def _entries(content: bytes, shown: str) -> Iterator[Any]:
             f"{shown} is no HAR file", hint="save one with the developer tools of a browser: Network, Save all as HAR"
         ) from error
     yield from entries
+
+
+def _pair(entry: Any, target: str) -> tuple[HttpRequest, HttpAnswer | None]:
+    pair = _request(entry["request"], target), _answer(entry)
+    check_entry(*pair)
+    return pair
 
 
 def local_target(environments: Sequence[str]) -> TargetOf:

@@ -107,6 +107,16 @@ def entry_line(request: HttpRequest, answer: HttpAnswer | None) -> bytes:
     return _line(content)
 
 
+def check_entry(request: HttpRequest, answer: HttpAnswer | None) -> None:
+    """
+    Whether an exchange, written as a line, can be read again.
+
+    Raises:
+        ValueError: It can't: a header has a line end, a text no bytes, a status three digits too few.
+    """
+    EntryLine.model_validate_json(entry_line(request, answer))
+
+
 def _line(content: Any) -> bytes:
     return json.dumps(content, ensure_ascii=False).encode() + b"\n"
 

@@ -149,7 +149,14 @@ def _sender(project: Project, url: str, options: Options) -> Iterator[Sender]:
         faults = watch_faults(project.state / "proxy" / FAULTS_FILE, proxy.process)
         forward = Disturber(forward, faults).forward
     try:
-        yield Sender(forward, routes, host=urlsplit(url).netloc, most=MOST_BYTES, extra=options.headers)
+        yield Sender(
+            forward,
+            routes,
+            host=urlsplit(url).netloc,
+            most=MOST_BYTES,
+            timeout=project.proxy.timeout,
+            extra=options.headers,
+        )
     finally:
         upstreams.keep_only(())
 

@@ -30,7 +30,7 @@ def as_exchange(request: HttpRequest, answer: HttpAnswer) -> Exchange:
     """Both as what the proxy's recorder hands on, of no environment."""
     return Exchange(
         at=datetime.fromtimestamp(0, UTC),
-        source=Source.REPLAY,
+        source=Source.CLIENT,
         environment="",
         client="",
         release=None,

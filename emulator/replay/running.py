@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from emulator.differences import Difference
+from emulator.inspector.redaction import MARK
 from emulator.model import HttpAnswer, HttpRequest
 from emulator.replay.carrying import Carried, UnsetVariableError
 from emulator.replay.corpus import Corpus, Entry
@@ -20,6 +21,8 @@ from emulator.replay.schedule import Schedule
 from emulator.replay.sending import NoAnswerError
 
 _PATIENCE = 0.2
+# What emulator.inspector.redaction leaves of parameters.
+_FORM_MARK = "=redacted"
 
 
 class Sends(Protocol):
@@ -27,6 +30,9 @@ class Sends(Protocol):
 
     def send(self, request: HttpRequest, environment: str) -> HttpAnswer:
         """The answer; NoAnswerError when there is none. Called from several threads."""
+
+    def stop(self) -> None:
+        """Let those who wait for an answer go."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -116,6 +122,7 @@ class Runner:
             finally:
                 self._schedule.stop()
                 self._is_over.set()
+                self._sender.stop()
         self.seconds = time.perf_counter() - started
         return sorted(self._done, key=lambda one: one.line)
 
@@ -151,6 +158,8 @@ class Runner:
             return "it may change something: --writes sends it"
         if entry.request.body_length > len(entry.request.body):
             return "the recording has only a part of its body"
+        if _lacks_secret(entry.request):
+            return "a secret in it was not recorded: write another one where the corpus says redacted"
         return ""
 
     def _ask_again(self, entry: Entry) -> HttpAnswer | None:
@@ -167,6 +176,12 @@ class Runner:
         answer = self._sender.send(side.carried.fill(entry.request), side.environment)
         side.carried.learn(entry, answer)
         return side.carried.plain(answer)
+
+
+def _lacks_secret(request: HttpRequest) -> bool:
+    """Whether something stands in its target or body for what was taken out; headers can be given anew."""
+    marks = MARK.encode(), _FORM_MARK.encode()
+    return _FORM_MARK in request.target or any(mark in request.body for mark in marks)
 
 
 def _replayed(

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
+import threading
 import time
 from collections.abc import Mapping, Sequence
 
 from emulator.inspector.redaction import MARK
-from emulator.model import HttpAnswer, HttpRequest, Route, Source
+from emulator.model import HttpAnswer, HttpRequest, Route
 from emulator.process import is_alive
 from emulator.proxy.answer import Answer, Forward
 from emulator.proxy.problems import Problem
@@ -16,9 +17,12 @@ from emulator.proxy.resolve import ENVIRONMENT_HEADER, resolve
 from emulator.proxy.wire import BrokenAnswerError
 from emulator.replay.headers import request_headers
 
+# Bytes of an answer that are read at most.
+_LONGEST = 128 * 2**20
+
 
 class NoAnswerError(Exception):
-    """What should have answered broke off."""
+    """What should have answered broke off, or came to no end."""
 
 
 class Sender:
@@ -33,6 +37,7 @@ class Sender:
         routes: Environment name to route, as published for the proxy.
         host: What requests call the proxy, e.g. ``127.0.0.1:8080``: answers may hold it.
         most: Bytes of a body that are kept.
+        timeout: Seconds that an answer may take to its last byte.
         extra: Headers that replace those of the same name in every request.
     """
 
@@ -43,12 +48,15 @@ class Sender:
         *,
         host: str,
         most: int,
+        timeout: float,
         extra: Sequence[tuple[str, str]] = (),
     ) -> None:
         self._forward = forward
         self._routes = routes
         self._host = host
         self._most = most
+        self._timeout = timeout
+        self._is_over = threading.Event()
         self._extra = list(extra)
         self._replaced = {name.lower() for name, _ in extra}
 
@@ -57,7 +65,7 @@ class Sender:
         What a client of *environment* would get: one of the proxy's problems where there is no answer.
 
         Raises:
-            NoAnswerError: It broke off.
+            NoAnswerError: It broke off, has no end, or nobody waits for it any more.
         """
         passed = self._request(request, environment)
         started = time.perf_counter()
@@ -78,6 +86,10 @@ class Sender:
         except BrokenAnswerError as error:
             raise NoAnswerError(str(error)) from error
 
+    def stop(self) -> None:
+        """Read no answer to its end: the replay is over."""
+        self._is_over.set()
+
     def _request(self, request: HttpRequest, environment: str) -> Request:
         headers = [
             (name, value)
@@ -95,7 +107,6 @@ class Sender:
             body=io.BytesIO(request.body) if request.body else None,
             length=len(request.body),
             client="127.0.0.1",
-            source=Source.REPLAY,
         )
 
     def _read(self, answer: Answer, started: float) -> HttpAnswer:
@@ -104,6 +115,7 @@ class Sender:
         try:
             for part in answer.body:
                 length += len(part)
+                self._check(length, started)
                 if kept < self._most and part:
                     parts.append(part[: self._most - kept])
                     kept += len(parts[-1])
@@ -116,3 +128,12 @@ class Sender:
             body_length=length,
             seconds=time.perf_counter() - started,
         )
+
+    def _check(self, length: int, started: float) -> None:
+        """Whether to read on."""
+        if self._is_over.is_set():
+            raise NoAnswerError("the replay was interrupted")
+        if time.perf_counter() - started > self._timeout:
+            raise NoAnswerError(f"the answer takes more than {self._timeout:g} s: the rest was not read")
+        if length > _LONGEST:
+            raise NoAnswerError(f"the answer has more than {_LONGEST // 2**20} MiB: the rest was not read")

@@ -17,6 +17,8 @@ from emulator.watched_file import WatchedFile
 
 # Kept of a body. A request with a longer one can't be sent again; an answer's is compared as far as it was kept.
 MOST_BYTES = 2**20
+# Of a corpus: one that nobody ends must not fill the disk, and a replay reads it whole.
+MOST_CORPUS_BYTES = 256 * 2**20
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +37,7 @@ class CorpusWriter:
     def __init__(self, switch: WatchedFile[Recording | None]) -> None:
         self._switch = switch
         self._lost: dict[Path, int] = {}
+        self._told: set[Path] = set()
 
     @property
     def body_limit(self) -> int | None:
@@ -46,24 +49,40 @@ class CorpusWriter:
         recording = self._switch.current()
         if recording is None or exchange.environment != recording.environment or not is_wanted(exchange):
             return
-        line = entry_line(recorded_request(exchange), recorded_answer(exchange))
-        try:
-            self._append(recording.path, recording.environment, line)
-        except OSError as error:
-            if not self._lost.get(recording.path):
-                _log.warning("%s can't be written, recording pauses: %s", recording.path, error.strerror)
-            self._lost[recording.path] = self._lost.get(recording.path, 0) + 1
+        self._write(recording, entry_line(recorded_request(exchange), recorded_answer(exchange)))
 
     def flush(self) -> None:
         """Nothing waits: each line is written at once."""
+
+    def lost(self, count: int) -> None:
+        """Write how many are missing here; some may have been another environment's."""
+        if recording := self._switch.current():
+            self._lost[recording.path] = self._lost.get(recording.path, 0) + count
+            self._write(recording, b"")
+
+    def _write(self, recording: Recording, line: bytes) -> None:
+        try:
+            self._append(recording.path, recording.environment, line)
+        except OSError as error:
+            self._tell(recording.path, error.strerror or type(error).__name__)
+            self._lost[recording.path] = self._lost.get(recording.path, 0) + bool(line)
 
     def _append(self, path: Path, environment: str, line: bytes) -> None:
         lost = self._lost.get(path, 0)
         with path.open("ab", buffering=0) as file:
             size = file.seek(0, os.SEEK_END)
+            if line and size + len(line) > MOST_CORPUS_BYTES:
+                self._tell(path, f"it has {MOST_CORPUS_BYTES // 2**20} MiB")
+                line, lost = b"", lost + 1
             start = b"" if size else head_line(environment)
             _write_whole(file, size, start + (lost_line(lost) if lost else b"") + line)
         self._lost.pop(path, None)
+
+    def _tell(self, path: Path, why: str) -> None:
+        """Once in the proxy's log: what is missing is counted in the corpus."""
+        if path not in self._told:
+            self._told.add(path)
+            _log.warning("not everything can be written to %s: %s", path, why)
 
 
 def _write_whole(file: BinaryIO, size: int, content: bytes) -> None:

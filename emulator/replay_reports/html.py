@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import math
-import sys
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,6 +22,7 @@ from emulator.replay_reports.sections import (
     title_of,
     verdict_of,
 )
+from emulator.svg_charts import draw, import_pygal, plain_style
 
 # Requests that the page lists in each of its tables.
 _MOST = 500
@@ -69,19 +69,10 @@ def _chart(found: Replay) -> str:
     lines = [(name, sorted(one for one in seconds if one is not None)) for name, seconds in sides]
     if not lines[0][1]:
         return ""
-    pygal, style_of = _import_pygal()
-    style = style_of(
-        background="transparent",
-        plot_background="transparent",
-        foreground="currentColor",
-        foreground_strong="currentColor",
-        foreground_subtle="currentColor",
-        font_family="system-ui, sans-serif",
-        colors=("#0d9488", "#ea580c"),
-    )
+    pygal, _ = import_pygal()
     chart = pygal.Line(
         js=(),
-        style=style,
+        style=plain_style("#0d9488", "#ea580c"),
         height=320,
         width=860,
         disable_xml_declaration=True,
@@ -93,28 +84,10 @@ def _chart(found: Replay) -> str:
         legend_at_bottom=True,
         no_data_text="",
     )
-    chart.add_xml_filter(_without_scripts)
     for name, seconds in lines:
         if seconds:
             chart.add(name, [_within(seconds, share) for share in _SHARES])
-    return str(chart.render(is_unicode=True))
-
-
-def _import_pygal() -> tuple[Any, Any]:
-    """Late, as it takes long; without the finder that it leaves behind, of a kind that Python 3.12 has no use for."""
-    import pygal
-    from pygal.style import Style
-
-    sys.meta_path[:] = [finder for finder in sys.meta_path if not type(finder).__module__.startswith("pygal")]
-    return pygal, Style
-
-
-def _without_scripts(root: Any) -> Any:
-    """pygal writes its settings for a script where it is told to do without one, and its address as comments."""
-    for parent in list(root.iter()):
-        for child in [one for one in parent if not isinstance(one.tag, str) or one.tag.endswith("script")]:
-            parent.remove(child)
-    return root
+    return draw(chart)
 
 
 def _within(seconds: Sequence[float], share: int) -> float:

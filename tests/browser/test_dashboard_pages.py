@@ -27,6 +27,7 @@ PAGES = {
     "compared": "/_multistack/compare?go=1&target=/hello",
     "logs": "/_multistack/logs",
     "history": "/_multistack/history",
+    "lab of nothing": "/_multistack/lab",
     "history of nothing": "/_multistack/history?environment=nothing",
     "no such page": "/_multistack/other",
 }

@@ -14,6 +14,7 @@ from emulator import process
 from emulator.config import process_environ, scrubbed_environ
 from emulator.drivers import control, saved_state
 from emulator.drivers.base import Driver
+from emulator.drivers.registry import Drivers
 from emulator.endpoint import client, wait_until_healthy
 from emulator.errors import MultistackError, NotReady
 from emulator.model import DriverName, Endpoint, Environment, Project
@@ -35,10 +36,15 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
 
 
 @pytest.fixture(scope="module")
-def driver(project: Project) -> Iterator[Driver]:
-    """The driver; what runs in the end is stopped."""
-    workspace = open_workspace(project, environ=scrubbed_environ(process_environ()), emit=lambda _event: None)
-    driver = workspace.drivers.of(ENVIRONMENT)
+def drivers(project: Project) -> Drivers:
+    """Those of the project."""
+    return open_workspace(project, environ=scrubbed_environ(process_environ()), emit=lambda _event: None).drivers
+
+
+@pytest.fixture(scope="module")
+def driver(drivers: Drivers) -> Iterator[Driver]:
+    """The environment's; what runs in the end is stopped."""
+    driver = drivers.of(ENVIRONMENT)
     yield driver
     driver.stop(ENVIRONMENT)
 
@@ -73,6 +79,7 @@ def test_the_token_is_its_owners_and_new_at_each_start(driver: Driver, endpoint:
     [
         "/_multistack/checkpoint",
         "/_multistack/snapshot",
+        "/_multistack/restore",
         "/_multistack/reset",
         "/_multistack/clock",
         "/_ministack/reset",
@@ -212,6 +219,43 @@ def test_a_running_environment_takes_no_other_state(driver: Driver, endpoint: En
     driver.save(ENVIRONMENT, tmp_path / "one")
     with pytest.raises(NotReady, match="is running"):
         driver.load(ENVIRONMENT, tmp_path / "one")
+
+
+def test_a_saved_state_is_put_back_without_a_restart(
+    driver: Driver, drivers: Drivers, endpoint: Endpoint, folder: Path, tmp_path: Path
+) -> None:
+    """Parameters, objects and what was made since: all is as it was saved, on the disk too, in the same process."""
+    s3 = client(endpoint, "s3")
+    s3.create_bucket(Bucket="back", CreateBucketConfiguration={"LocationConstraint": endpoint.region})
+    s3.put_object(Bucket="back", Key="kept", Body=b"as it was")
+    put(endpoint, "as it was")
+    driver.save(ENVIRONMENT, tmp_path / "one")
+    before = driver.observe(ENVIRONMENT).process
+    put(endpoint, "changed")
+    s3.put_object(Bucket="back", Key="kept", Body=b"changed")
+    s3.put_object(Bucket="back", Key="made since", Body=b"")
+    assert drivers.load_running(ENVIRONMENT, tmp_path / "one")
+    assert value(endpoint) == "as it was"
+    assert [item["Key"] for item in s3.list_objects_v2(Bucket="back")["Contents"]] == ["kept"]
+    assert s3.get_object(Bucket="back", Key="kept")["Body"].read() == b"as it was"
+    assert driver.observe(ENVIRONMENT).process == before
+    assert b'"as it was"' in (saved_state.newest(folder / saved_state.STATE).payload or b"")
+
+
+def test_a_state_that_can_not_be_put_back_changes_nothing(
+    driver: Driver, drivers: Drivers, endpoint: Endpoint, tmp_path: Path
+) -> None:
+    """A broken copy, and that of another account; a stopped environment is loaded by other means."""
+    put(endpoint, "kept")
+    driver.save(ENVIRONMENT, tmp_path / "one")
+    with pytest.raises(MultistackError, match="its account is 100000000001, not 100000000002"):
+        drivers.load_running(replace(ENVIRONMENT, account_id="100000000002"), tmp_path / "one")
+    (tmp_path / "one" / "checkpoint").write_bytes(b"broken")
+    with pytest.raises(MultistackError):
+        drivers.load_running(ENVIRONMENT, tmp_path / "one")
+    assert value(endpoint) == "kept"
+    driver.stop(ENVIRONMENT)
+    assert drivers.load_running(ENVIRONMENT, tmp_path / "one") is False
 
 
 def test_another_accounts_state_is_refused(driver: Driver, endpoint: Endpoint, tmp_path: Path) -> None:

@@ -9,9 +9,12 @@ from pathlib import Path
 
 import pytest
 
+from emulator.front import Front
 from emulator.inspector.finding import Filter, Requests
 from emulator.inspector.redaction import MARK
-from emulator.model import Exchange, InspectorSettings, Invocation, Rules
+from emulator.model import Exchange, InspectorSettings, Invocation, Project, Rules, Source
+from emulator.replay.corpus import read_corpus
+from emulator.replay.recording import RECORDING_FILE, Recording, write_recording
 from emulator.rules import publish_rules
 from tests.functional.raw_proxy import Proxy, Upstream, echo, start_proxy, wait_until
 
@@ -163,11 +166,10 @@ def test_rules_count_at_once(proxy: Proxy) -> None:
     assert ("X-B", MARK) in exchange.request.headers
 
 
-def test_a_replay_says_what_it_is(proxy: Proxy, upstream: Upstream) -> None:
-    """To the proxy, and not to the environment."""
+def test_no_client_keeps_itself_out_of_recordings(proxy: Proxy) -> None:
+    """By a header that would say on whose behalf it asks."""
     proxy.ask("/test/a", headers={"X-Multistack-Source": "replay"})
-    assert kept(proxy)[0].source.value == "replay"
-    assert upstream.last.values("x-multistack-source") == []
+    assert kept(proxy)[0].source is Source.CLIENT
 
 
 def test_a_full_disk_stops_no_request(upstream: Upstream, tmp_path: Path) -> None:
@@ -185,3 +187,22 @@ def test_a_full_disk_stops_no_request(upstream: Upstream, tmp_path: Path) -> Non
         assert body == b"still"
         _, health = proxy.ask("/_multistack/health")
         assert "requests are not recorded" in json.loads(health)["recording"]
+
+
+def test_what_was_answered_can_be_waited_for(upstream: Upstream, tmp_path: Path) -> None:
+    """Whoever ends a recording waits as long as it takes and no longer, and finds everything in the corpus."""
+    project = Project(
+        file=tmp_path / "multistack.toml", service="s", template=tmp_path / "template.yaml", environments=()
+    )
+    front = Front(project, environ={}, emit=lambda _event: None)
+    assert not front.await_exchanges(timeout=0)
+    project.state.mkdir()
+    corpus = tmp_path / "orders.jsonl"
+    upstream.script = echo
+    with start_proxy(project.state) as proxy:
+        proxy.publish(upstream.url)
+        write_recording(front.folder / RECORDING_FILE, Recording(name="orders", path=corpus, environment="test"))
+        for _ in range(30):
+            proxy.ask("/test/a", method="POST", body="x" * 200_000)
+        assert front.await_exchanges(timeout=10)
+        assert len(read_corpus(corpus, shown="orders").entries) == 30

@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -259,15 +260,28 @@ def test_an_artifact_travels(service: ProjectFolder, tmp_path: Path) -> None:
 
 def test_a_second_command_waits_or_fails(service: ProjectFolder) -> None:
     """One deployment at a time."""
-    write(service, "multistack.toml", PROJECT.replace("[verify]", "[verify]\ncommand = 'sleep 3'"))
+    go = service.folder / "go"
+    command = f"until [ -e {go} ]; do sleep 0.05; done"
+    write(service, "multistack.toml", PROJECT.replace("[verify]", f"[verify]\ncommand = '{command}'"))
     first = service.start("verify", "test")
-    line = ""
-    while "verifying" not in line:
-        line = first.stderr.readline() if first.stderr else ""
-    said = refused(service, "promote", "prod", "--no-wait", code=3)
-    assert "another command changes this project: multistack verify (pid" in said
-    assert "waiting for another command: multistack verify" in service.run("verify", "test").stderr
-    first.communicate(timeout=60)
+    try:
+        _await_line(first, "verifying")
+        said = refused(service, "promote", "prod", "--no-wait", code=3)
+        assert "another command changes this project: multistack verify (pid" in said
+        second = service.start("verify", "test")
+        _await_line(second, "waiting for another command: multistack verify")
+    finally:
+        go.touch()
+    for process in (first, second):
+        process.communicate(timeout=60)
+        assert process.returncode == 0
+    go.unlink()
+
+
+def _await_line(process: subprocess.Popen[str], part: str) -> None:
+    """Read what a command says up to the line with *part*."""
+    assert process.stderr is not None
+    assert any(part in line for line in iter(process.stderr.readline, ""))
 
 
 def test_what_comes_first_is_not_promoted_into_and_order_holds(service: ProjectFolder) -> None:

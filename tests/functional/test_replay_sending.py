@@ -3,15 +3,24 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import socket
 import threading
+import time
 from collections.abc import Iterator, Sequence
 
 import pytest
 
-from emulator.model import Api, HttpRequest, Route
+from emulator.differences.json_paths import first_value
+from emulator.inspector.redaction import Redaction
+from emulator.model import Api, ComparisonRules, HttpRequest, Route
 from emulator.proxy.forward import Forwarder
 from emulator.proxy.upstream import Upstreams
+from emulator.replay import sending
+from emulator.replay.carrying import Carried
+from emulator.replay.corpus import Corpus, Entry
+from emulator.replay.judging import Judge
+from emulator.replay.running import Plan, Runner
 from emulator.replay.sending import NoAnswerError, Sender
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -59,7 +68,7 @@ def sender(url: str | None, *, extra: Sequence[tuple[str, str]] = (), timeout: f
     )
     upstreams = Upstreams(timeout=timeout)
     forwarder = Forwarder(upstreams, timeout=timeout, max_body=100)
-    yield Sender(forwarder.forward, {"test": route}, host="127.0.0.1:8080", most=10, extra=extra)
+    yield Sender(forwarder.forward, {"test": route}, host="127.0.0.1:8080", most=10, timeout=timeout, extra=extra)
     upstreams.keep_only([])
 
 
@@ -124,3 +133,57 @@ def test_a_server_that_never_answers_is_given_up() -> None:
         url = f"http://127.0.0.1:{listener.getsockname()[1]}"
         with sender(url, timeout=0.1) as one:
             assert one.send(request(), "test").problem == "timeout"
+
+
+@contextlib.contextmanager
+def endless(part: bytes, pause: float) -> Iterator[str]:
+    """A server whose answer goes on until nobody reads it any more; yields its URL."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.settimeout(10)
+
+        def serve() -> None:
+            connection, _ = listener.accept()
+            with connection, contextlib.suppress(OSError):
+                connection.settimeout(10)
+                connection.recv(65536)
+                connection.sendall(b"HTTP/1.1 200 OK\r\n\r\n")
+                while True:
+                    connection.sendall(part)
+                    time.sleep(pause)
+
+        thread = threading.Thread(target=serve, daemon=True)
+        thread.start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+        thread.join(10)
+
+
+def test_an_answer_that_never_ends_is_given_up() -> None:
+    """After the timeout, though each part comes in time: a promotion would wait for it for ever."""
+    said = pytest.raises(NoAnswerError, match=re.escape("the answer takes more than 0.3 s: the rest was not read"))
+    with endless(b"x", 0.02) as url, sender(url, timeout=0.3) as one, said:
+        one.send(request(), "test")
+
+
+def test_an_answer_of_more_than_anybody_compares_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However fast it comes."""
+    monkeypatch.setattr(sending, "_LONGEST", 2**20)
+    said = pytest.raises(NoAnswerError, match="the answer has more than 1 MiB")
+    with endless(b"x" * 2**16, 0) as url, sender(url, timeout=30) as one, said:
+        one.send(request(), "test")
+
+
+def test_an_interrupted_replay_reads_no_answer_to_its_end() -> None:
+    """Ctrl-C ends a replay that waits for one."""
+    entry = Entry(line=2, request=request(), answer=None)
+    plan = Plan(corpus=Corpus(name="a", environment=None, entries=[entry]), environment="test", concurrency=1)
+    rules = Judge(rules=ComparisonRules(), redaction=Redaction(), between=("test", "test"), is_recorded=True)
+
+    def interrupt() -> None:
+        raise KeyboardInterrupt
+
+    with endless(b"x", 0.02) as url, sender(url, timeout=60) as one:
+        runner = Runner(plan, sender=one, carried=lambda: Carried((), find=first_value), judge=rules, check=interrupt)
+        started = time.monotonic()
+        with pytest.raises(KeyboardInterrupt):
+            runner.run()
+        assert time.monotonic() - started < 30

@@ -1035,6 +1035,22 @@ header = "ETag"
         assert found.startswith("multistack.toml:")
         assert f"compare.expected, number 1: {problem}" in found or problem in found
 
+    @pytest.mark.parametrize(
+        ("wrong", "problem"),
+        [
+            ('regex = "("', "compare.expected, number 2: regex: "),
+            ('jsonpath = "$.a"', "compare.expected, number 2: unknown key jsonpath, did you mean json_path?"),
+            ("foo = 1", "number 2: unknown key foo; known here are between, json_path, header, regex, reason"),
+        ],
+    )
+    def test_an_entry_of_an_array_is_found_by_its_line(self, load: Load, wrong: str, problem: str) -> None:
+        """Not the first of its array."""
+        text = f'{MINIMAL}\n[[compare.expected]]\nheader = "A"\n\n[[compare.expected]]\n'
+        (found,) = problems_of(load, f"{text}{wrong}\n")
+        line = text.count("\n") + ("key" in problem)
+        assert found.startswith(f"multistack.toml:{line}: ")
+        assert problem in found
+
     def test_a_path_without_order_must_be_one(self, load: Load) -> None:
         """Like all others."""
         (found,) = problems_of(load, f'{MINIMAL}\n[compare]\nignore_order = ["a b"]\n')

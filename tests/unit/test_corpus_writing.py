@@ -75,13 +75,12 @@ def test_an_exchange_is_written_without_its_connection(corpus_file: Path) -> Non
     "exchange",
     [
         pytest.param(make_exchange(environment="prod"), id="of another environment"),
-        pytest.param(make_exchange(source=Source.REPLAY), id="of a replay"),
         pytest.param(make_exchange(source=Source.COMPARISON), id="of a comparison"),
         pytest.param(make_exchange(problem="down", status=503), id="that no environment answered"),
     ],
 )
 def test_what_no_client_asked_this_environment_is_left_out(corpus_file: Path, exchange: Exchange) -> None:
-    """A replay must not grow its own corpus."""
+    """A comparison must not grow a corpus."""
     assert written(corpus_file, exchange).entries == []
 
 
@@ -164,3 +163,19 @@ def test_a_corpus_whose_file_is_gone_begins_anew(corpus_file: Path) -> None:
     """With its first line: it can be read."""
     corpus_file.unlink()
     assert len(written(corpus_file, make_exchange()).entries) == 1
+
+
+def test_what_never_came_is_counted(corpus_file: Path) -> None:
+    """At once: no other exchange may follow."""
+    writer = CorpusWriter(watch_recording(corpus_file.parent / RECORDING_FILE))
+    writer.lost(3)
+    assert read_corpus(corpus_file, shown="").lost == 3
+
+
+def test_a_corpus_that_nobody_ends_fills_no_disk(corpus_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too much is counted."""
+    monkeypatch.setattr(writing, "MOST_CORPUS_BYTES", 1000)
+    found = written(corpus_file, *[make_exchange(f"/{number}") for number in range(50)])
+    assert 0 < len(found.entries) < 20
+    assert len(found.entries) + found.lost == 50
+    assert corpus_file.stat().st_size < 2000

@@ -57,7 +57,7 @@ def project(tmp_path: Path) -> Project:
 def test_an_edit_that_breaks_the_project_is_told_and_so_is_its_mending(project):
     """With what multistack says of it."""
     assert project.check.problem() == ""
-    assert project.edit("it broke") == "multistack.toml: it broke; mend it"
+    assert project.edit("it broke") == "The project file can't be read: it broke; mend it"
     assert project.edit("") == ""
 
 

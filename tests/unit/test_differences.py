@@ -6,6 +6,7 @@ import gzip
 import json
 import random
 import time
+import zlib
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.differences import Difference, Mask, Part, Place, compare, find_noise, unstable_status, unused
-from emulator.differences.structure import MOST_FINDINGS
+from emulator.differences.counting import MOST_FINDINGS
 from emulator.model import ComparisonRules, ExpectedDifference, HttpAnswer
 
 JSON = ("Content-Type", "application/json")
@@ -221,6 +222,23 @@ def test_packed_bodies_are_unpacked():
     assert found(one, answer({"a": 2}))[-1] == ("$.a", "changed", 1, 2)
 
 
+def test_bare_deflate_is_unpacked() -> None:
+    """As everywhere else: some servers send it, and the inspector reads it."""
+    packer = zlib.compressobj(wbits=-zlib.MAX_WBITS)
+    bare = packer.compress(b'{"a": 2}') + packer.flush()
+    one = answer(bare, JSON, ("Content-Encoding", "deflate"))
+
+    assert found(one, answer({"a": 1})) == [("$.a", "changed", 2, 1)]
+
+
+def test_nothing_behind_the_end_of_gzip_is_passed_over() -> None:
+    """A second part is a difference, too."""
+    first, second = (gzip.compress(b"{}", mtime=0) + gzip.compress(end, mtime=0) for end in (b"1", b"2"))
+    sides = [answer(body, JSON, ("Content-Encoding", "gzip")) for body in (first, second)]
+
+    assert [place for place, *_ in found(*sides)] == ["body"]
+
+
 @pytest.mark.parametrize("body", [b"not gzip", gzip.compress(b"x" * 20_000_000)], ids=["broken", "bomb"])
 def test_what_cant_be_unpacked_is_bytes(body):
     """Neither a wrong encoding nor a bomb does harm."""
@@ -300,6 +318,21 @@ class TestNoise:
             {"where": "$.id", "why": "differs when the same environment is asked twice"}
         ]
         assert differ(answer({"a": 3}), answer({"a": 4}), masks=masks).masked == ()
+
+    def test_noise_everywhere_hides_nothing_else(self) -> None:
+        """More noise than anybody would read masks its places, not the whole body."""
+        first, second = ([{"id": f"{turn}-{at}", "name": "n"} for at in range(1200)] for turn in range(2))
+        renamed = [{"id": f"2-{at}", "title": "n"} for at in range(1200)]
+        masks = find_noise(answer(first), answer(second))
+
+        assert not differ(answer(first), answer(renamed), masks=masks).is_empty
+
+    def test_noise_in_all_lines_hides_no_others(self) -> None:
+        """The same for text: what is too much to be masked is told of."""
+        first, second = ("\n".join(f"{turn} {at}" for at in range(1200)).encode() for turn in range(2))
+        masks = find_noise(answer(first, TEXT), answer(second, TEXT))
+
+        assert not differ(answer(first, TEXT), answer(first + b"\nAn error.", TEXT), masks=masks).is_empty
 
     def test_a_status_is_never_masked(self) -> None:
         """An environment that answers with two statuses is unstable, and none of its answer is noise."""
@@ -395,3 +428,38 @@ class TestExpected:
         assert len(difference.findings) == 20
         (warning,) = difference.warnings
         assert repr(pattern) in warning
+
+
+class TestMany:
+    """Large answers that differ everywhere cost their size, not its square; in CPU time, whatever else runs."""
+
+    def test_noise_under_other_keys_each_time(self) -> None:
+        """Three answers of nine hundred keys each, which nobody ever sees again."""
+
+        def new(turn: int) -> HttpAnswer:
+            return answer({f"{turn}-{at}": {"n": at} for at in range(900)})
+
+        masks = [mask for turn in (0, 2, 4) for mask in find_noise(new(turn), new(turn + 1))]
+        started = time.thread_time()
+        difference = differ(new(0), new(2), masks=masks)
+
+        assert time.thread_time() - started < 1
+        assert difference.is_empty
+
+    @pytest.mark.parametrize("count", [1_100, 10_000])
+    def test_declared_differences_are_expected_however_many_they_are(self, count: int) -> None:
+        """What is declared crowds out nothing, and so much of it costs no more than reading it."""
+        ids = ExpectedDifference(json_path="$..id")
+        one, other = ([{"id": f"{side}{at}", "n": 1} for at in range(count)] for side in ("a", "b"))
+        started = time.thread_time()
+        difference = differ(answer(one), answer(other), ids)
+
+        assert time.thread_time() - started < 4
+        assert difference.is_empty
+        assert {explained.by for explained in difference.expected} == {ids}
+        other[-1]["n"] = 2
+        assert found(one, other, ids) == [(f"$[{count - 1}].n", "changed", 1, 2)]
+
+    def test_more_keys_than_anybody_reads_are_counted_as_more(self) -> None:
+        """Keys that only one side has are differences like others."""
+        assert len(found({}, {str(at): at for at in range(20_000)})) == MOST_FINDINGS + 1

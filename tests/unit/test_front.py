@@ -28,6 +28,7 @@ from emulator.model import (
     Status,
 )
 from emulator.process import own_process, write_record
+from emulator.replay.recording import RECORDING_FILE, Recording, read_recording, write_recording
 from emulator.routes import load_routes
 
 TEST = Environment(name="test", driver=DriverName.EMBEDDED, account_id="111111111111", region="eu-west-1")
@@ -84,6 +85,15 @@ def test_a_proxy_that_does_not_run_has_no_address(project: Project) -> None:
     """And stopping it is no error."""
     assert (front_of(project).url(), front_of(project).environment_url("test")) == (None, None)
     assert front_of(project).stop() is False
+
+
+def test_a_recording_ends_with_its_proxy(project: Project) -> None:
+    """The next one begins with none, as with faults."""
+    front = front_of(project)
+    file = front.folder / RECORDING_FILE
+    write_recording(file, Recording(name="a", path=project.root / "a.jsonl", environment="test"))
+    front.stop()
+    assert read_recording(file) is None
 
 
 def test_every_environment_is_published_in_promotion_order(project: Project) -> None:
@@ -147,3 +157,23 @@ def test_the_default_api_is_the_named_or_the_only_one(
 def test_pages_act_only_for_whoever_may_use_this_machine_or_has_the_password(host, asks_password, acts):
     """In Compose the proxy listens on all addresses of its container, without one: its pages are for reading."""
     assert pages_act(ProxySettings(host=host, asks_password=asks_password)) is acts
+
+
+def test_environments_of_the_lab_stay_published(project: Project) -> None:
+    """A command on the lab's own project knows nothing of those that are laid out otherwise."""
+    front = front_of(project)
+    front.publish({"test": READY}, FakeHistory())
+    (route,) = load_routes(project.state / "routes.json").values()
+    single = replace(route, environment="single/prod", topology="single")
+    front.publish_laid_out([replace(single, environment="single/gone")])
+    front.publish_laid_out([single])
+    front.publish({"test": READY, "prod": STOPPED}, FakeHistory())
+    assert list(load_routes(project.state / "routes.json")) == ["test", "prod", "single/prod"]
+
+
+@pytest.mark.parametrize("content", ["", "{}", '[{"environment": "test"}]', "[[]]"])
+def test_broken_routes_are_published_anew(project: Project, content: str) -> None:
+    """Whoever damaged the file, the next command mends it."""
+    (project.state / "routes.json").write_text(content)
+    front_of(project).publish({"test": READY}, FakeHistory())
+    assert list(load_routes(project.state / "routes.json")) == ["test"]

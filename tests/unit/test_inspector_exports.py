@@ -79,6 +79,15 @@ def test_curl_says_what_it_can_not() -> None:
     )
 
 
+def test_exports_name_the_environment_once() -> None:
+    """In the path: a header of the proxy's beside it would make the path one of the service's."""
+    exchange = make_exchange("/a", headers=[("x-multistack-ENVIRONMENT", "test"), ("X-A", "1")])
+    har = json.dumps(har_entry(exchange)["request"])
+    for export in (har, curl_command(exchange, base=BASE), pytest_module([exchange], base_of=lambda _name: BASE)):
+        assert "x-multistack" not in export.lower()
+        assert "X-A" in export
+
+
 def test_a_note_can_not_leave_its_comment() -> None:
     """A header's name comes from outside."""
     command = curl_command(make_exchange(headers=[("X\nrm -rf /", MARK)]), base=BASE)

@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from emulator.inspector.feed import Feed
+from emulator.inspector.feed import Feed, Progress
 from emulator.model import Exchange
 from tests.unit.exchanges import make_exchange
 
@@ -20,6 +20,7 @@ class Shelf:
         self.body_limit = body_limit
         self.kept: list[Exchange] = []
         self.flushed = 0
+        self.missed = 0
         self.may_go_on = threading.Event()
         self.may_go_on.set()
 
@@ -29,6 +30,9 @@ class Shelf:
 
     def flush(self) -> None:
         self.flushed += 1
+
+    def lost(self, count: int) -> None:
+        self.missed += count
 
 
 @pytest.fixture
@@ -74,6 +78,35 @@ def test_a_slow_sink_loses_exchanges_and_holds_up_nobody(open_feed: Callable[...
     shelf.may_go_on.set()
     assert feed.wait_until_idle(10)
     assert len(shelf.kept) + feed.lost == 100
+    assert shelf.missed == feed.lost
+
+
+def test_an_exchange_too_large_to_wait_is_told_of_at_once(open_feed: Callable[..., Feed]) -> None:
+    """A sink hears of a loss though nothing else follows; headers and targets count as bodies do."""
+    shelf = Shelf()
+    feed = open_feed(shelf)
+    feed.offer(make_exchange(answer=bytes(20_000_000)))
+    assert feed.wait_until_idle(10)
+    assert shelf.missed == 1
+    feed.offer(make_exchange(headers=[("X-A", "a" * 20_000_000)]))
+    feed.offer(make_exchange("/" + "a" * 20_000_000))
+    assert feed.wait_until_idle(10)
+    assert shelf.missed == 3
+
+
+def test_what_was_offered_has_arrived_when_as_many_are_done(open_feed: Callable[..., Feed]) -> None:
+    """Whoever ends a recording knows by two numbers when it is whole, though more requests keep coming."""
+    shelf = Shelf()
+    shelf.may_go_on.clear()
+    feed = open_feed(shelf)
+    for _ in range(3):
+        feed.offer(make_exchange())
+    feed.offer(make_exchange(answer=bytes(20_000_000)))
+    assert feed.progress() == Progress(offered=4, done=feed.progress().done)
+    assert feed.progress().done < 4
+    shelf.may_go_on.set()
+    assert feed.wait_until_idle(10)
+    assert feed.progress() == Progress(offered=4, done=4)
 
 
 def test_a_bug_in_one_sink_is_logged_and_the_next_one_served(
@@ -86,10 +119,11 @@ def test_a_bug_in_one_sink_is_logged_and_the_next_one_served(
             raise RuntimeError("a bug")
 
     shelf = Shelf()
-    feed = open_feed(Broken(), shelf)
+    broken = Broken()
+    feed = open_feed(broken, shelf)
     feed.offer(make_exchange())
     assert feed.wait_until_idle(10)
-    assert len(shelf.kept) == 1
+    assert (len(shelf.kept), shelf.missed, broken.missed) == (1, 0, 1)
     assert "a bug" in caplog.text
 
 
@@ -105,7 +139,7 @@ def test_what_fails_to_be_redacted_reaches_no_sink(
     feed = open_feed(shelf, redact=fail)
     feed.offer(make_exchange())
     assert feed.wait_until_idle(10)
-    assert shelf.kept == []
+    assert (shelf.kept, shelf.missed) == ([], 1)
     assert "a bug" in caplog.text
 
 

@@ -254,3 +254,36 @@ def test_target_is_kept_to_the_byte(rest):
 def test_split_loses_nothing(segment, rest):
     """Segment and rest are the whole target again."""
     assert split_segment(f"/{segment}/{rest}") == (segment, f"/{rest}")
+
+
+LAB = {name: make_route(name) for name in ("prod", "single/prod", "single/test")}
+
+
+@pytest.mark.parametrize(
+    ("target", "named", "environment", "mount", "rest"),
+    [
+        pytest.param("/single/prod/a?b", (), "single/prod", "/single/prod", "/a?b", id="path"),
+        pytest.param("/single/prod", (), "single/prod", "/single/prod", "/", id="path-without-slash"),
+        pytest.param("/prod/single/prod", (), "prod", "/prod", "/single/prod", id="one-segment"),
+        pytest.param("/a", ("single/test",), "single/test", "", "/a", id="header"),
+    ],
+)
+def test_names_of_the_lab_have_two_segments(
+    target: str, named: tuple[str, ...], environment: str, mount: str, rest: str
+) -> None:
+    """The same client compares topologies by the path alone."""
+    found = find(make_request(target, named=named), LAB)
+    assert found is not None
+    assert (found.route.environment, found.mount, found.target) == (environment, mount, rest)
+
+
+@pytest.mark.parametrize("target", ["/single", "/single/", "/single/staging/a", "/single//prod"])
+def test_half_of_a_name_is_no_environment(target: str) -> None:
+    """There is no fallback to another environment."""
+    assert refuse(make_request(target), LAB).status == 404
+
+
+def test_an_environment_of_the_lab_is_started_by_its_own_command() -> None:
+    """No `multistack up` knows it."""
+    stopped = {"single/prod": make_route("single/prod", url=None)}
+    assert refuse(make_request("/single/prod/"), stopped).next_command == "multistack lab up"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from emulator.model import Route
@@ -98,6 +100,14 @@ def test_without_environments_there_is_nobody_to_ask():
     """Before the first `up`."""
     for routes in (None, {}):
         assert refuse(ask(), routes).kind == "nothing-deployed"
+
+
+@pytest.mark.parametrize("named", [",", " , "])
+def test_a_list_of_nobody_is_refused(named):
+    """It is not taken for all of them."""
+    request = replace(ask(), target="/a", headers=[("X-Multistack-Environment", named)])
+    problem = refuse(request, {"test": make_route("test")})
+    assert (problem.status, problem.kind) == (400, "no-environment")
 
 
 @pytest.mark.parametrize("method", ["POST", "DELETE", "OPTIONS"])

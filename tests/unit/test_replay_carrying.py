@@ -128,6 +128,25 @@ def test_an_answer_without_the_value_teaches_nothing(body: bytes) -> None:
     assert one.fill(request("/old-1")).target == "/old-1"
 
 
+@pytest.mark.parametrize(
+    ("given", "sent"),
+    [
+        pytest.param("a=abc; Secure; Partitioned; Priority=High", "a=abc", id="attributes of today"),
+        pytest.param('a={"b":"c d",e}; Path=/', 'a={"b":"c d",e}', id="JSON"),
+        pytest.param('a="b"', 'a="b"', id="quoted"),
+        pytest.param("a=b; Max-Age=01", "a=b", id="short-lived"),
+        pytest.param("old=x; max-age=-1;", "", id="gone"),
+        pytest.param("a\x00=b", "", id="no name"),
+    ],
+)
+def test_a_cookie_is_sent_back_as_it_came(given: str, sent: str) -> None:
+    """Whatever is in it, as browsers do it."""
+    one = carried()
+    one.learn(placed(None), answer(headers=[("Set-Cookie", given)]))
+    filled = one.fill(request("/", headers=[("Cookie", f"a={MARK}")]))
+    assert dict(filled.headers).get("Cookie", "") == sent
+
+
 def test_cookies_are_the_environments_own() -> None:
     """Set and cleared as in a browser; only where the recorded request had some."""
     one = carried()

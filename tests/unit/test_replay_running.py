@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import time
 from collections.abc import Callable, Iterator
 
@@ -43,6 +44,11 @@ class Sender:
 
     def __init__(self, answering: Answering) -> None:
         self.send = answering
+        self.is_over = threading.Event()
+
+    def stop(self) -> None:
+        """Let those go that wait for it."""
+        self.is_over.set()
 
 
 def run(
@@ -208,6 +214,21 @@ def test_an_answer_of_the_proxy_is_none_of_the_environment() -> None:
     down = HttpAnswer(status=503, headers=[], body=b"{}", body_length=2, seconds=0.01, problem="down")
     (found,) = run(corpus((request("/"), answer())), lambda *_: down)
     assert found.verdict is Verdict.DIFFERENT
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        pytest.param(request("/login", "POST", b'{"password": "[redacted]"}'), id="JSON"),
+        pytest.param(request("/login", "POST", b"user=a&password=redacted"), id="form"),
+        pytest.param(request("/orders?token=redacted"), id="query"),
+    ],
+)
+def test_a_request_without_its_secret_is_not_sent(asked: HttpRequest) -> None:
+    """The environment would refuse it, or keep what stands for the secret."""
+    (one,) = run(corpus((asked, answer())), lambda *_: answer(status=401), writes=True)
+    assert one.verdict is Verdict.SKIPPED
+    assert "a secret in it was not recorded" in one.reason
 
 
 def test_an_interrupted_replay_sends_no_more() -> None:

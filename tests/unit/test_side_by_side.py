@@ -112,6 +112,8 @@ def test_the_terminal_gets_aligned_columns():
     assert "! prod has 2 differences from test" in text
     assert "~ expected, its name: $.name" in text
     assert "* masked: $.id, which differs when the same environment is asked twice" in text
+    assert "expected differences that explain nothing here: 1; --all lists them" in text
+    text = click.unstyle(to_terminal(FOUND, width=120, shows_all=True))
     assert "expected differences that explain nothing here: json_path $.gone" in text
 
 

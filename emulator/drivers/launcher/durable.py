@@ -65,17 +65,31 @@ def make_durable(application: Application, folder: Path, settings: Mapping[str, 
         if loss := held.loss():
             raise MultistackError(f"it can't be saved: {loss}", hint=f"multistack up {folder.name}")
 
+    def put_back(copy: Path) -> None:
+        """The state of *copy*; Cognito's keys stay those of this process."""
+        _, payload = saved_state.read_copy(copy)
+        persistence.forget()
+        saved_state.add_files(copy, state)
+        persistence.read_objects()
+        if failed := services.restore(payload):
+            raise MultistackError(
+                f"the state of {', '.join(failed)} can't be put back", hint=f"multistack up {folder.name}"
+            )
+
     persistence.replace(load=load, save=checkpointer.end)
     return control_routes.guard(
         activity.watch(application, mark=checkpointer.mark, gate=gate),
         token=_token(folder),
-        actions={**_actions(checkpointer, gate, check_whole), "clock": clock.move},
+        actions={**_actions(checkpointer, gate, check_whole, put_back), "clock": clock.move},
         condition=condition,
     )
 
 
 def _actions(
-    checkpointer: checkpoints.Checkpointer, gate: activity.Gate, check_whole: Callable[[], None]
+    checkpointer: checkpoints.Checkpointer,
+    gate: activity.Gate,
+    check_whole: Callable[[], None],
+    put_back: Callable[[Path], None],
 ) -> Mapping[str, control_routes.Action]:
     # MiniStack's own threads may all be busy with functions that wait at the gate.
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="multistack-control")
@@ -93,11 +107,18 @@ def _actions(
         await do(save_now)
 
     async def snapshot(content: Mapping[str, Any]) -> None:
-        folder = content.get("folder")
-        if not isinstance(folder, str) or not Path(folder).is_absolute():
-            raise MultistackError("a snapshot needs the absolute path of its folder")
+        folder = _folder_in(content)
         check_whole()
-        await do(lambda: checkpointer.copy(Path(folder)))
+        await do(lambda: checkpointer.copy(folder))
+
+    def put_back_now(folder: Path) -> None:
+        put_back(folder)
+        save_now()
+
+    async def restore(content: Mapping[str, Any]) -> None:
+        folder = _folder_in(content)
+        check_whole()
+        await do(lambda: put_back_now(folder))
 
     def forget() -> None:
         persistence.forget()
@@ -106,7 +127,14 @@ def _actions(
     async def reset(_content: Mapping[str, Any]) -> None:
         await do(forget)
 
-    return {"checkpoint": save, "snapshot": snapshot, "reset": reset}
+    return {"checkpoint": save, "snapshot": snapshot, "restore": restore, "reset": reset}
+
+
+def _folder_in(content: Mapping[str, Any]) -> Path:
+    folder = content.get("folder")
+    if not isinstance(folder, str) or not Path(folder).is_absolute():
+        raise MultistackError("a snapshot needs the absolute path of its folder")
+    return Path(folder)
 
 
 def _token(folder: Path) -> str:

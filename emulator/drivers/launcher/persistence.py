@@ -184,6 +184,11 @@ def forget() -> None:
     app._reset_all_state()
 
 
+def read_objects() -> None:
+    """Give S3 the objects that lie in its folder: MiniStack reads them only when it is imported."""
+    app._get_module(app._state_map["s3"])._load_persisted_data()
+
+
 def _encode(name: str, state: Any) -> bytes:
     wrapped = {_FORMAT: persistence._state_format_version(name), _PAYLOAD: state}
     return json.dumps(wrapped, default=persistence._json_default, separators=(",", ":")).encode()

@@ -10,6 +10,27 @@ from emulator.model.exchanges import Headers
 MAX_DECODED = 4 * 1024 * 1024
 # Told from the first bytes: gzip or zlib; some servers send bare deflate.
 _AUTOMATIC, _BARE = 32 + zlib.MAX_WBITS, -zlib.MAX_WBITS
+_WINDOWS = {"gzip": (_AUTOMATIC,), "x-gzip": (_AUTOMATIC,), "deflate": (_AUTOMATIC, _BARE)}
+
+
+def unpacked(body: bytes, headers: Headers, *, most: int) -> bytes | None:
+    """A body as it was before it was encoded; None when that can't be read whole, or has more than *most* bytes."""
+    for encoding in reversed(encodings_of(headers)) if body else ():
+        found = (_whole(body, window, most) for window in _WINDOWS.get(encoding, ()))
+        plain = next((one for one in found if one is not None), None)
+        if plain is None:
+            return None
+        body = plain
+    return body
+
+
+def _whole(body: bytes, window: int, most: int) -> bytes | None:
+    unpacker = zlib.decompressobj(window)
+    try:
+        plain = unpacker.decompress(body, most)
+    except zlib.error:
+        return None
+    return plain if unpacker.eof and not unpacker.unused_data else None
 
 
 def encodings_of(headers: Headers) -> list[str]:

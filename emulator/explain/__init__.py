@@ -1,0 +1,1 @@
+"""Which single-stack patterns a template has, what each risks, and the multi-stack template instead."""

@@ -1,0 +1,1 @@
+"""What experiments showed, as a page and as Markdown."""

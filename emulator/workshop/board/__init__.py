@@ -1,0 +1,1 @@
+"""The board: which learner has passed what, on a page of the facilitator's machine."""
