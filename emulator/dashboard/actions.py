@@ -214,7 +214,8 @@ def read_order(content: Any, *, environments: Mapping[str, bool], confirmed: boo
         confirmed: Whether it is to be carried out, and not only to be looked at.
 
     Raises:
-        Problem: 422, it is no order; 404, no such environment; 409, it needs a confirmation.
+        Problem: 422, it is no order; 404, no such environment; 409, it needs a confirmation, or its command would
+            refuse it.
     """
     if not isinstance(content, dict) or not content.keys() <= {"action", "environment", "arguments"}:
         raise _bad("an order is an object with action, environment and arguments")
@@ -226,7 +227,7 @@ def read_order(content: Any, *, environments: Mapping[str, bool], confirmed: boo
     action = ACTIONS[name]
     arguments = _read_arguments(action, given)
     if confirmed and action.name == "disturb":
-        _check_fault(arguments)
+        _check_fault(action, arguments)
     if environment not in environments:
         raise Problem(
             404, "unknown-environment", "Unknown environment", f"no environment is called {environment!r}",
@@ -253,23 +254,29 @@ def _read_arguments(action: Action, given: Any) -> Mapping[str, str | bool]:
             raise _bad(f"argument {name} is {'true or false' if argument.is_switch else 'a line of text'}")
         if isinstance(value, str) and (len(value) > _LONGEST or not value.isprintable()):
             raise _bad(f"argument {name} is one line of at most {_LONGEST} characters")
-        if argument.least is not None and isinstance(value, str) and value and not _is_within(argument, value):
-            raise _bad(
-                f"{argument.option} must be a whole number from {argument.least} to {argument.most}, not {value!r}"
-            )
+        if argument.least is not None and isinstance(value, str) and not _is_number(value):
+            raise _bad(_wanted(argument, value))
         if argument.choices and value not in argument.choices:
             raise _bad(f"argument {name} is one of {', '.join(argument.choices)}")
     return dict(given)
 
 
-def _is_within(argument: Argument, value: str) -> bool:
-    least, most = argument.least or 0, argument.most or 0
-    return value.isascii() and value.isdigit() and len(value) <= len(str(most)) and least <= int(value) <= most
+def _is_number(value: str) -> bool:
+    """Whether it is empty or made of digits; a schema can say that of text, and nothing about its size."""
+    return not value or (value.isascii() and value.isdigit())
 
 
-def _check_fault(arguments: Mapping[str, str | bool]) -> None:
+def _wanted(argument: Argument, value: str) -> str:
+    return f"{argument.option} must be a whole number from {argument.least} to {argument.most}, not {value!r}"
+
+
+def _check_fault(action: Action, arguments: Mapping[str, str | bool]) -> None:
     """What ``fault set`` would refuse is refused while the form is still there."""
     given = {name: value for name, value in arguments.items() if isinstance(value, str) and value}
+    for argument in action.arguments:
+        value, least, most = given.get(argument.name), argument.least, argument.most
+        if value and least is not None and most is not None and not least <= int(value) <= most:
+            raise _refused(_wanted(argument, value))
     try:
         read_effects(
             latency=given.get("latency"),
@@ -283,7 +290,7 @@ def _check_fault(arguments: Mapping[str, str | bool]) -> None:
         read_route(given.get("route", "/**"))
         read_lasting(given.get("for"))
     except ConfigError as error:
-        raise _bad(f"{error.message}; {error.hint}" if error.hint else error.message) from error
+        raise _refused(f"{error.message}; {error.hint}" if error.hint else error.message) from error
 
 
 def order_schemas() -> list[Mapping[str, Any]]:
@@ -313,6 +320,10 @@ def order_schemas() -> list[Mapping[str, Any]]:
             }
         )
     return schemas
+
+
+def _refused(detail: str) -> Problem:
+    return Problem(409, "refused", "Not possible", detail)
 
 
 def _bad(detail: str) -> Problem:

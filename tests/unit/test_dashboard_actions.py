@@ -81,7 +81,7 @@ def test_a_fault_that_would_be_refused_is_not_begun(arguments: Any, said: str) -
     content = {"action": "disturb", "environment": "test", "arguments": arguments}
     with pytest.raises(Problem, match=re.escape(said)) as caught:
         order(content)
-    assert caught.value.status == 422
+    assert caught.value.status in {409, 422}
 
 
 def test_a_fault_can_be_ordered_with_its_seed() -> None:
