@@ -70,10 +70,15 @@ def ask_all(url: str, question: Question, *, timeout: float) -> dict[str, Any]:
     return dict(content)
 
 
+def encode_target(target: str) -> str:
+    """Path and query as they are sent: with a slash first, and what may not stand there %-encoded."""
+    return "/" + quote(target, safe=_TARGET_SAFE).removeprefix("/")
+
+
 def _send(connection: http.client.HTTPConnection, question: Question, *, host: str) -> None:
     # A GET that carries the method: an answer to HEAD has no body to tell of.
     method = "GET" if question.method == "HEAD" else question.method
-    target = "/_all/" + quote(question.target, safe=_TARGET_SAFE).removeprefix("/")
+    target = "/_all" + encode_target(question.target)
     connection.putrequest(method, target, skip_host=True, skip_accept_encoding=True)
     connection.putheader("Host", host)
     given = {

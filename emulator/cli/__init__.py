@@ -113,7 +113,7 @@ def main() -> None:
     from emulator.render import print_error
 
     try:
-        sys.exit(cli.main(standalone_mode=False))
+        sys.exit(cli.main(prog_name="multistack", standalone_mode=False))
     except MultistackError as error:
         print_error(error)
         sys.exit(error.exit_code)

@@ -140,17 +140,10 @@ def _proxy(workspace: Workspace) -> ProcessId:
 
 
 def _expiry(span: str | None) -> datetime | None:
-    from emulator.spans import read_span
+    from emulator.faults.reading import read_lasting
 
-    if span is None:
-        return None
-    try:
-        lasts = read_span(span)
-    except ValueError as error:
-        raise ConfigError(f"--for must be {error}, not {span!r}") from error
-    if not lasts or span.startswith("-"):
-        raise ConfigError(f"--for must be longer than nothing, not {span!r}")
-    return datetime.now(UTC) + lasts
+    lasts = read_lasting(span)
+    return None if lasts is None else datetime.now(UTC) + lasts
 
 
 def _print(faults: Sequence[Fault], *, as_json: bool) -> None:

@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from emulator.errors import ConfigError
+from emulator.faults.reading import read_effects, read_lasting, read_route, read_share_option
 from emulator.proxy.problems import Problem
 
 
@@ -18,6 +20,8 @@ class Argument:
         option: What it is on the command line, e.g. ``--by``.
         is_switch: True or false; otherwise a line of text.
         hint: What stands in an empty field.
+        least: Of a whole number; None for a line of text.
+        most: Of a whole number.
     """
 
     name: str
@@ -27,6 +31,8 @@ class Argument:
     is_required: bool = False
     hint: str = ""
     choices: tuple[str, ...] = ()
+    least: int | None = None
+    most: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,6 +41,7 @@ class Action:
     Attributes:
         commands: Arguments of ``multistack``, run one after the other; ``{}`` is the environment.
         will: What it will do, for whoever is about to; ``{}`` is the environment.
+        interrupts: Whether requests or data are lost: confirming it must not be a slip of the keyboard.
         loses_data: Of a protected environment it needs the environment's name once more.
         codes: Exit codes that are no failure.
     """
@@ -44,12 +51,15 @@ class Action:
     commands: tuple[tuple[str, ...], ...]
     will: tuple[str, ...]
     arguments: tuple[Argument, ...] = ()
+    interrupts: bool = False
     loses_data: bool = False
     codes: tuple[int, ...] = (0,)
 
 
 CONFIRM = "confirm"
 _LONGEST = 500
+# Whole numbers that a browser's field can hold as they are.
+_BIGGEST = 2**53 - 1
 _BY = Argument(name="by", label="By", option="--by", hint="the user of this machine")
 _REASON = Argument(name="reason", label="Reason", option="--reason", hint="for the ledger")
 _ACTIONS = (
@@ -123,7 +133,9 @@ _ACTIONS = (
         commands=(("fault", "set", "{}"),),
         will=("Disturb requests to {} on purpose, until the fault is cleared, its time is up, or the proxy stops.",),
         arguments=(
-            Argument(name="error", label="Answer with this status", option="--error", hint="e.g. 503"),
+            Argument(
+                name="error", label="Answer with this status", option="--error", hint="e.g. 503", least=400, most=599
+            ),
             Argument(name="latency", label="Hold back", option="--latency", hint="e.g. 300ms, or p50=20ms,p99=2s"),
             Argument(name="share", label="Share of the requests", option="--share", hint="100%"),
             Argument(name="route", label="Route", option="--route", hint="/**, or e.g. POST /orders"),
@@ -132,6 +144,7 @@ _ACTIONS = (
             Argument(name="bandwidth", label="Bandwidth", option="--bandwidth", hint="e.g. 20kB/s"),
             Argument(name="cut", label="Break the connection after", option="--cut", hint="e.g. 1kB"),
             Argument(name="drop", label="Close the connection without an answer", option="--drop", is_switch=True),
+            Argument(name="seed", label="Seed of what is drawn", option="--seed", hint="any", least=0, most=_BIGGEST),
         ),
     ),
     Action(
@@ -151,18 +164,21 @@ _ACTIONS = (
         label="Restart",
         commands=(("down", "{}"), ("up", "{}")),
         will=("Stop the emulator of {} and start it again. Its data is kept; requests fail meanwhile.",),
+        interrupts=True,
     ),
     Action(
         name="down",
         label="Stop",
         commands=(("down", "{}"),),
         will=("Stop the emulator of {}. Its data is kept; requests are answered with 503.",),
+        interrupts=True,
     ),
     Action(
         name="reset",
         label="Reset",
         commands=(("reset", "{}", "--yes"),),
         will=("Forget all data of {}, and deploy its release on record into an empty environment.",),
+        interrupts=True,
         loses_data=True,
     ),
 )
@@ -198,7 +214,8 @@ def read_order(content: Any, *, environments: Mapping[str, bool], confirmed: boo
         confirmed: Whether it is to be carried out, and not only to be looked at.
 
     Raises:
-        Problem: 422, it is no order; 404, no such environment; 409, it needs a confirmation.
+        Problem: 422, it is no order; 404, no such environment; 409, it needs a confirmation, or its command would
+            refuse it.
     """
     if not isinstance(content, dict) or not content.keys() <= {"action", "environment", "arguments"}:
         raise _bad("an order is an object with action, environment and arguments")
@@ -209,6 +226,8 @@ def read_order(content: Any, *, environments: Mapping[str, bool], confirmed: boo
         raise _bad("environment is the name of one")
     action = ACTIONS[name]
     arguments = _read_arguments(action, given)
+    if confirmed and action.name == "disturb":
+        _check_fault(action, arguments)
     if environment not in environments:
         raise Problem(
             404, "unknown-environment", "Unknown environment", f"no environment is called {environment!r}",
@@ -235,9 +254,43 @@ def _read_arguments(action: Action, given: Any) -> Mapping[str, str | bool]:
             raise _bad(f"argument {name} is {'true or false' if argument.is_switch else 'a line of text'}")
         if isinstance(value, str) and (len(value) > _LONGEST or not value.isprintable()):
             raise _bad(f"argument {name} is one line of at most {_LONGEST} characters")
+        if argument.least is not None and isinstance(value, str) and not _is_number(value):
+            raise _bad(_wanted(argument, value))
         if argument.choices and value not in argument.choices:
             raise _bad(f"argument {name} is one of {', '.join(argument.choices)}")
     return dict(given)
+
+
+def _is_number(value: str) -> bool:
+    """Whether it is empty or made of digits; a schema can say that of text, and nothing about its size."""
+    return not value or (value.isascii() and value.isdigit())
+
+
+def _wanted(argument: Argument, value: str) -> str:
+    return f"{argument.option} must be a whole number from {argument.least} to {argument.most}, not {value!r}"
+
+
+def _check_fault(action: Action, arguments: Mapping[str, str | bool]) -> None:
+    """What ``fault set`` would refuse is refused while the form is still there."""
+    given = {name: value for name, value in arguments.items() if isinstance(value, str) and value}
+    for argument in action.arguments:
+        value, least, most = given.get(argument.name), argument.least, argument.most
+        if value and least is not None and most is not None and not least <= int(value) <= most:
+            raise _refused(_wanted(argument, value))
+    try:
+        read_effects(
+            latency=given.get("latency"),
+            throttle=given.get("throttle"),
+            error=int(given["error"]) if "error" in given else None,
+            drop=bool(arguments.get("drop")),
+            bandwidth=given.get("bandwidth"),
+            cut=given.get("cut"),
+        )
+        read_share_option(given.get("share"))
+        read_route(given.get("route", "/**"))
+        read_lasting(given.get("for"))
+    except ConfigError as error:
+        raise _refused(f"{error.message}; {error.hint}" if error.hint else error.message) from error
 
 
 def order_schemas() -> list[Mapping[str, Any]]:
@@ -246,7 +299,9 @@ def order_schemas() -> list[Mapping[str, Any]]:
     schemas: list[Mapping[str, Any]] = []
     for action in _ACTIONS:
         arguments: dict[str, Any] = {
-            one.name: {"type": "boolean"} if one.is_switch else line | {"description": one.label}
+            one.name: {"type": "boolean"}
+            if one.is_switch
+            else line | {"description": one.label} | ({} if one.least is None else {"pattern": "^[0-9]*$"})
             for one in action.arguments
         }
         if action.loses_data:
@@ -265,6 +320,10 @@ def order_schemas() -> list[Mapping[str, Any]]:
             }
         )
     return schemas
+
+
+def _refused(detail: str) -> Problem:
+    return Problem(409, "refused", "Not possible", detail)
 
 
 def _bad(detail: str) -> Problem:

@@ -7,7 +7,7 @@ import enum
 import functools
 import importlib.metadata
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from importlib import resources
 from typing import Any
@@ -17,7 +17,7 @@ from flask import Blueprint, Response, request
 from emulator.dashboard.actions import Order, order_schemas, read_order
 from emulator.dashboard.comparing import ask, read_question
 from emulator.dashboard.dashboard import Dashboard
-from emulator.dashboard.filters import read_filter
+from emulator.dashboard.filters import NAMES, read_filter
 from emulator.dashboard.jobs import no_project
 from emulator.dashboard.plans import plan
 from emulator.dashboard.request_log import read_log
@@ -38,6 +38,15 @@ _FILES = {
     "pytest": ("py", "text/plain; charset=utf-8"),
 }
 _READING = frozenset({"GET", "HEAD", "OPTIONS"})
+# What each endpoint can be asked in its query; the others take nothing.
+PARAMETERS: Mapping[str, frozenset[str]] = {
+    "api.events": frozenset({"topic"}),
+    "api.history": frozenset({"environment", "last"}),
+    "api.logs": frozenset({"environment", "text", "last"}),
+    "api.requests": frozenset({*NAMES, "after", "before", "last"}),
+    "api.export_some": frozenset({*NAMES, "after", "before", "last", "as"}),
+    "api.export_one": frozenset({"as"}),
+}
 
 
 def make_api(dashboard: Dashboard) -> Blueprint:
@@ -49,6 +58,9 @@ def make_api(dashboard: Dashboard) -> Blueprint:
         check_same_origin(request)
         if request.method not in _READING:
             check_token(request, dashboard.token)
+        known = PARAMETERS.get(request.endpoint or "", frozenset())
+        if unknown := sorted(request.args.keys() - known):
+            raise _bad_parameter(unknown[0], f"it is not known here; known: {', '.join(sorted(known)) or 'none'}")
 
     @api.get("/openapi.json")
     def openapi() -> Response:
@@ -99,7 +111,8 @@ def _add_facts(api: Blueprint, dashboard: Dashboard) -> None:
         if dashboard.command is None:
             raise no_project()
         name, text = request.args.get("environment") or None, request.args.get("text", "")
-        return answer({"lines": dashboard.logs.lines(name, text=text, last=number("last", 300))})
+        lines = dashboard.logs.lines(name, text=text, last=number("last", 300))
+        return answer({"lines": lines, "problem": dashboard.logs.problem})
 
 
 def _add_requests(api: Blueprint, dashboard: Dashboard) -> None:

@@ -16,34 +16,38 @@ _LEAST = 0.005
 class Chart:
     """
     Attributes:
-        p50: Data of an SVG path; empty without requests.
-        top: Seconds at its upper edge.
+        p50: Data of an SVG path; empty without two values side by side.
+        p50_dots: Data of one with the values that stand alone, lines of no length which round ends make dots.
+        top: Seconds at its upper edge; None without requests.
     """
 
     p50: str
+    p50_dots: str
     p95: str
-    top: float
+    p95_dots: str
+    top: float | None
 
 
 def draw(series: Sequence[Rate]) -> Chart:
     """The chart of *series*, oldest left."""
-    top = max([_LEAST, *(rate.p95 for rate in series if rate.p95 is not None)])
-    return Chart(p50=_path([one.p50 for one in series], top), p95=_path([one.p95 for one in series], top), top=top)
+    measured = [rate.p95 for rate in series if rate.p95 is not None]
+    top = max([_LEAST, *measured])
+    p50, p50_dots = _paths([one.p50 for one in series], top)
+    p95, p95_dots = _paths([one.p95 for one in series], top)
+    return Chart(p50=p50, p50_dots=p50_dots, p95=p95, p95_dots=p95_dots, top=top if measured else None)
 
 
-def _path(values: Sequence[float | None], top: float) -> str:
-    """A line that pauses where nothing was measured."""
+def _paths(values: Sequence[float | None], top: float) -> tuple[str, str]:
+    """Lines that pause where nothing was measured, and dots where a value has no neighbour."""
     step = WIDTH / max(1, len(values) - 1)
-    parts, is_drawing = [], False
+    runs: list[list[str]] = [[]]
     for index, value in enumerate(values):
         if value is None:
-            is_drawing = False
-            continue
-        x, y = index * step, HEIGHT - 2 - (HEIGHT - 4) * value / top
-        # A point alone is a line of no length, which round ends make visible.
-        parts.append(f"{'L' if is_drawing else 'M'}{x:.1f} {y:.1f}{'' if is_drawing else 'h0'}")
-        is_drawing = True
-    return "".join(parts)
+            runs.append([])
+        else:
+            runs[-1].append(f"{index * step:.1f} {HEIGHT - 2 - (HEIGHT - 4) * value / top:.1f}")
+    lines = "".join(f"M{'L'.join(run)}" for run in runs if len(run) > 1)
+    return lines, "".join(f"M{run[0]}h0" for run in runs if len(run) == 1)
 
 
 def milliseconds(seconds: float | None) -> str:

@@ -21,6 +21,7 @@ from emulator.dashboard.environments import (
 )
 from emulator.dashboard.jobs import Command, Job, Jobs, JobState
 from emulator.dashboard.log_feed import LogFeed
+from emulator.dashboard.project_check import ProjectCheck
 from emulator.dashboard.records import Records
 from emulator.dashboard.security import new_token
 from emulator.dashboard.stream import Stream
@@ -32,6 +33,7 @@ from emulator.inspector.rates import Rates
 from emulator.inspector.rows import REQUESTS_FILE
 from emulator.model import Route
 from emulator.proxy.keeping import Keeping
+from emulator.rules import RULES_FILE
 
 _LOCK = "command.lock"
 
@@ -82,6 +84,8 @@ class Dashboard:
                 "logs": lambda: {"revision": self.logs.revision()},
             }
         )
+        rules = sources.state / "proxy" / RULES_FILE  # whoever writes it has read the project
+        self._project_check = ProjectCheck(sources.command, since=rules, on_change=self.stream.touch)
         self._drift: dict[str, DriftNote] = {}
 
     @property
@@ -103,14 +107,16 @@ class Dashboard:
         return {name: route.protected for name, route in self.routes().items()}
 
     def rows(self) -> tuple[Sequence[EnvironmentRow], str]:
-        """All environments in promotion order, and why the ledger says nothing; empty when it does."""
-        routes, problem = self.routes(), ""
+        """All environments in promotion order, and why ledger or project file can't be read; empty when they can."""
+        routes, problem = self.routes(), self._project_check.problem()
         faults = self.faults()
+        created: Sequence[str] = ()
         try:
-            before = predecessors(routes, self.records.created())
+            created = self.records.created()
             records = {name: self.records.of(name) for name in routes}
         except MultistackError as error:
-            before, records, problem = predecessors(routes), {}, f"{error.message}; {error.hint}"
+            records, problem = {}, f"{error.message}; {error.hint}"
+        before = predecessors(routes, created)
         rows = [
             describe(
                 route,
@@ -119,6 +125,7 @@ class Dashboard:
                 drift=self._drift.get(name),
                 faults=[one for one in faults if one.environment == name],
                 before=before[name],
+                is_created=name in created,
             )
             for name, route in routes.items()
         ]

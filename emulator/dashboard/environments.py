@@ -42,19 +42,29 @@ class FaultNote:
     Attributes:
         route: Method and path that it is for.
         effect: What it does, in words.
+        share: Of the requests of its route, from above 0 to 1.
+        seed: What is drawn follows from it.
     """
 
     id: int
     environment: str
     route: str
     effect: str
+    share: float
+    seed: int
     expires: datetime | None
 
 
 def note_of(fault: Fault) -> FaultNote:
     """*fault* in words."""
     return FaultNote(
-        id=fault.id, environment=fault.environment, route=fault.route, effect=str(fault), expires=fault.expires
+        id=fault.id,
+        environment=fault.environment,
+        route=fault.route,
+        effect=str(fault),
+        share=fault.share,
+        seed=fault.seed,
+        expires=fault.expires,
     )
 
 
@@ -87,6 +97,7 @@ class EnvironmentRow:
         page: A path of it that a browser can show.
         endpoint: Its AWS API, or None when it isn't running.
         apis: Logical id to a path that a browser can show.
+        is_created: Whether a command created it beside the declared ones; it is none of the steps of a promotion.
         next: The command that would make it ready, or None.
         since: When it began to serve its release.
         running: What is being done to it now.
@@ -119,6 +130,7 @@ class EnvironmentRow:
     faults: Sequence[FaultNote]
     traffic: Traffic | None
     apis: dict[str, str]
+    is_created: bool
     before: str | None
     next: str | None
 
@@ -131,6 +143,7 @@ def describe(
     drift: DriftNote | None = None,
     faults: Sequence[FaultNote] = (),
     before: str | None = None,
+    is_created: bool = False,
 ) -> EnvironmentRow:
     """All that is known of one; checks the emulator's process, or its port where that is elsewhere."""
     status, record = _status(route), record or Record()
@@ -164,6 +177,7 @@ def describe(
         faults=faults,
         traffic=_traffic(rates, route.environment) if rates is not None else None,
         apis={api.logical_id: f"/{route.environment}/_api/{api.logical_id}/{api.example}" for api in route.apis},
+        is_created=is_created,
         before=before,
         next=f"multistack {step} {route.environment}" if step else None,
     )

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
-from flask import Blueprint, Flask, Response, jsonify, render_template, request
+from flask import Blueprint, Flask, Response, jsonify, redirect, render_template, request, url_for
 from werkzeug.datastructures import MultiDict
 from werkzeug.exceptions import HTTPException
+from werkzeug.wrappers import Response as BaseResponse
 
+from emulator.asking import encode_target
 from emulator.dashboard import charts
 from emulator.dashboard.actions import ACTIONS
 from emulator.dashboard.api import answer, kept, make_api, number
@@ -83,11 +85,18 @@ def register(app: Flask, dashboard: Dashboard) -> None:
 def _tell(problem: Problem) -> Response:
     if _wants_page():
         content: str | bytes = render_template(
-            "dashboard/problem.html", problem=problem, page="", topics="", pages=PAGES, token="", can_act=True
-        )
+            "dashboard/problem.html", problem=problem, back=_page_of(request.path), page="", topics="", pages=PAGES,
+            token="", can_act=True,
+        )  # fmt: skip
         return Response(content, status=problem.status, mimetype="text/html", headers=problem.headers)
     content = problem.to_json(instance=read_request(request.environ).target)
     return Response(content, status=problem.status, content_type=CONTENT_TYPE, headers=problem.headers)
+
+
+def _page_of(path: str) -> tuple[str, str]:
+    """Endpoint and title of the page that *path* belongs to; the home page for what belongs to none."""
+    known = [(name, title) for name, title, _ in PAGES if f"{path}/".startswith(f"/_multistack/{name}/")]
+    return known[0] if known else PAGES[0][:2]
 
 
 def _wants_page() -> bool:
@@ -174,8 +183,15 @@ def _add_requests(pages: Blueprint, dashboard: Dashboard) -> None:
 
     @pages.get("/_multistack/requests")
     def requests() -> Response:
-        wanted, problem = read_filter(request.args), dashboard.keeping_problem()
+        problem = dashboard.keeping_problem()
         given = {name: request.args.get(name, "") for name in NAMES}
+        try:
+            wanted = read_filter(request.args)
+        except Problem as error:
+            wrong = error.detail.partition(": ")
+            page = _render(dashboard, "requests", given=given, problem=problem, methods=METHODS, wrong=wrong)
+            page.status_code = error.status
+            return page
 
         def make() -> str:
             found = dashboard.requests.find(wanted, limit=_REQUESTS_SHOWN)
@@ -196,7 +212,7 @@ def _add_requests(pages: Blueprint, dashboard: Dashboard) -> None:
         return _render(dashboard, "requests", template="request", one=one, log=log, topics="")
 
     @pages.route("/_multistack/compare", methods=["GET", "POST"])
-    def compare() -> Response:
+    def compare() -> BaseResponse:
         values = request.args if request.method == "GET" else request.form
         question = _question(values, list(dashboard.routes()))
         found, problem = None, ""
@@ -207,8 +223,11 @@ def _add_requests(pages: Blueprint, dashboard: Dashboard) -> None:
                 raise Problem(405, "", "Method Not Allowed", f"{question.method} is asked with the page's own form")
             if request.method == "POST":
                 check_token(request, dashboard.token, form=values.get("token"))
+                if question.method in READING:
+                    return redirect(_link_to(question, list(dashboard.routes())), 303)  # an address that can be kept
             try:
-                found = ask(dashboard.compare, check(question), host=request.host, client=request.remote_addr or "")
+                asked = check(replace(question, target=encode_target(question.target)))
+                found = ask(dashboard.compare, asked, host=request.host, client=request.remote_addr or "")
             except Problem as error:
                 problem = error.detail
         said = verdict(found) if found else ""
@@ -231,6 +250,12 @@ def _question(values: MultiDict[str, str], environments: Sequence[str]) -> Quest
         writes=method not in READING and "writes" in values,
         protected=method not in READING and "protected" in values,
     )
+
+
+def _link_to(question: Question, environments: Sequence[str]) -> str:
+    """Where the answers to a reading *question* are."""
+    chosen = [] if set(question.environments) == set(environments) else question.environments
+    return url_for("pages.compare", go=1, method=question.method, target=question.target, environment=chosen)
 
 
 def _card(row: EnvironmentRow) -> Mapping[str, Any]:

@@ -46,6 +46,7 @@ class Plan:
         will: What that does, in sentences.
         refused: Why it would not be done; empty when it would.
         confirm: The environment's name, when that must be typed first.
+        interrupts: Whether requests or data are lost.
     """
 
     action: str
@@ -57,6 +58,7 @@ class Plan:
     changes: Sequence[PlannedChange] = ()
     refused: str = ""
     confirm: str = ""
+    interrupts: bool = False
     arguments: Sequence[Argument] = ()
 
 
@@ -76,6 +78,7 @@ def plan(order: Order, row: EnvironmentRow, record: Record, *, command: Command)
         changes=found.changes,
         refused=refused,
         confirm=order.environment if order.action.loses_data and row.protected else "",
+        interrupts=order.action.interrupts,
         arguments=order.action.arguments,
     )
 

@@ -122,7 +122,7 @@ class Records:
             since=served_since(done),
             by=current.cause.by,
             promoted_from=current.cause.promoted_from,
-            verified=_verified(current.gates_after),
+            verified=_verified(_last_gates(done)),
             hold=hold,
             canary=canary.release.id if canary else None,
             running=running,
@@ -151,6 +151,12 @@ class Records:
             if stat.st_size:
                 found.append((name, stat.st_mtime_ns, stat.st_size, stat.st_ino))
         return tuple(found)
+
+
+def _last_gates(done: Sequence[Deployment]) -> Sequence[Gate]:
+    """The last verification of the release that is served: one from before a rollback to it holds."""
+    same = (one for one in reversed(done) if one.release.id == done[-1].release.id)
+    return next((one.gates_after for one in same if one.gates_after), ())
 
 
 def _verified(gates: Sequence[Gate]) -> Verified | None:

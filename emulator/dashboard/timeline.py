@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from emulator.model import Deployment, Gate, Phase
+from emulator.model import Deployment, Gate, GateResult, Phase
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -27,6 +27,7 @@ class Entry:
     Attributes:
         kind: ``deploy``, ``promote``, ``rollback``, ``redeploy``, ``restore`` or ``canary``.
         outcome: ``succeeded``, ``failed``, ``interrupted``, ``canary`` or ``running``.
+        failed_gates: Names of those of its last verification that did not pass.
         note: Where it came from and why, and why it did not succeed.
     """
 
@@ -42,6 +43,7 @@ class Entry:
     by: str
     promoted_from: str | None
     is_verified: bool
+    failed_gates: Sequence[str]
     note: str
     gates: Sequence[TimelineGate]
 
@@ -68,6 +70,7 @@ def _entry(one: Deployment) -> Entry:
         by=one.cause.by,
         promoted_from=one.cause.promoted_from,
         is_verified=one.is_verified,
+        failed_gates=[gate.name for gate in one.gates_after if gate.result is GateResult.FAILED],
         note="; ".join(text for text in said if text),
         gates=[_gate(gate) for gate in gates],
     )

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import TypeVar
 
 from emulator.errors import ConfigError
 from emulator.faults.fault import Effects, Latency
 from emulator.faults.words import read_bandwidth, read_rate, read_seconds, read_share, read_size
+from emulator.spans import read_span
 
 _LATENCIES = 'a time such as "300ms", a range such as "100ms..2s", or percentiles such as "p50=20ms,p99=2s"'
 _ROUTE = re.compile(r"(?:([A-Za-z]+) +)?(/[\x21-\x7e\x80-\xff]*)")
@@ -107,6 +109,19 @@ def read_share_option(text: str | None) -> float:
     """
     found = read_option("--share", text, read_share)
     return 1.0 if found is None else found
+
+
+def read_lasting(text: str | None) -> timedelta | None:
+    """
+    The value of ``--for``; None where it isn't given.
+
+    Raises:
+        ConfigError: It is no span of time, or none that lasts.
+    """
+    lasts = read_option("--for", text, read_span)
+    if lasts is not None and lasts <= timedelta():
+        raise ConfigError(f"--for must be longer than nothing, not {text!r}")
+    return lasts
 
 
 def _percentiles(text: str) -> tuple[tuple[float, float], ...]:

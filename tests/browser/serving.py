@@ -95,8 +95,8 @@ def write_ledger(state: Path) -> None:
 
 
 @contextlib.contextmanager
-def proxy(state: Path, routes: Sequence[Route], *, can_act: bool = True) -> Iterator[str]:
-    """The base URL of a proxy's process in front of *routes*."""
+def proxy(state: Path, routes: Sequence[Route], *, can_act: bool = True, port: int = 0) -> Iterator[str]:
+    """The base URL of a proxy's process in front of *routes*, at any port or at *port*."""
     state.mkdir(exist_ok=True)
     project = state.parent / "multistack.toml"
     project.write_text(PROJECT)
@@ -105,7 +105,7 @@ def proxy(state: Path, routes: Sequence[Route], *, can_act: bool = True) -> Iter
     folder = state / "proxy"
     arguments = ["--routes", str(state / "routes.json"), "--timeout", "5.0", "--max-body", "1000"]
     arguments += ["--project", str(project)] if can_act else []
-    with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
+    with socket.create_server(("127.0.0.1", port), backlog=64) as listener:
         port = listener.getsockname()[1]
         process = spawn(
             "emulator.proxy", folder=folder, listener=listener, arguments=arguments, environ=dict(os.environ)

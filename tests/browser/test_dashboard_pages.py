@@ -14,12 +14,15 @@ from tests.conftest import http
 pytestmark = [*MARKS, pytest.mark.timeout(300)]
 
 LONG = "a-feature-with-a-name-that-is-rather-long-and-goes-on"
+LONG_PATH = "orders-without-an-end" * 70
 PAGES = {
     "home": "/",
     "requests": "/_multistack/requests",
     "one request": "/_multistack/requests/1",
     "no such request": "/_multistack/requests/999",
     "filtered to nothing": "/_multistack/requests?status=418",
+    "filtered wrongly": "/_multistack/requests?status=abc",
+    "one request with a long path": "/_multistack/requests/4",
     "compare": "/_multistack/compare",
     "compared": "/_multistack/compare?go=1&target=/hello",
     "logs": "/_multistack/logs",
@@ -28,6 +31,15 @@ PAGES = {
     "history of nothing": "/_multistack/history?environment=nothing",
     "no such page": "/_multistack/other",
 }
+PLAN = {
+    "action": "promote", "label": "Promote", "environment": "staging", "commands": ["multistack promote staging"],
+    "will": ["Verify and deploy."], "changes": [], "confirm": "", "interrupts": False, "arguments": [],
+    "refused": "approval: nobody approved it",
+    "gates": [
+        {"gate": "permissions", "result": "overridden", "detail": "gains none"},
+        {"gate": "approval", "result": "does not hold", "detail": "nobody approved f9087a231a93; multistack approve"},
+    ],
+}  # fmt: skip
 LOOKS = [("light", 1280), ("dark", 1280), ("light", 390), ("dark", 390)]
 
 
@@ -47,6 +59,7 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             write_ledger(state)
             for path in ("/test/hello", "/prod/hello", "/staging/%3Cscript%3Ealert(1)%3C/script%3E?a='\"<b>"):
                 http("GET", base + path.replace('"', "%22").replace("<", "%3C"), headers={"X-Mine": HOSTILE})
+            http("GET", f"{base}/test/{LONG_PATH}")
             yield base
 
 
@@ -133,7 +146,7 @@ def test_nothing_hostile_runs(name, three, page):
     page.on("dialog", lambda dialog: complaints.said.append(f"alert: {dialog.message}"))
     answer = page.goto(three + PAGES[name])
     page.wait_for_load_state("load")
-    expected = [said for said in complaints.said if "404" in said] if answer.status == 404 else []
+    expected = [said for said in complaints.said if str(answer.status) in said] if answer.status in {404, 422} else []
     assert complaints.said == expected
     assert page.locator("img[src=x]").count() == 0
 
@@ -200,3 +213,98 @@ def test_a_new_request_shows_up_by_itself(three, page):
     page.get_by_text("live", exact=True).wait_for()
     http("GET", f"{three}/test/shows-up")
     page.get_by_role("link", name="GET /shows-up").wait_for()
+
+
+def test_a_long_path_takes_one_line_of_the_list(three, page):
+    """The whole of it is in the tooltip, and on the request's own page."""
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.goto(f"{three}/_multistack/requests?path={LONG_PATH[:40]}")
+        link = page.locator("tbody a")
+        assert link.get_attribute("title") == f"GET /{LONG_PATH}"
+        assert page.locator("tbody tr").bounding_box()["height"] < 60
+
+
+def test_a_proxy_that_is_gone_looks_gone(tmp_path, page):
+    """No environment is called ready, nothing can be pressed, and all of it comes back with the proxy."""
+    state = tmp_path / ".multistack"
+    with upstream() as url:
+        routes = [route("test", url), route("staging", url, number=2)]
+        with proxy(state, routes) as base:
+            page.goto(base)
+            page.get_by_text("live", exact=True).wait_for()
+        gone = page.get_by_text("The proxy does not answer")
+        gone.wait_for()
+        assert page.get_by_text("ready", exact=True).first.is_hidden()
+        assert page.locator("[data-action]:not(:disabled)").count() == 0
+        with proxy(state, routes, port=int(base.rpartition(":")[2])):
+            gone.wait_for(state="detached")
+            page.get_by_text("ready", exact=True).first.wait_for()
+            assert page.locator("[data-action]:disabled").count() == 0
+
+
+def test_a_dialog_that_loses_something_starts_on_cancel(three, page):
+    """Enter, pressed too early, does no harm; where nothing can be lost it confirms."""
+    page.goto(three)
+    for action, chosen in [("down", "Cancel"), ("restart", "Cancel"), ("reset", "Cancel"), ("verify", "Verify")]:
+        page.locator(f"#{action}-staging").click()
+        page.get_by_text("Runs multistack").wait_for()
+        assert page.evaluate("() => document.activeElement.textContent") == chosen
+        page.keyboard.press("Escape")
+        page.get_by_role("dialog").wait_for(state="hidden")
+
+
+def test_a_fault_that_makes_no_sense_keeps_its_form(three, page):
+    """What is wrong is said in the words of the form, and nothing has to be typed again."""
+    page.goto(three)
+    page.locator("#disturb-staging").click()
+    page.get_by_text("Runs multistack").wait_for()
+    dialog = page.get_by_role("dialog")
+    confirm = dialog.get_by_role("button", name="Disturb")
+    confirm.click()
+    dialog.get_by_role("alert").get_by_text("a fault without an effect").wait_for()
+    dialog.get_by_label("Hold back").fill("soon")
+    confirm.click()
+    dialog.get_by_role("alert").get_by_text("\u201cHold back\u201d must be a time").wait_for()
+    assert dialog.get_by_label("Hold back").input_value() == "soon"
+    dialog.get_by_label("Answer with this status").fill("200")
+    assert dialog.locator("input:invalid").get_attribute("name") == "error"
+    assert dialog.get_by_label("Seed").get_attribute("min") == "0"
+
+
+def test_a_comparison_can_be_kept_as_a_bookmark(three, page):
+    """Its address asks the same again; what is typed is encoded as the command line does."""
+    page.goto(f"{three}/_multistack/compare")
+    page.get_by_label("Path and query").fill("/a b/\u00e9")
+    page.get_by_role("button", name="Send").click()
+    page.locator(".answer").first.wait_for()
+    assert "hello from /_aws/execute-api/00bea1dc/live/a%20b/%C3%A9" in page.locator("pre.body").first.inner_text()
+    kept = page.url
+    assert "target=" in kept
+    assert "token" not in kept
+    page.goto(f"{three}/_multistack/history")
+    page.goto(kept)
+    assert page.locator(".answer").count() == 3
+    assert page.get_by_label("Path and query").input_value() == "/a b/\u00e9"
+
+
+def test_a_single_measurement_is_a_dot(three, page):
+    """And a line of text tells the scale."""
+    page.goto(three)
+    dot = page.locator("#environment-test .chart .p50.dots")
+    assert float(dot.evaluate("one => getComputedStyle(one).strokeWidth").removesuffix("px")) >= 4
+    assert page.locator("#environment-test .scale").inner_text().startswith("0 to ")
+
+
+def test_gates_of_a_dialog_fit_a_phone(three, page):
+    """What a gate found is read without scrolling sideways."""
+    page.route("**/api/plans", lambda route: route.fulfill(json=PLAN))
+    page.set_viewport_size({"width": 390, "height": 800})
+    page.goto(three)
+    page.locator("#promote-staging, #verify-staging").first.click()
+    found = page.get_by_text("nobody approved f9087a231a93")
+    found.wait_for()
+    box = found.bounding_box()
+    assert box["x"] >= 0
+    assert box["x"] + box["width"] <= 390
+    assert page.locator(".plan .scroll").evaluate("one => one.scrollWidth <= one.clientWidth")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from flask import Flask
@@ -13,11 +15,13 @@ from flask.testing import FlaskClient
 
 from emulator.created import Created, write_created
 from emulator.dashboard import charts
-from emulator.dashboard.api import answer
+from emulator.dashboard.api import PARAMETERS, answer
 from emulator.dashboard.comparing import read_question, shown_body, shown_message
+from emulator.dashboard.environments import note_of
 from emulator.dashboard.jobs import Command
 from emulator.dashboard.page_cache import PageCache
 from emulator.dashboard.records import Records
+from emulator.faults.fault import Effects, Fault
 from emulator.history import History
 from emulator.inspector.rates import Rate
 from emulator.inspector.shown import to_dict
@@ -27,6 +31,7 @@ from emulator.proxy.app import Settings, create_app
 from emulator.proxy.problems import Problem
 from emulator.routes import publish_routes
 from tests.unit.exchanges import make_exchange
+from tests.unit.test_created import LOGIN
 from tests.unit.test_proxy_app import make_route
 
 HOST = {"Host": "localhost"}
@@ -156,12 +161,16 @@ def test_document_and_routes_agree(app, client):
     told = client.get(f"{API}/openapi.json").json
     described = {(path, method.upper()) for path, item in told["paths"].items() for method in item}
     there = {
-        (str(rule).replace("<int:", "{").replace("<", "{").replace(">", "}"), method)
+        (_as_documented(str(rule)), method)
         for rule in app.url_map.iter_rules()
         if str(rule).startswith(API)
         for method in (rule.methods or set()) - {"HEAD", "OPTIONS"}
     }
     assert described == there
+
+
+def _as_documented(rule: str) -> str:
+    return rule.replace("<int:", "{").replace("<", "{").replace(">", "}")
 
 
 def test_a_problem_is_a_page_for_people_and_json_for_programs(client):
@@ -171,6 +180,106 @@ def test_a_problem_is_a_page_for_people_and_json_for_programs(client):
     assert "request 7 is not kept" in answer.text
     answer = client.get("/_multistack/requests/7")
     assert (answer.status_code, answer.mimetype) == (404, "application/problem+json")
+
+
+def test_a_problem_leads_back_to_the_page_it_belongs_to(client):
+    """Whoever followed a link to a request that is gone wants the list, not the start."""
+    for path, title in [("/_multistack/requests/7", "Requests"), ("/_multistack/nothing", "Environments")]:
+        page = client.get(path, headers={"Accept": "text/html"}).text
+        assert f"Back to {title}</a>" in page
+
+
+def test_a_wrong_filter_keeps_the_form(client):
+    """The message is beside its field, and everything else that was typed is still there."""
+    answer = client.get("/_multistack/requests?status=abc&path=/orders", headers={"Accept": "text/html"})
+    assert (answer.status_code, answer.mimetype) == (422, "text/html")
+    assert 'value="/orders"' in answer.text
+    assert re.search('value="abc"[^>]*aria-invalid="true" aria-describedby="wrong"', answer.text)
+    assert 'id="wrong" role="alert">' in answer.text
+    other = client.get("/_multistack/requests?after=x", headers={"Accept": "text/html"})
+    assert "after: it is the number of a request" in other.text
+
+
+def test_parameters_that_are_not_known_are_refused(client):
+    """A typing error is no silence, and a filter that there isn't filters nothing away."""
+    for path in ("/requests?source=replay", "/environments?name=test", "/jobs?last=1", "/history?env=test"):
+        assert client.get(f"{API}{path}").status_code == 422, path
+
+
+def test_document_and_code_know_the_same_parameters(app, client):
+    """What is described is taken."""
+    paths = client.get(f"{API}/openapi.json").json["paths"]
+    shared = client.get(f"{API}/openapi.json").json["components"]["parameters"]
+    for path, item in paths.items():
+        listed = [shared[one["$ref"].rpartition("/")[2]] if "$ref" in one else one for one in _parameters(item)]
+        described = {one["name"] for one in listed if one["in"] == "query"}
+        rule = next(rule for rule in app.url_map.iter_rules() if _as_documented(str(rule)) == path)
+        assert set(PARAMETERS.get(rule.endpoint, ())) == described, path
+
+
+def _parameters(item: Any) -> list[Any]:
+    return [parameter for operation in item.values() for parameter in operation.get("parameters", [])]
+
+
+def test_logs_tell_why_there_are_none(client):
+    """To programs as to people."""
+    answer = client.get(f"{API}/logs")
+    assert answer.json == {"lines": [], "problem": "done"}
+
+
+def test_faults_tell_all_that_was_given():
+    """Share and seed are needed to set the same one again."""
+    fault = Fault(id=1, environment="test", share=0.25, seed=7, effects=Effects(error=503))
+    note = note_of(fault)
+    assert (note.share, note.seed, note.effect) == (0.25, 7, "error 503 for 25%")
+
+
+def test_a_comparison_that_reads_has_an_address(client, token):
+    """It can be reloaded, kept and passed on; what may write stays a form, and the token stays out of it."""
+    data = {"token": token, "method": "GET", "target": "/a b/\u00e9\\?q=1", "environment": ["test"]}
+    answer = client.post("/_multistack/compare", data=data)
+    assert answer.status_code == 303
+    place = urlsplit(answer.headers["Location"])
+    asked = parse_qs(place.query)
+    assert asked == {"go": ["1"], "method": ["GET"], "target": ["/a b/\u00e9\\?q=1"], "environment": ["test"]}
+    page = client.get(answer.headers["Location"]).text
+    assert "a target is path and query" not in page
+    assert 'value="/a b/\u00e9\\?q=1"' in page
+    everywhere = client.post("/_multistack/compare", data={**data, "environment": ["test", "prod"]})
+    assert "environment" not in parse_qs(urlsplit(everywhere.headers["Location"]).query)
+    assert client.post("/_multistack/compare", data={**data, "method": "POST"}).status_code == 200
+
+
+def test_a_created_environment_is_told_from_the_others(tmp_path, client):
+    """Nothing is promoted into it."""
+    write_created(tmp_path, Created(environments={"prod": LOGIN}))
+    test, prod = client.get(f"{API}/environments").json["environments"]
+    assert (test["is_created"], prod["is_created"], prod["before"]) == (False, True, None)
+    assert client.get("/").text.count("created environment") == 1
+
+
+def test_a_verification_holds_after_a_rollback_to_its_release(tmp_path):
+    """What was found good is served again; that of the release gone back over counts for nothing."""
+    history = History(tmp_path / "history.sqlite")
+    first, second = deploy(history, "prod", 1), deploy(history, "prod", 2)
+    history.add_gates(first, [Gate(name="smoke", phase=Phase.AFTER, result=GateResult.PASSED, detail="")])
+    history.add_gates(second, [Gate(name="smoke", phase=Phase.AFTER, result=GateResult.FAILED, detail="")])
+    deploy(history, "prod", 1, Kind.ROLLBACK)
+    verified = Records(tmp_path).of("prod").verified
+    assert verified is not None
+    assert verified.is_good
+
+
+def test_history_shows_a_verification_that_failed(tmp_path, client):
+    """A deployment that succeeded and was found bad is no green line."""
+    history = History(tmp_path / "history.sqlite")
+    gate = Gate(name="smoke", phase=Phase.AFTER, result=GateResult.FAILED, detail="it broke")
+    history.add_gates(deploy(history, "test", 1), [gate])
+    (entry,) = client.get(f"{API}/history").json["deployments"]
+    assert (entry["outcome"], entry["is_verified"], entry["failed_gates"]) == ("succeeded", False, ["smoke"])
+    page = client.get("/_multistack/history").text
+    assert 'class="succeeded refuted"' in page
+    assert "verification failed: smoke" in page
 
 
 def test_home_tells_what_is_on_record(tmp_path, client):
@@ -287,10 +396,10 @@ def test_chart_pauses_where_nothing_was_measured():
     none = replace(one, requests=0, p50=None, p95=None)
     found = charts.draw([one, one, none, one])
     assert found.top == 0.02
-    assert [part[0] for part in found.p50.replace("L", " L").replace("M", " M").split() if part[0].isalpha()] == list(
-        "MLM"
-    )
-    assert charts.draw([none]).p95 == ""
+    assert [letter for letter in found.p50 if letter.isalpha()] == list("ML")
+    assert [letter for letter in found.p50_dots if letter.isalpha()] == list("Mh")
+    nothing = charts.draw([none])
+    assert (nothing.p95, nothing.p95_dots, nothing.top) == ("", "", None)
     assert [charts.milliseconds(value) for value in (None, 0.0012, 0.25, 2)] == [
         "\N{EN DASH}",
         "1.2 ms",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -58,6 +59,38 @@ def test_what_is_no_order_is_refused(content: Any, status: int) -> None:
     with pytest.raises(Problem) as caught:
         order(content)
     assert caught.value.status == status
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param({}, "without an effect", id="no effect"),
+        pytest.param({"error": "200"}, "--error must be a whole number from 400 to 599", id="no error"),
+        pytest.param({"error": "5o3"}, "--error must be", id="no number"),
+        pytest.param({"error": "503", "drop": True}, "--drop has no effect beside --error", id="two that exclude"),
+        pytest.param({"error": "503", "seed": "-1"}, "--seed must be", id="no seed"),
+        pytest.param({"latency": "fast"}, "--latency must be", id="no time"),
+        pytest.param({"drop": True, "share": "0%"}, "--share must be", id="no share"),
+        pytest.param({"drop": True, "route": "orders"}, "--route must be", id="no route"),
+        pytest.param({"drop": True, "for": "soon"}, "--for must be", id="no span"),
+        pytest.param({"drop": True, "for": "0s"}, "--for must be longer than nothing", id="no time at all"),
+    ],
+)
+def test_a_fault_that_would_be_refused_is_not_begun(arguments: Any, said: str) -> None:
+    """The form is still there then; looked at, it may be unfinished."""
+    content = {"action": "disturb", "environment": "test", "arguments": arguments}
+    with pytest.raises(Problem, match=re.escape(said)) as caught:
+        order(content)
+    assert caught.value.status in {409, 422}
+
+
+def test_a_fault_can_be_ordered_with_its_seed() -> None:
+    """The same seed draws the same requests."""
+    arguments = {"error": "503", "share": "20%", "seed": "7", "for": "5m", "latency": ""}
+    content = {"action": "disturb", "environment": "test", "arguments": arguments}
+    (command,) = order(content)
+    assert set(command) == {"fault", "set", "test", "--error=503", "--share=20%", "--seed=7", "--for=5m"}
+    assert order({**content, "arguments": {}}, confirmed=False) == [["fault", "set", "test"]]
 
 
 def test_losing_data_of_a_protected_environment_needs_its_name() -> None:

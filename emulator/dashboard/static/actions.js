@@ -28,16 +28,19 @@ function open(action, environment, button) {
     document.getElementById(button.id)?.focus();
   });
   cancel.addEventListener("click", () => dialog.close());
+  const wrong = element("div", { role: "alert" });
+  form.lastChild.before(wrong);
   form.addEventListener("submit", async (event) => {
     event.preventDefault();
     confirm.disabled = true;
+    wrong.replaceChildren();
     try {
       await call("POST", "/jobs", { action, environment, arguments: read(fields) });
       dialog.close();
       await refresh();
       document.getElementById("jobs").scrollIntoView({ block: "nearest" });
     } catch (error) {
-      body.append(element("p", { class: "banner wrong" }, error.message));
+      wrong.append(element("p", { class: "banner wrong" }, inWordsOfTheForm(error.message, told)));
       confirm.disabled = false;
     }
   });
@@ -46,6 +49,7 @@ function open(action, environment, button) {
   });
   dialog.showModal();
   let asked = 0;
+  let told = null;
   look();
 
   async function look() {
@@ -55,15 +59,22 @@ function open(action, environment, button) {
     try {
       const plan = await call("POST", "/plans", { action, environment, arguments: read(fields) });
       if (number !== asked) return;
+      told = plan;
       if (!fields.childElementCount) fields.append(...fieldsOf(plan));
       show(plan, body);
       confirm.textContent = plan.label;
       confirm.disabled = Boolean(plan.refused);
-      if (!plan.refused && !fields.contains(document.activeElement)) confirm.focus();
+      if (!plan.refused && !fields.contains(document.activeElement)) (plan.interrupts ? cancel : confirm).focus();
     } catch (error) {
       if (number === asked) body.replaceChildren(element("p", { class: "banner wrong" }, error.message));
     }
   }
+}
+
+// The server speaks of options; here they are fields with labels.
+function inWordsOfTheForm(text, plan) {
+  const labels = new Map((plan?.arguments ?? []).map((one) => [one.option, "\u201c" + one.label + "\u201d"]));
+  return text.replace(/--[a-z-]+/g, (option) => labels.get(option) ?? option);
 }
 
 function read(fields) {
@@ -86,7 +97,8 @@ function fieldsOf(plan) {
     }
     const field = one.choices.length
       ? element("select", { name: one.name }, ...one.choices.map((choice) => element("option", {}, choice)))
-      : element("input", { name: one.name, placeholder: one.hint, maxlength: 500, required: one.is_required });
+      : element("input", { name: one.name, placeholder: one.hint, required: one.is_required,
+        ...(one.least === null ? { maxlength: 500 } : { type: "number", min: one.least, max: one.most, step: 1 }) });
     return element("label", {}, one.label, field);
   });
   if (plan.confirm) {

@@ -28,9 +28,14 @@ function follow() {
 
 function listen() {
   stream = new EventSource("/_multistack/api/events?" + topics.map((topic) => "topic=" + topic).join("&"));
-  stream.onopen = () => say("live", "live");
+  stream.onopen = () => {
+    say("live", "live");
+    tellGone(false);
+  };
   stream.onerror = () => {
     say("not live", "lost");
+    probe();
+    setTimeout(probe, 1000);  // one that is told to stop answers for a moment yet
     if (stream?.readyState === EventSource.CLOSED) {
       stream = null;
       setTimeout(follow, 5000);
@@ -43,6 +48,28 @@ function say(text, kind) {
   if (sign.textContent !== text) sign.textContent = text;
   sign.className = "live " + kind;
   sign.hidden = false;
+}
+
+// A stream ends also when there are too many of them: only a proxy that answers nothing at all is gone.
+async function probe() {
+  const answers = await fetch("/_multistack/health", { cache: "no-store" }).then(() => true, () => false);
+  tellGone(!answers);
+}
+
+function tellGone(isGone) {
+  const root = document.documentElement;
+  if (root.classList.contains("gone") === isGone) return;
+  root.classList.toggle("gone", isGone);
+  document.getElementById("gone").replaceChildren(...(isGone ? [element("p", { class: "banner wrong" },
+    "The proxy does not answer, and what is shown may be over. Start it with ", element("code", {}, "multistack up"),
+    "; this page goes on by itself then.")] : []));
+  holdButtons();
+  if (!isGone) refresh();
+}
+
+function holdButtons() {
+  const isGone = document.documentElement.classList.contains("gone");
+  for (const one of document.querySelectorAll("[data-action], [data-cancel]")) one.disabled = isGone;
 }
 
 export async function refresh() {
@@ -58,6 +85,7 @@ export async function refresh() {
     }
   } catch {
     say("not live", "lost");
+    probe();
   } finally {
     isBusy = false;
   }
@@ -87,6 +115,7 @@ function replace(fresh) {
     if ("end" in there.dataset) toEnd(there);
   }
   tellTimes();
+  holdButtons();
   for (const output of document.querySelectorAll("details.running pre")) output.scrollTop = output.scrollHeight;
   if (focused && document.activeElement?.id !== focused) document.getElementById(focused)?.focus();
 }
@@ -132,6 +161,8 @@ export async function call(method, path, content) {
       "X-Multistack-Token": document.querySelector("meta[name=multistack-token]").content,
     },
     body: content === undefined ? undefined : JSON.stringify(content),
+  }).catch(() => {
+    throw new Error("The proxy does not answer; multistack up starts it.");
   });
   const told = await answer.json();
   if (!answer.ok) throw new Error(told.detail ?? told.title);
