@@ -257,6 +257,7 @@ class Jobs:
         code: int | None = 0
         for arguments in order.commands:
             if running.is_cancelled or self._is_closed:
+                running.is_cancelled = True  # what was left of it is not done
                 break
             self._say(running, f"$ multistack {shlex.join(arguments)}")
             try:
@@ -280,6 +281,7 @@ class Jobs:
             with self._guard:
                 process = running.process = command.start(arguments, stdout=said, stderr=subprocess.STDOUT)
                 if running.is_cancelled or self._is_closed:
+                    running.is_cancelled = True
                     process.send_signal(signal.SIGINT)
             output = _Lines(said.fileno())
             while process.poll() is None:
