@@ -178,7 +178,7 @@ class Front:
             "timeout": str(settings.timeout),
             "max-body": str(settings.max_body),
             "allow-remote": "yes" if self._project.allow_remote else "no",
-            "project": str(self._project.file) if pages_act(settings) else "",
+            "project": str(self._project.home / self._project.file.name) if pages_act(settings) else "",
             "password-file": str(self._password_file) if is_guarded(settings) else "",
             "ca-file": (ca_file() or "") if any(url.startswith("https:") for url in urls) else "",
         }

@@ -23,7 +23,18 @@ _PROXY = "compose/proxy"
 _PROXY_LABEL = f"{LABEL}.proxy"
 _DISTRIBUTION = "multistack-emulator"
 # What the wheel of this repository is made of.
-_SOURCES = ("emulator", "compose/localstack", "pyproject.toml", "LICENSE", "constraints.txt")
+_SAMPLE = tuple(
+    f"sample_service/{name}" for name in ("multistack.toml", "single-stack.yaml", "smoke", "src", "template.yaml")
+)
+_SOURCES = (
+    "emulator",
+    "compose/localstack",
+    "docs/workshop",
+    *_SAMPLE,
+    "pyproject.toml",
+    "LICENSE",
+    "constraints.txt",
+)
 # Tests don't change what the image does; caches and what a build leaves are no files of ours.
 _LEFT_OUT = {"tests", "__pycache__", "build", ".pytest_cache", ".mypy_cache", ".ruff_cache"}
 _TEXT = "README.md"

@@ -74,7 +74,6 @@ def test_list_is_oldest_first_with_what_matters(project: ProjectFolder, asked: l
         (["--method", "post"], 0),
         (["--environment", "test", "--text", "N=2"], 1),
         (["--since", "1h", "--source", "client"], 3),
-        (["--source", "replay"], 0),
     ],
 )
 def test_filters(project: ProjectFolder, asked: list[dict[str, Any]], arguments: list[str], count: int) -> None:
