@@ -97,7 +97,7 @@ def check(question: Question) -> Question:
     target = question.target
     if not target.startswith("/") or not (target.isascii() and target.isprintable()) or set(target) & set(' "#'):
         raise _bad("a target is path and query as they are sent: it starts with /, other characters are %-encoded")
-    if not _is_text(question.body):
+    if _showable(question.body) != question.body:
         raise _bad("body is text that UTF-8 can hold")
     if question.baseline == "":
         raise _bad("baseline is the name of an environment")
@@ -136,10 +136,6 @@ def shown_message(message: Mapping[str, Any]) -> str:
         with contextlib.suppress(ValueError, RecursionError):
             text = _showable(json.dumps(json.loads(text), indent=2, ensure_ascii=False))
     return text if len(text) <= _MOST_SHOWN else f"{text[:_MOST_SHOWN]}\n… {message['body_length']} bytes in all"
-
-
-def _is_text(text: str) -> bool:
-    return _showable(text) == text
 
 
 def _showable(text: str) -> str:

@@ -113,6 +113,7 @@ def _make_pages(dashboard: Dashboard) -> Blueprint:
     pages.add_app_template_filter(shown_body, "shown_body")
     _add_facts(pages, dashboard)
     _add_requests(pages, dashboard)
+    _add_comparison(pages, dashboard)
     return pages
 
 
@@ -211,6 +212,8 @@ def _add_requests(pages: Blueprint, dashboard: Dashboard) -> None:
             log = read_log(number, command) if command else RequestLog(problem="a log needs the project's file")
         return _render(dashboard, "requests", template="request", one=one, log=log, topics="")
 
+
+def _add_comparison(pages: Blueprint, dashboard: Dashboard) -> None:
     @pages.route("/_multistack/compare", methods=["GET", "POST"])
     def compare() -> BaseResponse:
         values = request.args if request.method == "GET" else request.form

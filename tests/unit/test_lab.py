@@ -18,29 +18,17 @@ from emulator.lab.experiment import UNHURT, UNSEEN, WRONG_DATA, Effect, Expected
 from emulator.lab.experiments import EXPERIMENTS, find_experiment
 from emulator.lab.operator import Operator, only_show, shown
 from emulator.lab.project import lab_folder, make_lab, open_project, remove_lab, sample_folder
-from emulator.lab.results import Moment, Outcome, Result, TypedLine, keep_results, read_results
+from emulator.lab.results import Moment, Outcome, TypedLine, keep_results, read_results
 from emulator.lab.running import rehearse
 from emulator.lab.showing import described, details, matrix, typed_lines
 from emulator.lab.topologies import Topology
 from emulator.lab.traffic import ORDERS, Measurement, Sample, Verdict, enough, well
 from tests.conftest import REPOSITORY
+from tests.unit.lab_results import make_result
 
-RESULT = Result(
-    experiment="X03",
-    topology="single",
-    driver="embedded",
-    emulator="ministack 1.5.33",
-    at="2026-11-26T20:00:00+00:00",
-    seed=1,
-    outcome=Outcome.AS_EXPECTED,
-    expected="200 with wrong data",
-    seen="wrong data",
-    told="200 with wrong data on 100% of the calls",
+RESULT = make_result(
     requests=30,
     wrong=25,
-    share=1.0,
-    first_failure_after=0.02,
-    recovered_after=0.03,
     undone_at=0.5,
     typed=[TypedLine(phase="mistake", line="aws apigateway update-stage")],
     timeline=[Moment(at=-0.1, status=200, verdict="good"), Moment(at=0.02, status=200, verdict="wrong")],

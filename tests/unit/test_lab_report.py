@@ -16,24 +16,12 @@ from emulator.lab.report.markdown import to_markdown
 from emulator.lab.report.matrix import Sign, rows_of, scores_of
 from emulator.lab.report.texts import count_resources
 from emulator.lab.report.writing import default_paths, write_reports
-from emulator.lab.results import Moment, Outcome, Result, TypedLine
+from emulator.lab.results import Moment, Outcome, TypedLine
+from tests.unit.lab_results import make_result
 
-SINGLE = Result(
-    experiment="X03",
-    topology="single",
-    driver="embedded",
-    emulator="ministack 1.5.33",
-    at="2026-11-26T20:00:00+00:00",
-    seed=1,
-    outcome=Outcome.AS_EXPECTED,
-    expected="200 with wrong data",
-    seen="wrong data",
-    told="200 with wrong data on 100% of the calls",
+SINGLE = make_result(
     requests=3,
     wrong=2,
-    share=1.0,
-    first_failure_after=0.02,
-    recovered_after=0.03,
     undone_at=0.4,
     typed=[
         TypedLine(phase="set-up", line="aws set-up"),
