@@ -14,18 +14,15 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator import ports, process
-from emulator.model import Api, ProcessId, Route
 from emulator.ports import HOST
-from emulator.routes import ROUTES_FILE, publish_routes
 from tests.benchmarks.figures import Figure, Result, Table, say
 from tests.benchmarks.sample import await_answers, free_port, fresh_project, stop_group, up
+from tests.benchmarks.upstream import proxy
 
 _ROUNDS = 40
 _WARM_UPS = 5
 _WAIT = 0.02
 _REQUIRED = {3: 1.3, 10: 2.0}
-_PATH = "/_aws/execute-api/00000000/live"
 _SERVER = f"""\
 import asyncio, sys
 
@@ -127,49 +124,10 @@ def _waiting(count: int) -> Iterator[tuple[int, list[str]]]:
             url = f"http://{HOST}:{port}"
             await_answers([url], started=time.monotonic(), is_alive=lambda: server.poll() is None)
             names = [f"environment-{number}" for number in range(count)]
-            with _proxy(folder, url, names) as proxy_port:
-                yield proxy_port, names
+            with proxy(folder / "proxy", url, names=names) as front:
+                yield int(front.rpartition(":")[2]), names
         finally:
             stop_group(server)
-
-
-@contextlib.contextmanager
-def _proxy(folder: Path, upstream: str, names: Sequence[str]) -> Iterator[int]:
-    started = process.start_time(os.getpid())
-    if started is None:
-        raise RuntimeError("the system does not tell when a process started")
-    routes = [
-        Route(
-            environment=name,
-            account_id="111111111111",
-            region="eu-west-1",
-            driver="external",
-            url=upstream,
-            process=ProcessId(pid=os.getpid(), started=started),
-            release="0" * 12,
-            digest="0" * 64,
-            apis=(Api(logical_id="Api", path=_PATH, stage="live"),),
-            default_api="Api",
-        )
-        for name in names
-    ]
-    publish_routes(folder / ROUTES_FILE, routes)
-    with ports.listen(port=free_port(), candidates=(), purpose="the proxy") as listener:
-        port = int(listener.getsockname()[1])
-        server = process.spawn(
-            "emulator.proxy",
-            folder=folder / "proxy",
-            listener=listener,
-            arguments=[f"--routes={folder / ROUTES_FILE}", "--timeout=30", "--max-body=10485760"],
-            environ={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(folder)},
-        )
-    try:
-        url = f"http://{HOST}:{port}/_multistack/health"
-        await_answers([url], started=time.monotonic(), is_alive=lambda: server.poll() is None)
-        yield port
-    finally:
-        process.stop(folder / "proxy", grace=2.0)
-        server.wait()
 
 
 def _figures(measured: Sequence[Asked]) -> list[Figure]:

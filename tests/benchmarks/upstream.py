@@ -9,7 +9,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from emulator import ports, process
@@ -110,8 +111,10 @@ def _start(folder: Path, port: int) -> subprocess.Popen[str]:
 
 
 @contextlib.contextmanager
-def proxy(folder: Path, origin: str, *, inspector: InspectorSettings | None = None) -> Iterator[str]:
-    """The URL of a proxy that keeps its things in *folder* and leads to *origin* as environment ``fast``."""
+def proxy(
+    folder: Path, origin: str, *, names: Sequence[str] = ("fast",), inspector: InspectorSettings | None = None
+) -> Iterator[str]:
+    """The URL of a proxy that keeps its things in *folder* and leads to *origin* as each environment of *names*."""
     folder.mkdir()
     routes = folder / ROUTES_FILE
     publish_rules(folder / RULES_FILE, Rules(inspector=inspector or InspectorSettings()))
@@ -120,7 +123,7 @@ def proxy(folder: Path, origin: str, *, inspector: InspectorSettings | None = No
     if started is None:
         raise RuntimeError("the system does not tell when a process started")
     route = Route(
-        environment="fast",
+        environment=names[0],
         account_id="111111111111",
         region="eu-west-1",
         driver="external",
@@ -131,7 +134,7 @@ def proxy(folder: Path, origin: str, *, inspector: InspectorSettings | None = No
         apis=(Api(logical_id="Api", path=_PATH, stage="live"),),
         default_api="Api",
     )
-    publish_routes(routes, [route])
+    publish_routes(routes, [replace(route, environment=name) for name in names])
     with ports.listen(port=free_port(), candidates=(), purpose="the proxy") as listener:
         url = f"http://{HOST}:{listener.getsockname()[1]}"
         server = process.spawn(
@@ -142,7 +145,7 @@ def proxy(folder: Path, origin: str, *, inspector: InspectorSettings | None = No
             environ={"PATH": os.environ["PATH"], "LANG": "C.UTF-8", "HOME": str(folder)},
         )
     try:
-        await_answers([f"{url}/fast/health"], started=time.monotonic(), is_alive=lambda: server.poll() is None)
+        await_answers([f"{url}/{names[0]}/health"], started=time.monotonic(), is_alive=lambda: server.poll() is None)
         yield url
     finally:
         process.stop(folder, grace=2.0)
