@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,7 @@ from emulator.lab.topologies import Topology
 from emulator.process import read_record
 from tests.conftest import Answer, ProjectFolder, http
 from tests.drivers import assert_nothing_left, is_embedded, kill_emulator
-from tests.functional.cutting import cut_at_line
+from tests.functional.cutting import cut, cut_at_line, until_line
 
 PREFIXES = {"multi": "", "single": "single/", "multi-same-account": "same-account/"}
 
@@ -136,16 +135,13 @@ def test_what_was_changed_by_hand_is_put_back_before_an_experiment(folder: Proje
 
 def test_only_one_command_works_in_a_lab(folder: ProjectFolder) -> None:
     """A second one says which the first is, and leaves it alone."""
-    first = folder.start("lab", "run", "X01", "X02", "X03")
-    try:
-        deadline = time.monotonic() + 60
-        while (second := folder.run("lab", "run", "X03", check=False)).returncode == 0:
-            assert time.monotonic() < deadline, "the first one never began"
-        assert second.returncode == 3
-        assert f"error: the lab is in use: multistack lab run (pid {first.pid})" in second.stderr
-    finally:
-        out, err = first.communicate(timeout=120)
-    assert first.returncode == 0, out + err
+    first = folder.start("lab", "run", "--all")
+    until_line(first, "X01")
+    second = folder.run("lab", "run", "X03", check=False)
+    assert second.returncode == 3
+    assert f"error: the lab is in use: multistack lab run (pid {first.pid})" in second.stderr
+    until_line(first, "X02")
+    cut(first, signal.SIGINT)
 
 
 def test_an_experiment_that_was_stopped_spoils_nothing(folder: ProjectFolder) -> None:
@@ -153,8 +149,7 @@ def test_an_experiment_that_was_stopped_spoils_nothing(folder: ProjectFolder) ->
     cut_at_line(folder.start("lab", "run", "--all"), "X01", signal.SIGINT)
     folder.run("lab", "run", "X02")
     command = folder.start("lab", "run", "--all")
-    while "X01" not in (command.stderr.readline() if command.stderr else ""):
-        pass
+    until_line(command, "X01")
     os.killpg(command.pid, signal.SIGKILL)
     command.communicate()
     folder.run("lab", "run", "X02")
