@@ -1,0 +1,34 @@
+"""Plain CloudFormation templates, as they are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from emulator.frameworks.service import GivenValue, Packaging, Service
+from emulator.settings import TEMPLATE_NAMES
+from emulator.template import read_template
+
+
+class CloudFormation:
+    """Whatever no other framework recognises is taken for a template."""
+
+    name = "CloudFormation"
+    files = TEMPLATE_NAMES
+
+    def recognises(self, path: Path) -> bool:
+        """Always: that it is no template is said when it is read."""
+        return True
+
+    def parameters(self, path: Path) -> Mapping[str, Mapping[str, Any]]:
+        """The template's own."""
+        return dict(read_template(path).get("Parameters", {}))
+
+    def values(self, path: Path, environment: str) -> Mapping[str, GivenValue]:
+        """None: a template has defaults only."""
+        return {}
+
+    def read(self, path: Path, packaging: Packaging) -> Service:
+        """The template, whose local paths start where it lies."""
+        return Service(template=read_template(path), folder=path.parent, path=path)
