@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from emulator.frameworks.service import GivenValue, Packaging, Service
 from emulator.settings import TEMPLATE_NAMES
-from emulator.template import read_template
+from emulator.template import local_code, read_template
 
 
 class CloudFormation:
@@ -28,6 +28,14 @@ class CloudFormation:
     def values(self, path: Path, environment: str) -> Mapping[str, GivenValue]:
         """None: a template has defaults only."""
         return {}
+
+    def stages(self, path: Path) -> Sequence[str]:
+        """None: a template knows no environments."""
+        return ()
+
+    def sources(self, path: Path) -> Sequence[Path]:
+        """The template and the code that it names."""
+        return [path, *(code.path for code in local_code(read_template(path), path.parent))]
 
     def read(self, path: Path, packaging: Packaging) -> Service:
         """The template, whose local paths start where it lies."""

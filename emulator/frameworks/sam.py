@@ -1,10 +1,14 @@
-"""SAM templates, and what ``samconfig.toml`` beside them says."""
+"""SAM templates, with what SAM's own settings beside them say about environments."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from emulator.frameworks import samconfig
 from emulator.frameworks.cloudformation import CloudFormation
+from emulator.frameworks.service import GivenValue
 from emulator.template import SAM_TRANSFORM
 
 
@@ -15,7 +19,21 @@ class Sam(CloudFormation):
 
     def recognises(self, path: Path) -> bool:
         """Whether its text names the transform: every command asks, and parsing a template takes too long."""
-        try:
-            return SAM_TRANSFORM.encode() in path.read_bytes()
-        except OSError:
-            return False
+        return SAM_TRANSFORM in _text(path)
+
+    def stages(self, path: Path) -> Sequence[str]:
+        """Those of ``samconfig.toml``; its default is none."""
+        return [name for name in samconfig.environments_in(path.parent) if name != samconfig.DEFAULT]
+
+    def values(self, path: Path, environment: str) -> Mapping[str, GivenValue]:
+        """``parameter_overrides`` of ``samconfig.toml``; as with SAM, one that the template doesn't name is none."""
+        found = samconfig.overrides(path.parent, environment)
+        text = _text(path) if found else ""
+        return {name: value for name, value in found.items() if re.search(rf"\b{re.escape(name)}\b", text)}
+
+
+def _text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8", errors="replace")
+    except (OSError, ValueError):
+        return ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Protocol
@@ -84,6 +84,22 @@ class ServiceReader(Protocol):
         Parameter to value, as the framework's own files give it to a stage or environment of that name.
 
         What the project file says goes before. Cheap, because every command asks; no tool is run.
+
+        Raises:
+            ConfigError: The file is broken.
+        """
+
+    def stages(self, path: Path) -> Sequence[str]:
+        """
+        The stages or environments that the framework's own files name, in their order; for ``init``.
+
+        Raises:
+            ConfigError: The file is broken.
+        """
+
+    def sources(self, path: Path) -> Sequence[Path]:
+        """
+        The files and folders that the service is made of, as far as they are known without running a tool.
 
         Raises:
             ConfigError: The file is broken.
