@@ -7,8 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from emulator.frameworks.service import GivenValue, Packaging, Service
+from emulator.including import files_of_template, read_whole
 from emulator.settings import TEMPLATE_NAMES
-from emulator.template import local_code, read_template
+from emulator.template import local_code
 
 
 class CloudFormation:
@@ -23,7 +24,7 @@ class CloudFormation:
 
     def parameters(self, path: Path) -> Mapping[str, Mapping[str, Any]]:
         """The template's own."""
-        return dict(read_template(path).get("Parameters", {}))
+        return dict(read_whole(path).get("Parameters", {}))
 
     def values(self, path: Path, environment: str) -> Mapping[str, GivenValue]:
         """None: a template has defaults only."""
@@ -34,9 +35,9 @@ class CloudFormation:
         return ()
 
     def sources(self, path: Path) -> Sequence[Path]:
-        """The template and the code that it names."""
-        return [path, *(code.path for code in local_code(read_template(path), path.parent))]
+        """The template with those that it includes, and the code that they name."""
+        return [*files_of_template(path), *(code.path for code in local_code(read_whole(path), path.parent))]
 
     def read(self, path: Path, packaging: Packaging) -> Service:
         """The template, whose local paths start where it lies."""
-        return Service(template=read_template(path), folder=path.parent, path=path)
+        return Service(template=read_whole(path), folder=path.parent, path=path)
