@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.flattening import flatten
+from emulator.frameworks.stages import of_stage
 from emulator.model import Artifact
 from emulator.process import write_atomically
 from emulator.references import check_references
@@ -17,15 +18,15 @@ from emulator.template import Template, all_resources, expand_sam, is_sam, neste
 
 def expand(artifact: Artifact, parameters: Mapping[str, str], *, region: str, state: Path) -> Template:
     """
-    The template of *artifact* for these parameters, without SAM and without nested stacks.
+    The template of *artifact* for these parameters, of one stage, without SAM and without nested stacks.
 
     Kept in the project's folder *state*, because the translator takes a third of a second to load.
 
     Raises:
-        ConfigError: A reference leads nowhere.
+        ConfigError: A reference leads nowhere, or the artifact knows no such stage.
         DeployError: The translator refuses the template.
     """
-    template = dict(artifact.template)
+    template = of_stage(dict(artifact.template), parameters)
     if not needs_sam(template):
         expanded = _plain(template, parameters, region=region)
     else:
