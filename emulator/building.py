@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from emulator.errors import ArtifactError, ConfigError, file_hint
 from emulator.events import Emit, Event
 from emulator.frameworks.registry import reader_of
 from emulator.frameworks.service import Packaging
+from emulator.frameworks.stages import STAGE
 from emulator.interpreters import Interpreter, choose
 from emulator.model import Artifact, Project
 from emulator.template import LocalCode, inline_definitions, local_code, point_at_code
@@ -42,13 +43,20 @@ def build(
     try:
         with tempfile.TemporaryDirectory(dir=store.work_folder()) as name:
             work = Path(name)
-            packaging = Packaging(environ=environ, work=_folder(work / "packaged"), emit=emit, cancelled=cancelled)
+            packaging = Packaging(
+                environ=environ,
+                stages=stages_of(project),
+                work=_folder(work / "packaged"),
+                emit=emit,
+                cancelled=cancelled,
+            )
             service = reader_of(project.template).read(project.template, packaging)
             sources = list(local_code(service.template, service.folder))
             for source in sources:
                 check_source(source, service.path)
             requirements = _Requirements(cache=store.dependencies_folder(), python_of=python_of, emit=emit)
-            archives = _archives(sources, _folder(work / "zips"), requirements, emit=emit)
+            installer = None if service.is_complete else requirements
+            archives = _archives(sources, _folder(work / "zips"), installer, emit=emit)
             keys = {logical_id: key_for(sha256) for logical_id, (_, sha256) in archives.items()}
             template = inline_definitions(service.template, service.folder)
             return store.add(point_at_code(template, keys, bucket={"Fn::Sub": BUCKET}), archives)
@@ -57,6 +65,11 @@ def build(
             f"can't build {project.service}: {error.strerror or error} ({error.filename or project.state})",
             hint=f"{file_hint(error)}; nothing was recorded",
         ) from error
+
+
+def stages_of(project: Project) -> Sequence[str]:
+    """What the environments of *project* are called by its framework, each once."""
+    return list(dict.fromkeys(one.config.get(STAGE, one.name) for one in project.environments))
 
 
 def _folder(path: Path) -> Path:
@@ -102,7 +115,7 @@ class _Requirements:
 
 
 def _archives(
-    sources: list[LocalCode], work: Path, requirements: _Requirements, *, emit: Emit
+    sources: list[LocalCode], work: Path, installer: _Requirements | None, *, emit: Emit
 ) -> dict[str, tuple[Path, str]]:
     """Logical id to (zip, its SHA-256); functions that share a folder share one zip."""
     by_path: dict[Path, tuple[Path, str]] = {}
@@ -110,12 +123,12 @@ def _archives(
         if source.path not in by_path:
             emit(Event(None, "building", source.path.name))
             archive = work / f"{number}.zip"
-            write_zip(archive, _contents(source, work / str(number), requirements))
+            write_zip(archive, _contents(source, work / str(number), installer))
             by_path[source.path] = (archive, sha256_of(archive))
     return {source.logical_id: by_path[source.path] for source in sources}
 
 
-def _contents(source: LocalCode, work: Path, installer: _Requirements) -> Mapping[str, Path]:
+def _contents(source: LocalCode, work: Path, installer: _Requirements | None) -> Mapping[str, Path]:
     """Archive name to file: the source's own files win over its dependencies'."""
     if source.path.is_file():
         if source.path.suffix == ".zip":
@@ -123,7 +136,7 @@ def _contents(source: LocalCode, work: Path, installer: _Requirements) -> Mappin
         return {source.path.name: source.path}
     own = dict(files_of(source.path))
     requirements = source.path / "requirements.txt"
-    if not _requires_anything(requirements):
+    if installer is None or not _requires_anything(requirements):
         return own
     return {**dict(files_of(installer.install(requirements, source))), **own}
 

@@ -41,6 +41,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "child_environ",
         "checkpoint",
         "clock",
+        "command",
         "config",
         "config_editing",
         "config_keys",

@@ -5,14 +5,18 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from emulator.frameworks.cdk import Cdk
+from emulator.frameworks.chalice import Chalice
 from emulator.frameworks.cloudformation import CloudFormation
+from emulator.frameworks.foreign import FOREIGN
 from emulator.frameworks.sam import Sam
+from emulator.frameworks.serverless import Serverless
 from emulator.frameworks.service import ServiceReader
 
 _SUFFIXES = (".yaml", ".yml", ".json", ".template")
 _TEMPLATE = re.compile(r'(?m)^\s*"?Resources"?\s*:(?s:.*)"?Type"?\s*:\s*["\']?(AWS|Custom)::')
 # The first that recognises a file has it; CloudFormation takes what is left.
-READERS: tuple[ServiceReader, ...] = (Sam(), CloudFormation())
+READERS: tuple[ServiceReader, ...] = (Serverless(), Cdk(), Chalice(), Sam(), *FOREIGN, CloudFormation())
 
 
 def file_names() -> list[str]:

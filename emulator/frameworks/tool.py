@@ -1,0 +1,115 @@
+"""A framework's own tool: found where its users have it, and run without any way to AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from emulator.command import last_lines, run_command
+from emulator.errors import ArtifactError
+from emulator.frameworks.service import Packaging
+
+# Where the package managers of Node and Python put programs of a project, seen from its folder or one above.
+_PROGRAMS = ("node_modules/.bin", ".venv/bin", "venv/bin")
+# Without these, a tool would look for credentials in the user's home and at the address of a machine's own role.
+_NO_CREDENTIALS = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "CI": "true",
+    "NO_COLOR": "1",
+}
+_COLOURS = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
+_TIMEOUT = 900.0
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """
+    A program that packages services.
+
+    Attributes:
+        package: Its npm package, or its own name where it has none.
+        version: Empty where it is not known.
+    """
+
+    program: Path
+    package: str
+    version: str
+
+
+def find_tool(names: Sequence[str], folder: Path, environ: Mapping[str, str]) -> Tool | None:
+    """The first of *names* that a project in *folder* has, else that ``PATH`` has."""
+    path = search_path(folder, environ)
+    found = next((Path(one) for name in names if (one := shutil.which(name, path=path))), None)
+    return None if found is None else Tool(found, *_package_of(found))
+
+
+def search_path(folder: Path, environ: Mapping[str, str]) -> str:
+    """``PATH`` of a tool that works in *folder*: programs of the project go before those of the machine."""
+    own = [str(parent / name) for parent in (folder, *folder.parents) for name in _PROGRAMS if (parent / name).is_dir()]
+    return os.pathsep.join([*own, environ.get("PATH", os.defpath)])
+
+
+def _package_of(program: Path) -> tuple[str, str]:
+    """Name and version of the npm package that *program* is of."""
+    real = program.resolve()
+    for parent in list(real.parents)[:4]:
+        try:
+            content = json.loads((parent / "package.json").read_bytes())
+            return str(content["name"]), str(content["version"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return program.name, ""
+
+
+def run_tool(
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    packaging: Packaging,
+    variables: Mapping[str, str],
+    explain: Callable[[str], str | None] = lambda _said: None,
+) -> None:
+    """
+    Run a tool in the service's *folder*.
+
+    Args:
+        arguments: The program and its arguments.
+        variables: Of the tool, beside the caller's.
+        explain: From all that it says to a hint, should it fail.
+
+    Raises:
+        ArtifactError: It can't be run, fails, or takes too long; details are its last lines.
+    """
+    environ = {**packaging.environ, **_NO_CREDENTIALS, **variables}
+    environ["PATH"] = search_path(folder, packaging.environ)
+    shown = " ".join([Path(arguments[0]).name, *arguments[1:3]])
+    with tempfile.TemporaryFile() as said:
+        try:
+            code = run_command(
+                arguments, folder=folder, environ=environ, said=said, timeout=_TIMEOUT, cancelled=packaging.cancelled
+            )
+        except (OSError, ValueError) as error:
+            raise ArtifactError(f"{shown} can't be run in {folder}: {error}") from error
+        if code == 0:
+            return
+        lines = _plain(said)
+    ended = f"ended with {code}" if code is not None else f"did not end within {_TIMEOUT:g} s"
+    if code == 127:
+        lines = [*lines, "a program that it needs is not in PATH"]
+    raise ArtifactError(f"{shown} {ended}", hint=explain("\n".join(lines)), details=lines)
+
+
+def _plain(said: IO[bytes]) -> list[str]:
+    said.seek(0)
+    with tempfile.TemporaryFile() as plain:
+        plain.write(_COLOURS.sub(b"", said.read()))
+        return [line for line in last_lines(plain) if line.strip()]
