@@ -13,7 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from emulator.artifact import files_of
+from emulator.artifact import files_of, is_left_out
 from emulator.errors import ArtifactError, ConfigError
 from emulator.frameworks.service import GivenValue, Packaging, Service
 from emulator.frameworks.stages import STAGE, merge
@@ -124,7 +124,8 @@ def _identity(path: Path) -> str:
         try:
             with zipfile.ZipFile(path) as archive:
                 for name in sorted(archive.namelist()):
-                    _add(digest, name, archive.read(name))
+                    if not any(map(is_left_out, name.split("/"))):
+                        _add(digest, name, archive.read(name))
         except zipfile.BadZipFile as error:
             raise ArtifactError(f"{path} is not a zip archive") from error
     else:

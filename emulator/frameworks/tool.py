@@ -15,6 +15,8 @@ from typing import IO
 from emulator.command import last_lines, run_command
 from emulator.errors import ArtifactError
 from emulator.frameworks.service import Packaging
+from emulator.model import STATE_FOLDER
+from emulator.project_file import FILE_NAME
 
 # Where the package managers of Node and Python put programs of a project, seen from its folder or one above.
 _PROGRAMS = ("node_modules/.bin", ".venv/bin", "venv/bin")
@@ -26,6 +28,28 @@ _NO_CREDENTIALS = {
     "CI": "true",
     "NO_COLOR": "1",
 }
+# multistack's own files change with every deployment. Tools that zip whole folders must not see them, and for most there
+# is no option that says so from outside of the service. Most are Node; CDK is, in every language.
+_HIDDEN = (STATE_FOLDER, FILE_NAME)
+_HIDE = """\
+const fs = require("fs"), hidden = new Set(%s)
+const seen = (entries) => Array.isArray(entries)
+  ? entries.filter((entry) => !hidden.has(String(entry && entry.name !== undefined ? entry.name : entry))) : entries
+for (const target of [fs, fs.promises]) {
+  const readdir = target.readdir
+  target.readdir = function (...all) {
+    const done = all[all.length - 1]
+    if (typeof done === "function") {
+      all[all.length - 1] = (error, entries) => done(error, seen(entries))
+      return readdir.apply(this, all)
+    }
+    return Promise.resolve(readdir.apply(this, all)).then(seen)
+  }
+}
+const readdirSync = fs.readdirSync
+fs.readdirSync = function (...all) { return seen(readdirSync.apply(this, all)) }
+require("module").syncBuiltinESMExports()
+"""
 _COLOURS = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 _TIMEOUT = 900.0
 
@@ -91,6 +115,7 @@ def run_tool(
     """
     environ = {**packaging.environ, **_NO_CREDENTIALS, **variables}
     environ["PATH"] = search_path(folder, packaging.environ)
+    environ["NODE_OPTIONS"] = f"{environ.get('NODE_OPTIONS', '')} --require {_hiding(packaging.work)}".strip()
     shown = " ".join([Path(arguments[0]).name, *arguments[1:3]])
     with tempfile.TemporaryFile() as said:
         try:
@@ -106,6 +131,13 @@ def run_tool(
     if code == 127:
         lines = [*lines, "a program that it needs is not in PATH"]
     raise ArtifactError(f"{shown} {ended}", hint=explain("\n".join(lines)), details=lines)
+
+
+def _hiding(work: Path) -> str:
+    """The script for Node that hides multistack's files, as its options name it."""
+    script = work / "hide.cjs"
+    script.write_text(_HIDE % json.dumps(_HIDDEN), encoding="utf-8")
+    return json.dumps(str(script))
 
 
 def _plain(said: IO[bytes]) -> list[str]:
