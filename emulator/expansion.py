@@ -76,7 +76,7 @@ def _constants(stack: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[st
     """The parameters of a nested *stack* whose values are known before it is deployed."""
     found = {}
     for name, value in (stack.get("Properties", {}).get("Parameters") or {}).items():
-        constant = known.get(value.get("Ref")) if isinstance(value, dict) else value
+        constant = known.get(str(value.get("Ref"))) if isinstance(value, dict) else value
         if isinstance(constant, str | int | float):
             found[name] = str(constant)
     return found

@@ -191,14 +191,22 @@ class _Part:
 
     def _rewrite(self, value: Any, *, in_condition: bool = False) -> Any:
         """*value* of the nested template in the parent's names."""
-        again = self._rewrite if not in_condition else (lambda one: self._rewrite(one, in_condition=True))
+
+        def again(inner: Any) -> Any:
+            return self._rewrite(inner, in_condition=in_condition)
+
         if isinstance(value, list):
             return [again(item) for item in value]
         if not isinstance(value, dict):
             return value
-        if len(value) != 1:
-            return {key: again(item) for key, item in value.items()}
-        ((key, item),) = value.items()
+        if len(value) == 1:
+            ((key, item),) = value.items()
+            if (named := self._renamed(key, item, again, in_condition=in_condition)) is not None:
+                return named
+        return {key: again(item) for key, item in value.items()}
+
+    def _renamed(self, key: str, item: Any, again: Callable[[Any], Any], *, in_condition: bool) -> Any:
+        """An intrinsic function that names something; None for anything else."""
         if key == "Ref" and isinstance(item, str):
             return self._reference(item)
         if key == "Fn::GetAtt":
@@ -207,9 +215,7 @@ class _Part:
             return {key: _rewritten_sub(item, self._name_in_sub, again)}
         if key in ("Fn::If", "Fn::FindInMap") and isinstance(item, list) and item and isinstance(item[0], str):
             return {key: [self._id(item[0]), *(again(one) for one in item[1:])]}
-        if in_condition and key == "Condition" and isinstance(item, str):
-            return {key: self._id(item)}
-        return {key: again(item)}
+        return {key: self._id(item)} if in_condition and key == "Condition" and isinstance(item, str) else None
 
     def _reference(self, name: str) -> Any:
         if name in self.expressions:
