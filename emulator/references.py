@@ -124,16 +124,16 @@ def _is_sub(argument: Any) -> bool:
     return isinstance(argument, str)
 
 
-def without_types(template: Template, types: Collection[str]) -> tuple[Template, list[str]]:
+def without(template: Template, logical_ids: Collection[str]) -> tuple[Template, list[str]]:
     """
-    The template without resources of *types*, and without what needs them.
+    The template without the resources *logical_ids*, and without what needs them.
 
     Returns:
-        The smaller template, and what was left out as ``LogicalId (Type)``, with the reason where it isn't the type.
+        The smaller template, and what was left out as ``LogicalId (Type)``, with the reason where it wasn't named.
     """
     result = copy.deepcopy(template)
     resources = result["Resources"]
-    gone = {name: "" for name, resource in resources.items() if resource["Type"] in types}
+    gone = {name: "" for name in resources if name in logical_ids}
     needs = dependencies(template)
     for name in graphlib.TopologicalSorter(needs).static_order():
         if name not in gone and (causes := sorted(needs[name] & gone.keys())):
