@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import graphlib
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -100,6 +101,28 @@ def check_references(template: Template) -> None:
             f"the template's resources need each other in a circle: {' -> '.join(error.args[1])}",
             hint="take one of these references out",
         ) from error
+
+
+def check_names(template: Template) -> None:
+    """
+    Refuse two resources of one type that ask for one name.
+
+    Raises:
+        DeployError: With both of them.
+    """
+    seen: dict[tuple[str, str], str] = {}
+    for logical_id, resource in template["Resources"].items():
+        kind = resource["Type"]
+        name = (resource.get("Properties") or {}).get(f"{kind.rpartition('::')[2]}Name")
+        if name is None or "Condition" in resource:  # with conditions, perhaps only one of them is made
+            continue
+        other = seen.setdefault((kind, json.dumps(name, sort_keys=True)), logical_id)
+        if other != logical_id:
+            shown = name if isinstance(name, str) else json.dumps(name)
+            raise DeployError(
+                f"{shown} already exists in stack: {other} and {logical_id} ({kind}) ask for the same name",
+                hint="rename one of them, or let CloudFormation name them",
+            )
 
 
 def _check_functions(logical_id: str, content: Mapping[str, Any], conditions: Collection[str]) -> None:
