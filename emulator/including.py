@@ -90,7 +90,7 @@ class _Reader:
         path = folder / value
         if not path.is_file():
             raise ConfigError(f"the template of {logical_id} is missing: {path} does not exist")
-        template = _with_absolute_paths(self.read(path), path.parent.resolve())
+        template = with_absolute_paths(self.read(path), path.parent.resolve())
         others = {key: one for key, one in properties.items() if key != name}
         return {**resource, "Type": STACK, "Properties": {**others, "TemplateURL": template}}
 
@@ -177,7 +177,7 @@ def _with_listed(template: Any) -> Any:
     return {**rest, **({"Transform": others} if others else {}), _MACRO: includes}
 
 
-def _with_absolute_paths(template: Template, folder: Path) -> Template:
+def with_absolute_paths(template: Template, folder: Path) -> Template:
     """*template* with the local paths of code and definitions as seen from anywhere."""
     resources = {logical_id: _absolute(resource, folder) for logical_id, resource in template["Resources"].items()}
     sections = {
