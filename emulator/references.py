@@ -20,6 +20,21 @@ _FUNCTIONS = re.compile(
     r"RefAll|Select|Split|Sub|ToJsonString|Transform|ValueOf(All)?)"
 )
 
+# Which property of which type must be no other's in an account and region.
+_UNIQUE = {
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::Kinesis::Stream": "Name",
+    "AWS::Lambda::Function": "FunctionName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::SSM::Parameter": "Name",
+    "AWS::SecretsManager::Secret": "Name",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
+}
+
 
 def names_in(value: Any) -> Iterator[str]:
     """Every resource, parameter or pseudo parameter that *value* names in Ref, Fn::GetAtt or Fn::Sub."""
@@ -113,7 +128,7 @@ def check_names(template: Template) -> None:
     seen: dict[tuple[str, str], str] = {}
     for logical_id, resource in template["Resources"].items():
         kind = resource["Type"]
-        name = (resource.get("Properties") or {}).get(f"{kind.rpartition('::')[2]}Name")
+        name = (resource.get("Properties") or {}).get(_UNIQUE.get(kind, ""))
         if name is None or "Condition" in resource:  # with conditions, perhaps only one of them is made
             continue
         other = seen.setdefault((kind, json.dumps(name, sort_keys=True)), logical_id)
