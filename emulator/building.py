@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import tempfile
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from emulator.artifact import BUCKET, ArtifactStore, files_of, key_for, sha256_of, write_zip
 from emulator.errors import ArtifactError, ConfigError, file_hint
@@ -16,7 +18,14 @@ from emulator.frameworks.service import Packaging
 from emulator.frameworks.stages import STAGE
 from emulator.interpreters import Interpreter, choose
 from emulator.model import Artifact, Project
-from emulator.template import LocalCode, inline_definitions, local_code, point_at_code
+from emulator.template import LocalCode, all_resources, inline_definitions, local_code, point_at_code
+
+# Bytes. Source: AWS, "Lambda quotas", deployment package size, unzipped.
+_UNZIPPED = 262_144_000
+# Where a runtime looks for what a layer brings. Source: AWS, "Packaging your layer content".
+_LAYER_FOLDERS = {"python": "python/", "nodejs": "nodejs/"}
+# What `sam build` can do and this build can't.
+_OTHER_TOOLS = ("makefile", "esbuild", "rust-cargolambda", "go1.x", "dotnet", "java", "ruby", "gradle", "maven")
 
 
 def build(
@@ -57,9 +66,11 @@ def build(
             requirements = _Requirements(cache=store.dependencies_folder(), python_of=python_of, emit=emit)
             installer = None if service.is_complete else requirements
             archives = _archives(sources, _folder(work / "zips"), installer, emit=emit)
-            keys = {logical_id: key_for(sha256) for logical_id, (_, sha256) in archives.items()}
+            check_sizes(service.template, {name: one.unzipped for name, one in archives.items()})
+            keys = {logical_id: key_for(one.sha256) for logical_id, one in archives.items()}
             template = inline_definitions(service.template, service.folder)
-            return store.add(point_at_code(template, keys, bucket={"Fn::Sub": BUCKET}), archives)
+            template = point_at_code(template, keys, bucket={"Fn::Sub": BUCKET})
+            return store.add(template, {name: (one.path, one.sha256) for name, one in archives.items()})
     except OSError as error:
         raise ArtifactError(
             f"can't build {project.service}: {error.strerror or error} ({error.filename or project.state})",
@@ -86,6 +97,11 @@ def check_source(source: LocalCode, template: Path) -> None:
     """
     if not source.path.exists():
         raise ConfigError(f"{template}: the code of {source.logical_id} is missing: {source.path} does not exist")
+    if str(source.build_method).startswith(_OTHER_TOOLS) and not _is_built(source):
+        raise ConfigError(
+            f"{template}: {source.logical_id} is built by {source.build_method}, which multistack does not do",
+            hint='run `sam build`, then set template = ".aws-sam/build/template.yaml"',
+        )
     if source.type.endswith("::Function") and str(source.runtime).startswith("python") and source.path.is_dir():
         module, dot, function = str(source.handler).rpartition(".")
         if not dot or not function:
@@ -97,6 +113,12 @@ def check_source(source: LocalCode, template: Path) -> None:
             raise ConfigError(
                 f"{template}: handler {source.handler} of {source.logical_id} is missing: no {stem.with_suffix('.py')}"
             )
+
+
+def _is_built(source: LocalCode) -> bool:
+    """Whether the handler's file is there as Node runs it."""
+    stem = source.path / str(source.handler).rpartition(".")[0]
+    return any(stem.with_suffix(suffix).exists() for suffix in (".js", ".mjs", ".cjs"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -114,18 +136,56 @@ class _Requirements:
         return install(requirements, source, self.cache, python=self.python_of(source.runtime or ""), emit=self.emit)
 
 
+@dataclass(frozen=True, slots=True)
+class _Archive:
+    """A zip, and how many bytes its files have."""
+
+    path: Path
+    sha256: str
+    unzipped: int
+
+
 def _archives(
     sources: list[LocalCode], work: Path, installer: _Requirements | None, *, emit: Emit
-) -> dict[str, tuple[Path, str]]:
-    """Logical id to (zip, its SHA-256); functions that share a folder share one zip."""
-    by_path: dict[Path, tuple[Path, str]] = {}
+) -> dict[str, _Archive]:
+    """By logical id; functions that share a folder share one zip."""
+    known: dict[tuple[Path, str | None], _Archive] = {}
     for number, source in enumerate(sources):
-        if source.path not in by_path:
+        place = (source.path, source.build_method)
+        if place not in known:
             emit(Event(None, "building", source.path.name))
+            contents = _contents(source, work / str(number), installer)
+            unzipped = sum(path.stat().st_size for path in contents.values())
+            _check_size(source.logical_id, unzipped)
             archive = work / f"{number}.zip"
-            write_zip(archive, _contents(source, work / str(number), installer))
-            by_path[source.path] = (archive, sha256_of(archive))
-    return {source.logical_id: by_path[source.path] for source in sources}
+            write_zip(archive, contents)
+            known[place] = _Archive(archive, sha256_of(archive), unzipped)
+    return {source.logical_id: known[source.path, source.build_method] for source in sources}
+
+
+def check_sizes(template: Mapping[str, Any], unzipped: Mapping[str, int]) -> None:
+    """
+    Hold each function together with its own layers to Lambda's limit.
+
+    Args:
+        unzipped: Logical id of a function or layer to its bytes.
+
+    Raises:
+        ArtifactError: As Lambda says it.
+    """
+    for placed in all_resources(template):
+        layers = placed.resource.get("Properties", {}).get("Layers")
+        refs = [layer.get("Ref") for layer in layers if isinstance(layer, dict)] if isinstance(layers, list) else []
+        total = unzipped.get(placed.logical_id, 0) + sum(unzipped.get(f"{placed.prefix}{name}", 0) for name in refs)
+        _check_size(placed.logical_id, total)
+
+
+def _check_size(logical_id: str, unzipped: int) -> None:
+    if unzipped > _UNZIPPED:
+        raise ArtifactError(
+            f"{logical_id}: Unzipped size must be smaller than {_UNZIPPED} bytes; it has {unzipped}",
+            hint="leave out what it doesn't need; files that it reads can be in a bucket",
+        )
 
 
 def _contents(source: LocalCode, work: Path, installer: _Requirements | None) -> Mapping[str, Path]:
@@ -135,10 +195,16 @@ def _contents(source: LocalCode, work: Path, installer: _Requirements | None) ->
             return _unpacked(source.path, work)
         return {source.path.name: source.path}
     own = dict(files_of(source.path))
-    requirements = source.path / "requirements.txt"
-    if installer is None or not _requires_anything(requirements):
+    if installer is None:
         return own
-    return {**dict(files_of(installer.install(requirements, source))), **own}
+    is_layer = not source.type.endswith("::Function")
+    folder = _LAYER_FOLDERS.get(re.sub(r"[0-9.x]+$", "", source.build_method or "")) if is_layer else ""
+    if folder is None:  # a layer that nobody asks to be built
+        return own
+    requirements = source.path / "requirements.txt"
+    if folder != "nodejs/" and _requires_anything(requirements):
+        own = {**dict(files_of(installer.install(requirements, source))), **own}
+    return {f"{folder}{name}": path for name, path in own.items()}
 
 
 def _unpacked(archive: Path, work: Path) -> Mapping[str, Path]:

@@ -21,7 +21,7 @@ from emulator.created_settings import apply_with_created
 from emulator.environment_names import name_problem
 from emulator.environment_settings import make_environment
 from emulator.errors import ConfigError
-from emulator.frameworks.registry import find_service, reader_of
+from emulator.frameworks.registry import find_service, framework_of, reader_of
 from emulator.model import (
     STATE_FOLDER,
     CarryRule,
@@ -236,7 +236,7 @@ def _build(
         copied_from=copied_from(origin.file.path),
         service=table.service,
         template=template,
-        framework=reader.name,
+        framework=framework_of(template),
         environments=environments,
         api=table.api,
         proxy=ProxySettings(
@@ -267,6 +267,8 @@ def _build(
 
 def _template(table: ProjectTable, origin: _Origin, cwd: Path) -> Path:
     root = origin.file.path.parent
+    if table.services:
+        return origin.file.path
     if table.template is None:
         return find_service(root) or root / TEMPLATE_NAMES[0]
     return (cwd.absolute() if ("template",) in origin.outside else root) / table.template

@@ -8,12 +8,16 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from emulator.errors import DeployError
 from emulator.flattening import flatten
 from emulator.frameworks.stages import of_stage
 from emulator.model import Artifact
 from emulator.process import write_atomically
-from emulator.references import check_references
+from emulator.references import check_names, check_references
 from emulator.template import Template, all_resources, expand_sam, is_sam, nested_template
+
+# Source: AWS CloudFormation quotas, "Resources".
+_MOST = 500
 
 
 def expand(artifact: Artifact, parameters: Mapping[str, str], *, region: str, state: Path) -> Template:
@@ -26,7 +30,7 @@ def expand(artifact: Artifact, parameters: Mapping[str, str], *, region: str, st
         ConfigError: A reference leads nowhere, or the artifact knows no such stage.
         DeployError: The translator refuses the template.
     """
-    template = of_stage(dict(artifact.template), parameters)
+    template = dict(artifact.template)
     if not needs_sam(template):
         expanded = _plain(template, parameters, region=region)
     else:
@@ -39,21 +43,28 @@ def expand(artifact: Artifact, parameters: Mapping[str, str], *, region: str, st
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(kept, json.dumps(expanded).encode())
     check_references(expanded)
+    check_names(expanded)
     return expanded
 
 
 def needs_sam(template: Template) -> bool:
     """Whether it, or a nested stack of it, has to be translated."""
-    return is_sam(template) or any(is_sam(owner) for _, _, owner in all_resources(template))
+    return is_sam(template) or any(is_sam(one.owner) for one in all_resources(template))
 
 
 def _plain(template: Template, parameters: Mapping[str, str], *, region: str) -> Template:
+    template = of_stage(template, parameters)
     nested = {name: found for name, one in template["Resources"].items() if (found := nested_template(one)) is not None}
     # The translator would take what nested templates refer to for its own.
     resources = {name: _hollow(one) if name in nested else one for name, one in template["Resources"].items()}
     outer: Template = {**template, "Resources": resources}
     if is_sam(template):
         outer = expand_sam(outer, parameters, region=region)
+    if len(outer["Resources"]) > _MOST:
+        raise DeployError(
+            f"Number of resources, {len(outer['Resources'])}, is greater than maximum allowed, {_MOST}",
+            hint="split the template into nested stacks",
+        )
     if not nested:
         return outer
     check_references(outer)
@@ -77,7 +88,7 @@ def _constants(stack: Mapping[str, Any], known: Mapping[str, Any]) -> Mapping[st
     """The parameters of a nested *stack* whose values are known before it is deployed."""
     found = {}
     for name, value in (stack.get("Properties", {}).get("Parameters") or {}).items():
-        constant = known.get(value.get("Ref")) if isinstance(value, dict) else value
+        constant = known.get(str(value.get("Ref"))) if isinstance(value, dict) else value
         if isinstance(constant, str | int | float):
             found[name] = str(constant)
     return found

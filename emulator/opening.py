@@ -22,6 +22,7 @@ from emulator.events import Emit
 from emulator.front import Front
 from emulator.history import History
 from emulator.lifecycle import Lifecycle
+from emulator.limitations import LimitCheck
 from emulator.model import OWN_IMAGE, Artifact, DriverName, Endpoint, Environment, Functions, Project, Release
 from emulator.parallel import Cancellation
 from emulator.permits import Permits
@@ -67,6 +68,7 @@ def open_workspace(
         emit=emit,
         cancelled=cancellation.check,
         check=RuntimeCheck(functools.partial(_machine_of, project, folders, environ.get("PATH", "")), emit=emit),
+        limits=LimitCheck({one.name: one for one in project.environments}, emit=emit),
         get_ready=_get_ready,
         remember=_remember,
     )

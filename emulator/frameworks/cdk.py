@@ -19,7 +19,7 @@ from emulator.frameworks.cdk_assembly import MANIFEST, SCHEMA, Assembly, read_as
 from emulator.frameworks.cdk_stacks import stacks_of, together
 from emulator.frameworks.packaged import PackagedByTool, package
 from emulator.frameworks.service import Packaging, Service
-from emulator.frameworks.tool import run_tool
+from emulator.frameworks.tool import SHELL, run_tool
 from emulator.template import Template
 
 _FILE = "cdk.json"
@@ -82,9 +82,7 @@ def _made(folder: Path, settings: Mapping[str, Any], stage: str, packaging: Pack
     variables = {**_QUIET, "CDK_OUTDIR": str(out), "CDK_CONTEXT_JSON": json.dumps(context)}
     for command in (settings.get("build"), settings["app"]):
         if isinstance(command, str) and command:
-            run_tool(
-                ["/bin/sh", "-c", command], folder=folder, packaging=packaging, variables=variables, explain=_explain
-            )
+            run_tool([*SHELL, command], folder=folder, packaging=packaging, variables=variables, explain=_explain)
     if not (out / MANIFEST).is_file():
         raise ArtifactError(
             f"{settings['app']} ended well, but left no cloud assembly", hint="does it call app.synth()?"

@@ -28,8 +28,8 @@ _NO_CREDENTIALS = {
     "CI": "true",
     "NO_COLOR": "1",
 }
-# multistack's own files change with every deployment. Tools that zip whole folders must not see them, and for most there
-# is no option that says so from outside of the service. Most are Node; CDK is, in every language.
+# multistack's own files change with every deployment. Tools that zip whole folders must not see them, and no option of
+# theirs says so from outside of the service. They are Node, CDK too, whatever language an app is in.
 _HIDDEN = (STATE_FOLDER, FILE_NAME)
 _HIDE = """\
 const fs = require("fs"), hidden = new Set(%s)
@@ -52,6 +52,8 @@ require("module").syncBuiltinESMExports()
 """
 _COLOURS = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 _TIMEOUT = 900.0
+# Runs a command that a file of the framework holds as one line.
+SHELL = ("/bin/sh", "-c")
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +118,8 @@ def run_tool(
     environ = {**packaging.environ, **_NO_CREDENTIALS, **variables}
     environ["PATH"] = search_path(folder, packaging.environ)
     environ["NODE_OPTIONS"] = f"{environ.get('NODE_OPTIONS', '')} --require {_hiding(packaging.work)}".strip()
-    shown = " ".join([Path(arguments[0]).name, *arguments[1:3]])
+    is_shell = arguments[0] == SHELL[0]
+    shown = arguments[-1] if is_shell else " ".join([Path(arguments[0]).name, *arguments[1:2]])
     with tempfile.TemporaryFile() as said:
         try:
             code = run_command(

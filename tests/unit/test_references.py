@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from emulator.errors import DeployError
-from emulator.references import check_references, dependencies, names_in, without_types
+from emulator.references import check_references, dependencies, names_in, without
 
 QUEUE = "AWS::SQS::Queue"
 
@@ -84,7 +84,7 @@ def test_unsupported_types_go_with_all_that_needs_them() -> None:
         "Resources": {"Foo": {"Type": "AWS::Foo::Bar"}, "B": queue("Foo"), "C": queue("B"), "Stays": queue()},
         "Outputs": {"Gone": {"Value": {"Ref": "C"}}, "Kept": {"Value": {"Ref": "Stays"}}},
     }
-    smaller, left_out = without_types(template, ["AWS::Foo::Bar"])
+    smaller, left_out = without(template, ["Foo"])
     assert list(smaller["Resources"]) == ["Stays"]
     assert list(smaller["Outputs"]) == ["Kept"]
     assert left_out == ["Foo (AWS::Foo::Bar)", f"B ({QUEUE}, needs Foo)", f"C ({QUEUE}, needs B)"]
@@ -94,4 +94,4 @@ def test_unsupported_types_go_with_all_that_needs_them() -> None:
 def test_no_empty_outputs_are_left() -> None:
     """CloudFormation refuses an empty section."""
     template = {"Resources": {"Foo": {"Type": "X"}}, "Outputs": {"O": {"Value": {"Ref": "Foo"}}}}
-    assert without_types(template, ["X"])[0] == {"Resources": {}}
+    assert without(template, list(template["Resources"]))[0] == {"Resources": {}}
