@@ -44,7 +44,7 @@ class Cdk(PackagedByTool):
 
     def recognises(self, path: Path) -> bool:
         """By its name."""
-        return path.name == _FILE or (path.name == MANIFEST and path.parent.name.startswith("cdk"))
+        return path.name in (_FILE, MANIFEST)
 
     def stages(self, path: Path) -> Sequence[str]:
         """None: what an app makes of a stage only the app knows."""
