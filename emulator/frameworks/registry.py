@@ -13,7 +13,7 @@ from emulator.frameworks.services import Services
 # The first that recognises a file has it; CloudFormation takes what is left.
 READERS: tuple[ServiceReader, ...] = (Sam(), CloudFormation())
 _SUFFIXES = (".yaml", ".yml", ".json", ".template")
-_TEMPLATE = re.compile(r'(?m)^\s*"?Resources"?\s*:(?s:.*)"?Type"?\s*:\s*["\']?(AWS|Custom)::')
+_TEMPLATE = re.compile(r'(?s)\bResources["\']?\s*:.*\bType["\']?\s*:\s*["\']?(AWS|Custom)::')
 
 
 def file_names() -> list[str]:
