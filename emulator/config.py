@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,6 +23,7 @@ from emulator.environment_names import name_problem
 from emulator.environment_settings import make_environment
 from emulator.errors import ConfigError
 from emulator.frameworks.registry import find_service, framework_of, reader_of
+from emulator.frameworks.services import logical_id_of
 from emulator.model import (
     STATE_FOLDER,
     CarryRule,
@@ -132,6 +134,7 @@ def load_project(
     further = [
         *wrong,
         *(problem for _, found in values.values() for problem in found),
+        *_service_problems(table),
         *contradictions(project),
         *_password_problems(project, origin),
         *(_template_problems(project, cwd) if needs_template else ()),
@@ -290,6 +293,14 @@ def _origins(environment: str, values: Values, origin: _Origin) -> Mapping[str, 
         name: values.origins.get(name) or origin.outside.get(place) or origin.shown(place)
         for name, place in places.items()
     }
+
+
+def _service_problems(table: ProjectTable) -> Iterator[tuple[Key, str]]:
+    if table.services and table.template is not None:
+        yield ("template",), "template and services exclude each other: each of the services has a template"
+    for name, count in Counter(logical_id_of(one.name) for one in table.services).items():
+        if count > 1:
+            yield ("services",), f"services: {count} of them would be called {name}"
 
 
 def _password_problems(project: Project, origin: _Origin) -> Iterator[tuple[Key, str]]:

@@ -106,16 +106,16 @@ def _transforms(template: Mapping[str, Any]) -> list[Any]:
 def local_code(template: Mapping[str, Any], folder: Path) -> Iterator[LocalCode]:
     """Every local path of the template that becomes a zip, in the template's order; *folder* is the template's."""
     for placed in all_resources(template):
-        resource, owner = placed.resource, placed.owner
+        resource = placed.resource
         name = CODE_PROPERTIES.get(resource["Type"])
-        value = _effective(owner, resource, name) if name else None
+        value = placed.effective(name) if name else None
         if is_local(value):
             yield LocalCode(
                 logical_id=placed.logical_id,
                 type=resource["Type"],
                 path=(folder / value).resolve(),
-                runtime=_effective(owner, resource, "Runtime"),
-                handler=_effective(owner, resource, "Handler"),
+                runtime=placed.effective("Runtime"),
+                handler=placed.effective("Handler"),
                 build_method=resource.get("Metadata", {}).get("BuildMethod"),
             )
 
@@ -146,6 +146,14 @@ class Placed:
         """What it is called in the service's stack."""
         return f"{self.prefix}{self.name}"
 
+    def effective(self, name: str) -> Any:
+        """A property as SAM sees it: the resource's own, else the one in Globals."""
+        own = self.resource.get("Properties", {}).get(name)
+        section = GLOBALS_SECTION.get(self.resource["Type"])
+        if own is not None or section is None:
+            return own
+        return self.owner.get("Globals", {}).get(section, {}).get(name)
+
 
 def all_resources(template: Mapping[str, Any], prefix: str = "") -> Iterator[Placed]:
     """Every resource with those of nested stacks."""
@@ -158,15 +166,6 @@ def all_resources(template: Mapping[str, Any], prefix: str = "") -> Iterator[Pla
 def is_local(value: object) -> TypeGuard[str]:
     """Whether it names something beside the template, and is no URL or intrinsic function."""
     return isinstance(value, str) and "://" not in value
-
-
-def _effective(template: Mapping[str, Any], resource: Mapping[str, Any], name: str) -> Any:
-    """A property as SAM sees it: the resource's own, else the one in Globals."""
-    own = resource.get("Properties", {}).get(name)
-    section = GLOBALS_SECTION.get(resource["Type"])
-    if own is not None or section is None:
-        return own
-    return template.get("Globals", {}).get(section, {}).get(name)
 
 
 def point_at_code(template: Template, keys: Mapping[str, str], *, bucket: Any) -> Template:

@@ -18,7 +18,7 @@ from emulator.settings import TEMPLATE_NAMES
 # The first that recognises a file has it; CloudFormation takes what is left.
 READERS: tuple[ServiceReader, ...] = (Serverless(), Cdk(), Chalice(), Sam(), *FOREIGN, CloudFormation())
 _SUFFIXES = (".yaml", ".yml", ".json", ".template")
-_TEMPLATE = re.compile(r'(?m)^\s*"?Resources"?\s*:(?s:.*)"?Type"?\s*:\s*["\']?(AWS|Custom)::')
+_TEMPLATE = re.compile(r'(?s)\bResources["\']?\s*:.*\bType["\']?\s*:\s*["\']?(AWS|Custom)::')
 
 
 def file_names() -> list[str]:

@@ -1,231 +1,209 @@
-"""
-Services of other frameworks, brought as they are: init, up, and each environment answers through the proxy.
-
-Real tools package them where they can be had: osls from npm, kept in the cache folder between runs, and Chalice of this
-virtual environment. What CDK makes is recorded, because installing it takes longer than all of these tests.
-"""
+"""Services as people have them: nested stacks, layers, snippets and samconfig.toml, several in one project."""
 
 from __future__ import annotations
 
-import contextlib
-import importlib.util
 import json
-import os
 import shutil
-import subprocess
-import sys
-from collections.abc import Iterator
+import textwrap
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY, ProjectFolder, http
+from tests.conftest import ProjectFolder, http
 from tests.drivers import assert_nothing_left
-from tests.frameworks.features import shows
-from tests.functional.tiny import write
 
-_OSLS = "4.3.1"
-_ENVIRONMENTS = ("test", "staging", "prod")
-_INSTALL_TIMEOUT = 240.0
-_HTTP_API = "_api/HttpApi/"
+pytestmark = [
+    pytest.mark.skipif(shutil.which("node") is None, reason="this machine has no Node"),
+    pytest.mark.embedded("Node functions"),
+]
 
-SERVERLESS = """
-service: notes
-provider:
-  name: aws
-  runtime: python3.12
-  stage: ${opt:stage, 'dev'}
-  environment:
-    GREETING: ${param:greeting, 'hello'}
-    TABLE: ${self:service}-${sls:stage}
-params:
-  test: {greeting: hi}
-  staging: {}
-  prod: {greeting: good day}
-functions:
-  get:
-    handler: handler.get
-    events:
-      - httpApi: 'GET /notes'
-      - http: GET /notes
-  work:
-    handler: handler.work
-    events:
-      - sqs: {arn: !GetAtt Jobs.Arn, batchSize: 1}
-resources:
-  Resources:
-    Jobs: {Type: AWS::SQS::Queue}
-    Notes:
-      Type: AWS::DynamoDB::Table
-      Properties:
-        TableName: ${self:service}-${sls:stage}
-        BillingMode: PAY_PER_REQUEST
-        AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
-        KeySchema: [{AttributeName: id, KeyType: HASH}]
-"""
-HANDLER = """
-import json, os
-import boto3
+FILES: Mapping[str, str] = {
+    "multistack.toml": """
+        service = "shop"
 
-table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
+        [[services]]
+        name = "data"
+        template = "data/template.yaml"
 
-def get(event, context):
-    done = sorted(item["id"] for item in table.scan()["Items"])
-    return {"statusCode": 200, "body": json.dumps({"greeting": os.environ["GREETING"], "done": done})}
+        [[services]]
+        name = "orders"
+        template = "orders"
+        outputs = {TableName = "data.TableName"}
 
-def work(event, context):
-    for record in event["Records"]:
-        table.put_item(Item={"id": record["body"]})
-"""
-CHALICE = """
-import os
-from chalice import Chalice
+        [environments.test]
+        [environments.prod]
+        """,
+    "data/template.yaml": """
+        Resources:
+          Table:
+            Type: AWS::DynamoDB::Table
+            Properties:
+              BillingMode: PAY_PER_REQUEST
+              AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
+              KeySchema: [{AttributeName: id, KeyType: HASH}]
+          Queue: {Type: AWS::SQS::Queue}
+        Outputs:
+          TableName: {Value: !Ref Table}
+          QueueUrl: {Value: !Ref Queue, Export: {Name: shop-queue}}
+        """,
+    "orders/samconfig.toml": """
+        version = 0.1
+        [default.deploy.parameters]
+        parameter_overrides = "Greeting=hi"
+        [prod.deploy.parameters]
+        parameter_overrides = ["Greeting='good day'"]
+        """,
+    "orders/template.yaml": """
+        Transform: AWS::Serverless-2016-10-31
+        Parameters: {Greeting: {Type: String}, TableName: {Type: String}}
+        Globals: {Function: {Runtime: python3.12, Handler: app.handler}}
+        Resources:
+          Shared: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: layer/}}
+          NodeShared: {Type: AWS::Lambda::LayerVersion, Properties: {Content: nodelayer}}
+          Web:
+            Type: AWS::Serverless::Function
+            Properties:
+              CodeUri: src/
+              Layers: [!Ref Shared]
+              Policies: [{DynamoDBCrudPolicy: {TableName: !Ref TableName}}]
+              Environment:
+                Variables: {GREETING: !Ref Greeting, TABLE: !Ref TableName, QUEUE: !ImportValue shop-queue}
+              Events: {Get: {Type: Api, Properties: {Path: /hello, Method: GET}}}
+          Node:
+            Type: AWS::Serverless::Function
+            Properties:
+              Runtime: nodejs20.x
+              CodeUri: node/
+              Layers: [!Ref NodeShared]
+              Events: {Get: {Type: Api, Properties: {Path: /node, Method: GET}}}
+          Inner:
+            Type: AWS::Serverless::Application
+            Properties: {Location: inner/template.yaml, Parameters: {Name: !Sub "${Greeting}!"}}
+          Doc:
+            Type: AWS::Serverless::Api
+            Properties:
+              StageName: v1
+              DefinitionBody: {Fn::Transform: {Name: AWS::Include, Parameters: {Location: openapi.yaml}}}
+          MayCall:
+            Type: AWS::Lambda::Permission
+            Properties:
+              {FunctionName: !Ref Web, Action: "lambda:InvokeFunction", Principal: apigateway.amazonaws.com}
+        Outputs:
+          Inner: {Value: !GetAtt Inner.Outputs.Name}
+        """,
+    "orders/openapi.yaml": """
+        openapi: 3.0.1
+        paths:
+          /doc:
+            get:
+              responses: {}
+              x-amazon-apigateway-integration:
+                type: aws_proxy
+                httpMethod: POST
+                uri: !Sub arn:aws:apigateway:${AWS::Region}:lambda:path/2015-03-31/functions/${Web.Arn}/invocations
+        """,
+    "orders/inner/template.yaml": """
+        Transform: AWS::Serverless-2016-10-31
+        Parameters: {Name: {Type: String}}
+        Resources:
+          Web:
+            Type: AWS::Serverless::Function
+            Properties:
+              Runtime: python3.12
+              Handler: app.handler
+              CodeUri: src/
+              Environment: {Variables: {NAME: !Ref Name, STACK: !Ref AWS::StackName}}
+              Events: {Get: {Type: Api, Properties: {Path: /inner, Method: GET}}}
+        Outputs: {Name: {Value: !Ref Web}}
+        """,
+    "orders/layer/python/greeting/__init__.py": "def hello(name): return f'{name} from a layer'\n",
+    "orders/nodelayer/nodejs/node_modules/greeting/index.js": "exports.hello = () => 'node layer'\n",
+    "orders/src/app.py": """
+        import os
+        import boto3
+        from greeting import hello
 
-app = Chalice(app_name="notes")
+        def handler(event, context):
+            boto3.resource("dynamodb").Table(os.environ["TABLE"]).put_item(Item={"id": "1"})
+            boto3.client("sqs").send_message(QueueUrl=os.environ["QUEUE"], MessageBody="1")
+            return {"statusCode": 200, "body": hello(os.environ["GREETING"])}
+        """,
+    "orders/node/app.js": """
+        const greeting = require("greeting");
+        exports.handler = async () => ({statusCode: 200, body: greeting.hello()});
+        """,
+    "orders/inner/src/app.py": """
+        import os
+        def handler(event, context):
+            return {"statusCode": 200, "body": f"{os.environ['NAME']} {os.environ['STACK']}"}
+        """,
+}
 
-@app.route("/notes/{name}")
-def note(name):
-    return {"name": name, "greeting": os.environ["GREETING"]}
 
-@app.schedule("rate(1 hour)")
-def tidy(event):
-    pass
-"""
-
-
-@contextlib.contextmanager
-def _folder(root: Path) -> Iterator[ProjectFolder]:
-    """An empty project; whatever is started in it is stopped afterwards."""
+@pytest.fixture(scope="module")
+def shop(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectFolder]:
+    """The project with all of it, up in test and prod."""
+    root = tmp_path_factory.mktemp("frameworks")
     (root / "home").mkdir()
-    (root / "project").mkdir()
+    for name, text in FILES.items():
+        path = root / "project" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(textwrap.dedent(text))
     project = ProjectFolder(root / "project", root / "home")
+    project.run("up")
     yield project
     project.run("down")
     assert project.processes() == []
     assert_nothing_left(project.folder)
 
 
-@pytest.fixture(scope="session")
-def osls() -> Path:
-    """A ``node_modules`` with osls, kept between runs of the tests."""
-    npm = shutil.which("npm")
-    if npm is None:
-        pytest.skip("there is no npm to install osls with")
-    cache = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "multistack-tests" / f"osls-{_OSLS}"
-    if not (cache / "node_modules/.bin/osls").exists():
-        work = cache.with_name(f"{cache.name}.{os.getpid()}")
-        arguments = [npm, "install", "--no-audit", "--no-fund", "--prefix", str(work), f"osls@{_OSLS}"]
-        work.mkdir(parents=True)
-        try:
-            done = subprocess.run(arguments, capture_output=True, text=True, timeout=_INSTALL_TIMEOUT, check=False)
-        except subprocess.TimeoutExpired:
-            pytest.skip(f"npm took more than {_INSTALL_TIMEOUT:g} s to install osls")
-        if done.returncode != 0:
-            pytest.skip(f"npm can't install osls: {done.stderr.strip().splitlines()[-1:]}")
-        with contextlib.suppress(OSError):  # another worker was faster
-            work.rename(cache)
-        shutil.rmtree(work, ignore_errors=True)
-    return cache / "node_modules"
+def answer(shop: ProjectFolder, environment: str, path: str) -> str:
+    """What an API of the service ``orders`` answers."""
+    record = json.loads((shop.folder / ".multistack/proxy/server.json").read_text())
+    found = http("GET", f"http://127.0.0.1:{record['port']}/{environment}/_api/Orders{path}")
+    assert found.status == 200, found.body
+    return found.body.decode()
 
 
-@pytest.fixture(scope="module")
-def serverless(osls: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectFolder]:
-    """A service of the Serverless Framework, up in three environments."""
-    with _folder(tmp_path_factory.mktemp("serverless")) as project:
-        write(project, "serverless.yml", SERVERLESS)
-        write(project, "handler.py", HANDLER)
-        (project.folder / "node_modules").symlink_to(osls)
-        project.run("init")
-        project.run("up")
-        yield project
+def test_functions_import_from_layers(shop: ProjectFolder) -> None:
+    """Python and Node ones, from layers of either kind."""
+    assert answer(shop, "test", "ServerlessRestApi/hello") == "hi from a layer"
+    assert answer(shop, "test", "ServerlessRestApi/node") == "node layer"
 
 
-@pytest.fixture(scope="module")
-def cdk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectFolder]:
-    """An app of CDK, as recorded, up in three environments."""
-    with _folder(tmp_path_factory.mktemp("cdk")) as project:
-        shutil.copytree(REPOSITORY / "tests/frameworks/cdk_app", project.folder, dirs_exist_ok=True)
-        write(project, "cdk.json", json.dumps({"app": f"{sys.executable} synth.py"}))
-        project.run("init")
-        project.run("up")
-        yield project
+def test_samconfig_gives_each_environment_its_values(shop: ProjectFolder) -> None:
+    """By the environment's name, else the default's; `config list` shows them."""
+    assert answer(shop, "prod", "ServerlessRestApi/hello") == "good day from a layer"
+    assert shop.run("config", "list").stdout.splitlines()[1].split()[-3:] == ["hi", "good", "day"]
 
 
-@shows("Serverless Framework", "HTTP APIs and REST APIs, each stage with its own `params` and variables")
-def test_a_serverless_service_answers_in_each_environment_as_its_stage(serverless: ProjectFolder) -> None:
-    """Nothing of it was edited; what its file says about a stage holds in the environment of that name."""
-    rows = serverless.status()
-    for api in (_HTTP_API, "_api/ApiGatewayRestApi/"):
-        urls = [f"{rows[name]['url']}{api}notes" for name in _ENVIRONMENTS]
-        assert [http("GET", url).json()["greeting"] for url in urls] == ["hi", "hello", "good day"]
-    assert {row["framework"] for row in rows.values()} == {"Serverless Framework"}
+def test_nested_stacks_serve(shop: ProjectFolder) -> None:
+    """With what their parent passes to them, under a name of their own."""
+    assert answer(shop, "test", "InnerServerlessRestApi/inner") == "hi! shop-test-Orders-Inner"
 
 
-@shows("Serverless Framework", "one artifact in all environments; promotion")
-def test_a_serverless_service_is_one_artifact_in_all_environments(serverless: ProjectFolder) -> None:
-    """The tool makes a template for each stage; what is built and promoted is all of them."""
-    assert len({row["digest"] for row in serverless.status().values()}) == 1
-    assert "promoted" in serverless.run("promote", "staging").stdout
+def test_an_included_definition_serves(shop: ProjectFolder) -> None:
+    """What it refers to is in the template that includes it."""
+    assert answer(shop, "test", "Doc/doc") == "hi from a layer"
 
 
-@shows("Serverless Framework", "SQS as a trigger, tables and other `resources`")
-def test_a_queue_of_a_serverless_service_calls_its_function(serverless: ProjectFolder) -> None:
-    """Triggers are as they were written, in that environment only."""
-    script = (
-        "import boto3, json, time, urllib.request, os\n"
-        "sqs = boto3.client('sqs')\n"
-        "url = next(one for one in sqs.list_queues()['QueueUrls'] if 'Jobs' in one)\n"
-        "sqs.send_message(QueueUrl=url, MessageBody='first')\n"
-        "table = boto3.resource('dynamodb').Table('notes-test')\n"
-        "until = time.monotonic() + 30\n"
-        "while not table.scan()['Items'] and time.monotonic() < until: time.sleep(0.05)\n"
-    )
-    serverless.run("exec", "test", "--", sys.executable, "-c", script)
-    rows = serverless.status()
-    assert http("GET", f"{rows['test']['url']}{_HTTP_API}notes").json()["done"] == ["first"]
-    assert http("GET", f"{rows['prod']['url']}{_HTTP_API}notes").json()["done"] == []
+def test_services_are_changed_and_told_together(shop: ProjectFolder) -> None:
+    """One release of all; a change of one function concerns it alone."""
+    assert "service shop: data (CloudFormation), orders (SAM), multistack.toml" in shop.run("status").stdout
+    source = shop.folder / "orders/inner/src/app.py"
+    source.write_text(source.read_text() + "# changed\n")
+    planned = shop.run("deploy", "--dry-run", "test").stdout
+    assert "OrdersInnerWeb" in planned
+    assert "DataTable" not in planned
+    assert "OrdersWeb" not in planned
 
 
-def test_a_serverless_service_is_left_as_it_was(serverless: ProjectFolder) -> None:
-    """The folder holds what its author put there, and multistack's own."""
-    names = {path.name for path in serverless.folder.iterdir()}
-    assert names == {"serverless.yml", "handler.py", "node_modules", "multistack.toml", ".multistack"}
-
-
-@shows("CDK", "REST API, functions, tables, roles and grants, each stage with its own context")
-def test_a_cdk_app_answers_in_each_environment_as_its_stage(cdk: ProjectFolder) -> None:
-    """Two stacks that refer to each other and a nested one are one stack per environment."""
-    rows = cdk.status()
-    stages = [http("GET", f"{rows[name]['url']}x").json()["stage"] for name in _ENVIRONMENTS]
-    assert stages == list(_ENVIRONMENTS)
-    assert {(row["framework"], row["digest"]) for row in rows.values()} == {("CDK", rows["test"]["digest"])}
-
-
-@shows("CDK", "one artifact in all environments; data of each on its own")
-def test_a_table_of_a_cdk_app_is_its_environment_s_own(cdk: ProjectFolder) -> None:
-    """A note put into test is in test only."""
-    rows = cdk.status()
-    http("PUT", f"{rows['test']['url']}greeting", b"hi")
-    notes = [http("GET", f"{rows[name]['url']}greeting").json()["note"] for name in _ENVIRONMENTS]
-    assert notes == ["hi", None, None]
-
-
-@pytest.mark.skipif(importlib.util.find_spec("chalice") is None, reason="chalice is not installed here")
-@shows("Chalice", "REST API, schedules; environment variables of each stage")
-def test_a_chalice_app_answers_in_each_environment_as_its_stage(tmp_path: Path) -> None:
-    """Its stages become the environments, its app is packaged by Chalice itself."""
-    with _folder(tmp_path) as project:
-        stages = {name: {"environment_variables": {"GREETING": f"hi, {name}"}} for name in ("prod", "test")}
-        config = {"version": "2.0", "app_name": "notes", "automatic_layer": False, "stages": stages}
-        write(project, ".chalice/config.json", json.dumps(config))
-        write(project, "app.py", CHALICE)
-        write(project, "requirements.txt", "")
-        project.run("init")
-        project.run("up")
-        rows = project.status()
-        answers = {name: http("GET", f"{row['url']}notes/a").json() for name, row in rows.items()}
-        assert answers == {
-            "test": {"name": "a", "greeting": "hi, test"},
-            "prod": {"name": "a", "greeting": "hi, prod"},
-        }
-        assert {row["framework"] for row in rows.values()} == {"Chalice"}
+def test_init_finds_the_service_and_what_its_settings_give(shop: ProjectFolder, tmp_path: Path) -> None:
+    """No edit of anything: a value that samconfig.toml gives is not asked for."""
+    folder = shutil.copytree(shop.folder / "orders", tmp_path / "orders")
+    done = ProjectFolder(folder, shop.home).run("init")
+    assert "found a SAM service; wrote " in done.stdout
+    text = (folder / "multistack.toml").read_text()
+    assert '# Greeting = "hi"  # from samconfig.toml:' in text
+    assert '# TableName = ""  # fill in' in text

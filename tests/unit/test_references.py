@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
 from emulator.errors import DeployError
-from emulator.references import check_references, dependencies, names_in, without
+from emulator.references import check_names, check_references, dependencies, names_in, without
 
 QUEUE = "AWS::SQS::Queue"
 
@@ -95,3 +96,20 @@ def test_no_empty_outputs_are_left() -> None:
     """CloudFormation refuses an empty section."""
     template = {"Resources": {"Foo": {"Type": "X"}}, "Outputs": {"O": {"Value": {"Ref": "Foo"}}}}
     assert without(template, list(template["Resources"]))[0] == {"Resources": {}}
+
+
+@pytest.mark.parametrize(
+    ("name", "is_taken"),
+    [
+        pytest.param("x", True, id="text"),
+        pytest.param({"Fn::Sub": "${AWS::StackName}-x"}, True, id="the same expression"),
+        pytest.param(None, False, id="none"),
+    ],
+)
+def test_two_functions_of_one_name_are_refused(name: object, is_taken: bool) -> None:
+    """As on AWS, where the second one can't be made; with conditions, perhaps only one of them is."""
+    kind = "AWS::Lambda::Function"
+    one = {"Type": kind, "Properties": {} if name is None else {"FunctionName": name}}
+    check_names({"Resources": {"A": one, "B": {**one, "Condition": "C"}}})
+    with pytest.raises(DeployError, match="already exists in stack: A and B") if is_taken else nullcontext():
+        check_names({"Resources": {"A": one, "B": one}})
