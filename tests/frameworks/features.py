@@ -6,7 +6,7 @@ What each framework can and can't do here, said by the tests that show it.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TypeVar
 
@@ -23,7 +23,7 @@ class Feature:
     test: str
 
 
-FEATURES: list[Feature] = []
+_features: list[Feature] = []
 
 
 def shows(framework: str, text: str, answer: str = "yes") -> Callable[[Test], Test]:
@@ -31,18 +31,20 @@ def shows(framework: str, text: str, answer: str = "yes") -> Callable[[Test], Te
 
     def mark(test: Test) -> Test:
         where = f"{test.__module__.replace('.', '/')}.py::{test.__qualname__}"
-        FEATURES.append(Feature(framework, text, answer, where[where.index("tests/") :]))
+        feature = Feature(framework, text, answer, where[where.index("tests/") :])
+        if feature not in _features:  # pytest may have its own name for a module that is imported again
+            _features.append(feature)
         return test
 
     return mark
 
 
-def table() -> str:
-    """All features as Markdown, those of one framework together."""
+def table(files: Sequence[str]) -> str:
+    """All features that tests in *files* show, as Markdown: framework by framework, in the order of the files."""
+    found = [one for file in files for one in _features if one.test.startswith(f"{file}::")]
+    order = list(dict.fromkeys(feature.framework for feature in found))
     rows = ["| Framework | What | Here | Shown by |", "|---|---|---|---|"]
-    order = list(dict.fromkeys(feature.framework for feature in FEATURES))
-    for feature in sorted(FEATURES, key=lambda one: order.index(one.framework)):
-        name = feature.test.rpartition("::")[2]
-        file = feature.test.partition("::")[0]
+    for feature in sorted(found, key=lambda one: order.index(one.framework)):
+        file, _, name = feature.test.partition("::")
         rows.append(f"| {feature.framework} | {feature.text} | {feature.answer} | `{name}` in `{file}` |")
     return "\n".join(rows) + "\n"
