@@ -113,7 +113,7 @@ def run_tool(
         explain: From all that it says to a hint, should it fail.
 
     Raises:
-        ArtifactError: It can't be run, fails, or takes too long; details are its last lines.
+        ArtifactError: It can't be run, fails, or takes too long; with the last line that it says, and those before it.
     """
     environ = {**packaging.environ, **_NO_CREDENTIALS, **variables}
     environ["PATH"] = search_path(folder, packaging.environ)
@@ -131,9 +131,8 @@ def run_tool(
             return
         lines = _plain(said)
     ended = f"ended with {code}" if code is not None else f"did not end within {_TIMEOUT:g} s"
-    if code == 127:
-        lines = [*lines, "a program that it needs is not in PATH"]
-    raise ArtifactError(f"{shown} {ended}", hint=explain("\n".join(lines)), details=lines)
+    reason = f": {lines[-1].strip(' -')}" if lines else ""
+    raise ArtifactError(f"{shown} {ended}{reason}", hint=explain("\n".join(lines)), details=lines[:-1])
 
 
 def _hiding(work: Path) -> str:
