@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -78,9 +78,12 @@ def build(
         ) from error
 
 
-def stages_of(project: Project) -> Sequence[str]:
-    """What the environments of *project* are called by its framework, each once."""
-    return list(dict.fromkeys(one.config.get(STAGE, one.name) for one in project.environments))
+def stages_of(project: Project) -> Mapping[str, str]:
+    """What its framework calls the environments of *project*, and the account of the first that is called so."""
+    stages: dict[str, str] = {}
+    for one in project.environments:
+        stages.setdefault(one.config.get(STAGE, one.name), one.account_id)
+    return stages
 
 
 def _folder(path: Path) -> Path:

@@ -7,6 +7,7 @@ Source:
 
 from __future__ import annotations
 
+import contextlib
 import hashlib
 import json
 import re
@@ -18,6 +19,7 @@ from typing import Any
 from emulator.cfn_yaml import parse
 from emulator.errors import ArtifactError, ConfigError
 from emulator.events import Event
+from emulator.frameworks.empty_account import empty_account
 from emulator.frameworks.packaged import PackagedByTool, package
 from emulator.frameworks.service import Packaging, Service
 from emulator.frameworks.tool import Tool, find_tool, run_tool
@@ -29,6 +31,8 @@ _INSTALL = "npm install --save-dev osls"
 # A deployment of an API is named by the time of packaging, so that each packaging makes a new one.
 _DEPLOYMENT = re.compile(r"(ApiGateway|Websockets)Deployment\d{10,}")
 _AWS_VARIABLE = re.compile(r"\$\{(?:aws|ssm|cf|s3)(?:\([\w-]+\))?:[^}]*\}?|AWS credentials|AWS provider credentials")
+
+_QUIET = {"SLS_TELEMETRY_DISABLED": "1", "SLS_NOTIFICATIONS_MODE": "off", "SLS_INTERACTIVE_SETUP_ENABLE": "0"}
 
 
 class Serverless(PackagedByTool):
@@ -88,13 +92,17 @@ def _tool(path: Path, packaging: Packaging) -> Tool:
 def _package(path: Path, tool: Tool, stage: str, packaging: Packaging) -> Template:
     out = packaging.work
     arguments = [str(tool.program), "package", "--stage", stage, "--package", str(out)]
-    run_tool(
-        [*arguments, *(["--config", path.name] if path.stem != "serverless" else [])],
-        folder=path.parent,
-        packaging=packaging,
-        variables={"SLS_TELEMETRY_DISABLED": "1", "SLS_NOTIFICATIONS_MODE": "off", "SLS_INTERACTIVE_SETUP_ENABLE": "0"},
-        explain=_explain,
-    )
+    # Older ones would ask AWS itself with what leads to the empty account.
+    knows_endpoints = tool.package == "osls" and int(tool.version.partition(".")[0]) >= 4
+    with contextlib.ExitStack() as stack:
+        account = stack.enter_context(empty_account(packaging.stages[stage])) if knows_endpoints else {}
+        run_tool(
+            [*arguments, *(["--config", path.name] if path.stem != "serverless" else [])],
+            folder=path.parent,
+            packaging=packaging,
+            variables={**_QUIET, **account},
+            explain=_explain,
+        )
     template = _json(out / "cloudformation-template-update-stack.json")
     zips = {one.name: one for one in _zips(_json(out / "serverless-state.json"), out, path.parent)}
     for logical_id, resource in template["Resources"].items():

@@ -36,14 +36,15 @@ class Packaging:
 
     Attributes:
         environ: The whole of the child's variables: the caller's without any that concern AWS.
-        stages: What environments are called there, each once; a tool that makes a template per stage makes all of them.
+        stages: What environments are called there, and their accounts; a tool that makes a template per stage makes one
+            for each.
         work: A folder for what it writes; it is there until the build is done, and gone after it.
         emit: A tool that takes a while says so, e.g. ``Event(None, "packaging", "with osls 3.40")``.
         cancelled: Called while waiting; raises to stop.
     """
 
     environ: Mapping[str, str] = field(repr=False)
-    stages: Sequence[str]
+    stages: Mapping[str, str]
     work: Path
     emit: Emit
     cancelled: Callable[[], None]

@@ -63,7 +63,7 @@ def packaged(
     work.mkdir()
     packaging = Packaging(
         environ={"PATH": "/usr/local/bin:/usr/bin:/bin"} if environ is None else environ,
-        stages=stages,
+        stages={stage: f"{number:012}" for number, stage in enumerate(stages, start=1)},
         work=work,
         emit=events.append,
         cancelled=lambda: None,

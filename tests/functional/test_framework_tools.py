@@ -38,6 +38,8 @@ provider:
   environment:
     GREETING: ${param:greeting, 'hello'}
     TABLE: ${self:service}-${sls:stage}
+    ACCOUNT: ${aws:accountId}
+    KEY: ${ssm:/notes/key, 'none'}
 params:
   test: {greeting: hi}
   staging: {}
@@ -71,7 +73,8 @@ table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 
 def get(event, context):
     done = sorted(item["id"] for item in table.scan()["Items"])
-    return {"statusCode": 200, "body": json.dumps({"greeting": os.environ["GREETING"], "done": done})}
+    looked_up = [os.environ["ACCOUNT"], os.environ["KEY"]]
+    return {"statusCode": 200, "body": json.dumps({"greeting": os.environ["GREETING"], "done": done, "found": looked_up})}
 
 def work(event, context):
     for record in event["Records"]:
@@ -160,6 +163,17 @@ def test_a_serverless_service_answers_in_each_environment_as_its_stage(serverles
         urls = [f"{rows[name]['url']}{api}notes" for name in _ENVIRONMENTS]
         assert [http("GET", url).json()["greeting"] for url in urls] == ["hi", "hello", "good day"]
     assert {row["framework"] for row in rows.values()} == {"Serverless Framework"}
+
+
+@shows(
+    "Serverless Framework",
+    "`${aws:accountId}`, and look-ups with a default (`${ssm:…}`, `${cf:…}`, `${s3:…}`), with osls 4",
+)
+def test_a_serverless_service_finds_the_account_of_each_environment(serverless: ProjectFolder) -> None:
+    """What it looks up while it is packaged is of a new account: its number, and no values."""
+    for name, row in serverless.status().items():
+        found = http("GET", f"{row['url']}{_HTTP_API}notes").json()["found"]
+        assert found == [row["account_id"], "none"], name
 
 
 @shows("Serverless Framework", "one artifact in all environments")

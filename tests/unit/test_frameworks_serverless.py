@@ -7,9 +7,12 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import boto3
 import pytest
+from botocore.exceptions import ClientError
 
 from emulator.errors import ArtifactError, ConfigError
+from emulator.frameworks.empty_account import empty_account
 from emulator.frameworks.registry import find_service, framework_of, reader_of
 from emulator.frameworks.stages import STAGE, of_stage
 from tests.frameworks.faked import OSLS, packaged, write_tool
@@ -77,14 +80,47 @@ def test_the_same_source_packaged_again_is_the_same(service: Path, tmp_path: Pat
     assert again("first") == again("second")
 
 
-@shows(FRAMEWORK, "packaging has no way to AWS: no keys, no profiles, no address of a machine's role")
+@shows(FRAMEWORK, "packaging has no way to AWS: look-ups are answered by an empty account of this machine")
 def test_the_tool_gets_no_credentials(service: Path, tmp_path: Path) -> None:
-    """Whatever a plugin tries, it finds neither keys nor a profile nor a role."""
+    """Whatever a plugin tries, it finds no profile and no role, and the key is that of an account that is not there."""
     packaged(service, tmp_path / "work", environ=_environ(SOME="thing"))
     environ = json.loads((service.parent / "environ.json").read_text())
     assert environ["SOME"] == "thing"
-    assert not {name for name in environ if "KEY" in name or "PROFILE" in name or "TOKEN" in name}
+    assert not {name for name in environ if "PROFILE" in name or "TOKEN" in name}
     assert (environ["AWS_SHARED_CREDENTIALS_FILE"], environ["AWS_EC2_METADATA_DISABLED"]) == ("/dev/null", "true")
+    assert environ["AWS_ACCESS_KEY_ID"] == "000000000002"
+    assert environ["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
+
+
+def test_a_tool_that_knows_no_endpoints_gets_no_key_at_all(tmp_path: Path) -> None:
+    """Version 3 would take the key to AWS."""
+    write_tool(tmp_path, "serverless", OSLS, package={"name": "serverless", "version": "3.40.0"})
+    path = tmp_path / "serverless.yml"
+    path.write_text("service: notes\n")
+    packaged(path, tmp_path / "work", environ=_environ())
+    assert "AWS_ACCESS_KEY_ID" not in json.loads((tmp_path / "environ.json").read_text())
+
+
+def test_an_empty_account_knows_itself_and_nothing_else() -> None:
+    """As a new account of AWS answers: a parameter, a stack and an object that are not there."""
+    with empty_account("111111111111") as variables:
+
+        def client(service: str) -> Any:
+            return boto3.client(
+                service,
+                region_name="us-east-1",
+                endpoint_url=variables["AWS_ENDPOINT_URL"],
+                aws_access_key_id=variables["AWS_ACCESS_KEY_ID"],
+                aws_secret_access_key=variables["AWS_SECRET_ACCESS_KEY"],
+            )
+
+        assert client("sts").get_caller_identity()["Account"] == "111111111111"
+        with pytest.raises(ClientError, match="ParameterNotFound"):
+            client("ssm").get_parameter(Name="/notes/key")
+        with pytest.raises(ClientError, match="Stack with id other does not exist"):
+            client("cloudformation").describe_stacks(StackName="other")
+        with pytest.raises(ClientError, match="NoSuchKey"):
+            client("s3").get_object(Bucket="notes", Key="key")
 
 
 @shows(FRAMEWORK, "without the tool", "one line: `npm install --save-dev osls`")
