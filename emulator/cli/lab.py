@@ -143,7 +143,7 @@ def run(
 ) -> None:
     """Make mistakes, and measure what prod sees of them; starts the lab where it isn't up."""
     from emulator.errors import DIFFERENCES
-    from emulator.lab.experiments import EXPERIMENTS, find_experiment
+    from emulator.lab.experiments import EXPERIMENTS
     from emulator.lab.results import RESULTS_FILE, Outcome, keep_results
     from emulator.lab.running import run_experiments
     from emulator.lab.showing import matrix, result_line
@@ -151,7 +151,7 @@ def run(
 
     if is_all == bool(experiments):
         raise click.UsageError("name experiments, or give --all")
-    wanted: Sequence[Experiment] = EXPERIMENTS if is_all else [find_experiment(name) for name in experiments]
+    wanted: Sequence[Experiment] = EXPERIMENTS if is_all else _named(experiments)
     laboratory = _made(context)
     with _working(laboratory, "lab run"):
 
@@ -185,6 +185,14 @@ def report(context: Context, paths: Sequence[Path], driver: str | None) -> None:
     results = read_results(folder / RESULTS_FILE)
     for path in write_reports(paths or default_paths(folder), EXPERIMENTS, results, driver=driver):
         click.echo(str(path))
+
+
+def _named(names: Sequence[str]) -> list[Experiment]:
+    """Each once, whatever it was called."""
+    from emulator.lab.experiments import find_experiment
+
+    found = [find_experiment(name) for name in names]
+    return list({one.id: one for one in found}.values())
 
 
 def _chosen(names: Sequence[str]) -> list[Topology]:

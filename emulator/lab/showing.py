@@ -108,7 +108,7 @@ def _places(topology: Topology) -> Mapping[str, Place]:
         name: Place(
             environment=name,
             path=f"/{topology.prefix}{name}",
-            endpoint=Endpoint(environment=name, url="", account_id="", region=""),
+            endpoint=Endpoint(environment=name, url="<endpoint>", account_id="<account>", region="<region>"),
             stack="orders" if is_single else f"orders-{name}",
             api="<api-id>" if is_single else f"<api-id-of-{name}>",
             stage=name if is_single else "live",
