@@ -98,12 +98,12 @@ def list_experiments(as_json: bool) -> None:
     """List the experiments."""
     from emulator.lab.experiments import EXPERIMENTS
     from emulator.lab.showing import summary
-    from emulator.render import print_json, table
+    from emulator.render import print_json, prose, table
 
     if as_json:
         print_json([summary(one) for one in EXPERIMENTS])
         return
-    rows = [[one.id, one.title, one.variants[_single()].expected.told()] for one in EXPERIMENTS]
+    rows = [[one.id, prose(one.title), one.variants[_single()].expected.told()] for one in EXPERIMENTS]
     click.echo(table(["experiment", "mistake", "prod sees in single"], rows))
 
 

@@ -94,7 +94,7 @@ def check(click_context: click.Context, number: int, as_json: bool) -> None:
     """
     import functools
 
-    from emulator.render import print_json
+    from emulator.render import print_json, prose
     from emulator.workshop.checking import look
     from emulator.workshop.scene import Scene
 
@@ -105,7 +105,7 @@ def check(click_context: click.Context, number: int, as_json: bool) -> None:
         found.append(one)
         if not as_json:
             mark = click.style("✓", fg="green") if one.missing is None else click.style("✗", fg="red")
-            click.echo(f"{mark} {one.says}{f': {one.missing}' if one.missing else ''}")
+            click.echo(f"{mark} {prose(one.says)}{f': {prose(one.missing)}' if one.missing else ''}")
     is_passed = found[-1].missing is None
     if as_json:
         print_json({"lab": number, "passed": is_passed, "checks": found})
@@ -155,6 +155,7 @@ def _congratulation(lab: Lab) -> str:
 @_number
 def hint(number: int) -> None:
     """Show one more of a lab's three hints."""
+    from emulator.render import prose
     from emulator.workshop.lab import HINTS
     from emulator.workshop.progress import changing
 
@@ -164,7 +165,7 @@ def hint(number: int) -> None:
         one.hints = min(one.hints + 1, HINTS)
         shown = one.hints
     for index, text in enumerate(lab.hints[:shown], start=1):
-        click.echo(f"{index}. {text}")
+        click.echo(f"{index}. {prose(text)}")
     if shown == HINTS:
         click.echo(f"that was the last; `multistack workshop solve {number}` does it and says why", err=True)
 
@@ -181,7 +182,8 @@ def solve(context: Context, number: int) -> None:
     _stop_others(root, lab)
     _remake(root, lab)
     with changing(root) as progress:
-        progress.of(number).is_solved = progress.of(number).passed is None
+        one = progress.of(number)
+        one.is_solved = one.is_solved or one.passed is None
     play(lab, root / lab.folder, environ=context.caller_environ(), tell=_tell_step)
     click.echo(f"\ndone; now look: multistack workshop check {number}")
 
