@@ -17,9 +17,9 @@ from emulator.workshop.answers import Answers, blank
 from emulator.workshop.board.learners import CODE_HEADER, MOST_LEARNERS, Board
 from emulator.workshop.board.pages import create_board
 from emulator.workshop.doctor import disk, memory, programs, trial
+from emulator.workshop.experiments import MISTAKES
 from emulator.workshop.lab import Edit, Lab, Step
 from emulator.workshop.labs import LABS
-from emulator.workshop.labs.single_stack import SETTINGS
 from emulator.workshop.playing import play
 from emulator.workshop.progress import changing, read_progress
 from tests.conftest import REPOSITORY
@@ -108,7 +108,7 @@ def test_a_blank_answer_file_asks_everything(tmp_path: Path) -> None:
     lab = next(one for one in LABS if one.number == 3)
     (tmp_path / "answers.toml").write_text(blank(lab.answers))
     answers = Answers(tmp_path)
-    assert len(lab.answers) == 3 * len(SETTINGS)
+    assert len(lab.answers) == 3 * len(MISTAKES)
     assert all("no answer" in (answers.problem(key) or "") for key, _ in lab.answers)
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from emulator.lint.check import lint, service_paths
 from emulator.lint.finding import Words
-from emulator.workshop.lab import Check, Edit, Lab, Step
-from emulator.workshop.labs.three_stacks import PROXY
+from emulator.workshop.lab import PROXY, Check, Edit, Lab, Step
 from emulator.workshop.scene import NAMES, Scene, one_digest, ready
 
 _KEY = "PageSize"

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from emulator.created import read_created
 from emulator.process import labelled
-from emulator.workshop.lab import Check, Lab, Step
-from emulator.workshop.labs.three_stacks import PROXY
+from emulator.workshop.lab import PROXY, Check, Lab, Step
 from emulator.workshop.scene import NAMES, Scene, ready
 
 _BRANCH, _NAME = "feature/gift-wrap", "feature-gift-wrap"
