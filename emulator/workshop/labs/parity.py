@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from emulator.comparison.drift import find_drift
+from emulator.endpoint import answering, client
 from emulator.model import Kind
 from emulator.workshop.lab import Check, Lab, Step
 from emulator.workshop.scene import Scene, one_digest, ready
@@ -11,6 +12,15 @@ _RESOURCE, _PROPERTY = "DiscountPercentParameter", "Value"
 _BY_HAND = (
     "multistack exec staging -- aws ssm put-parameter --overwrite --name /orders-staging/DiscountPercent --value 90"
 )
+
+
+def was_edited(scene: Scene) -> str | None:
+    """Somebody wrote the parameter: what a stack makes is its first version."""
+    endpoint = scene.workspace.endpoint("staging")
+    name = f"/{scene.workspace.project.stack_name('staging')}/DiscountPercent"
+    with answering(endpoint):
+        found = client(endpoint, "ssm").get_parameter(Name=name)["Parameter"]
+    return None if found["Version"] > 1 else f"nobody edited staging yet: `{_BY_HAND}`"
 
 
 def named_resource(scene: Scene) -> str | None:
@@ -62,6 +72,7 @@ LAB = Lab(
     ),
     checks=(
         Check("test, staging and prod run", ready),
+        Check("the discount of staging was edited by hand", was_edited),
         Check("you named the resource that was changed", named_resource),
         Check("you named its property", named_property),
         Check("staging was deployed anew", was_repaired),
