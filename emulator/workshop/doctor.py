@@ -19,7 +19,7 @@ from emulator.workshop.lab import Lab
 from emulator.workspace import Workspace
 
 _MEGABYTE = 1024 * 1024
-# Seven emulators at the most, in the labs that compare topologies, and functions.
+# Five emulators at the most, where topologies are compared, and functions.
 _MEMORY = 1024 * _MEGABYTE
 _DISK = 500 * _MEGABYTE
 # Seconds for three environments: beyond it a learner waits more than sixty for some step.

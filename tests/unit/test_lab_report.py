@@ -141,6 +141,13 @@ def test_the_latest_drivers_results_are_reported(tmp_path: Path) -> None:
     assert "run on 2026-11-26, driver embedded (ministack 1.5.33)" in page.read_text()
 
 
+def test_results_of_several_days_are_told_so(tmp_path: Path) -> None:
+    """Nothing is claimed to be as new as the last run when it isn't."""
+    later = replace(MULTI, at="2026-11-28T20:00:00+00:00")
+    (page,) = write_reports([tmp_path / "a.md"], [X03], [SINGLE, later], driver=None)
+    assert "run from 2026-11-26 to 2026-11-28, driver embedded" in page.read_text()
+
+
 def test_without_results_there_is_no_report(tmp_path: Path) -> None:
     """An empty matrix would look like a prod that was never hurt."""
     with pytest.raises(NotReady) as caught:

@@ -143,4 +143,6 @@ def subtitle(results: Iterable[Result], *, driver: str) -> str:
     if not found:
         return f"nothing was run on the driver {driver} yet"
     emulators = ", ".join(sorted({one.emulator for one in found}))
-    return f"run on {max(one.at for one in found)[:10]}, driver {driver} ({emulators})"
+    first, last = (choose(one.at for one in found)[:10] for choose in (min, max))
+    days = f"run on {last}" if first == last else f"run from {first} to {last}"
+    return f"{days}, driver {driver} ({emulators})"
