@@ -21,7 +21,7 @@ _QUEUES = "https://docs.aws.amazon.com/AWSSimpleQueueService/latest/SQSDeveloper
 _CARD = "4111111111111111"
 _ORDERS = 5
 # Seconds to wait for a line of a log or a message, and between two looks.
-_PATIENCE = 12.0
+_PATIENCE = 20.0
 _LOOK = 0.05
 
 
