@@ -77,9 +77,17 @@ def test_a_difference_from_what_was_expected_is_noted() -> None:
 @pytest.mark.parametrize(
     ("recovered", "says"),
     [
-        pytest.param(0.03, "first after 20 ms; well 30 ms after the undo", id="well again"),
-        pytest.param(1.25, "first after 20 ms; well 1.2 s after the undo", id="after a while"),
-        pytest.param(None, "first after 20 ms; not well again by undoing it", id="not"),
+        pytest.param(
+            0.03, "2 of 3 requests since the mistake, the first after 20 ms; well 30 ms after the undo", id="well again"
+        ),
+        pytest.param(
+            1.25,
+            "2 of 3 requests since the mistake, the first after 20 ms; well 1.2 s after the undo",
+            id="after a while",
+        ),
+        pytest.param(
+            None, "2 of 3 requests since the mistake, the first after 20 ms; not well again by undoing it", id="not"
+        ),
     ],
 )
 def test_how_soon_prod_was_hurt_and_well_again_is_told(recovered: float | None, says: str) -> None:

@@ -51,10 +51,11 @@ class Cell:
 
     @property
     def times(self) -> str:
-        """How soon prod was hurt, and how soon it was well again; empty where it was unhurt."""
+        """How many requests were hurt, how soon, and how soon prod was well again; empty where none was."""
         if self.result is None or self.result.first_failure_after is None:
             return ""
-        first = f"first after {seconds(self.result.first_failure_after)}"
+        count = f"{self.result.failures + self.result.wrong} of {self.result.requests} requests since the mistake"
+        first = f"{count}, the first after {seconds(self.result.first_failure_after)}"
         if self.result.recovered_after is None:
             return f"{first}; not well again by undoing it"
         return f"{first}; well {seconds(self.result.recovered_after)} after the undo"
