@@ -182,8 +182,7 @@ def solve(context: Context, number: int) -> None:
     _stop_others(root, lab)
     _remake(root, lab)
     with changing(root) as progress:
-        one = progress.of(number)
-        one.is_solved = one.is_solved or one.passed is None
+        progress.of(number).note_solved()
     play(lab, root / lab.folder, environ=context.caller_environ(), tell=_tell_step)
     click.echo(f"\ndone; now look: multistack workshop check {number}")
 

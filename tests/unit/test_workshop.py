@@ -6,6 +6,7 @@ import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -21,10 +22,11 @@ from emulator.workshop.experiments import MISTAKES
 from emulator.workshop.lab import Edit, Lab, Step
 from emulator.workshop.labs import LABS
 from emulator.workshop.playing import play
-from emulator.workshop.progress import changing, read_progress
+from emulator.workshop.progress import LabProgress, changing, read_progress
 from tests.conftest import REPOSITORY
 
 TEXTS = REPOSITORY / "docs" / "workshop"
+PASSED = datetime(2026, 11, 26, tzinfo=UTC)
 REPORT = {"id": "0" * 32, "name": "Ada", "labs": {"1": {"started": "2026-11-26T09:00:00Z"}}}
 LAB_IDS = [f"lab {lab.number}" for lab in LABS]
 
@@ -139,6 +141,20 @@ def test_progress_survives_many_commands_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(one_more, range(24)))
     assert read_progress(tmp_path).of(1).hints == 24
+
+
+@pytest.mark.parametrize(
+    ("before", "is_solved"),
+    [
+        pytest.param(LabProgress(), True, id="not passed yet"),
+        pytest.param(LabProgress(passed=PASSED), False, id="passed by hand"),
+        pytest.param(LabProgress(passed=PASSED, is_solved=True), True, id="passed with the solution"),
+    ],
+)
+def test_a_solution_that_was_played_stays_so(before: LabProgress, is_solved: bool) -> None:
+    """Nobody gets rid of the note by playing it a second time, and nobody who was through gets one."""
+    before.note_solved()
+    assert before.is_solved is is_solved
 
 
 def test_a_workshop_is_found_from_inside_and_from_beside(tmp_path: Path) -> None:
