@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from emulator.lab.experiment import Experiment
     from emulator.lab.laboratory import Laboratory
     from emulator.lab.results import Result
+    from emulator.lab.seen import Recorded
     from emulator.lab.topologies import Topology
 
 _TOPOLOGIES = ("single", "multi", "multi-same-account")
@@ -97,14 +98,21 @@ def status(context: Context, as_json: bool) -> None:
 def list_experiments(as_json: bool) -> None:
     """List the experiments."""
     from emulator.lab.experiments import EXPERIMENTS
+    from emulator.lab.seen import read_seen
     from emulator.lab.showing import summary
     from emulator.render import print_json, table
 
+    seen = read_seen()
     if as_json:
-        print_json([summary(one) for one in EXPERIMENTS])
+        print_json([summary(one, seen) for one in EXPERIMENTS])
         return
-    rows = [[one.id, one.title, one.variants[_single()].expected.told()] for one in EXPERIMENTS]
-    click.echo(table(["experiment", "mistake", "prod sees in single"], rows))
+    rows = [
+        [one.id, one.title, one.variants[_single()].expected.told(), ", ".join(_drivers_of(one, seen))]
+        for one in EXPERIMENTS
+    ]
+    click.echo(table(["experiment", "mistake", "prod sees in single", "seen on"], rows))
+    for run in seen:
+        click.echo(f"{run.driver}: {run.emulator}, recorded {run.at}")
 
 
 @lab.command()
@@ -113,14 +121,15 @@ def list_experiments(as_json: bool) -> None:
 def show(experiment: str, as_json: bool) -> None:
     """Show an experiment: what is typed, what prod sees of it and why, sources."""
     from emulator.lab.experiments import find_experiment
+    from emulator.lab.seen import read_seen
     from emulator.lab.showing import described, details
     from emulator.render import print_json
 
-    found = find_experiment(experiment)
+    found, seen = find_experiment(experiment), read_seen()
     if as_json:
-        print_json(details(found))
+        print_json(details(found, seen))
     else:
-        click.echo(described(found))
+        click.echo(described(found, seen))
 
 
 @lab.command()
@@ -191,6 +200,10 @@ def _chosen(names: Sequence[str]) -> list[Topology]:
     from emulator.lab.topologies import Topology
 
     return [one for one in Topology if one.value in names or not names]
+
+
+def _drivers_of(experiment: Experiment, seen: Sequence[Recorded]) -> list[str]:
+    return [run.driver for run in seen if experiment.id in run.since]
 
 
 def _single() -> Topology:

@@ -125,7 +125,7 @@ def perform_experiment(experiment: Experiment, world: World, run: Run) -> Result
         outcome=Outcome.NOT_ON_DRIVER,
         expected=variant.expected.told(world.driver),
     )
-    if reason := _incapable(experiment, world.driver):
+    if reason := why_not_on(experiment, world.driver):
         return replace(blank, reason=reason)
     operator = Operator(world.places)
     try:
@@ -146,7 +146,7 @@ def _cut(experiment: Experiment, world: World, error: Exception) -> MultistackEr
     )
 
 
-def _incapable(experiment: Experiment, driver: str) -> str:
+def why_not_on(experiment: Experiment, driver: str) -> str:
     """Why the experiment can't be run on the driver, e.g. a rule it was recorded not to obey; empty if it can."""
     if driver in experiment.not_on:
         return experiment.not_on[driver]

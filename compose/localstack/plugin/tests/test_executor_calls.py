@@ -288,6 +288,24 @@ def test_new_code_is_served_after_an_update(make_function: MakeFunction) -> None
     assert function.call().answer == 2
 
 
+def test_a_call_outlives_an_update(make_function: MakeFunction) -> None:
+    """One that runs ends with what it began with; the next one finds the change."""
+    function = make_function(
+        "import os, time\ndef handler(event, context):\n    time.sleep(event)\n    return os.environ['VALUE']",
+        Environment={"Variables": {"VALUE": "old"}},
+    )
+    assert function.call(0).answer == "old"
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(function.call, 2)
+        time.sleep(0.5)
+        function.client.update_function_configuration(
+            FunctionName=function.name, Environment={"Variables": {"VALUE": "new"}}
+        )
+        function.client.get_waiter("function_updated_v2").wait(FunctionName=function.name, WaiterConfig={"Delay": 1})
+        assert (function.call(0).answer, running.done()) == ("new", False)
+        assert (running.result().answer, running.result().error) == ("old", None)
+
+
 def test_weights_of_an_alias_can_be_updated(make_function: MakeFunction) -> None:
     """A canary on an existing alias gets its share of the calls, and gives it back."""
     function = make_function("import os\ndef handler(event, context): return os.environ['AWS_LAMBDA_FUNCTION_VERSION']")
