@@ -82,7 +82,7 @@ def run_experiments(
     """
     laboratory.fresh(topologies, timeout=timeout)
     run = Run(emulator=laboratory.emulator, seed=seed, cancelled=laboratory.cancelled)
-    worlds = {one.value: laboratory.world(one) for one in topologies}
+    worlds = _worlds(laboratory, topologies)
     results: list[Result] = []
     for experiment in experiments:
         wanted = [name for name in worlds if Topology(name) in experiment.variants]
@@ -93,9 +93,14 @@ def run_experiments(
         spoilt = [
             Topology(name) for name, one in found.items() if laboratory.restores_quickly or _spoils(experiment, one)
         ]
-        if experiment is not experiments[-1]:
-            laboratory.restore(spoilt, timeout=timeout)
+        if experiment is not experiments[-1] and laboratory.restore(spoilt, timeout=timeout):
+            worlds = _worlds(laboratory, topologies)
     return results
+
+
+def _worlds(laboratory: Laboratory, topologies: Sequence[Topology]) -> dict[str, World]:
+    """Every topology as it runs now."""
+    return {one.value: laboratory.world(one) for one in topologies}
 
 
 def _spoils(experiment: Experiment, result: Result) -> bool:
