@@ -11,8 +11,8 @@ from tests.benchmarks.figures import Figure, Result, Table, say, spread
 from tests.benchmarks.sample import fresh_project
 from tests.conftest import ProjectFolder
 
-_ROUNDS = 3
-_RESETS = 5
+_ROUNDS = 2
+_RESETS = 3
 _TIMEOUT = 600.0
 # Seconds, as the lab promises them.
 _ALL, _RESET = 60.0, 10.0
