@@ -17,15 +17,27 @@ _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def list_experiments(as_json: bool) -> None:
     """List the experiments."""
     from emulator.lab.experiments import EXPERIMENTS
+    from emulator.lab.seen import read_seen
     from emulator.lab.showing import summary
     from emulator.lab.topologies import Topology
     from emulator.render import print_json, prose, table
 
+    seen = read_seen()
     if as_json:
-        print_json([summary(one) for one in EXPERIMENTS])
+        print_json([summary(one, seen) for one in EXPERIMENTS])
         return
-    rows = [[one.id, prose(one.title), one.variants[Topology.SINGLE].expected.told()] for one in EXPERIMENTS]
-    click.echo(table(["experiment", "mistake", "prod sees in single"], rows))
+    rows = [
+        [
+            one.id,
+            prose(one.title),
+            one.variants[Topology.SINGLE].expected.told(),
+            ", ".join(run.driver for run in seen if one.id in run.since),
+        ]
+        for one in EXPERIMENTS
+    ]
+    click.echo(table(["experiment", "mistake", "prod sees in single", "seen on"], rows))
+    for run in seen:
+        click.echo(f"{run.driver}: {run.emulator}, recorded {run.at}")
 
 
 @click.command()
@@ -34,14 +46,15 @@ def list_experiments(as_json: bool) -> None:
 def show(experiment: str, as_json: bool) -> None:
     """Show an experiment: what is typed, what prod sees of it and why, sources."""
     from emulator.lab.experiments import find_experiment
+    from emulator.lab.seen import read_seen
     from emulator.lab.showing import described, details
     from emulator.render import print_json
 
-    found = find_experiment(experiment)
+    found, seen = find_experiment(experiment), read_seen()
     if as_json:
-        print_json(details(found))
+        print_json(details(found, seen))
     else:
-        click.echo(described(found))
+        click.echo(described(found, seen))
 
 
 @click.command()

@@ -106,14 +106,23 @@ class Laboratory:
         self.restore([one for one in topologies if self._is_made(one)], timeout=timeout)
         self.up(topologies, timeout=timeout)
 
-    def restore(self, topologies: Sequence[Topology], *, timeout: float) -> None:
-        """Put every account of *topologies* back to how it began, whatever was done to it; raises as :meth:`up`."""
+    def restore(self, topologies: Sequence[Topology], *, timeout: float) -> bool:
+        """
+        Put every account of *topologies* back to how it began, whatever was done to it.
+
+        Returns:
+            Whether an emulator was started for that, which then may answer at another address.
+
+        Raises:
+            MultistackError: As :meth:`up`.
+        """
         accounts = {one.name: one for topology in topologies for one in self._accounts(topology)}
         started = self.at_once(list(accounts), lambda name: accounts[name].restore(timeout=timeout))
         if Topology.MULTI in topologies:
             copy_ledger(self.folder / _BASE / LEDGER, self._workspace.project.state / LEDGER)
         if any(started.values()):
             self._publish()
+        return any(started.values())
 
     def down(self) -> bool:
         """Stop everything and remove the lab's folder; True if anything ran."""

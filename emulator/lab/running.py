@@ -83,7 +83,7 @@ def run_experiments(
     """
     laboratory.fresh(topologies, timeout=timeout)
     run = Run(emulator=laboratory.emulator, seed=seed, cancelled=laboratory.cancelled)
-    worlds = {one.value: laboratory.world(one) for one in topologies}
+    worlds = _worlds(laboratory, topologies)
     results: list[Result] = []
     for experiment in experiments:
         wanted = [name for name in worlds if Topology(name) in experiment.variants]
@@ -93,8 +93,14 @@ def run_experiments(
         results += found.values()
         is_cheap = laboratory.restores_quickly and experiment is not experiments[-1]
         spoilt = [Topology(name) for name, one in found.items() if is_cheap or _spoils(experiment, one)]
-        laboratory.restore(spoilt, timeout=timeout)
+        if laboratory.restore(spoilt, timeout=timeout):
+            worlds = _worlds(laboratory, topologies)
     return results
+
+
+def _worlds(laboratory: Laboratory, topologies: Sequence[Topology]) -> dict[str, World]:
+    """Every topology as it runs now."""
+    return {one.value: laboratory.world(one) for one in topologies}
 
 
 def _spoils(experiment: Experiment, result: Result) -> bool:
@@ -124,7 +130,7 @@ def perform_experiment(experiment: Experiment, world: World, run: Run) -> Result
         outcome=Outcome.NOT_ON_DRIVER,
         expected=variant.expected.told(world.driver),
     )
-    if reason := _incapable(experiment, world.driver):
+    if reason := why_not_on(experiment, world.driver):
         return replace(blank, reason=reason)
     operator = Operator(world.places)
     try:
@@ -145,7 +151,7 @@ def _cut(experiment: Experiment, world: World, error: Exception) -> MultistackEr
     )
 
 
-def _incapable(experiment: Experiment, driver: str) -> str:
+def why_not_on(experiment: Experiment, driver: str) -> str:
     """Why the experiment can't be run on the driver, e.g. a rule it was recorded not to obey; empty if it can."""
     if driver in experiment.not_on:
         return experiment.not_on[driver]

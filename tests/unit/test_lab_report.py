@@ -12,7 +12,7 @@ from emulator.errors import ConfigError, NotReady
 from emulator.lab.experiments import find_experiment
 from emulator.lab.report.charts import availability, timeline
 from emulator.lab.report.html import to_html
-from emulator.lab.report.markdown import to_markdown
+from emulator.lab.report.markdown import matrix_lines, to_markdown
 from emulator.lab.report.matrix import Sign, rows_of, scores_of
 from emulator.lab.report.texts import count_resources
 from emulator.lab.report.writing import default_paths, write_reports
@@ -132,6 +132,15 @@ def test_a_table_of_markdown_keeps_its_columns() -> None:
     odd = replace(SINGLE, told="a | b")
     (line,) = [one for one in to_markdown([X03], [odd], driver="embedded").splitlines() if one.startswith("| X03")]
     assert len(re.split(r"(?<!\\)\|", line)) == 7
+
+
+def test_what_is_not_on_a_driver_is_said_once() -> None:
+    """Below the tables, with its reason, and not in every cell of a row."""
+    there = replace(SINGLE, outcome=Outcome.NOT_ON_DRIVER, seen="", told="", reason="no such rule")
+    lines = list(matrix_lines(rows_of([X03], [there, replace(there, topology="multi")], driver="embedded")))
+    assert "| ? not on this driver | ? not run | ? not on this driver |" in "\n".join(lines)
+    assert lines[-2:] == ["", "- X03: no such rule"]
+    assert "What is not on this driver:" not in list(matrix_lines(rows_of([X03], [SINGLE], driver="embedded")))
 
 
 def test_resources_are_counted_in_the_templates() -> None:

@@ -103,7 +103,6 @@ EXPERIMENTS = (
             separate="Test's function has no alias prod, so the typing error is refused.",
         ),
         sources=(_ALIASES,),
-        seen={"embedded": "2026-11-26", "localstack": "2026-11-26"},
         needs=("stage-variables/a-variable-names-the-alias",),
     ),
     Experiment(
@@ -119,7 +118,6 @@ EXPERIMENTS = (
             separate="The upload reaches test's function only.",
         ),
         sources=(_VERSIONS,),
-        seen={"embedded": "2026-11-26", "localstack": "2026-11-26"},
         needs=("stage-variables/a-variable-names-the-alias",),
     ),
     Experiment(
@@ -136,7 +134,6 @@ EXPERIMENTS = (
         ),
         sources=(_VERSIONS,),
         basis=Basis.CHECKED,
-        seen={"embedded": "2026-11-26", "localstack": "2026-11-26"},
         needs=("stage-variables/a-variable-names-the-alias",),
     ),
 )

@@ -179,7 +179,6 @@ EXPERIMENTS = (
             _ROLE,
             _EVALUATION,
         ),
-        seen={"embedded": "2026-11-26"},
         needs=(
             "iam/a-changed-role-takes-effect-without-a-deployment",
             "iam/an-explicit-deny-wins",
@@ -198,7 +197,6 @@ EXPERIMENTS = (
             separate="Test's role allows test's table; for any other the job is answered AccessDenied.",
         ),
         sources=(_ROLE,),
-        seen={"embedded": "2026-11-26"},
         needs=("iam/an-action-is-allowed-on-its-resources-only",),
     ),
     Experiment(
@@ -214,7 +212,6 @@ EXPERIMENTS = (
             separate="Test's migration changes test's table.",
         ),
         sources=(_KEYS,),
-        seen={"embedded": "2026-11-26"},
         basis=Basis.MODEL,
     ),
 )

@@ -45,6 +45,11 @@ class Cell:
     note: str = ""
 
     @property
+    def is_missing(self) -> bool:
+        """Whether the driver can't do it; *note* says why."""
+        return self.result is not None and self.result.outcome is Outcome.NOT_ON_DRIVER
+
+    @property
     def mistake(self) -> Sequence[TypedLine]:
         """The commands of the mistake."""
         return [line for line in self.result.typed if line.phase == "mistake"] if self.result else []
