@@ -189,7 +189,7 @@ def describe(
 
 
 def predecessors(routes: Mapping[str, Route], created: Sequence[str] = ()) -> Mapping[str, str | None]:
-    """Which environment promotions into each come from; nothing is promoted into or out of others than declared ones."""
+    """Which environment promotions into each come from; only into declared ones is anything promoted."""
     steps = [name for name, route in routes.items() if name not in created and route.topology == OWN_TOPOLOGY]
     return dict.fromkeys(routes) | dict(zip(steps, [None, *steps], strict=False)) | dict.fromkeys(created)
 
