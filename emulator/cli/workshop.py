@@ -55,7 +55,8 @@ def start(number: int, root: Path | None) -> None:
     click.echo(f"goal: {lab.goal}")
     if not is_new:
         click.echo(f"its folder is there already; `multistack workshop reset {number}` makes it anew", err=True)
-    click.echo(f"next: cd {_shown(folder)}, and read LAB.md")
+    way = _shown(folder)
+    click.echo("next: read LAB.md" if way == "." else f"next: cd {way}, and read LAB.md")
 
 
 def _shown(folder: Path) -> str:
@@ -199,7 +200,8 @@ def reset(number: int) -> None:
     """Make a lab's folder anew; your files go to yours/."""
     root, lab = started(number)
     _remake(root, lab)
-    click.echo(f"lab {number} is as it begins, in {_shown(root / lab.folder)}")
+    way = _shown(root / lab.folder)
+    click.echo(f"lab {number} is as it begins, {'here' if way == '.' else f'in {way}'}")
 
 
 def _remake(root: Path, lab: Lab) -> None:

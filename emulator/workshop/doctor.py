@@ -39,7 +39,7 @@ def programs(path: str) -> Iterator[Check]:
         ("bash", "the texts are written for it", Verdict.PROBLEM),
         ("curl", "every lab asks environments with it", Verdict.PROBLEM),
         ("git", "lab 8 can't be started without it", Verdict.PROBLEM),
-        ("aws", "lab 7 edits by hand with it: `pip install awscli` where multistack is", Verdict.PROBLEM),
+        ("aws", "labs 1 and 7 ask and edit by hand with it: `pip install awscli` where multistack is", Verdict.PROBLEM),
     ):
         found = shutil.which(name, path=path)
         yield Check(

@@ -12,9 +12,11 @@ from pathlib import Path
 import pytest
 from flask.testing import FlaskClient
 
+from emulator.cli.workshop_folders import open_project
 from emulator.errors import MultistackError
 from emulator.workshop import folder
 from emulator.workshop.answers import Answers, blank
+from emulator.workshop.board.joining import membership
 from emulator.workshop.board.learners import CODE_HEADER, MOST_LEARNERS, Board
 from emulator.workshop.board.pages import create_board
 from emulator.workshop.doctor import disk, memory, programs, trial
@@ -64,6 +66,26 @@ def test_a_lab_fits_the_sample(lab: Lab, tmp_path: Path) -> None:
     made = folder.make(tmp_path, lab)
     assert (made / "multistack.toml").exists()
     assert "docs-test" not in (made / folder.TEXT).read_text()
+
+
+@pytest.mark.parametrize("lab", LABS, ids=LAB_IDS)
+def test_a_lab_ends_where_the_next_one_begins(lab: Lab) -> None:
+    """Typed one after the other, each lab's `cd` finds its folder."""
+    typed = [line.removeprefix("$ cd ") for line in text_of(lab).splitlines() if line.startswith("$ cd ")]
+    assert typed == [f"workshop/{lab.folder}", "../.."]
+
+
+def test_what_a_learner_wrote_is_kept_every_time(tmp_path: Path) -> None:
+    """A second reset is no way to lose what the first one kept."""
+    for text in ("first", "second", "third"):
+        (folder.make(tmp_path, LABS[0]) / "notes.txt").write_text(text)
+        folder.remake(tmp_path, LABS[0], open_workspace=open_project)
+    kept = sorted((tmp_path / "yours").iterdir())
+    assert [(one.name, (one / "notes.txt").read_text()) for one in kept] == [
+        ("lab-1", "first"),
+        ("lab-1-2", "second"),
+        ("lab-1-3", "third"),
+    ]
 
 
 def test_an_edit_that_does_not_fit_is_refused(tmp_path: Path) -> None:
@@ -216,6 +238,12 @@ def test_a_wrong_code_notes_nobody(client: FlaskClient, board: Board) -> None:
     for headers in ({}, {CODE_HEADER: "AAAA-AAAA"}, {CODE_HEADER: board.code.lower() + "\xe9"}):
         assert client.post("/progress", json=REPORT, headers=headers).status_code == 403
     assert board.learners() == []
+
+
+@pytest.mark.parametrize("typed", ["K7QM-2XNP", "k7qm2xnp", " K7qm 2xnp "])
+def test_a_code_may_be_typed_as_it_is_heard(typed: str) -> None:
+    """It is read from a wall."""
+    assert membership("http://192.0.2.7:8090", typed, "Ada").code == "K7QM-2XNP"
 
 
 def test_a_board_is_full_one_day(client: FlaskClient, board: Board) -> None:

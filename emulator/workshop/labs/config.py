@@ -95,7 +95,7 @@ LAB = Lab(
     solution=(
         Step("Start it as it is.", "multistack up"),
         Step("Staging can't list its orders.", f"curl -s {PROXY}/staging/orders"),
-        Step("It asks for a table that its account does not have.", "multistack logs staging --tail 3"),
+        Step("It asks for a table that its account does not have.", "multistack logs staging --tail 5"),
         Step("Find what ties the source to one environment.", "multistack lint", code=7),
         Step(
             "The table comes from the template, so from the environment.",

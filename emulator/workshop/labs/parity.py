@@ -35,7 +35,7 @@ def named_property(scene: Scene) -> str | None:
 
 def _named(scene: Scene, key: str, right: str) -> str | None:
     if problem := scene.answers.problem(key):
-        return f"{problem}; `multistack drift staging` shows it"
+        return f"{problem}; once staging was changed by hand, `multistack drift staging` shows it"
     if scene.answers.answer(key) == right.lower():
         return None
     return f"answers.toml: {key} is another one; look again at what `multistack drift staging` shows after the edit"
@@ -75,7 +75,7 @@ LAB = Lab(
         Check("the discount of staging was edited by hand", was_edited),
         Check("you named the resource that was changed", named_resource),
         Check("you named its property", named_property),
-        Check("staging was deployed anew", was_repaired),
+        Check("staging was brought back", was_repaired),
         Check("nothing drifts any more", no_drift),
         Check("one digest: the environments are in parity", one_digest),
     ),
