@@ -17,7 +17,7 @@ from emulator.errors import ArtifactError, ConfigError
 from emulator.events import Event
 from emulator.frameworks.cdk_assembly import MANIFEST, SCHEMA, Assembly, read_assembly
 from emulator.frameworks.cdk_stacks import stacks_of, together
-from emulator.frameworks.packaged import PackagedByTool, package
+from emulator.frameworks.packaged import PackagedByTool, package, read_object
 from emulator.frameworks.service import Packaging, Service
 from emulator.frameworks.tool import SHELL, run_tool
 from emulator.template import Template
@@ -58,7 +58,7 @@ class Cdk(PackagedByTool):
         """The stacks of the app for each stage, made anew unless *path* is of an assembly."""
         folder = path.parent
         if path.name == _FILE:
-            settings = _object(path)
+            settings = read_object(path)
             app = settings.get("app")
             if not isinstance(app, str) or not app:
                 raise ConfigError(f"{path}: app is missing", hint="it is the command that runs the app")
@@ -75,7 +75,7 @@ class Cdk(PackagedByTool):
 def _made(folder: Path, settings: Mapping[str, Any], stage: str, packaging: Packaging) -> Template:
     """The template of *stage*, by running the app."""
     out = packaging.work / _OUT
-    kept = _object(folder / "cdk.context.json") if (folder / "cdk.context.json").is_file() else {}
+    kept = read_object(folder / "cdk.context.json") if (folder / "cdk.context.json").is_file() else {}
     context = {**_CONTEXT, **_dict(settings.get("context")), **kept}
     taken = {key for key in _STAGE_KEYS if not isinstance(context.get(key, ""), str)}
     context |= {key: stage for key in _STAGE_KEYS if key not in taken}
@@ -111,16 +111,6 @@ def _template(assembly: Assembly, stage: str, packaging: Packaging) -> Template:
     newer = f"; schema {assembly.version} is newer than {SCHEMA}, the last one tried" if assembly.is_newer else ""
     packaging.emit(Event(None, "packaging", f"{stage}: {', '.join(one.name for one in stacks)}{newer}"))
     return together(stacks)
-
-
-def _object(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"{path} can't be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigError(f"{path} is not JSON: {error}") from error
-    return _dict(content)
 
 
 def _dict(value: object) -> dict[str, Any]:

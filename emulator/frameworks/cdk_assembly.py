@@ -15,6 +15,7 @@ from typing import Any
 
 from emulator.errors import ConfigError
 from emulator.flattening import flatten
+from emulator.frameworks.packaged import read_object
 from emulator.template import CODE_PROPERTIES, NESTED, Template
 
 MANIFEST = "manifest.json"
@@ -26,6 +27,7 @@ _ASSEMBLY = "cdk:cloud-assembly"
 # What CDK's own command checks on AWS before it deploys.
 _BOOTSTRAP = "/cdk-bootstrap/"
 _METADATA = "AWS::CDK::Metadata"
+_AGAIN = "run `cdk synth` again"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,7 +69,7 @@ def read_assembly(folder: Path) -> Assembly:
     Raises:
         ConfigError: It is none, or of a schema that has things elsewhere.
     """
-    manifest = _json(folder / MANIFEST)
+    manifest = read_object(folder / MANIFEST, hint=_AGAIN)
     version = str(manifest.get("version") or "")
     try:
         stacks = tuple(_stacks(manifest, folder))
@@ -95,9 +97,9 @@ def _stacks(manifest: Mapping[str, Any], folder: Path) -> Iterator[AppStack]:
     for name, one in artifacts.items():
         if one["type"] == _ASSEMBLY:
             inner = folder / one["properties"]["directoryName"]
-            yield from _stacks(_json(inner / MANIFEST), inner)
+            yield from _stacks(read_object(inner / MANIFEST, hint=_AGAIN), inner)
         elif one["type"] == _STACK:
-            template = _json(folder / one["properties"]["templateFile"])
+            template = read_object(folder / one["properties"]["templateFile"], hint=_AGAIN)
             needs = tuple(other for other in one.get("dependencies", ()) if artifacts[other]["type"] == _STACK)
             yield AppStack(
                 id=name,
@@ -111,7 +113,7 @@ def _files(assets: Path) -> Mapping[str, Path]:
     """Key in the bucket of assets to what would be put there."""
     return {
         destination["objectKey"]: assets.parent / one["source"]["path"]
-        for one in _json(assets).get("files", {}).values()
+        for one in read_object(assets, hint=_AGAIN).get("files", {}).values()
         for destination in one["destinations"].values()
         if "path" in one["source"]
     }
@@ -152,16 +154,4 @@ def _nested(resource: Mapping[str, Any], files: Mapping[str, Path]) -> Template 
     name = NESTED.get(resource["Type"])
     place = json.dumps(resource.get("Properties", {}).get(name, "")) if name else ""
     found = next((path for key, path in files.items() if f"/{key}" in place), None)
-    return None if found is None else _deployable(_json(found), files)
-
-
-def _json(path: Path) -> dict[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"{path} can't be read: {error.strerror}", hint="run `cdk synth` again") from error
-    except ValueError as error:
-        raise ConfigError(f"{path} is not JSON: {error}", hint="run `cdk synth` again") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path} is no part of a cloud assembly", hint="run `cdk synth` again")
-    return content
+    return None if found is None else _deployable(read_object(found, hint=_AGAIN), files)

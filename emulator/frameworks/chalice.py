@@ -8,13 +8,12 @@ Source:
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
-from emulator.errors import ArtifactError, ConfigError
+from emulator.errors import ArtifactError
 from emulator.events import Event
-from emulator.frameworks.packaged import PackagedByTool, package
+from emulator.frameworks.packaged import PackagedByTool, package, read_object
 from emulator.frameworks.service import Packaging, Service
 from emulator.frameworks.tool import Tool, find_tool, run_tool
 from emulator.template import CODE_PROPERTIES, Template, is_local
@@ -36,7 +35,7 @@ class Chalice(PackagedByTool):
 
     def stages(self, path: Path) -> Sequence[str]:
         """Those of the file."""
-        stages = _config(path).get("stages")
+        stages = read_object(path).get("stages")
         return list(stages) if isinstance(stages, dict) else []
 
     def sources(self, path: Path) -> Sequence[Path]:
@@ -45,7 +44,7 @@ class Chalice(PackagedByTool):
 
     def read(self, path: Path, packaging: Packaging) -> Service:
         """Packaged by the Chalice that the project has."""
-        _config(path)
+        read_object(path)
         folder = path.parent.parent
         tool = find_tool(("chalice",), folder.resolve(), packaging.environ)
         if tool is None:
@@ -55,18 +54,6 @@ class Chalice(PackagedByTool):
             )
         packaging.emit(Event(None, "packaging", "with chalice"))
         return package(path, packaging, lambda stage, for_stage: _package(folder, tool, stage, for_stage))
-
-
-def _config(path: Path) -> Mapping[str, Any]:
-    try:
-        content = json.loads(path.read_bytes())
-    except OSError as error:
-        raise ConfigError(f"{path} can't be read: {error.strerror}") from error
-    except ValueError as error:
-        raise ConfigError(f"{path} is not JSON: {error}") from error
-    if not isinstance(content, dict):
-        raise ConfigError(f"{path} is no configuration of Chalice")
-    return content
 
 
 def _package(folder: Path, tool: Tool, stage: str, packaging: Packaging) -> Template:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import hashlib
+import json
 import re
 import threading
 import zipfile
@@ -40,6 +41,27 @@ class PackagedByTool:
     def sources(self, path: Path) -> Sequence[Path]:
         """The whole folder."""
         return [path.parent]
+
+
+def read_object(path: Path, *, hint: str | None = None) -> dict[str, Any]:
+    """
+    A JSON file of a framework.
+
+    Args:
+        hint: What to do about one that can't be read.
+
+    Raises:
+        ConfigError: It can't be read, or holds no object.
+    """
+    try:
+        content = json.loads(path.read_bytes())
+    except OSError as error:
+        raise ConfigError(f"{path} can't be read: {error.strerror}", hint=hint) from error
+    except ValueError as error:
+        raise ConfigError(f"{path} is not JSON: {error}", hint=hint) from error
+    if not isinstance(content, dict):
+        raise ConfigError(f"{path} is not a JSON object", hint=hint)
+    return content
 
 
 def package(path: Path, packaging: Packaging, make: Make, *, workers: int = 1) -> Service:

@@ -81,7 +81,7 @@ def _tool(path: Path, packaging: Packaging) -> Tool:
         )
     if shutil.which("node", path=packaging.environ.get("PATH")) is None:
         raise ArtifactError(f"{tool.package} needs Node, which is not in PATH", hint="install Node 20 or newer")
-    if tool.package == "serverless" and tool.version.partition(".")[0] not in ("", "2", "3"):
+    if tool.package == "serverless" and (tool.major or 3) > 3:
         raise ArtifactError(
             f"serverless {tool.version} packages nothing without an account at its maker",
             hint=f"{_INSTALL}, or serverless@3",
@@ -93,7 +93,7 @@ def _package(path: Path, tool: Tool, stage: str, packaging: Packaging) -> Templa
     out = packaging.work
     arguments = [str(tool.program), "package", "--stage", stage, "--package", str(out)]
     # Older ones would ask AWS itself with what leads to the empty account.
-    knows_endpoints = tool.package == "osls" and int(tool.version.partition(".")[0]) >= 4
+    knows_endpoints = tool.package == "osls" and (tool.major or 0) >= 4
     with contextlib.ExitStack() as stack:
         account = stack.enter_context(empty_account(packaging.stages[stage])) if knows_endpoints else {}
         run_tool(

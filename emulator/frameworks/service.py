@@ -44,7 +44,7 @@ class Packaging:
     """
 
     environ: Mapping[str, str] = field(repr=False)
-    stages: Mapping[str, str]
+    stages: Mapping[str, str] = field(default_factory=dict)
     work: Path
     emit: Emit
     cancelled: Callable[[], None]

@@ -70,6 +70,12 @@ class Tool:
     package: str
     version: str
 
+    @property
+    def major(self) -> int | None:
+        """The first number of the version; None where it is not known."""
+        first = self.version.partition(".")[0]
+        return int(first) if first.isdigit() else None
+
 
 def find_tool(names: Sequence[str], folder: Path, environ: Mapping[str, str]) -> Tool | None:
     """The first of *names* that a project in *folder* has, else that ``PATH`` has."""

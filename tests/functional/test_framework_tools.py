@@ -73,8 +73,8 @@ table = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 
 def get(event, context):
     done = sorted(item["id"] for item in table.scan()["Items"])
-    looked_up = [os.environ["ACCOUNT"], os.environ["KEY"]]
-    return {"statusCode": 200, "body": json.dumps({"greeting": os.environ["GREETING"], "done": done, "found": looked_up})}
+    answer = {"greeting": os.environ["GREETING"], "done": done, "found": [os.environ["ACCOUNT"], os.environ["KEY"]]}
+    return {"statusCode": 200, "body": json.dumps(answer)}
 
 def work(event, context):
     for record in event["Records"]:
