@@ -11,18 +11,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from emulator.errors import ArtifactError, ConfigError
 from emulator.events import Event
-from emulator.frameworks.cdk_assembly import MANIFEST, SCHEMA, Assembly, read_assembly
-from emulator.frameworks.cdk_stacks import stacks_of, together
 from emulator.frameworks.packaged import PackagedByTool, package, read_object
 from emulator.frameworks.service import Packaging, Service
 from emulator.frameworks.tool import SHELL, run_tool
 from emulator.template import Template
 
+if TYPE_CHECKING:
+    from emulator.frameworks.cdk_assembly import Assembly
+
 _FILE = "cdk.json"
+_MANIFEST = "manifest.json"
 _OUT = "cdk.out"
 # By which of these an app asks for its stage is a habit of its author.
 _STAGE_KEYS = ("stage", "environment", "env")
@@ -40,11 +42,11 @@ class Cdk(PackagedByTool):
     """A folder with a ``cdk.json``, or an assembly that was made already."""
 
     name = "CDK"
-    files = (_FILE, f"{_OUT}/{MANIFEST}")
+    files = (_FILE, f"{_OUT}/{_MANIFEST}")
 
     def recognises(self, path: Path) -> bool:
         """By its name."""
-        return path.name in (_FILE, MANIFEST)
+        return path.name in (_FILE, _MANIFEST)
 
     def stages(self, path: Path) -> Sequence[str]:
         """None: what an app makes of a stage only the app knows."""
@@ -56,6 +58,8 @@ class Cdk(PackagedByTool):
 
     def read(self, path: Path, packaging: Packaging) -> Service:
         """The stacks of the app for each stage, made anew unless *path* is of an assembly."""
+        from emulator.frameworks.cdk_assembly import read_assembly
+
         folder = path.parent
         if path.name == _FILE:
             settings = read_object(path)
@@ -74,6 +78,8 @@ class Cdk(PackagedByTool):
 
 def _made(folder: Path, settings: Mapping[str, Any], stage: str, packaging: Packaging) -> Template:
     """The template of *stage*, by running the app."""
+    from emulator.frameworks.cdk_assembly import read_assembly
+
     out = packaging.work / _OUT
     kept = read_object(folder / "cdk.context.json") if (folder / "cdk.context.json").is_file() else {}
     context = {**_CONTEXT, **_dict(settings.get("context")), **kept}
@@ -83,7 +89,7 @@ def _made(folder: Path, settings: Mapping[str, Any], stage: str, packaging: Pack
     for command in (settings.get("build"), settings["app"]):
         if isinstance(command, str) and command:
             run_tool([*SHELL, command], folder=folder, packaging=packaging, variables=variables, explain=_explain)
-    if not (out / MANIFEST).is_file():
+    if not (out / _MANIFEST).is_file():
         raise ArtifactError(
             f"{settings['app']} ended well, but left no cloud assembly", hint="does it call app.synth()?"
         )
@@ -102,6 +108,9 @@ def _explain(said: str) -> str | None:
 
 def _template(assembly: Assembly, stage: str, packaging: Packaging) -> Template:
     """The stacks of *stage* as one."""
+    from emulator.frameworks.cdk_assembly import SCHEMA
+    from emulator.frameworks.cdk_stacks import stacks_of, together
+
     if assembly.missing:
         raise ConfigError(
             f"the app looks things up in an account: {', '.join(assembly.missing)}",
@@ -110,6 +119,8 @@ def _template(assembly: Assembly, stage: str, packaging: Packaging) -> Template:
     stacks = stacks_of(assembly.stacks, stage, packaging.stages)
     newer = f"; schema {assembly.version} is newer than {SCHEMA}, the last one tried" if assembly.is_newer else ""
     packaging.emit(Event(None, "packaging", f"{stage}: {', '.join(one.name for one in stacks)}{newer}"))
+    if absent := list(dict.fromkeys(name for one in stacks for name in one.absent)):
+        packaging.emit(Event(None, "warning:", f"{stage}: no bucket has these assets of the app: {', '.join(absent)}"))
     return together(stacks)
 
 

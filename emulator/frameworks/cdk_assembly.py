@@ -40,12 +40,14 @@ class AppStack:
         name: As the app's author sees it, e.g. ``Prod/Api``.
         template: Plain, without nested stacks; code is an absolute path.
         needs: The ids of those that must be deployed before.
+        absent: Assets that it takes from the bucket of assets, which is not there, e.g. files of a web page.
     """
 
     id: str
     name: str
     template: Template
     needs: tuple[str, ...]
+    absent: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,13 +101,15 @@ def _stacks(manifest: Mapping[str, Any], folder: Path) -> Iterator[AppStack]:
             inner = folder / one["properties"]["directoryName"]
             yield from _stacks(read_object(inner / MANIFEST, hint=_AGAIN), inner)
         elif one["type"] == _STACK:
-            template = read_object(folder / one["properties"]["templateFile"], hint=_AGAIN)
+            template = _deployable(read_object(folder / one["properties"]["templateFile"], hint=_AGAIN), files)
+            text = json.dumps(template["Resources"])
             needs = tuple(other for other in one.get("dependencies", ()) if artifacts[other]["type"] == _STACK)
             yield AppStack(
                 id=name,
                 name=one.get("displayName") or name,
-                template=_deployable(template, files),
+                template=template,
                 needs=needs,
+                absent=tuple(path.name for key, path in files.items() if json.dumps(key) in text),
             )
 
 

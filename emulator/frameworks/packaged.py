@@ -9,12 +9,10 @@ import re
 import threading
 import zipfile
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from emulator.artifact import files_of, is_left_out
 from emulator.errors import ArtifactError, ConfigError
 from emulator.frameworks.service import GivenValue, Packaging, Service
 from emulator.frameworks.stages import STAGE, merge
@@ -88,6 +86,8 @@ def package(path: Path, packaging: Packaging, make: Make, *, workers: int = 1) -
 
 def _make_all(packaging: Packaging, make: Make, *, workers: int) -> dict[str, Template]:
     """Stage to template. The first that fails ends the others."""
+    from concurrent.futures import ThreadPoolExecutor
+
     stopped = threading.Event()
 
     def cancelled() -> None:
@@ -138,6 +138,8 @@ def _share_code(templates: Mapping[str, Template]) -> None:
 
 def _identity(path: Path) -> str:
     """The same for files of the same names and bytes, in a zip or a folder."""
+    from emulator.artifact import files_of, is_left_out
+
     digest = hashlib.sha256()
     if path.is_dir():
         for name, file in files_of(path):

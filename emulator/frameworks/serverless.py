@@ -19,7 +19,6 @@ from typing import Any
 from emulator.cfn_yaml import parse
 from emulator.errors import ArtifactError, ConfigError
 from emulator.events import Event
-from emulator.frameworks.empty_account import empty_account
 from emulator.frameworks.packaged import PackagedByTool, package
 from emulator.frameworks.service import Packaging, Service
 from emulator.frameworks.tool import Tool, find_tool, run_tool
@@ -90,6 +89,8 @@ def _tool(path: Path, packaging: Packaging) -> Tool:
 
 
 def _package(path: Path, tool: Tool, stage: str, packaging: Packaging) -> Template:
+    from emulator.frameworks.empty_account import empty_account
+
     out = packaging.work
     arguments = [str(tool.program), "package", "--stage", stage, "--package", str(out)]
     # Older ones would ask AWS itself with what leads to the empty account.

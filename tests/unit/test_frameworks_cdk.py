@@ -161,6 +161,22 @@ def test_what_an_app_looks_up_in_an_account_is_said(tmp_path: Path) -> None:
         packaged(manifest, tmp_path / "work", stages=["test"])
 
 
+@shows(FRAMEWORK, "files of `BucketDeployment` and other assets that are no code", "a warning: no bucket has them")
+def test_assets_that_no_bucket_has_are_said(tmp_path: Path) -> None:
+    """Only code and templates are taken out of an assembly."""
+    site = {"Type": "Custom::CDKBucketDeployment", "Properties": {"SourceObjectKeys": ["abc.zip"]}}
+    assets = {"files": {"abc": {"source": {"path": "asset.abc"}, "destinations": {"here": {"objectKey": "abc.zip"}}}}}
+    artifacts = {
+        "Site.assets": {"type": "cdk:asset-manifest", "properties": {"file": "Site.assets.json"}},
+        "Site": {"type": _STACK, "properties": {"templateFile": "Site.json"}},
+    }
+    manifest = _assembly(tmp_path / "cdk.out", artifacts)
+    (manifest.parent / "Site.json").write_text(json.dumps({"Resources": {"Site": site}}))
+    (manifest.parent / "Site.assets.json").write_text(json.dumps(assets))
+    _, events = packaged(manifest, tmp_path / "work", stages=["test"])
+    assert events[-1].detail == "test: no bucket has these assets of the app: asset.abc"
+
+
 @pytest.mark.parametrize(
     ("script", "message"),
     [
