@@ -44,6 +44,8 @@ def ignore(event: Event) -> None:
     """In silence."""
 
 
+# The library leaves make's pipes to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning", "ignore::ResourceWarning")
 @pytest.mark.skipif(shutil.which("make") is None, reason="this machine has no make")
 def test_a_makefile_s_target_makes_the_code(tmp_path: Path) -> None:
     """That of the logical id; what make says of a failure is told."""
