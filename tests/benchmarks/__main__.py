@@ -17,6 +17,7 @@ from tests.benchmarks import (
     durability,
     fan_out,
     inspecting,
+    lab,
     memory,
     promotion,
     proxying,
@@ -43,6 +44,7 @@ BENCHMARKS = {
     "commands": commands.run,
     "scale": scale.run,
     "promotion": promotion.run,
+    "lab": lab.run,
     "containers": containers.run,
 }
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
