@@ -98,6 +98,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "state",
         "svg_charts",
         "template",
+        "tool_builds",
         "variables_file",
         "vault",
         "watched_file",
