@@ -21,7 +21,7 @@ from tests.drivers import DRIVER
 
 def pytest_configure(config: pytest.Config) -> None:
     """Say at once what is missing: else every test would."""
-    if config.getoption("--multistack-driver") != "localstack":
+    if config.getoption("--multistack-driver", default=None) != "localstack":
         return
     os.environ[DRIVER] = "localstack"
     try:
@@ -32,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what looks into the other driver; keep a module's tests in one process, whose containers they share."""
-    if config.getoption("--multistack-driver") != "localstack":
+    if config.getoption("--multistack-driver", default=None) != "localstack":
         return
     for item in items:
         if mark := item.get_closest_marker("embedded"):

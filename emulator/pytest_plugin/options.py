@@ -72,15 +72,14 @@ def marked(node: pytest.Item) -> tuple[str, ...]:
     """
     The environments that the nearest marker names; empty without one.
 
-    Raises:
-        UsageError: It names none, or something that can't be.
+    A marker that says anything else fails the test.
     """
     mark = node.get_closest_marker(MARKER)
     if mark is None:
         return ()
     if unknown := [*(one for one in mark.args if not isinstance(one, str)), *(mark.kwargs.keys() - {"isolated"})]:
         takes = f"@pytest.mark.{MARKER} takes names of environments and isolated=True"
-        raise pytest.UsageError(f"{node.nodeid}: {takes}, not {unknown[0]!r}")
+        pytest.fail(f"{takes}, not {unknown[0]!r}", pytrace=False)
     return tuple(mark.args)
 
 

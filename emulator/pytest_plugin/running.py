@@ -71,7 +71,7 @@ class TestRun:
         wanted: set[str] = set()
         for item in session.items:
             if uses_environments(item) and set(item.fixturenames) & {"environment", "environments"}:  # type: ignore[attr-defined]
-                with contextlib.suppress(pytest.UsageError):
+                with contextlib.suppress(pytest.fail.Exception):
                     wanted.update(self._names(item))
         return [name for name in known if name in wanted]
 

@@ -134,13 +134,15 @@ class Shared:
     Attributes:
         began: When the running test began; None while none runs.
         token: Marks the requests of the running test.
-        asked: The names of environments that the running test asked for.
+        asked: The names of environments that the running test used.
+        named: Those of them that it named beforehand.
     """
 
     def __init__(self, connection: Connection) -> None:
         self.connection = connection
         self.began: str | None = None
         self.asked: dict[str, None] = {}
+        self.named: tuple[str, ...] = ()
         self.environments: dict[str, RunningEnvironment] = {}
         self._number = itertools.count(1)
         self.token = self._new_token()
@@ -163,7 +165,7 @@ class Shared:
 
     def begin(self, names: Sequence[str], key: str | None) -> list[str]:
         """A test begins; returns the environments whose emulator had ended and was started again."""
-        self.token, self.asked = self._new_token(), dict.fromkeys(names)
+        self.token, self.asked, self.named = self._new_token(), dict.fromkeys(names), tuple(names)
         answer = self.connection.ask("begin", names=list(names), key=key)
         self.began = answer["at"]
         self.take(answer["environments"])
@@ -171,7 +173,7 @@ class Shared:
 
     def end(self, next_key: str | None) -> None:
         """A test ended; the next one has *next_key*."""
-        self.began, self.asked = None, {}
+        self.began, self.asked, self.named = None, {}, ()
         self.connection.ask("end", next_key=next_key)
 
     def endpoints(self) -> list[str]:
@@ -197,7 +199,7 @@ class Environments(Mapping[str, RunningEnvironment]):
     The environments of a project by name, in its order. One that was not asked for before is started when it is.
 
     Args:
-        names: Those that iterating gives; empty for all that the project declares.
+        names: Those that iterating gives; without any those that the running test names, else all of the project.
     """
 
     def __init__(self, shared: Shared, names: Sequence[str] = ()) -> None:
@@ -234,7 +236,7 @@ class Environments(Mapping[str, RunningEnvironment]):
         return self._shared.environments[name]
 
     def __iter__(self) -> Iterator[str]:
-        return iter(self._names or self._shared.connection.ask("names"))
+        return iter(self._names or self._shared.named or self._shared.connection.ask("names"))
 
     def __len__(self) -> int:
         return len(list(iter(self)))

@@ -262,6 +262,7 @@ class EnvironmentSet:
         """Remove an environment that :meth:`create` made."""
         with self._users.deciding():
             self._users.leave(name)
+            self._users.forget(name)
             self._created.remove(name)
             _raise_first(remove(self._workspace, {name: ""}, command=_COMMAND))
             self._opened = self._open()
@@ -280,6 +281,7 @@ class EnvironmentSet:
                 (self._folder / "left").unlink()
             if not self._options.is_kept:
                 self._stop(last)
+        self._turns.close()
 
     def _stop(self, names: Sequence[str]) -> None:
         workspace = self._workspace

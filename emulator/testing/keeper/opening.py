@@ -27,7 +27,7 @@ class Options:
     Attributes:
         file: The project file; None to look for it.
         driver: What runs all of them; None for what the project says.
-        endpoint: Where the emulator of the driver ``external`` answers; None for what the project says.
+        endpoint: ``test=http://127.0.0.1:4566``: an environment that is in an emulator which somebody else runs.
         is_reused: They are the project's own, as they are; else others, freshly deployed, that only tests use.
         is_kept: They go on running afterwards.
     """
@@ -73,9 +73,12 @@ def open_for_tests(
 
 def _overrides(options: Options, project: Project) -> Mapping[str, object]:
     """What runs every environment, also one for which the project file names something else."""
-    given = {"driver": options.driver, "endpoint": options.endpoint}
     names = [environment.name for environment in project.promotion_order]
-    return {f"environments.{name}.{key}": value for name in names for key, value in given.items() if value}
+    overrides: dict[str, object] = {f"environments.{name}.driver": options.driver for name in names if options.driver}
+    if options.endpoint:
+        name, _, url = options.endpoint.partition("=")
+        overrides |= {f"environments.{name}.driver": "external", f"environments.{name}.endpoint": url}
+    return overrides
 
 
 def _apart(project: Project) -> Project:

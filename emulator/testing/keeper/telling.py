@@ -71,17 +71,18 @@ def report(workspace: Workspace, names: Sequence[str], *, since: datetime, token
     time.sleep(_WRITING)
     parts = []
     for name in names:
-        requests = _requests(workspace, name, since, token)
-        parts.append([f"multistack: requests to {name}", _text(requests, _MOST_REQUESTS, _why_none(workspace))])
+        parts.append([f"requests to {name}", _text(_requests(workspace, name, since, token), _MOST_REQUESTS)])
         try:
             lines = [_log_line(entry) for entry in _entries(workspace, name, since)]
         except MultistackError as error:
             lines = [error.message]
-        parts.append([f"multistack: log of {name}", _text(lines, _MOST_LINES, "(no function printed anything)")])
-    return parts
+        parts.append([f"log of {name}", _text(lines, _MOST_LINES)])
+    return [[f"multistack: {title}", text] for title, text in parts if text]
 
 
 def _requests(workspace: Workspace, name: str, since: datetime, token: str) -> list[str]:
+    if not workspace.project.rules.inspector.enabled:
+        return ["(no requests are kept: inspector.enabled is false in the project file)"]
     kept = Requests(workspace.front.folder / REQUESTS_FILE)
     found = kept.find_whole(Filter(environments=[name], since=since), limit=2 * _MOST_REQUESTS)
     return [_request_line(one) for one in reversed(found) if _mark_of(one) in (None, token)]
@@ -110,12 +111,6 @@ def _log_line(entry: LogEntry) -> str:
     return f"{entry.at:%H:%M:%S.%f}"[:-3] + f" {entry.source}: {entry.message}"
 
 
-def _why_none(workspace: Workspace) -> str:
-    if not workspace.project.rules.inspector.enabled:
-        return "(no requests are kept: inspector.enabled is false in the project file)"
-    return "(none came through the proxy)"
-
-
-def _text(lines: Sequence[str], most: int, otherwise: str) -> str:
+def _text(lines: Sequence[str], most: int) -> str:
     left_out = [f"({len(lines) - most} earlier ones left out)"] if len(lines) > most else []
-    return "\n".join([*left_out, *lines[-most:]]) or otherwise
+    return "\n".join([*left_out, *lines[-most:]])

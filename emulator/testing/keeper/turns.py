@@ -78,6 +78,11 @@ class Turns:
         if not self._is_running:
             fcntl.flock(self._state, fcntl.LOCK_UN)
 
+    def close(self) -> None:
+        """The last turn of this process is over."""
+        self._state.close()
+        self._turnstile.close()
+
     def left(self) -> frozenset[str]:
         """The environments that hold what a test left that had them to itself."""
         try:

@@ -49,6 +49,10 @@ class Users:
         self._held.pop(name).close()
         return not self._is_held(f"of-{name}")
 
+    def forget(self, name: str) -> None:
+        """Leave no lock of an environment that is gone for good."""
+        (self._folder / f"of-{name}.lock").unlink(missing_ok=True)
+
     def is_any_used(self) -> bool:
         """Whether some process uses some environment. Call it while :meth:`deciding`."""
         return any(self._is_held(path.stem) for path in self._folder.glob("of-*.lock"))
