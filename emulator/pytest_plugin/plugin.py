@@ -6,8 +6,9 @@ Every fixture hangs on ``_multistack``: a test that has it among its fixtures is
 
 from __future__ import annotations
 
+import contextlib
 import os
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
 
 import pytest
 
@@ -89,15 +90,12 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
             metafunc.parametrize("environment", names, indirect=True)
 
 
-@pytest.hookimpl(wrapper=True, tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> Generator[None, None, None]:
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
     """Before its fixtures, so that what they write is part of the test."""
     if uses_environments(item):
-        try:
+        with _failing():
             item.config.stash[RUN].begin(item)
-        except MultistackError as error:
-            pytest.fail(_text(error), pytrace=False)
-    return (yield)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -116,10 +114,9 @@ def pytest_runtest_teardown(item: pytest.Item, nextitem: pytest.Item | None) -> 
         result = yield
         run.check_calls(item)
         return result
-    except MultistackError as error:
-        pytest.fail(_text(error), pytrace=False)
     finally:
-        run.end(item, nextitem)
+        with _failing():
+            run.end(item, nextitem)
 
 
 @pytest.hookimpl(wrapper=True)
@@ -143,6 +140,17 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         session.config.stash[RUN].close()
     except MultistackError as error:
         raise pytest.UsageError(_text(error)) from error
+
+
+@contextlib.contextmanager
+def _failing() -> Iterator[None]:
+    """What is wrong with the environments fails a test without a traceback: it is not the test's."""
+    try:
+        yield
+        return
+    except MultistackError as error:
+        told = _text(error)
+    pytest.fail(told, pytrace=False)
 
 
 def _text(error: MultistackError) -> str:

@@ -17,7 +17,7 @@ from emulator.errors import MultistackError, NotReady
 from emulator.features.creating import Wanted, bring_up, register
 from emulator.features.removing import last_row, remove
 from emulator.lock import exclusive
-from emulator.model import DriverName, Environment, Instance, Status
+from emulator.model import DriverName, Environment, Status
 from emulator.parallel import run_parallel
 from emulator.testing.keeper import telling
 from emulator.testing.keeper.opening import Options, check_isolated, open_for_tests
@@ -32,6 +32,8 @@ _TIMEOUT = 60.0
 _LIFETIME = timedelta(hours=1)
 _COMMAND = "tests"
 _PROXY = "proxy"
+# States: the one that the first user found, and one that a test saved.
+_BASE, _SAVED = "base", "saved"
 
 
 class EnvironmentSet:
@@ -68,14 +70,14 @@ class EnvironmentSet:
         return [environment.name for environment in self._workspace.project.promotion_order]
 
     def up(self, names: Sequence[str]) -> list[dict[str, Any]]:
-        """
-        Each of *names*, or all that the project declares, ready; the first who asks for one gets it fresh.
+        """Each of *names*, or all that the project declares, ready; the first who asks for one gets it fresh."""
+        return self._told(self._ready(names or self.names()))
 
-        What failed once is not tried again: every test would wait for it.
-        """
+    def _ready(self, names: Sequence[str]) -> list[Environment]:
+        """*names*, each of them used from now on. What failed once is not tried again: every test would wait for it."""
         if self._broken is not None:
             raise self._broken
-        chosen = self._workspace.environments(names or self.names())
+        chosen = self._chosen(names)
         new = [environment for environment in chosen if environment.name not in self._users.mine]
         if new:
             try:
@@ -83,17 +85,23 @@ class EnvironmentSet:
             except MultistackError as error:
                 self._broken = error
                 raise
-        return self._told(chosen)
+        return self._chosen(names)  # as the project is loaded by now
 
     def _join(self, environments: Sequence[Environment]) -> None:
         with self._users.deciding():
             if not self._users.is_any_used():
                 (self._folder / "left").unlink(missing_ok=True)
             first = [one for one in environments if self._users.join(one.name)]
+            self._forget_saved([one.name for one in first])
             if not self._options.is_reused:
                 self._begin_anew(first)
+            self._note_stopped(environments)
             self._start(environments)
-            self._keep([one for one in first if one.driver is DriverName.EMBEDDED])
+            self._keep([one for one in first if one.driver is DriverName.EMBEDDED], _BASE)
+
+    def _forget_saved(self, names: Sequence[str]) -> None:
+        for name in names:
+            shutil.rmtree(self._state(_SAVED, name), ignore_errors=True)
 
     def _begin_anew(self, environments: Sequence[Environment]) -> None:
         """As if nothing had ever been deployed; kept ones that serve the current source only get their state back."""
@@ -105,11 +113,12 @@ class EnvironmentSet:
             environment, current = by_name[name], workspace.history.current(name)
             if current and current.release.id == workspace.releases.make(artifact, environment).id:
                 with contextlib.suppress(MultistackError):  # then it is deployed anew
-                    if self._base(name).exists() and workspace.drivers.load_running(environment, self._base(name)):
+                    base = self._state(_BASE, name)
+                    if base.exists() and workspace.drivers.load_running(environment, base):
                         return False
             workspace.drivers.stop(environment)
             workspace.drivers.of(environment).erase(environment)
-            shutil.rmtree(self._base(name), ignore_errors=True)
+            shutil.rmtree(self._state(_BASE, name), ignore_errors=True)
             return True
 
         with exclusive(workspace.project.state, _COMMAND, emit=workspace.emit):
@@ -124,36 +133,39 @@ class EnvironmentSet:
     def _start(self, environments: Sequence[Environment]) -> None:
         workspace = self._workspace
         with workspace.changing(_COMMAND):
-            observed = workspace.lifecycle.observe(environments)
-            for name in (name for name, one in observed.items() if one.status is Status.STOPPED):
-                self._mark_started(name)
             # Those of the project as it is loaded now.
             chosen = workspace.environments([environment.name for environment in environments])
             results = workspace.lifecycle.up(chosen, timeout=_TIMEOUT)
             _raise_first(results)
-            if workspace.front.running_process() is None:
-                self._mark_started(_PROXY)
             proxy = workspace.start_proxy()
             if isinstance(proxy, NotReady):
                 raise proxy
 
-    def _mark_started(self, name: str) -> None:
-        """Who reuses environments stops only what was not running."""
-        (self._folder / f"started-{name}").touch()
+    def _note_stopped(self, environments: Sequence[Environment]) -> None:
+        """Whoever reuses environments stops only what did not run before."""
+        observed = self._workspace.lifecycle.observe(environments)
+        started = [name for name, one in observed.items() if one.status is Status.STOPPED]
+        for name in (*started, *([] if self._workspace.front.running_process() else [_PROXY])):
+            (self._folder / f"started-{name}").touch()
 
-    def _base(self, name: str) -> Path:
-        return self._folder / "base" / name
+    def _state(self, kind: str, name: str) -> Path:
+        return self._folder / kind / name
 
-    def _keep(self, environments: Sequence[Environment]) -> None:
-        """Save how they are now as what tests that have them to themselves begin with."""
+    def _beginning(self, name: str) -> Path:
+        """What a test that has an environment to itself begins with."""
+        saved = self._state(_SAVED, name)
+        return saved if saved.exists() else self._state(_BASE, name)
+
+    def _keep(self, environments: Sequence[Environment], kind: str) -> None:
         by_name = {environment.name: environment for environment in environments}
 
         def keep(name: str) -> None:
-            new = self._base(name).with_suffix(".new")
+            folder = self._state(kind, name)
+            new = folder.with_suffix(".new")
             shutil.rmtree(new, ignore_errors=True)
             self._workspace.drivers.of(by_name[name]).save(by_name[name], new)
-            shutil.rmtree(self._base(name), ignore_errors=True)
-            new.rename(self._base(name))
+            shutil.rmtree(folder, ignore_errors=True)
+            new.rename(folder)
 
         _raise_first(run_parallel(list(by_name), keep, self._workspace.cancellation))
 
@@ -166,12 +178,12 @@ class EnvironmentSet:
         """
         if key is not None:
             check_isolated(self._workspace, names)
-        self.up(names) if names else self._workspace
-        revived = self._revive(names)
+        chosen = self._ready(names)
+        revived = self._revive(chosen)
         if back := self._turns.begin(key, names):
             self._put_back(back)
             self._turns.put_back(back)
-        return {"revived": revived, "environments": self._told(self._chosen(names)), "at": telling.now()}
+        return {"revived": revived, "environments": self._told(chosen), "at": telling.now()}
 
     def end(self, next_key: str | None) -> None:
         """A test ended; the next one has *next_key*."""
@@ -180,22 +192,18 @@ class EnvironmentSet:
     def _chosen(self, names: Sequence[str]) -> list[Environment]:
         return self._workspace.environments(names) if names else []
 
-    def _revive(self, names: Sequence[str]) -> list[str]:
-        chosen = self._chosen(names)
-        gone = [one for one in chosen if self._observe(one).status is not Status.READY]
+    def _revive(self, chosen: Sequence[Environment]) -> list[str]:
+        gone = [one for one in chosen if self._workspace.drivers.observe(one).status is not Status.READY]
         if gone or (chosen and self._workspace.front.running_process() is None):
             with self._users.deciding():
                 self._start(gone)
         return [one.name for one in gone]
 
-    def _observe(self, environment: Environment) -> Instance:
-        return self._workspace.drivers.observe(environment)
-
     def _put_back(self, names: frozenset[str]) -> None:
         by_name = {environment.name: environment for environment in self._chosen(sorted(names))}
 
         def put_back(name: str) -> None:
-            if not self._workspace.drivers.load_running(by_name[name], self._base(name)):
+            if not self._workspace.drivers.load_running(by_name[name], self._beginning(name)):
                 raise NotReady(f"environment {name}: its emulator ended while its state was put back")
 
         _raise_first(run_parallel(list(by_name), put_back, self._workspace.cancellation))
@@ -204,7 +212,7 @@ class EnvironmentSet:
         """From now on tests that have *names* to themselves begin with what is there now."""
         check_isolated(self._workspace, names)
         with self._turns.alone():
-            self._keep(self._chosen(names))
+            self._keep(self._chosen(names), _SAVED)
 
     def restore(self, names: Sequence[str]) -> None:
         """Put *names* back to what they began with."""
@@ -250,8 +258,7 @@ class EnvironmentSet:
         name = f"fresh-{uuid.uuid4().hex[:8]}"
         with self._users.deciding():
             self._users.join(name)
-            if self._workspace.front.running_process() is None:
-                self._mark_started(_PROXY)
+            self._note_stopped([])
             register(self._workspace, Wanted(like=like, name=name, lifetime=_LIFETIME), now=self._workspace.now())
             self._created.append(name)
             self._opened = self._open()
@@ -276,6 +283,7 @@ class EnvironmentSet:
         with self._users.deciding():
             self._turns.end(None)
             last = [name for name in sorted(self._users.mine) if self._users.leave(name)]
+            self._forget_saved(last)
             if self._options.is_reused and (left := self._turns.left() & frozenset(last)):
                 self._put_back(left)  # the project's own data is there again
                 (self._folder / "left").unlink()
