@@ -23,6 +23,7 @@ from tests.benchmarks import (
     replaying,
     scale,
     startup,
+    suites,
 )
 from tests.benchmarks.figures import say
 from tests.benchmarks.machine import describe_machine
@@ -42,6 +43,7 @@ BENCHMARKS = {
     "memory": memory.run,
     "commands": commands.run,
     "scale": scale.run,
+    "suites": suites.run,
     "promotion": promotion.run,
     "containers": containers.run,
 }
