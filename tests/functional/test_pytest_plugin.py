@@ -13,8 +13,10 @@ from pathlib import Path
 import pytest
 
 import emulator as multistack
+from emulator import process
 from emulator.testing import running
 from emulator.testing.connection import Settings
+from emulator.testing.keeper.users import Users
 from tests.conftest import ProjectFolder
 from tests.functional.tiny import tiny_project, write
 
@@ -92,9 +94,27 @@ def run(pytester: pytest.Pytester, project: ProjectFolder, monkeypatch: pytest.M
 
 def is_running(state: Path, environment: str) -> bool:
     """Whether the emulator of *environment* holds its folder."""
-    from emulator.process import is_running
+    return process.is_running(state / "environments" / environment)
 
-    return is_running(state / "environments" / environment)
+
+def is_proxy_running(state: Path) -> bool:
+    """Whether the proxy does."""
+    return process.is_running(state / "proxy")
+
+
+def is_used(state: Path) -> bool:
+    """Whether some process with tests uses the environments."""
+    users = Users(state / "tests")
+    with users.deciding():
+        return users.is_any_used()
+
+
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Wait for what a process does after its tests are gone."""
+    deadline = time.monotonic() + 60
+    while not condition():
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
 
 
 def pid_of(state: Path, environment: str) -> int:
@@ -245,43 +265,46 @@ def test_bad_tests_harm_no_other(run: Run, project: ProjectFolder) -> None:
     assert is_running(project.folder / ".multistack", "test")  # what ran before is left running
 
 
-def test_kept_environments_are_taken_over_fresh(run: Run, project: ProjectFolder, pytester: pytest.Pytester) -> None:
-    """
-    All workers of xdist have one set of environments, apart from the project's own; kept ones begin the next run with
-    the state that the deployment left. Nothing of them outlives a run that is killed.
-    """
-    state = own_state(project)
-    source = """
-        import json, os, pathlib, pytest
+SHARED_BY_WORKERS = """
+    import pathlib, pytest
 
-        @pytest.mark.parametrize("number", range(4))
-        def test_one(api, aws, deployed_service, number, testrun_uid, worker_id):
-            pathlib.Path(f"seen-{number}").write_text(f"{worker_id} {deployed_service.digest}")
-            assert api.get("/one").text == "/one"
-            table = aws.resource("dynamodb").Table(deployed_service.resources["Notes"])
-            table.put_item(Item={"id": str(number)})
-        """
-    run(source, "-p", "xdist", "-n2", "--multistack-keep").assert_outcomes(passed=4)
+    @pytest.mark.parametrize("number", range(4))
+    def test_one(api, aws, deployed_service, number, worker_id):
+        pathlib.Path(f"seen-{number}").write_text(f"{worker_id} {deployed_service.digest}")
+        assert api.get("/one").text == "/one"
+        aws.resource("dynamodb").Table(deployed_service.resources["Notes"]).put_item(Item={"id": str(number)})
+    """
+KILLED = """
+    import os, signal
+
+    def test_begins_empty(aws, deployed_service):
+        assert aws.resource("dynamodb").Table(deployed_service.resources["Notes"]).scan()["Items"] == []
+        os.kill(os.getpid(), signal.SIGKILL)
+    """
+
+
+def test_kept_environments_are_taken_over_fresh(run: Run, project: ProjectFolder, pytester: pytest.Pytester) -> None:
+    """All workers of xdist share one set, apart from the project's own; the next run finds it as it was deployed."""
+    state = own_state(project)
+    run(SHARED_BY_WORKERS, "-p", "xdist", "-n2", "--multistack-keep").assert_outcomes(passed=4)
     seen = [path.read_text().split() for path in sorted(pytester.path.glob("seen-*"))]
     assert {worker for worker, _ in seen} == {"gw0", "gw1"}
     assert len({digest for _, digest in seen}) == 1
-    assert is_running(state, "test")
     assert not is_running(state, "prod")  # nobody asked for it
     kept = pid_of(state, "test")
+    assert run(KILLED, "--multistack-keep").ret == -signal.SIGKILL
+    wait_until(lambda: not is_used(state))
+    assert (is_running(state, "test"), pid_of(state, "test")) == (True, kept)
+    assert "test of tests" in project.run("down").stdout
+    assert not is_running(state, "test")
+    project.run("up")
 
-    tests = """
-        import os, pathlib, signal
 
-        def test_begins_empty(aws, deployed_service):
-            assert aws.resource("dynamodb").Table(deployed_service.resources["Notes"]).scan()["Items"] == []
-            os.kill(os.getpid(), signal.SIGKILL)
-        """
-    assert run(tests).ret == -signal.SIGKILL
-    deadline = time.monotonic() + 30
-    while is_running(state, "test") or is_running(state.parent.parent, "proxy"):
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
-    assert kept
+def test_nothing_outlives_a_run_that_is_killed(run: Run, project: ProjectFolder) -> None:
+    """Its environments are stopped by the process that keeps them; the project's own go on."""
+    state = own_state(project)
+    assert run(KILLED).ret == -signal.SIGKILL
+    wait_until(lambda: not (is_running(state, "test") or is_proxy_running(state) or is_used(state)))
     assert is_running(project.folder / ".multistack", "test")
 
 

@@ -20,7 +20,7 @@ from emulator.lock import exclusive
 from emulator.model import DriverName, Environment, Status
 from emulator.parallel import run_parallel
 from emulator.testing.keeper import telling
-from emulator.testing.keeper.opening import Options, check_isolated, open_for_tests
+from emulator.testing.keeper.opening import SHARED, Options, check_isolated, open_for_tests
 from emulator.testing.keeper.turns import Turns
 from emulator.testing.keeper.users import Users
 from emulator.workspace import Workspace
@@ -56,7 +56,7 @@ class EnvironmentSet:
         """Opened by the first request, so that what is wrong with the project is its answer."""
         if self._opened is None:
             self._opened = self._open()
-            folder = self._opened.project.state / _COMMAND
+            folder = self._opened.project.state / SHARED
             self._folder, self._users = folder, Users(folder)
             with self._users.deciding():
                 self._turns = Turns(folder)
@@ -199,11 +199,13 @@ class EnvironmentSet:
                 self._start(gone)
         return [one.name for one in gone]
 
-    def _put_back(self, names: frozenset[str]) -> None:
+    def _put_back(self, names: frozenset[str], *, is_lasting: bool = False) -> None:
+        """By default the next test's state matters, not that of an emulator that somebody kills meanwhile."""
         by_name = {environment.name: environment for environment in self._chosen(sorted(names))}
 
         def put_back(name: str) -> None:
-            if not self._workspace.drivers.load_running(by_name[name], self._beginning(name)):
+            drivers, beginning = self._workspace.drivers, self._beginning(name)
+            if not drivers.load_running(by_name[name], beginning, is_lasting=is_lasting):
                 raise NotReady(f"environment {name}: its emulator ended while its state was put back")
 
         _raise_first(run_parallel(list(by_name), put_back, self._workspace.cancellation))
@@ -285,7 +287,7 @@ class EnvironmentSet:
             last = [name for name in sorted(self._users.mine) if self._users.leave(name)]
             self._forget_saved(last)
             if self._options.is_reused and (left := self._turns.left() & frozenset(last)):
-                self._put_back(left)  # the project's own data is there again
+                self._put_back(left, is_lasting=True)  # the project's own data is there again
                 (self._folder / "left").unlink()
             if not self._options.is_kept:
                 self._stop(last)

@@ -17,6 +17,8 @@ from emulator.workspace import Workspace
 
 # Below the project's state folder: the home of environments that are there for tests only.
 HOME = "tests"
+# Below the state folder of either: what processes with tests share.
+SHARED = "tests"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
