@@ -91,7 +91,9 @@ def _check(member: Member, message: Message) -> None:
         ConfigError: The message lacks something, or has what only others take.
     """
     is_bus = member.type == BUS
-    lacking = [flag for flag, value in (("--source", message.source), ("--detail-type", message.detail_type)) if not value]
+    lacking = [
+        flag for flag, value in (("--source", message.source), ("--detail-type", message.detail_type)) if not value
+    ]
     if is_bus and lacking:
         raise ConfigError(f"{member.logical_id} is a bus: an event needs {' and '.join(lacking)}")
     if is_bus and not _is_object(message.body):

@@ -208,7 +208,9 @@ def _print_members(
     if as_json:
         print_json([{"environment": name, "logical_id": one.logical_id, "name": one.name} for name, one in rows])
     elif rows:
-        click.echo(table(["environment", "logical id", "name"], [[name, one.logical_id, one.name] for name, one in rows]))
+        click.echo(
+            table(["environment", "logical id", "name"], [[name, one.logical_id, one.name] for name, one in rows])
+        )
     else:
         click.echo("the service has none", err=True)
     raise_first(found)
