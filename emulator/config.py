@@ -257,6 +257,7 @@ def _build(
         config_keys=keys,
         stamp=stamp_of(origin.file.path, list(table.environments)),
         user=user_name(),
+        seeds_after_deploy=table.seed.after_deploy,
     )
 
 
@@ -298,6 +299,7 @@ def _environment(
         container=_container(own, table.localstack),
         url=own.endpoint,
         created=created,
+        seeds=tuple(origin.file.path.parent / one for one in (table.seed.folders if own.seed is None else own.seed)),
     )
 
 

@@ -65,6 +65,8 @@ class Deployer:
         check: Raises when the plain template of an environment can't run here.
         get_ready: Called before a deployment that will be remembered.
         remember: Keeps what a stack consists of right after its deployment, so that drift can be found later.
+        prepare_seed: Returns what is called once a plain template was deployed, to put first data into the environment;
+            raises when that data is wrong.
     """
 
     def __init__(
@@ -79,6 +81,7 @@ class Deployer:
         check: Callable[[str, Template], None] = lambda _environment, _template: None,
         get_ready: Callable[[Endpoint, Template], None] = lambda _endpoint, _template: None,
         remember: Callable[[Endpoint, str, Template, Release], None] = lambda *_deployed: None,
+        prepare_seed: Callable[[Environment, Endpoint, Template], Callable[[], None] | None] = lambda *_planned: None,
     ) -> None:
         self._project = project
         self._history = history
@@ -89,6 +92,7 @@ class Deployer:
         self._check = check
         self._get_ready = get_ready
         self._remember = remember
+        self._prepare_seed = prepare_seed
 
     def prepare(self, artifact: Artifact) -> None:
         """Load what deploying *artifact* needs, while its emulators still start: SAM's translator takes its time."""
@@ -148,6 +152,7 @@ class Deployer:
         if not dry_run and is_on_record and self.is_deployed(endpoint, release):
             return DeployResult(environment=environment.name, release=release, changes=())
         self._check(environment.name, template)
+        put_seed = self._prepare_seed(environment, endpoint, template) if canary is None else None
         plan = self._planned(
             endpoint, artifact, template, parameters, skip_unsupported=skip_unsupported, dry_run=dry_run
         )
@@ -162,11 +167,14 @@ class Deployer:
             return result
         try:
             plan = replace(plan, is_canary=canary is not None)
-            return replace(result, deployment=self._record(endpoint, artifact, release, plan, cause=cause, gates=gates))
+            deployment = self._record(endpoint, artifact, release, plan, cause=cause, gates=gates)
         except WrongCode as error:
             if restores:
                 raise
             raise self._bring_back(environment, endpoint, release, error) from error
+        if put_seed:
+            put_seed()
+        return replace(result, deployment=deployment)
 
     def _planned(
         self,

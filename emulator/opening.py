@@ -68,6 +68,7 @@ def open_workspace(
         check=RuntimeCheck(functools.partial(_machine_of, project, folders, environ.get("PATH", "")), emit=emit),
         get_ready=_get_ready,
         remember=_remember,
+        prepare_seed=functools.partial(_prepare_seed, project, emit),
     )
     releases = Releases(project, vault)
     lifecycle = Lifecycle(
@@ -125,6 +126,16 @@ def _remember(endpoint: Endpoint, stack: str, template: Template, release: Relea
     from emulator.inventory.keeping import remember
 
     remember(endpoint, stack, template, release)
+
+
+def _prepare_seed(
+    project: Project, emit: Emit, environment: Environment, endpoint: Endpoint, template: Template
+) -> Callable[[], None] | None:
+    if not environment.seeds:
+        return None
+    from emulator.seeds.after_deploy import prepare_seed
+
+    return prepare_seed(project, environment, endpoint, template, emit=emit)
 
 
 def _repairer(
