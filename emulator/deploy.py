@@ -81,7 +81,7 @@ class Deployer:
         check: Callable[[str, Template], None] = lambda _environment, _template: None,
         get_ready: Callable[[Endpoint, Template], None] = lambda _endpoint, _template: None,
         remember: Callable[[Endpoint, str, Template, Release], None] = lambda *_deployed: None,
-        prepare_seed: Callable[[Environment, Endpoint, Template], Callable[[], None] | None] = lambda *_planned: None,
+        prepare_seed: Callable[..., Callable[[], None] | None] = lambda *_planned, **_how: None,
     ) -> None:
         self._project = project
         self._history = history
@@ -152,7 +152,9 @@ class Deployer:
         if not dry_run and is_on_record and self.is_deployed(endpoint, release):
             return DeployResult(environment=environment.name, release=release, changes=())
         self._check(environment.name, template)
-        put_seed = self._prepare_seed(environment, endpoint, template) if canary is None else None
+        put_seed = None
+        if canary is None:
+            put_seed = self._prepare_seed(environment, endpoint, template, restores=restores)
         plan = self._planned(
             endpoint, artifact, template, parameters, skip_unsupported=skip_unsupported, dry_run=dry_run
         )

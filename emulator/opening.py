@@ -129,13 +129,13 @@ def _remember(endpoint: Endpoint, stack: str, template: Template, release: Relea
 
 
 def _prepare_seed(
-    project: Project, emit: Emit, environment: Environment, endpoint: Endpoint, template: Template
+    project: Project, emit: Emit, environment: Environment, endpoint: Endpoint, template: Template, *, restores: bool
 ) -> Callable[[], None] | None:
     if not environment.seeds:
         return None
     from emulator.seeds.after_deploy import prepare_seed
 
-    return prepare_seed(project, environment, endpoint, template, emit=emit)
+    return prepare_seed(project, environment, endpoint, template, restores=restores, emit=emit)
 
 
 def _repairer(

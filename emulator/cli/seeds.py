@@ -51,7 +51,7 @@ def seed(context: Context, names: Sequence[str], *, yes: bool, as_json: bool) ->
     rows = [one for result in results.values() if not isinstance(result, MultistackError) for one in result]
     if as_json:
         print_json(rows)
-    else:
+    elif rows:
         cells = [[one.environment, one.resource, one.kind, str(one.total), str(one.written)] for one in rows]
         click.echo(table(["environment", "resource", "kind", "in the seed", "written"], cells))
     raise_first(results)

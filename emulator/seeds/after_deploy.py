@@ -11,17 +11,26 @@ from emulator.model import Endpoint, Environment, Project
 from emulator.seeds.folders import read_seed
 from emulator.seeds.mark import read_mark
 from emulator.seeds.seeding import sow
-from emulator.seeds.targets import check_template
+from emulator.seeds.targets import check_template, without_target
 from emulator.template import Template
 
 
 def prepare_seed(
-    project: Project, environment: Environment, endpoint: Endpoint, template: Template, *, emit: Emit
+    project: Project,
+    environment: Environment,
+    endpoint: Endpoint,
+    template: Template,
+    *,
+    restores: bool,
+    emit: Emit,
 ) -> Callable[[], None] | None:
     """
     What is to be called after *template* was deployed; None when *environment* needs no seed.
 
     It needs one when the project has one for it and its data never had it: it is new, was reset, or lost its state.
+
+    Args:
+        restores: It is a release on record, older than the seed perhaps: what that has for others is left out.
 
     Raises:
         ConfigError: A file of the seed is wrong; nothing was deployed yet.
@@ -33,7 +42,13 @@ def prepare_seed(
         if read_mark(endpoint, stack).is_complete:
             return None
     seed = read_seed(environment.seeds, root=project.root)
-    check_template(seed, template)
+    if not restores:
+        check_template(seed, template)
+    elif lacking := without_target(seed, template):
+        seed = seed.without(lacking)
+        emit(
+            Event(environment.name, "warning:", f"the release has nothing that takes the seed of {', '.join(lacking)}")
+        )
 
     def put() -> None:
         try:

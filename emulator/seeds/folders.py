@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -29,6 +29,14 @@ class Seed:
     records: Mapping[str, Sequence[Record]] = field(default_factory=dict)
     objects: Mapping[str, Mapping[str, Path]] = field(default_factory=dict)
     places: Mapping[str, Sequence[str]] = field(default_factory=dict)
+
+    def without(self, names: Collection[str]) -> Seed:
+        """The same but for what it has for *names*."""
+        return Seed(
+            records={name: found for name, found in self.records.items() if name not in names},
+            objects={name: found for name, found in self.objects.items() if name not in names},
+            places={name: found for name, found in self.places.items() if name not in names},
+        )
 
 
 def read_seed(folders: Sequence[Path], *, root: Path) -> Seed:

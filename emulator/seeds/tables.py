@@ -21,37 +21,40 @@ _Attributes = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class _Item:
+class Item:
+    """An item as the API takes it, and the record that it is of."""
+
     attributes: _Attributes
     record: Record
 
 
 @dataclass(frozen=True, slots=True)
-class _Keys:
+class Keys:
     """The key of a table: attribute name to its type, ``S``, ``N`` or ``B``; the partition key first."""
 
     types: Mapping[str, str]
 
     def of(self, attributes: Mapping[str, Any]) -> _Attributes:
+        """The key of one item."""
         return {name: attributes[name] for name in self.types}
 
 
-def keys_of(endpoint: Endpoint, table: str) -> _Keys:
+def keys_of(endpoint: Endpoint, table: str) -> Keys:
     """The key of *table*."""
     found = client(endpoint, "dynamodb").describe_table(TableName=table)["Table"]
     types = {one["AttributeName"]: one["AttributeType"] for one in found["AttributeDefinitions"]}
     schema = sorted(found["KeySchema"], key=lambda one: one["KeyType"] != "HASH")
-    return _Keys({one["AttributeName"]: types[one["AttributeName"]] for one in schema})
+    return Keys({one["AttributeName"]: types[one["AttributeName"]] for one in schema})
 
 
-def read_items(records: Sequence[Record], keys: _Keys) -> Sequence[_Item]:
+def read_items(records: Sequence[Record], keys: Keys) -> Sequence[Item]:
     """
     The items of *records*, of several with one key the last.
 
     Raises:
         ConfigError: One is no item of such a table.
     """
-    items: dict[str, _Item] = {}
+    items: dict[str, Item] = {}
     for record in records:
         if not isinstance(record.value, dict):
             record.refuse("an item must be an object")
@@ -64,11 +67,11 @@ def read_items(records: Sequence[Record], keys: _Keys) -> Sequence[_Item]:
                 record.refuse(f"an item needs its key {name}")
             if kind not in attributes[name]:
                 record.refuse(f"its key {name} must be {_WORDS[kind]}")
-        items[_identity(keys.of(attributes))] = _Item(attributes, record)
+        items[_identity(keys.of(attributes))] = Item(attributes, record)
     return list(items.values())
 
 
-def put_items(endpoint: Endpoint, table: str, items: Sequence[_Item], keys: _Keys) -> int:
+def put_items(endpoint: Endpoint, table: str, items: Sequence[Item], keys: Keys) -> int:
     """
     Put *items* that are not there yet as they are; returns how many.
 
@@ -88,7 +91,7 @@ def _identity(key: Mapping[str, Any]) -> str:
     return repr(sorted(from_attributes(key).items()))
 
 
-def _get(endpoint: Endpoint, table: str, items: Sequence[_Item], keys: _Keys) -> Iterator[_Attributes]:
+def _get(endpoint: Endpoint, table: str, items: Sequence[Item], keys: Keys) -> Iterator[_Attributes]:
     dynamodb = client(endpoint, "dynamodb")
     for start in range(0, len(items), _MOST_KEYS):
         wanted = [keys.of(item.attributes) for item in items[start : start + _MOST_KEYS]]
@@ -103,7 +106,7 @@ def _get(endpoint: Endpoint, table: str, items: Sequence[_Item], keys: _Keys) ->
             raise _throttled(endpoint, table)
 
 
-def _put(endpoint: Endpoint, table: str, items: Sequence[_Item]) -> None:
+def _put(endpoint: Endpoint, table: str, items: Sequence[Item]) -> None:
     from botocore.exceptions import ClientError
 
     dynamodb = client(endpoint, "dynamodb")
@@ -119,7 +122,7 @@ def _put(endpoint: Endpoint, table: str, items: Sequence[_Item]) -> None:
         raise _throttled(endpoint, table)
 
 
-def _put_one_by_one(endpoint: Endpoint, table: str, items: Sequence[_Item]) -> None:
+def _put_one_by_one(endpoint: Endpoint, table: str, items: Sequence[Item]) -> None:
     from botocore.exceptions import ClientError
 
     for item in items:

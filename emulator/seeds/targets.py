@@ -23,11 +23,20 @@ def check_template(seed: Seed, template: Template) -> None:
     Raises:
         ConfigError: It has no such resource, or one that takes no data.
     """
-    types = {logical_id: resource["Type"] for logical_id, resource in template["Resources"].items()}
-    known = [Member(logical_id=name, type=kind, physical_id=name) for name, kind in types.items()]
-    for name in sorted(seed.places.keys() - {PARAMETERS}):
-        if "." not in name:  # of a nested stack, whose template nobody reads here
-            target_of(seed, name, known)
+    resources = template["Resources"].items()
+    known = [Member(logical_id=name, type=resource["Type"], physical_id=name) for name, resource in resources]
+    for name in _outer(seed):
+        target_of(seed, name, known)
+
+
+def without_target(seed: Seed, template: Template) -> Sequence[str]:
+    """What of *seed* is for resources that a plain template doesn't have."""
+    return [name for name in _outer(seed) if name not in template["Resources"]]
+
+
+def _outer(seed: Seed) -> Sequence[str]:
+    """The resources that *seed* names, but for those of nested stacks, whose templates nobody reads here."""
+    return sorted(name for name in seed.places if name != PARAMETERS and "." not in name)
 
 
 def target_of(seed: Seed, name: str, found: Sequence[Member]) -> Member:
