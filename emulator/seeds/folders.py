@@ -44,7 +44,7 @@ def read_seed(folders: Sequence[Path], *, root: Path) -> Seed:
     Everything in *folders*.
 
     Args:
-        root: What messages show paths relative to.
+        root: What they, and paths in messages, are relative to.
 
     Raises:
         ConfigError: A folder or file can't be read, or isn't what it should be; with file and line.
@@ -53,7 +53,7 @@ def read_seed(folders: Sequence[Path], *, root: Path) -> Seed:
     objects: dict[str, dict[str, Path]] = {}
     places: dict[str, list[str]] = {}
     for folder in folders:
-        for name, path in _entries(folder, root):
+        for name, path in _entries(root / folder, root):
             shown = _shown(path, root)
             if path.is_dir():
                 objects.setdefault(name, {}).update(read_objects(path, shown=shown))
