@@ -132,6 +132,16 @@ def test_defaults_fill_what_the_file_leaves_out(load: Load, tmp_path: Path) -> N
     assert (test.driver, test.region, test.port, test.config) == (DriverName.EMBEDDED, "us-east-1", None, {})
 
 
+def test_an_environment_has_the_projects_seeds_or_its_own(load: Load) -> None:
+    """An empty array is none; without a seed there is none."""
+    own = '[environments.prod]\nseed = []\n[environments.b]\nseed = ["a", "b"]\n'
+    project = load(f'{MINIMAL}{own}[seed]\nfolders = ["seeds/all"]\nafter_deploy = false\n')
+    seeds = {one.name: one.seeds for one in project.environments}
+    assert seeds == {"test": (Path("seeds/all"),), "prod": (), "b": (Path("a"), Path("b"))}
+    assert not project.seeds_after_deploy
+    assert (load(MINIMAL).environments[0].seeds, load(MINIMAL).seeds_after_deploy) == ((), True)
+
+
 def test_an_automatic_proxy_port_is_none(load: Load) -> None:
     """None lets the proxy take 8080 or the next free port."""
     assert load(MINIMAL + '[proxy]\nport = "auto"\n').proxy.port is None
@@ -409,6 +419,9 @@ WRONG_TOP_LEVEL = {
     "max_requests zero": ("inspector.max_requests = 0", "inspector.max_requests must be"),
     "redact is a string": ('inspector.redact = "iban"', "inspector.redact must be an array of names"),
     "redact without a letter": ('inspector.redact = ["-"]', "inspector.redact must be an array of names"),
+    "seed is a folder": ('seed = "seeds"', 'seed must be a table, not "seeds"'),
+    "seed folder unknown key": ("seed.folder = []", "unknown key seed.folder, did you mean folders?"),
+    "seed folders is a string": ('seed.folders = "seeds"', "seed.folders must be an array of folders"),
     "max_body is a date": ("proxy.max_body = 2020-01-01", "proxy.max_body must be a number of bytes"),
 }
 
@@ -442,6 +455,7 @@ WRONG_ENVIRONMENT = {
         'endpoint = "http://127.0.0.1:4566/aws"',
         'environments.test.endpoint must be the URL of an emulator, without a path, such as "http://127.0.0.1:4566"',
     ),
+    "seed is a table": ("seed = {}", "environments.test.seed must be an array of folders"),
     "endpoint without scheme": ('endpoint = "127.0.0.1:4566"', "environments.test.endpoint must be the URL"),
     "endpoint with half an address": ('endpoint = "http://[::1"', "environments.test.endpoint must be the URL"),
     "config is a number": ("config = 3", "environments.test.config must be a table, not 3"),
@@ -844,6 +858,7 @@ TABLES = {
     "compare",
     "inspector",
     "replay",
+    "services",
 }
 
 
@@ -863,6 +878,7 @@ class TestSettings:
         expected = [*top, *parts, *(key.replace(".config", ".config.<Parameter>") for key in own)]
         assert sorted(keys) == sorted(expected)
         in_file = [
+            "services",
             *(f"config.<Key>.{name}" for name in ConfigKeyTable.model_fields),
             "auto_promote_to",
             "verify.checks",
