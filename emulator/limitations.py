@@ -15,7 +15,7 @@ from emulator.template import Template
 
 _FUNCTION = "AWS::Lambda::Function"
 _LAYER = ":layer:"
-# Properties of mappings whose source is a broker or a database. Source: CloudFormation, AWS::Lambda::EventSourceMapping.
+# Of mappings whose source is a broker or a database. Source: CloudFormation, AWS::Lambda::EventSourceMapping.
 _BROKERS = frozenset(
     {
         "AmazonManagedKafkaEventSourceConfig",

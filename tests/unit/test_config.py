@@ -33,6 +33,7 @@ from emulator.schema import (
     ProjectTable,
     ProxyTable,
     ReplayTable,
+    SeedTable,
     VerifyTable,
 )
 from emulator.settings import SETTINGS
@@ -858,6 +859,7 @@ TABLES = {
     "compare",
     "inspector",
     "replay",
+    "seed",
     "services",
 }
 
@@ -871,7 +873,7 @@ class TestSettings:
         top = [name for name in ProjectTable.model_fields if name not in TABLES]
         proxy = [f"proxy.{name}" for name in ProxyTable.model_fields]
         containers = [f"localstack.{field.alias or name}" for name, field in LocalstackTable.model_fields.items()]
-        own = [f"environments.<name>.{name}" for name in EnvironmentTable.model_fields]
+        own = [f"environments.<name>.{name}" for name in EnvironmentTable.model_fields if name != "seed"]
         verify = [f"verify.{name}" for name in VerifyTable.model_fields if name != "checks"]
         inspector = [f"inspector.{name}" for name in InspectorTable.model_fields if name != "redact"]
         parts = [*proxy, *inspector, *verify, *containers]
@@ -884,6 +886,8 @@ class TestSettings:
             "verify.checks",
             *(f"compare.{name}" for name in CompareTable.model_fields),
             "inspector.redact",
+            *(f"seed.{name}" for name in SeedTable.model_fields),
+            "environments.<name>.seed",
             *(f"replay.{name}" for name in ReplayTable.model_fields),
         ]
         assert sorted(setting.key for setting in FILE_ONLY) == sorted(in_file)
