@@ -42,6 +42,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "checkpoint",
         "closest",
         "clock",
+        "command",
         "config",
         "config_editing",
         "config_keys",
