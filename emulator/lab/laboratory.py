@@ -13,9 +13,10 @@ from emulator.events import Event
 from emulator.lab import stacks
 from emulator.lab.accounts import Account, copy_ledger
 from emulator.lab.project import SHARED, environment_of, remove_lab, shared_accounts
+from emulator.lab.routing import route_to
 from emulator.lab.seeding import seed
 from emulator.lab.topologies import ENVIRONMENTS, Place, Topology, World
-from emulator.model import Api, DriverName, Instance, Route, Status
+from emulator.model import DriverName, Route, Status
 from emulator.opening import LEDGER
 from emulator.parallel import run_parallel
 from emulator.workspace import Workspace
@@ -164,11 +165,7 @@ class Laboratory:
 
     def _places(self, topology: Topology) -> Mapping[str, Place]:
         endpoints = {one.name: one.endpoint() for one in self._accounts(topology)}
-        if topology is Topology.SINGLE:
-            return stacks.places_of_single(endpoints[_ACCOUNT[topology]])
-        return {
-            name: stacks.place_of_own(endpoints[_ACCOUNT.get(topology, name)], name, topology) for name in ENVIRONMENTS
-        }
+        return stacks.places(topology, {name: endpoints[_ACCOUNT.get(topology, name)] for name in ENVIRONMENTS})
 
     def _accounts(self, topology: Topology) -> list[Account]:
         if topology is Topology.MULTI:
@@ -231,7 +228,8 @@ class Laboratory:
             (account,) = self._accounts(topology)
             instance = account.observe()
             if instance.endpoint is not None and stacks.is_deployed(instance.endpoint, topology):
-                routes += [_route(account, instance, topology, place) for place in self._places(topology).values()]
+                found = self._places(topology).values()
+                routes += [route_to(place, topology, instance, driver=self.driver) for place in found]
         self._workspace.front.publish_laid_out(routes)
 
     def at_once(self, names: Sequence[str], work: Callable[[str], T]) -> Mapping[str, T]:
@@ -244,23 +242,6 @@ class Laboratory:
         results = run_parallel(names, work, self._workspace.cancellation)
         _raise_first(results)
         return {name: result for name, result in results.items() if not isinstance(result, MultistackError)}
-
-
-def _route(account: Account, instance: Instance, topology: Topology, place: Place) -> Route:
-    api = Api(logical_id="Api", stage=place.stage, path=f"/_aws/execute-api/{place.api}/{place.stage}")
-    return Route(
-        environment=f"{topology.prefix}{place.environment}",
-        account_id=place.endpoint.account_id,
-        region=place.endpoint.region,
-        driver=account.environment.driver.value,
-        url=place.endpoint.url,
-        process=instance.process,
-        release=None,
-        digest=None,
-        apis=(api,),
-        default_api=api.logical_id,
-        topology=topology.value,
-    )
 
 
 def _raise_first(results: Mapping[str, object]) -> None:

@@ -49,11 +49,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Observed:
-    """What came of a script: how prod fared, what was typed, and what was found beside."""
+    """What came of a script: how prod fared, what was typed, and what the operator found and doubts."""
 
     measured: Measurement
     typed: Sequence[TypedLine]
     findings: Sequence[str]
+    doubts: Sequence[str]
 
     @property
     def seen(self) -> Effect:
@@ -94,10 +95,9 @@ def run_experiments(
         for result in found.values():
             tell(result)
         results += found.values()
-        spoilt = [
-            Topology(name) for name, one in found.items() if laboratory.restores_quickly or _spoils(experiment, one)
-        ]
-        if experiment is not experiments[-1] and laboratory.restore(spoilt, timeout=timeout):
+        is_cheap = laboratory.restores_quickly and experiment is not experiments[-1]
+        spoilt = [Topology(name) for name, one in found.items() if is_cheap or _spoils(experiment, one)]
+        if laboratory.restore(spoilt, timeout=timeout):
             worlds = _worlds(laboratory, topologies)
     return results
 
@@ -108,7 +108,7 @@ def _worlds(laboratory: Laboratory, topologies: Sequence[Topology]) -> dict[str,
 
 
 def _spoils(experiment: Experiment, result: Result) -> bool:
-    """Whether what the experiment left behind is known to be seen by the next one."""
+    """Whether what the experiment left behind is known to be seen by whoever comes next."""
     return experiment.restores or result.outcome is Outcome.DIFFERS
 
 
@@ -194,7 +194,7 @@ def _observe(experiment: Experiment, script: Script, operator: Operator, world: 
         within = _SEEN_WITHIN if is_hopeless else run.patience
         is_recovered = traffic.wait_for(well(_WELL), since=traffic.now(), within=within)
     measured = Measurement(samples=traffic.samples, mistake=mistake, made=made, undo=undo, is_recovered=is_recovered)
-    return _Observed(measured=measured, typed=typed, findings=operator.findings)
+    return _Observed(measured=measured, typed=typed, findings=operator.findings, doubts=operator.doubts)
 
 
 def _steps(script: Script, operator: Operator, typed: list[TypedLine]) -> Generator[None, None, None]:
@@ -220,6 +220,7 @@ def _judged(blank: Result, experiment: Experiment, world: World, observed: _Obse
     reason = experiment.variants[world.topology].expected.differs(seen, measured, world.driver)
     if not reason and not measured.is_recovered and not experiment.restores:
         reason = "prod did not recover after the mistake was undone"
+    reason = "; ".join([*([reason] if reason else []), *observed.doubts])
     return replace(
         blank,
         outcome=Outcome.DIFFERS if reason else Outcome.AS_EXPECTED,

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import click
 import pytest
+from botocore.exceptions import ClientError
 
 from emulator.capabilities import read_capabilities
 from emulator.errors import ConfigError, MultistackError
@@ -136,6 +137,34 @@ def test_a_call_is_shown_as_it_would_be_typed() -> None:
         "aws lambda update-function-code --function-name 'it'\"'\"'s' --zip-file fileb://orders.zip "
         '--patch-operations \'[{"op": "remove"}]\' --size 3'
     )
+
+
+def test_a_yes_or_no_is_an_option_of_its_own() -> None:
+    """AWS's command takes no value there, and refuses one."""
+    parameters = {"StackName": "orders", "UsePreviousTemplate": True, "DisableRollback": False}
+    line = shown("cloudformation", "update_stack", parameters)
+    assert line.endswith("--stack-name orders --use-previous-template --no-disable-rollback")
+
+
+def test_the_same_is_shown_each_time() -> None:
+    """What is typed hangs on no clock, so that runs can be compared; only the partner's port is free to differ."""
+    for experiment in EXPERIMENTS:
+        if experiment.id != "C03":
+            assert described(experiment) == described(experiment)
+
+
+def test_a_refusal_that_keeps_prod_well_must_have_been_one() -> None:
+    """An emulator that carries out what AWS refuses proves nothing by a prod that was not hurt."""
+
+    def refuse(*_call: object) -> None:
+        raise ClientError({"Error": {"Code": "NotFoundException"}}, "UpdateAlias")
+
+    refusing = Operator({"test": None}, perform=refuse)  # type: ignore[dict-item]
+    refusing.is_refused("lambda", "update_alias", Name="prod")
+    assert (refusing.typed[0].answer, refusing.doubts) == ("NotFoundException", [])
+    willing = Operator({"test": None}, perform=lambda *_call: {})  # type: ignore[dict-item]
+    willing.is_refused("lambda", "update_alias", Name="prod")
+    assert willing.doubts == ["carried out, though AWS refuses it: aws lambda update-alias --name prod"]
 
 
 def test_only_showing_makes_no_call() -> None:

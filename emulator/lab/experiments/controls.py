@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from emulator.lab.code import BROKEN
 from emulator.lab.experiment import Basis, Expected, Experiment, Script, Variant, fails
 from emulator.lab.operator import Operator
-from emulator.lab.partner import DEPENDENT, KEY, QUOTA, VARIABLE, Partner
+from emulator.lab.partner import DEPENDENT, KEY, QUOTA, VARIABLE, Partner, use_up
 from emulator.lab.releases import release, set_variables, take_back, version_of
 from emulator.lab.topologies import Topology
 
@@ -53,7 +53,7 @@ def _shared_key(operator: Operator) -> Generator[None, None, None]:
             set_variables(operator, place, {**variables, VARIABLE: partner.url})
         yield
         calls = f"for i in $(seq {QUOTA}); do curl -H 'X-Api-Key: {KEY}' {partner.url}; done"
-        operator.does(calls, lambda: partner.exhaust(KEY))
+        operator.does(calls, lambda: use_up(partner.url, KEY))
         yield
         operator.does("# the next day, when the partner counts anew", partner.renew)
         for place, version, variables in before:

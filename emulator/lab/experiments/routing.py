@@ -55,7 +55,7 @@ def _no_such_alias(operator: Operator) -> Generator[None, None, None]:
     test = operator.test
     yield
     bad = operator.publish(BROKEN)
-    operator.tries(
+    operator.is_refused(
         "lambda",
         "update_alias",
         FunctionName=test.function,

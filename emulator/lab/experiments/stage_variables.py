@@ -20,7 +20,7 @@ def _misspelt(operator: Operator) -> Generator[None, None, None]:
 
 def _misspelt_elsewhere(operator: Operator) -> Generator[None, None, None]:
     yield
-    operator.edit_variable("prod", "alias", "tset", is_tried=True)
+    operator.edit_variable("prod", "alias", "tset", is_refused=True)
     yield
 
 
@@ -33,7 +33,7 @@ def _wrong_table(operator: Operator) -> Generator[None, None, None]:
 
 def _wrong_table_elsewhere(operator: Operator) -> Generator[None, None, None]:
     yield
-    operator.edit_variable("prod", "table", operator.test.table, is_tried=True)
+    operator.edit_variable("prod", "table", operator.test.table, is_refused=True)
     yield
 
 
