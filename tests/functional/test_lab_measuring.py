@@ -161,9 +161,6 @@ def test_what_is_not_as_expected_differs(
     assert (result.outcome, result.reason) == (Outcome.DIFFERS, reason)
 
 
-<<<<<<< HEAD
-def test_a_prod_that_is_not_well_before_proves_nothing(prod: Prod, world: World) -> None:
-=======
 def test_a_mistake_that_did_nothing_differs(world: World) -> None:
     """A prod that was not hurt is no proof where nothing was done to it."""
 
@@ -176,10 +173,7 @@ def test_a_mistake_that_did_nothing_differs(world: World) -> None:
     assert (result.outcome, result.reason) == (Outcome.DIFFERS, "no call was refused")
 
 
-def test_a_prod_that_is_not_well_before_proves_nothing(
-    prod: Prod, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
->>>>>>> main
+def test_a_prod_that_is_not_well_before_proves_nothing(prod: Prod, world: World) -> None:
     """Then nothing is typed at all."""
     prod.break_down(status=503)
     with pytest.raises(NotReady, match="prod of single is not well before the mistake of X99"):
