@@ -97,7 +97,7 @@ def run_experiments(
         results += found.values()
         is_cheap = laboratory.restores_quickly and experiment is not experiments[-1]
         spoilt = [Topology(name) for name, one in found.items() if is_cheap or _spoils(experiment, one)]
-        if laboratory.restore(spoilt, timeout=timeout):
+        if spoilt and laboratory.restore(spoilt, timeout=timeout):
             worlds = _worlds(laboratory, topologies)
     return results
 

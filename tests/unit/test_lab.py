@@ -150,7 +150,7 @@ def test_the_same_is_shown_each_time() -> None:
     """What is typed hangs on no clock, so that runs can be compared; only the partner's port is free to differ."""
     for experiment in EXPERIMENTS:
         if experiment.id != "C03":
-            assert described(experiment) == described(experiment)
+            assert described(experiment, read_seen()) == described(experiment, read_seen())
 
 
 def test_a_refusal_that_keeps_prod_well_must_have_been_one() -> None:
