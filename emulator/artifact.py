@@ -21,26 +21,14 @@ from pathlib import Path
 from emulator.errors import ArtifactError, ConfigError, file_hint
 from emulator.events import Emit, Event
 from emulator.interpreters import Interpreter, choose
-from emulator.model import STATE_FOLDER, Artifact, Code, Project
+from emulator.left_out import is_left_out
+from emulator.model import Artifact, Code, Project
 from emulator.process import write_atomically
 from emulator.template import LocalCode, inline_definitions, local_code, point_at_code, read_template
 
 # The template is the same everywhere, and a bucket serves functions of its own region only.
 BUCKET = "multistack-artifacts-${AWS::Region}"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_LEFT_OUT = {
-    STATE_FOLDER,
-    "multistack.toml",
-    "__pycache__",
-    ".git",
-    ".venv",
-    ".aws-sam",
-    ".pytest_cache",
-    ".mypy_cache",
-    ".DS_Store",
-}
-# Config stays in its environment: with the code beside them, these would go into every artifact, secrets and all.
-_VARIABLES = ".env."
 _MANIFEST = "artifact.json"
 _HEX = re.compile("[0-9a-f]{64}")
 
@@ -182,11 +170,11 @@ def _walk(folder: Path, *, within: frozenset[Path]) -> Iterator[Path]:
     if real in within:
         return
     for path in sorted(folder.iterdir()):
-        if path.name in _LEFT_OUT or path.name.startswith(_VARIABLES):
+        if is_left_out(path.name):
             continue
         if path.is_dir():
             yield from _walk(path, within=within | {real})
-        elif path.suffix != ".pyc" and path.is_file():
+        elif path.is_file():
             yield path
 
 

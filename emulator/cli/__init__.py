@@ -33,6 +33,7 @@ from emulator.cli import (
     requests,
     service,
     snapshots,
+    watch,
     workshop,
 )
 from emulator.cli.context import Context
@@ -73,6 +74,7 @@ for _module in (
     explain,
     features,
     service,
+    watch,
     lint,
     artifact,
     config,

@@ -17,6 +17,7 @@ import tempfile
 from pathlib import Path
 
 from emulator import ports, process
+from emulator.drivers import functions
 from emulator.drivers.launcher.functions.variables import Surroundings
 
 
@@ -40,12 +41,15 @@ async def _serve(arguments: argparse.Namespace) -> None:
     from ministack.app import app
 
     from emulator.drivers.launcher import durable, gaps, loopback_guard, server
-    from emulator.drivers.launcher.functions import install, tracing
+    from emulator.drivers.launcher.functions import install, tracing, trying
 
     gaps.apply()
     install.install(_surroundings(arguments), arguments.interpreters)
     traced = tracing.traced(app)
-    application = durable.make_durable(traced, arguments.folder, arguments.settings, port=arguments.port)
+    actions = {functions.TRY: trying.try_code}
+    application = durable.make_durable(
+        traced, arguments.folder, arguments.settings, port=arguments.port, actions=actions
+    )
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)
