@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 from emulator.drivers import control
@@ -13,16 +14,31 @@ TRY = "functions/try"
 _TRYING = 960.0
 
 
-def try_code(endpoint: Endpoint, folder: Path, code: Mapping[str, Path]) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewCode:
+    """
+    A zip that a function may get.
+
+    Attributes:
+        called: The function, for whoever reads what is wrong.
+        function: Its name in the emulator.
+    """
+
+    called: str
+    function: str
+    archive: Path
+
+
+def try_code(endpoint: Endpoint, folder: Path, code: Iterable[NewCode]) -> None:
     """
     Find out whether functions can be imported from new code.
 
     Args:
         folder: The environment's.
-        code: Function name to a zip.
 
     Raises:
         MultistackError: One can't; says which and why.
         NotReady: The emulator doesn't answer.
     """
-    control.ask(endpoint, folder, TRY, {name: str(path) for name, path in code.items()}, timeout=_TRYING)
+    content = {one.called: {"function": one.function, "archive": str(one.archive)} for one in code}
+    control.ask(endpoint, folder, TRY, content, timeout=_TRYING)

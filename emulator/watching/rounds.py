@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -9,7 +10,7 @@ from pathlib import Path
 
 from emulator import stack
 from emulator.deploy import DeployResult
-from emulator.drivers.functions import try_code
+from emulator.drivers.functions import NewCode, try_code
 from emulator.errors import ArtifactError, DeployError, MultistackError, NotReady, PromotionRefused
 from emulator.events import Event
 from emulator.model import Artifact, DriverName, Endpoint, Environment, Gate, GateResult, Verification
@@ -47,6 +48,7 @@ class Rounds:
     def __init__(self, open_: Callable[[], Workspace], wishes: Wishes, *, say: Callable[[str, bool], None]) -> None:
         self._open, self._wishes, self._say = open_, wishes, say
         self._last_error = ""
+        self._is_warm = False
         # What tests write must not start tests again.
         self._tests_ended = 0.0
 
@@ -76,6 +78,9 @@ class Rounds:
         endpoint = workspace.endpoint(environment.name)
         artifact = workspace.build()
         release = workspace.releases.make(artifact, environment)
+        if not self._is_warm:  # the first save should not wait for SAM's translator
+            self._is_warm = True
+            threading.Thread(target=workspace.deployer.prepare, args=(artifact,), daemon=True).start()
         self._try(workspace, environment, endpoint, artifact)
         return workspace.deployer.deploy(
             environment, endpoint, artifact, release, skip_unsupported=self._wishes.skip_unsupported
@@ -97,7 +102,15 @@ class Rounds:
             physical = stack.resources(endpoint, workspace.project.stack_name(environment.name))
             folder = workspace.project.environment_state(environment.name)
             try:
-                try_code(endpoint, folder, {physical[name]: code for name, code in changed.items() if name in physical})
+                try_code(
+                    endpoint,
+                    folder,
+                    [
+                        NewCode(called=name, function=physical[name], archive=archive)
+                        for name, archive in changed.items()
+                        if name in physical
+                    ],
+                )
             except NotReady:
                 raise
             except MultistackError as error:

@@ -21,32 +21,35 @@ _threads = ThreadPoolExecutor(max_workers=_AT_ONCE, thread_name_prefix="multista
 
 async def try_code(content: Mapping[str, Any]) -> None:
     """
-    Try each function of *content*: name to the path of a zip with its new code.
+    Try each function of *content*, as :func:`emulator.drivers.functions.try_code` sends them.
 
     Raises:
         MultistackError: One can't be imported; says which, and what it raises. A function that isn't there is left out.
     """
     loop = asyncio.get_running_loop()
-    tried = [loop.run_in_executor(_threads, _problem, name, Path(code)) for name, code in content.items()]
+    tried = [
+        loop.run_in_executor(_threads, _problem, called, str(one["function"]), Path(one["archive"]))
+        for called, one in content.items()
+    ]
     for problem in await asyncio.gather(*tried):
         if problem:
             raise MultistackError(problem)
 
 
-def _problem(name: str, code: Path) -> str:
+def _problem(called: str, name: str, archive: Path) -> str:
     from ministack.core import lambda_runtime
 
     config = function_config(name)
     if config is None:
         return ""
-    worker = lambda_runtime._worker_class_for(config)(name, config, code.read_bytes())
+    worker = lambda_runtime._worker_class_for(config)(name, config, archive.read_bytes())
     if not isinstance(worker, FunctionWorker):
         return ""
     try:
         worker._spawn()
     except InitError as error:
         said = error.result.error or {}
-        return f"{name}: {said.get('errorType', 'Error')}: {said.get('errorMessage', '')}"
+        return f"{called}: {said.get('errorType', 'Error')}: {said.get('errorMessage', '')}"
     finally:
         worker._discard_tmpdir()
     return ""
