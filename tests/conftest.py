@@ -15,10 +15,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.drivers import assert_nothing_left, driver_environ
 
 pytest_plugins = ["tests.conformance.plugin", "tests.driver_option"]
+
+# How long an example takes says how busy the machine is, not whether the code is right.
+settings.register_profile("multistack", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("multistack")
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 SAMPLE = REPOSITORY / "sample_service"

@@ -193,7 +193,6 @@ def test_ten_thousand_random_requests_are_answered_as_without_the_proxy(proxy: P
 
     @settings(
         max_examples=BATCHES,
-        deadline=None,
         database=None,
         phases=[Phase.generate],  # what differs is in the message; to shrink it takes minutes
         suppress_health_check=list(HealthCheck),

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.cfn_yaml import parse
@@ -121,14 +121,12 @@ _VALUES = st.recursive(
 _TREES = st.dictionaries(_KEYS, _VALUES, min_size=1, max_size=4)
 
 
-@settings(deadline=None)  # other tests run beside it
 @given(value=_TREES)
 def test_what_is_written_reads_the_same(value: dict[str, Any]) -> None:
     """Any template is written so that it says what it said."""
     assert parse(block(value)) == value
 
 
-@settings(deadline=None)  # other tests run beside it
 @given(old=_TREES, new=_TREES, flow=st.sampled_from([False, None]))
 def test_any_text_says_what_was_meant(old: dict[str, Any], new: dict[str, Any], flow: bool | None) -> None:
     """Whatever changes into whatever, and however it was written: in the end it is said."""
@@ -136,7 +134,6 @@ def test_any_text_says_what_was_meant(old: dict[str, Any], new: dict[str, Any], 
     assert parse(edited(text, parse(text), new, {})) == new
 
 
-@settings(deadline=None)  # other tests run beside it
 @given(old=_TREES, new=_TREES)
 def test_edits_are_right_without_the_way_out(old: dict[str, Any], new: dict[str, Any]) -> None:
     """The whole is not written anew for want of edits that work."""

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.cfn_yaml import parse
@@ -242,7 +242,6 @@ _ODD = [
 ]
 
 
-@settings(deadline=None)  # other tests run beside it
 @given(st.data())
 def test_no_template_is_too_odd(data: st.DataObject) -> None:
     """Whatever stands in a template where something else should: it is explained and fixed all the same, or refused."""
