@@ -7,7 +7,6 @@ else from its default. Everything is resolved once, and every problem is found b
 
 from __future__ import annotations
 
-import hashlib
 import os
 import pwd
 import re
@@ -15,20 +14,20 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from emulator.config_values import Values, declarations, given_by_files, values_of
+from emulator.config_values import Values, declarations, given_by_files, over_given, values_of
 from emulator.contradictions import contradictions
 from emulator.created import read_created
 from emulator.created_settings import apply_with_created
 from emulator.environment_names import name_problem
+from emulator.environment_settings import make_environment
 from emulator.errors import ConfigError
+from emulator.frameworks.registry import find_service, reader_of
 from emulator.model import (
     STATE_FOLDER,
     CarryRule,
     ConfigKey,
-    ContainerSettings,
     Creation,
     Endpoint,
-    Environment,
     HttpCheck,
     Project,
     ProxySettings,
@@ -38,7 +37,7 @@ from emulator.overrides import environment_names, folded, read_flags, read_varia
 from emulator.project_file import ProjectFile, copied_from, find_project_file, read_project_file
 from emulator.project_rules import rules_of
 from emulator.project_stamp import stamp_of
-from emulator.schema import MADE_PASSWORD, NO_PASSWORD, EnvironmentTable, LocalstackTable, ProjectTable, check
+from emulator.schema import MADE_PASSWORD, NO_PASSWORD, ProjectTable, check
 from emulator.setting import Key, Setting, show_value
 from emulator.settings import SETTINGS, TEMPLATE_NAMES
 
@@ -218,20 +217,26 @@ def _build(
     *,
     created: Mapping[str, Creation],
 ) -> Project:
-    root = origin.file.path.parent
-    values = {name: declared.get(name) or Values(config=dict(own.config)) for name, own in table.environments.items()}
+    template = _template(table, origin, cwd)
+    reader = reader_of(template)
+    values = {
+        name: over_given(
+            declared.get(name) or Values(config=dict(own.config)),
+            reader.values(template, created[name].like if name in created else name),
+            keys,
+        )
+        for name, own in table.environments.items()
+    }
     environments = tuple(
-        _environment(name, table, values[name], origin, created=created.get(name)) for name in table.environments
+        make_environment(name, table, own, _origins(name, own, origin), created=created.get(name))
+        for name, own in values.items()
     )
-    if table.template is not None:
-        template = (cwd.absolute() if ("template",) in origin.outside else root) / table.template
-    else:
-        template = next((root / name for name in TEMPLATE_NAMES if _is_file(root / name)), root / TEMPLATE_NAMES[0])
     return Project(
         file=origin.file.path,
         copied_from=copied_from(origin.file.path),
         service=table.service,
         template=template,
+        framework=reader.name,
         environments=environments,
         api=table.api,
         proxy=ProxySettings(
@@ -260,6 +265,13 @@ def _build(
     )
 
 
+def _template(table: ProjectTable, origin: _Origin, cwd: Path) -> Path:
+    root = origin.file.path.parent
+    if table.template is None:
+        return find_service(root) or root / TEMPLATE_NAMES[0]
+    return (cwd.absolute() if ("template",) in origin.outside else root) / table.template
+
+
 def user_name() -> str:
     """As the system knows them, whatever their variables say: it goes on record."""
     uid = os.getuid()
@@ -276,45 +288,6 @@ def _origins(environment: str, values: Values, origin: _Origin) -> Mapping[str, 
         name: values.origins.get(name) or origin.outside.get(place) or origin.shown(place)
         for name, place in places.items()
     }
-
-
-def _environment(
-    name: str, table: ProjectTable, values: Values, origin: _Origin, *, created: Creation | None
-) -> Environment:
-    own = table.environments[name]
-    return Environment(
-        name=name,
-        driver=own.driver or table.driver,
-        account_id=own.account_id or _derived_account_id(table.service, name),
-        region=own.region or table.region,
-        port=None if own.port == "auto" else own.port,
-        config=values.config,
-        secrets=values.secrets,
-        origins=_origins(name, values, origin),
-        protected=own.protected,
-        soak=own.soak,
-        enforce_iam=own.enforce_iam,
-        lambda_concurrency=None if own.lambda_concurrency == "auto" else own.lambda_concurrency,
-        container=_container(own, table.localstack),
-        url=own.endpoint,
-        created=created,
-    )
-
-
-def _container(own: EnvironmentTable, shared: LocalstackTable) -> ContainerSettings:
-    memory, cpus = own.memory or shared.memory, own.cpus or shared.cpus
-    return ContainerSettings(
-        image=own.image or shared.image,
-        functions=shared.functions,
-        memory=None if memory == "unlimited" else memory,
-        cpus=None if cpus == "unlimited" else cpus,
-        internal=shared.internal,
-    )
-
-
-def _derived_account_id(service: str, environment: str) -> str:
-    digest = hashlib.sha256(f"{service}/{environment}".encode()).digest()
-    return str(10**11 + int.from_bytes(digest) % (9 * 10**11))
 
 
 def _password_problems(project: Project, origin: _Origin) -> Iterator[tuple[Key, str]]:

@@ -14,12 +14,12 @@ from emulator.deployed_code import WrongCode, put_code, verify_code
 from emulator.endpoint import answering
 from emulator.errors import DeployError, MultistackError, NotReady
 from emulator.events import Emit, Event
-from emulator.expansion import expand, hash_template
+from emulator.expansion import expand, hash_template, needs_sam
 from emulator.history import History
 from emulator.model import Artifact, Cause, Endpoint, Environment, Gate, Kind, Outcome, Project, Release
 from emulator.references import without_types
 from emulator.release import check_config, parameters_of
-from emulator.template import Template, is_sam
+from emulator.template import Template
 from emulator.vault import Vault
 
 Cancelled = Callable[[], None]
@@ -92,7 +92,7 @@ class Deployer:
 
     def prepare(self, artifact: Artifact) -> None:
         """Load what deploying *artifact* needs, while its emulators still start: SAM's translator takes its time."""
-        if is_sam(artifact.template):
+        if needs_sam(dict(artifact.template)):
             import samtranslator.translator.translator  # noqa: F401
 
     def is_deployed(self, endpoint: Endpoint, release: Release) -> bool:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator import interpreters, provenance
-from emulator.artifact import ArtifactStore, build
+from emulator.artifact import ArtifactStore
+from emulator.building import build
 from emulator.clock import Clock, clock
 from emulator.created import read_created
 from emulator.deploy import Deployer
@@ -58,7 +59,7 @@ def open_workspace(
         environ.get("PATH", ""), home=Path(environ.get("HOME", "")), pyenv_root=environ.get("PYENV_ROOT", "")
     )
     drivers = Drivers(project, environ=with_token, interpreters=folders, cancelled=cancellation.check)
-    once = _builder(project, store, folders, now=now, emit=emit)
+    once = _builder(project, store, folders, now=now, emit=emit, environ=environ, cancelled=cancellation.check)
     deployer = Deployer(
         project,
         history,
@@ -142,7 +143,14 @@ def _repairer(
 
 
 def _builder(
-    project: Project, store: ArtifactStore, folders: Sequence[str], *, now: Clock, emit: Emit
+    project: Project,
+    store: ArtifactStore,
+    folders: Sequence[str],
+    *,
+    now: Clock,
+    emit: Emit,
+    environ: Mapping[str, str],
+    cancelled: Callable[[], None],
 ) -> Callable[[], Artifact]:
     """Builds the current source once, whoever asks, and records where it came from."""
 
@@ -150,7 +158,7 @@ def _builder(
         return interpreters.choose(runtime, interpreters.find(folders))
 
     def build_recorded() -> Artifact:
-        artifact = build(project, store, emit=emit, python_of=python_of)
+        artifact = build(project, store, emit=emit, python_of=python_of, environ=environ, cancelled=cancelled)
         provenance.record(store.folder(artifact.digest), project, now=now)
         return artifact
 

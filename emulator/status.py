@@ -22,6 +22,7 @@ class EnvironmentStatus:
         endpoint: Its AWS API.
         canary: The release that gets a share of the calls beside *release*.
         skipped: Resources left out on request.
+        framework: Of the service that the project file names.
     """
 
     environment: str
@@ -38,10 +39,16 @@ class EnvironmentStatus:
     reason: str
     canary: str | None
     skipped: tuple[str, ...]
+    framework: str
 
 
 def status_of(
-    environments: Sequence[Environment], instances: Mapping[str, Instance], history: History, front: Front
+    environments: Sequence[Environment],
+    instances: Mapping[str, Instance],
+    history: History,
+    front: Front,
+    *,
+    framework: str,
 ) -> list[EnvironmentStatus]:
     """One row per environment, in promotion order."""
     rows = []
@@ -64,6 +71,7 @@ def status_of(
                 reason=instance.reason,
                 canary=canary.release.id if canary else None,
                 skipped=tuple(current.skipped) if current else (),
+                framework=framework,
             )
         )
     return rows

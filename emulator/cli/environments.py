@@ -105,6 +105,9 @@ def status(context: Context, names: Sequence[str], as_json: bool) -> None:
     """Show what runs, which release it serves, and where."""
     workspace = context.workspace()
     print_status(workspace.status(workspace.environments(names)), as_json=as_json)
+    if not as_json:
+        project = workspace.project
+        click.echo(f"service {project.service}: {project.framework}, {project.template.name}")
 
 
 @click.command()

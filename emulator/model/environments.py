@@ -187,7 +187,8 @@ class Project:
     Attributes:
         environments: The declared ones in promotion order, then those that commands created.
         file: The project file everything was read from.
-        template: The service's CloudFormation or SAM template.
+        template: The file that says what the service is: a CloudFormation or SAM template, or that of its framework.
+        framework: Whose file that is, as its users write it.
         api: Logical id of the API that ``/<environment>/`` reaches, or None when the service has just one.
         allow_remote: Docker engines and external emulators may be on other machines.
         auto_promote_to: Environments that take a release as soon as the one before has verified it.
@@ -203,6 +204,7 @@ class Project:
     file: Path
     service: str
     template: Path
+    framework: str = "CloudFormation"
     environments: tuple[Environment, ...]
     api: str | None = None
     proxy: ProxySettings = field(default_factory=ProxySettings)

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from emulator.artifact import ArtifactStore, bucket_of, build
+from emulator.artifact import ArtifactStore, bucket_of
+from emulator.building import build
 from emulator.config import load_project
 from emulator.deploy import Deployer
 from emulator.deployed_code import WrongCode, verify_code

@@ -188,7 +188,8 @@ def test_requirements_are_installed_once(project: ProjectFolder) -> None:
 _BUILD = """
 import os, sys
 from pathlib import Path
-from emulator.artifact import ArtifactStore, build
+from emulator.artifact import ArtifactStore
+from emulator.building import build
 from emulator.config import load_project
 os.umask(int(sys.argv[1], 8))
 project = load_project(file=None, environ={}, cwd=Path.cwd())

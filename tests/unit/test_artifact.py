@@ -12,14 +12,13 @@ import pytest
 from emulator.artifact import (
     ArtifactStore,
     bucket_of,
-    build,
-    check_source,
     code_sha256,
     files_of,
     key_of,
     sha256_of,
     write_zip,
 )
+from emulator.building import build, check_source
 from emulator.errors import ArtifactError, ConfigError, file_hint
 from emulator.events import Event
 from emulator.model import Artifact, Project

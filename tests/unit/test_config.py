@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from emulator import config
 from emulator.config import aws_environ, load_project, process_environ, scrubbed_environ
 from emulator.drivers.containers import name_of
+from emulator.environment_settings import derived_account_id
 from emulator.errors import ConfigError
 from emulator.file_settings import FILE_ONLY
 from emulator.model import DriverName, Endpoint, ExpectedDifference, Functions, InspectorSettings, Project
@@ -147,11 +148,11 @@ def test_order_in_the_file_is_the_promotion_order(load: Load) -> None:
 )
 def test_derived_account_ids_are_twelve_digits_and_differ(service: str, name: str) -> None:
     """Environments never share an account by accident, and the id survives a restart."""
-    first, second = (config._derived_account_id(service, each) for each in (name, name + "2"))
+    first, second = (derived_account_id(service, each) for each in (name, name + "2"))
     assert first != second
     assert len(first) == 12
     assert first[0] != "0"
-    assert first == config._derived_account_id(service, name)
+    assert first == derived_account_id(service, name)
 
 
 @pytest.mark.parametrize("name", ["template.yml", "template.json"])
