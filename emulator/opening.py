@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from emulator import interpreters, provenance
 from emulator.artifact import ArtifactStore
-from emulator.building import build
+from emulator.building import KeptArchives, build
 from emulator.clock import Clock, clock
 from emulator.created import read_created
 from emulator.deploy import Deployer
@@ -40,7 +40,13 @@ LEDGER = "history.sqlite"
 
 
 def open_workspace(
-    project: Project, *, environ: Mapping[str, str], emit: Emit, pulls: bool = False, token: str | None = None
+    project: Project,
+    *,
+    environ: Mapping[str, str],
+    emit: Emit,
+    pulls: bool = False,
+    token: str | None = None,
+    kept: KeptArchives | None = None,
 ) -> Workspace:
     """
     Put the parts together; nothing is started yet, and nothing read but what decides on a driver ``auto``.
@@ -49,6 +55,7 @@ def open_workspace(
         environ: The caller's variables without any that concern AWS; children get only what they need of them.
         pulls: Images that the engine lacks may be pulled.
         token: LocalStack's, for images that ask for one; no child gets it.
+        kept: Archives of earlier builds in this process.
     """
     with_token = {**environ, **({TOKEN: token} if token else {})}
     project, choice = settle(project, environ=with_token, pulls=pulls)
@@ -59,7 +66,8 @@ def open_workspace(
         environ.get("PATH", ""), home=Path(environ.get("HOME", "")), pyenv_root=environ.get("PYENV_ROOT", "")
     )
     drivers = Drivers(project, environ=with_token, interpreters=folders, cancelled=cancellation.check)
-    once = _builder(project, store, folders, now=now, emit=emit, environ=environ, cancelled=cancellation.check)
+    make = functools.partial(build, project, store, emit=emit, environ=environ, cancelled=cancellation.check, kept=kept)
+    once = _builder(make, project, store, folders, now=now)
     deployer = Deployer(
         project,
         history,
@@ -143,14 +151,7 @@ def _repairer(
 
 
 def _builder(
-    project: Project,
-    store: ArtifactStore,
-    folders: Sequence[str],
-    *,
-    now: Clock,
-    emit: Emit,
-    environ: Mapping[str, str],
-    cancelled: Callable[[], None],
+    make: Callable[..., Artifact], project: Project, store: ArtifactStore, folders: Sequence[str], *, now: Clock
 ) -> Callable[[], Artifact]:
     """Builds the current source once, whoever asks, and records where it came from."""
 
@@ -158,7 +159,7 @@ def _builder(
         return interpreters.choose(runtime, interpreters.find(folders))
 
     def build_recorded() -> Artifact:
-        artifact = build(project, store, emit=emit, python_of=python_of, environ=environ, cancelled=cancelled)
+        artifact = make(python_of=python_of)
         provenance.record(store.folder(artifact.digest), project, now=now)
         return artifact
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from emulator.building import KeptArchives
     from emulator.events import Emit, Event
     from emulator.model import Project
     from emulator.workspace import Workspace
@@ -35,6 +36,7 @@ class Context:
         expected: Sequence[str] = (),
         is_quiet: bool = False,
         emit: Emit | None = None,
+        kept: KeptArchives | None = None,
     ) -> Workspace:
         """
         The project of this folder with everything that acts on it.
@@ -45,6 +47,7 @@ class Context:
             expected: Environments that the command creates, see :func:`emulator.config.load_project`.
             is_quiet: Whether it says nothing of its progress.
             emit: What its progress goes to instead of the terminal.
+            kept: Archives of earlier builds in this process.
 
         Raises:
             ConfigError: There is no project file, or it is wrong.
@@ -71,6 +74,7 @@ class Context:
             emit=emit,
             pulls=pulls,
             token=environ.get(TOKEN),
+            kept=kept,
         )
 
     def project(self) -> Project | None:

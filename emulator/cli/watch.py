@@ -31,6 +31,7 @@ def watch(
 
     Without ENVIRONMENT into the first one. A protected one is refused.
     """
+    from emulator.building import KeptArchives
     from emulator.watching.batches import batches
     from emulator.watching.rounds import Rounds, Wishes, watchable
     from emulator.watching.sources import Sources
@@ -43,11 +44,10 @@ def watch(
     _check_testable(workspace, chosen, tests=tests)
     context.file = workspace.project.file
     wishes = Wishes(environment=chosen, tests=tests, command=command, skip_unsupported=skip_unsupported)
-    sources = Sources(workspace.project)
-    progress = _progress(chosen)
+    sources, kept, progress = Sources(workspace.project), KeptArchives(), _Progress(chosen)
 
     def reopen() -> Workspace:
-        found = context.workspace(needs_template=True, emit=progress)
+        found = context.workspace(needs_template=True, emit=progress, kept=kept)
         sources.project = found.project
         return found
 
@@ -85,10 +85,6 @@ class _Progress:
     def __call__(self, event: Event) -> None:
         if event.step in _TOLD:
             self._print(event)
-
-
-def _progress(name: str) -> _Progress:
-    return _Progress(name)
 
 
 COMMANDS = (watch,)

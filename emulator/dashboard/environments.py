@@ -148,7 +148,7 @@ def describe(
     """All that is known of one; checks the emulator's process, or its port where that is elsewhere."""
     status, record = _status(route), record or Record()
     default = next((api for api in route.apis if api.logical_id == route.default_api), None)
-    step = "up" if status is not Status.READY else "deploy" if not route.apis else None
+    step = "up" if status is not Status.READY else "deploy" if route.digest is None else None
     if step == "deploy" and before is not None:
         step = "promote"
     return EnvironmentRow(

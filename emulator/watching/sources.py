@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from emulator.errors import ConfigError
+from emulator.frameworks.registry import reader_of
 from emulator.model import Project
-from emulator.template import local_code, read_template
 from emulator.watching.folders import folders_to_watch
 
 
@@ -23,10 +23,9 @@ class Sources:
         self._known: tuple[Path, ...] = (project.template,)
 
     def folders(self) -> frozenset[Path]:
-        """The folders to watch now; while its template can't be read, also what it named before."""
+        """The folders to watch now; while its file can't be read, also what it named before."""
         try:
-            template = self.project.template
-            self._known = (template, *(one.path for one in local_code(read_template(template), template.parent)))
+            self._known = tuple(reader_of(self.project.template).sources(self.project.template))
         except ConfigError:
             pass
         return folders_to_watch(self._known, self.project.root)
