@@ -19,7 +19,6 @@ from emulator.interpreters import Interpreter, choose
 from emulator.model import Artifact, Project
 from emulator.template import LocalCode, inline_definitions, local_code, point_at_code
 
-
 # Seconds; no file system that is edited on tells times less apart.
 _TICK = 0.05
 

@@ -52,9 +52,10 @@ def watch(
         return found
 
     rounds = Rounds(reopen, wishes, say=_say)
-    click.echo(f"watching {workspace.project.root} for {chosen}; Ctrl-C ends it")
-    for batch in batches(sources.folders, polls=poll):
+    for number, batch in enumerate(batches(sources.folders, polls=poll)):
         rounds.run(batch)
+        if number == 0:
+            click.echo(f"watching {workspace.project.root} for {chosen}; Ctrl-C ends it")
 
 
 def _check_testable(workspace: Workspace, name: str, *, tests: bool) -> None:

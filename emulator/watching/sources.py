@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from pathlib import Path
 
 from emulator.errors import ConfigError
@@ -24,8 +25,6 @@ class Sources:
 
     def folders(self) -> frozenset[Path]:
         """The folders to watch now; while its file can't be read, also what it named before."""
-        try:
+        with contextlib.suppress(ConfigError):
             self._known = tuple(reader_of(self.project.template).sources(self.project.template))
-        except ConfigError:
-            pass
         return folders_to_watch(self._known, self.project.root)

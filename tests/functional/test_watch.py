@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import IO
 
 import pytest
 
@@ -35,11 +36,13 @@ class Watching:
         self.lines: list[str] = []
         self._said = threading.Condition()
         self.process = project.start("watch", *args)
-        for stream in (self.process.stdout, self.process.stderr):
-            threading.Thread(target=self._read, args=(stream,), daemon=True).start()
+        streams = [stream for stream in (self.process.stdout, self.process.stderr) if stream is not None]
+        self._readers = [(threading.Thread(target=self._read, args=(stream,)), stream) for stream in streams]
+        for reader, _ in self._readers:
+            reader.start()
         self.until("watching")
 
-    def _read(self, stream: Iterator[str]) -> None:
+    def _read(self, stream: IO[str]) -> None:
         for line in stream:
             with self._said:
                 self.lines.append(line.rstrip())
@@ -64,7 +67,11 @@ class Watching:
     def end(self) -> int:
         """Press Ctrl-C; returns the exit code."""
         self.process.send_signal(signal.SIGINT)
-        return self.process.wait(timeout=30)
+        code = self.process.wait(timeout=30)
+        for reader, stream in self._readers:
+            reader.join(timeout=30)
+            stream.close()
+        return code
 
 
 @pytest.fixture(scope="module")
@@ -235,6 +242,7 @@ def test_tests_run_after_each_deployment_and_do_not_start_themselves(running: Pr
     try:
         watching.after(lambda: reset(running), "tests passed")
         assert (running.folder / "report.txt").read_text() == "in test\n"
+        time.sleep(0.05)  # what is saved in the very moment in which tests end counts as theirs
         watching.after(lambda: write(running, "failing", ""), "tests failed")
         said = [line for line in watching.lines if "tests" in line]
         assert said == ["test: tests passed", "test: tests failed"]
