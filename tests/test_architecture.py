@@ -126,6 +126,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("canary", "promotion"),
     (
         "dashboard",
+        "debugger",
         "explain_report",
         "lab",
         "proxy",

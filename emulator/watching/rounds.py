@@ -168,7 +168,7 @@ def run_command(workspace: Workspace, name: str, command: str) -> Sequence[Gate]
         log=project.environment_state(name) / "watch.log",
         cancelled=workspace.cancellation.check,
     )
-    for line in [*(f"{gate.name}: {gate.detail}" for gate in gates), *lines]:
+    for line in [*(gate.detail for gate in gates), *lines]:
         workspace.emit(Event(name, "  |", line))
     return gates
 

@@ -244,7 +244,7 @@ def test_tests_run_after_each_deployment_and_do_not_start_themselves(running: Pr
         assert (running.folder / "report.txt").read_text() == "in test\n"
         time.sleep(0.05)  # what is saved in the very moment in which tests end counts as theirs
         watching.after(lambda: write(running, "failing", ""), "tests failed")
-        said = [line for line in watching.lines if "tests" in line]
+        said = [line for line in watching.lines if line.startswith("test: tests")]
         assert said == ["test: tests passed", "test: tests failed"]
     finally:
         (running.folder / "failing").unlink(missing_ok=True)

@@ -17,7 +17,6 @@ import tempfile
 from pathlib import Path
 
 from emulator import ports, process
-from emulator.drivers import functions
 from emulator.drivers.launcher.functions.variables import Surroundings
 
 
@@ -41,12 +40,11 @@ async def _serve(arguments: argparse.Namespace) -> None:
     from ministack.app import app
 
     from emulator.drivers.launcher import durable, gaps, loopback_guard, server
-    from emulator.drivers.launcher.functions import install, tracing, trying
+    from emulator.drivers.launcher.functions import install, tracing
 
     gaps.apply()
-    install.install(_surroundings(arguments), arguments.interpreters)
+    actions = install.install(_surroundings(arguments), arguments.interpreters)
     traced = tracing.traced(app)
-    actions = {functions.TRY: trying.try_code}
     application = durable.make_durable(
         traced, arguments.folder, arguments.settings, port=arguments.port, actions=actions
     )
