@@ -23,6 +23,7 @@ from tests.benchmarks import (
     replaying,
     scale,
     startup,
+    watching,
 )
 from tests.benchmarks.figures import say
 from tests.benchmarks.machine import describe_machine
@@ -43,6 +44,7 @@ BENCHMARKS = {
     "commands": commands.run,
     "scale": scale.run,
     "promotion": promotion.run,
+    "watch": watching.run,
     "containers": containers.run,
 }
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
