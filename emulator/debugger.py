@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import json
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,6 @@ from emulator import ports
 from emulator.drivers.functions import Debugged, debug, debugged_code, undebug
 from emulator.endpoint import answering, client
 from emulator.errors import ConfigError
-from emulator.frameworks.registry import reader_of
 from emulator.members import find, members, of_types
 from emulator.model import DriverName, Endpoint, Environment, Project
 from emulator.template import local_code, read_template
@@ -98,14 +98,13 @@ def session(workspace: Workspace, environment: Environment, function: str, *, po
 def _library() -> Path:
     found = importlib.util.find_spec("debugpy")
     if found is None or found.origin is None:
-        raise ConfigError("debugpy is not installed", hint="pip install debugpy, beside multistack")
+        raise ConfigError("debugpy is not installed", hint=f"{sys.executable} -m pip install debugpy")
     return Path(found.origin).parent.parent
 
 
 def _source(project: Project, logical_id: str) -> Path:
     """The folder of its code, as far as a template says so; frameworks that package code themselves don't."""
     try:
-        reader_of(project.template)
         sources = local_code(read_template(project.template), project.template.parent)
         found = next((one.path for one in sources if one.logical_id == logical_id), project.root)
     except ConfigError:
