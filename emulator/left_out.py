@@ -23,7 +23,7 @@ _VARIABLES = ".env."
 # manual, "Auto Save Files", "Backup Names" and "Interlocking"; ``___jb_tmp___`` and ``___jb_old___`` of JetBrains'
 # "safe write"; GLib's and KDE's names while they save.
 _OF_EDITORS = re.compile(
-    r"\..*\.sw[a-p]|4913|.*~|\.#.*|#.*#|.*___jb_(?:tmp|old)___|\.goutputstream-.*|.*\.kate-swp|\..*\.un~"
+    r"\..*\.sw[a-px]|4913|.*~|\.#.*|#.*#|.*___jb_(?:tmp|old)___|\.goutputstream-.*|.*\.kate-swp|\..*\.un~"
 )
 
 

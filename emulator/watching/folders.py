@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from emulator.left_out import is_left_out, is_of_editor
@@ -14,24 +14,19 @@ _PROJECT_FILE = "multistack.toml"
 _VARIABLES = ".env."
 
 
-def folders_to_watch(sources: Iterable[Path], root: Path) -> frozenset[Path]:
+def folders_to_watch(sources: Sequence[Path], root: Path) -> frozenset[Path]:
     """
     The folders of *sources*, files and folders of the service, and those of *root*, where tests and all else may be.
 
     Links are followed in *sources* only, as the build does, and each real folder is there once, so that a link into a
     loop ends. Of what is gone it is the nearest folder that is still there: it will be noticed when it comes back.
     """
-    found: set[Path] = set()
+    found = {_nearest(root)} | {_nearest(source) for source in sources}
     for source in sources:
-        there = _nearest(source)
-        if there == source.resolve():
-            _walk(there, found, is_skipped=lambda folder: is_left_out(folder.name) or folder.name == _INSTALLED)
-        else:
-            found.add(there)
-    there = _nearest(root)
-    if there == root.resolve():
-        _walk(there, found, is_skipped=_is_no_source)
-    found.add(there)
+        if source.is_dir():
+            found |= _below(source, is_skipped=lambda folder: is_left_out(folder.name) or folder.name == _INSTALLED)
+    if root.is_dir():
+        found |= _below(root, is_skipped=_is_no_source)
     return frozenset(found)
 
 
@@ -47,7 +42,9 @@ def _is_no_source(folder: Path) -> bool:
     return hidden or is_left_out(name) or name == _INSTALLED or (folder / _VENV).exists()
 
 
-def _walk(folder: Path, found: set[Path], *, is_skipped: Callable[[Path], bool]) -> None:
+def _below(folder: Path, *, is_skipped: Callable[[Path], bool]) -> set[Path]:
+    """*folder* with all folders below it, each real one once."""
+    found: set[Path] = set()
     waiting = [folder]
     while waiting:
         real = waiting.pop().resolve()
@@ -58,6 +55,7 @@ def _walk(folder: Path, found: set[Path], *, is_skipped: Callable[[Path], bool])
             waiting += [below for below in real.iterdir() if below.is_dir() and not is_skipped(below)]
         except OSError:  # it went meanwhile, or nobody may read it: the build says so where it matters
             continue
+    return found
 
 
 def is_watched(path: Path) -> bool:
