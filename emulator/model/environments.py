@@ -321,6 +321,7 @@ class Route:
         protected: See :attr:`Environment.protected`.
         topology: Of the lab's, in which it is an environment; the project's own ones are ``multi``. The names of others
             have two parts, e.g. ``single/prod``.
+        started_by: The command that starts it; empty when that is ``multistack up <environment>``.
     """
 
     environment: str
@@ -335,3 +336,4 @@ class Route:
     default_api: str | None
     protected: bool = False
     topology: str = OWN_TOPOLOGY
+    started_by: str = ""

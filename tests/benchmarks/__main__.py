@@ -17,6 +17,7 @@ from tests.benchmarks import (
     durability,
     fan_out,
     inspecting,
+    lab,
     memory,
     promotion,
     proxying,
@@ -44,6 +45,7 @@ BENCHMARKS = {
     "commands": commands.run,
     "scale": scale.run,
     "promotion": promotion.run,
+    "lab": lab.run,
     "watch": watching.run,
     "containers": containers.run,
 }
