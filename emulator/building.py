@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import hashlib
+import re
 import tempfile
-import time
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from emulator.archives import Archive, KeptArchives, Place, stamp_of
 from emulator.artifact import BUCKET, ArtifactStore, files_of, key_for, sha256_of, write_zip
 from emulator.errors import ArtifactError, ConfigError, file_hint
 from emulator.events import Emit, Event
@@ -17,10 +18,14 @@ from emulator.frameworks.registry import reader_of
 from emulator.frameworks.service import Packaging
 from emulator.interpreters import Interpreter, choose
 from emulator.model import Artifact, Project
-from emulator.template import LocalCode, inline_definitions, local_code, point_at_code
+from emulator.template import LocalCode, all_resources, inline_definitions, local_code, point_at_code
 
-# Seconds; no file system that is edited on tells times less apart.
-_TICK = 0.05
+# Bytes. Source: AWS, "Lambda quotas", deployment package size, unzipped.
+_UNZIPPED = 262_144_000
+# Where a runtime looks for what a layer brings. Source: AWS, "Packaging your layer content".
+_LAYER_FOLDERS = {"python": "python/", "nodejs": "nodejs/"}
+# What `sam build` can do and this build can't.
+_OTHER_TOOLS = ("makefile", "esbuild", "rust-cargolambda", "go1.x", "dotnet", "java", "ruby", "gradle", "maven")
 
 
 def build(
@@ -57,9 +62,11 @@ def build(
             requirements = _Requirements(cache=store.dependencies_folder(), python_of=python_of, emit=emit)
             kept = kept or KeptArchives()
             archives = _archives(sources, _folder(work / "zips"), requirements, kept, emit=emit)
-            keys = {logical_id: key_for(sha256) for logical_id, (_, sha256) in archives.items()}
+            check_sizes(service.template, {name: one.unzipped for name, one in archives.items()})
+            keys = {logical_id: key_for(one.sha256) for logical_id, one in archives.items()}
             template = inline_definitions(service.template, service.folder)
-            artifact = store.add(point_at_code(template, keys, bucket={"Fn::Sub": BUCKET}), archives)
+            template = point_at_code(template, keys, bucket={"Fn::Sub": BUCKET})
+            artifact = store.add(template, {name: (one.path, one.sha256) for name, one in archives.items()})
             kept.move(artifact)
             return artifact
     except OSError as error:
@@ -83,6 +90,11 @@ def check_source(source: LocalCode, template: Path) -> None:
     """
     if not source.path.exists():
         raise ConfigError(f"{template}: the code of {source.logical_id} is missing: {source.path} does not exist")
+    if str(source.build_method).startswith(_OTHER_TOOLS) and not _is_built(source):
+        raise ConfigError(
+            f"{template}: {source.logical_id} is built by {source.build_method}, which multistack does not do",
+            hint='run `sam build`, then set template = ".aws-sam/build/template.yaml"',
+        )
     if source.type.endswith("::Function") and str(source.runtime).startswith("python") and source.path.is_dir():
         module, dot, function = str(source.handler).rpartition(".")
         if not dot or not function:
@@ -94,6 +106,12 @@ def check_source(source: LocalCode, template: Path) -> None:
             raise ConfigError(
                 f"{template}: handler {source.handler} of {source.logical_id} is missing: no {stem.with_suffix('.py')}"
             )
+
+
+def _is_built(source: LocalCode) -> bool:
+    """Whether the handler's file is there as Node runs it."""
+    stem = source.path / str(source.handler).rpartition(".")[0]
+    return any(stem.with_suffix(suffix).exists() for suffix in (".js", ".mjs", ".cjs"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,64 +129,53 @@ class _Requirements:
         return install(requirements, source, self.cache, python=self.python_of(source.runtime or ""), emit=self.emit)
 
 
-class KeptArchives:
-    """What archives were made of, so that a service of many functions is not read whole for a line in one of them."""
-
-    def __init__(self) -> None:
-        self._made: dict[Path, tuple[str, Path, str]] = {}
-
-    def find(self, source: Path, stamp: str) -> tuple[Path, str] | None:
-        """The archive of *source* and its SHA-256, if it was made of files with this *stamp* and is still there."""
-        made = self._made.get(source)
-        return made[1:] if stamp and made is not None and made[0] == stamp and made[1].exists() else None
-
-    def keep(self, source: Path, stamp: str, archive: Path, sha256: str) -> None:
-        """Remember an archive that was just made."""
-        self._made[source] = (stamp, archive, sha256)
-
-    def move(self, artifact: Artifact) -> None:
-        """*artifact* has the archives of its build; where they were made is removed."""
-        stored = {code.sha256: code.path for code in artifact.code}
-        self._made = {
-            source: (stamp, stored[sha256], sha256)
-            for source, (stamp, _, sha256) in self._made.items()
-            if sha256 in stored
-        }
-
-
 def _archives(
     sources: list[LocalCode], work: Path, requirements: _Requirements, kept: KeptArchives, *, emit: Emit
-) -> dict[str, tuple[Path, str]]:
-    """Logical id to (zip, its SHA-256); functions that share a folder share one zip."""
-    by_path: dict[Path, tuple[Path, str]] = {}
+) -> dict[str, Archive]:
+    """By logical id; functions that share a folder share one zip."""
+    known: dict[Place, Archive] = {}
     for number, source in enumerate(sources):
-        if source.path in by_path:
+        place = (source.path, source.build_method)
+        if place in known:
             continue
         contents = _contents(source, work / str(number), requirements)
-        stamp = _stamp(contents)
-        found = kept.find(source.path, stamp)
+        stamp = stamp_of(contents)
+        found = kept.find(place, stamp)
         if found is None:
             emit(Event(None, "building", source.path.name))
+            unzipped = sum(path.stat().st_size for path in contents.values())
+            _check_size(source.logical_id, unzipped)
             archive = work / f"{number}.zip"
             write_zip(archive, contents)
-            found = archive, sha256_of(archive)
-            kept.keep(source.path, stamp, *found)
-        by_path[source.path] = found
-    return {source.logical_id: by_path[source.path] for source in sources}
+            found = Archive(archive, sha256_of(archive), unzipped)
+            kept.keep(place, stamp, found)
+        known[place] = found
+    return {source.logical_id: known[source.path, source.build_method] for source in sources}
 
 
-def _stamp(contents: Mapping[str, Path], *, now: Callable[[], float] = time.time) -> str:
+def check_sizes(template: Mapping[str, Any], unzipped: Mapping[str, int]) -> None:
     """
-    Changes with what is in *contents*, as far as the file system tells without reading them.
+    Hold each function together with its own layers to Lambda's limit.
 
-    Empty where it can't tell: the next change of a file that was saved a moment ago may get the same time.
+    Args:
+        unzipped: Logical id of a function or layer to its bytes.
+
+    Raises:
+        ArtifactError: As Lambda says it.
     """
-    digest, newest = hashlib.sha256(), 0.0
-    for name in sorted(contents):
-        status = contents[name].stat()
-        newest = max(newest, status.st_mtime)
-        digest.update(f"{name}\0{status.st_mtime_ns} {status.st_size} {status.st_mode} {status.st_ino}\0".encode())
-    return digest.hexdigest() if now() - newest > _TICK else ""
+    for placed in all_resources(template):
+        layers = placed.resource.get("Properties", {}).get("Layers")
+        refs = [layer.get("Ref") for layer in layers if isinstance(layer, dict)] if isinstance(layers, list) else []
+        total = unzipped.get(placed.logical_id, 0) + sum(unzipped.get(f"{placed.prefix}{name}", 0) for name in refs)
+        _check_size(placed.logical_id, total)
+
+
+def _check_size(logical_id: str, unzipped: int) -> None:
+    if unzipped > _UNZIPPED:
+        raise ArtifactError(
+            f"{logical_id}: Unzipped size must be smaller than {_UNZIPPED} bytes; it has {unzipped}",
+            hint="leave out what it doesn't need; files that it reads can be in a bucket",
+        )
 
 
 def _contents(source: LocalCode, work: Path, installer: _Requirements) -> Mapping[str, Path]:
@@ -178,10 +185,14 @@ def _contents(source: LocalCode, work: Path, installer: _Requirements) -> Mappin
             return _unpacked(source.path, work)
         return {source.path.name: source.path}
     own = dict(files_of(source.path))
-    requirements = source.path / "requirements.txt"
-    if not _requires_anything(requirements):
+    is_layer = not source.type.endswith("::Function")
+    folder = _LAYER_FOLDERS.get(re.sub(r"[0-9.x]+$", "", source.build_method or "")) if is_layer else ""
+    if folder is None:  # a layer that nobody asks to be built
         return own
-    return {**dict(files_of(installer.install(requirements, source))), **own}
+    requirements = source.path / "requirements.txt"
+    if folder != "nodejs/" and _requires_anything(requirements):
+        own = {**dict(files_of(installer.install(requirements, source))), **own}
+    return {f"{folder}{name}": path for name, path in own.items()}
 
 
 def _unpacked(archive: Path, work: Path) -> Mapping[str, Path]:

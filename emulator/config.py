@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import pwd
 import re
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,7 +22,8 @@ from emulator.created_settings import apply_with_created
 from emulator.environment_names import name_problem
 from emulator.environment_settings import make_environment
 from emulator.errors import ConfigError
-from emulator.frameworks.registry import find_service, reader_of
+from emulator.frameworks.registry import find_service, framework_of, reader_of
+from emulator.frameworks.services import logical_id_of
 from emulator.model import (
     STATE_FOLDER,
     CarryRule,
@@ -132,6 +134,7 @@ def load_project(
     further = [
         *wrong,
         *(problem for _, found in values.values() for problem in found),
+        *_service_problems(table),
         *contradictions(project),
         *_password_problems(project, origin),
         *(_template_problems(project, cwd) if needs_template else ()),
@@ -236,7 +239,7 @@ def _build(
         copied_from=copied_from(origin.file.path),
         service=table.service,
         template=template,
-        framework=reader.name,
+        framework=framework_of(template),
         environments=environments,
         api=table.api,
         proxy=ProxySettings(
@@ -267,6 +270,8 @@ def _build(
 
 def _template(table: ProjectTable, origin: _Origin, cwd: Path) -> Path:
     root = origin.file.path.parent
+    if table.services:
+        return origin.file.path
     if table.template is None:
         return find_service(root) or root / TEMPLATE_NAMES[0]
     return (cwd.absolute() if ("template",) in origin.outside else root) / table.template
@@ -288,6 +293,14 @@ def _origins(environment: str, values: Values, origin: _Origin) -> Mapping[str, 
         name: values.origins.get(name) or origin.outside.get(place) or origin.shown(place)
         for name, place in places.items()
     }
+
+
+def _service_problems(table: ProjectTable) -> Iterator[tuple[Key, str]]:
+    if table.services and table.template is not None:
+        yield ("template",), "template and services exclude each other: each of the services has a template"
+    for name, count in Counter(logical_id_of(one.name) for one in table.services).items():
+        if count > 1:
+            yield ("services",), f"services: {count} of them would be called {name}"
 
 
 def _password_problems(project: Project, origin: _Origin) -> Iterator[tuple[Key, str]]:

@@ -16,8 +16,8 @@ from emulator.errors import DeployError, MultistackError, NotReady
 from emulator.events import Emit, Event
 from emulator.expansion import expand, hash_template, needs_sam
 from emulator.history import History
+from emulator.limitations import Limitation, left_of, of_types
 from emulator.model import Artifact, Cause, Endpoint, Environment, Gate, Kind, Outcome, Project, Release
-from emulator.references import without_types
 from emulator.release import check_config, parameters_of
 from emulator.template import Template
 from emulator.vault import Vault
@@ -63,6 +63,7 @@ class Deployer:
         cancelled: Called while waiting; raises to stop.
         verify: Raises :class:`WrongCode` when a function runs other bytes than the artifact's.
         check: Raises when the plain template of an environment can't run here.
+        limits: The resources of an environment's plain template that can't be deployed into it.
         get_ready: Called before a deployment that will be remembered.
         remember: Keeps what a stack consists of right after its deployment, so that drift can be found later.
     """
@@ -77,6 +78,7 @@ class Deployer:
         cancelled: Cancelled,
         verify: Callable[[Endpoint, Artifact, Mapping[str, str]], None] | None = None,
         check: Callable[[str, Template], None] = lambda _environment, _template: None,
+        limits: Callable[[str, Template], Sequence[Limitation]] = lambda _environment, _template: (),
         get_ready: Callable[[Endpoint, Template], None] = lambda _endpoint, _template: None,
         remember: Callable[[Endpoint, str, Template, Release], None] = lambda *_deployed: None,
     ) -> None:
@@ -87,6 +89,7 @@ class Deployer:
         self._cancelled = cancelled
         self._verify = verify or verify_code
         self._check = check
+        self._limits = limits
         self._get_ready = get_ready
         self._remember = remember
 
@@ -148,9 +151,12 @@ class Deployer:
         if not dry_run and is_on_record and self.is_deployed(endpoint, release):
             return DeployResult(environment=environment.name, release=release, changes=())
         self._check(environment.name, template)
+        refused = self._limits(environment.name, template)
+        template, skipped = left_of(template, environment.name, refused, skips=skip_unsupported)
         plan = self._planned(
             endpoint, artifact, template, parameters, skip_unsupported=skip_unsupported, dry_run=dry_run
         )
+        plan = replace(plan, is_canary=canary is not None, skipped=(*skipped, *plan.skipped))
         result = DeployResult(
             environment=environment.name,
             release=release,
@@ -161,7 +167,6 @@ class Deployer:
         if dry_run:
             return result
         try:
-            plan = replace(plan, is_canary=canary is not None)
             return replace(result, deployment=self._record(endpoint, artifact, release, plan, cause=cause, gates=gates))
         except WrongCode as error:
             if restores:
@@ -250,11 +255,8 @@ class Deployer:
         try:
             return _Plan(change_set=plan(template), template=template)
         except stack.UnsupportedTypes as error:
-            if not skip_unsupported:
-                raise
-            smaller, skipped = without_types(template, error.types)
-        if not smaller["Resources"]:
-            raise DeployError(f"environment {endpoint.environment}: nothing is left to deploy", details=skipped)
+            refused = of_types(template, error.types)
+        smaller, skipped = left_of(template, endpoint.environment, refused, skips=skip_unsupported)
         return _Plan(change_set=plan(smaller), template=smaller, skipped=tuple(skipped))
 
     def _execute(

@@ -8,11 +8,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from emulator.errors import DeployError
 from emulator.flattening import flatten
 from emulator.model import Artifact
 from emulator.process import write_atomically
-from emulator.references import check_references
+from emulator.references import check_names, check_references
 from emulator.template import Template, all_resources, expand_sam, is_sam, nested_template
+
+# Source: AWS CloudFormation quotas, "Resources".
+_MOST = 500
 
 
 def expand(artifact: Artifact, parameters: Mapping[str, str], *, region: str, state: Path) -> Template:
@@ -38,12 +42,13 @@ def expand(artifact: Artifact, parameters: Mapping[str, str], *, region: str, st
             kept.parent.mkdir(parents=True, exist_ok=True)
             write_atomically(kept, json.dumps(expanded).encode())
     check_references(expanded)
+    check_names(expanded)
     return expanded
 
 
 def needs_sam(template: Template) -> bool:
     """Whether it, or a nested stack of it, has to be translated."""
-    return is_sam(template) or any(is_sam(owner) for _, _, owner in all_resources(template))
+    return is_sam(template) or any(is_sam(one.owner) for one in all_resources(template))
 
 
 def _plain(template: Template, parameters: Mapping[str, str], *, region: str) -> Template:
@@ -53,6 +58,11 @@ def _plain(template: Template, parameters: Mapping[str, str], *, region: str) ->
     outer: Template = {**template, "Resources": resources}
     if is_sam(template):
         outer = expand_sam(outer, parameters, region=region)
+    if len(outer["Resources"]) > _MOST:
+        raise DeployError(
+            f"Number of resources, {len(outer['Resources'])}, is greater than maximum allowed, {_MOST}",
+            hint="split the template into nested stacks",
+        )
     if not nested:
         return outer
     check_references(outer)

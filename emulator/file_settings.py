@@ -7,6 +7,14 @@ from emulator.setting import Setting
 
 FILE_ONLY: tuple[Setting, ...] = (
     Setting(
+        key="services",
+        variable="",
+        default="none",
+        allowed='an array of tables such as {name = "orders", template = "orders/template.yaml", after = ["data"], '
+        'outputs = {TableName = "data.TableName"}}',
+        description="Several services in place of one `template`; outputs of one are parameters of another.",
+    ),
+    Setting(
         key="config.<Key>.type",
         variable="",
         default="string",

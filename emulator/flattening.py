@@ -7,6 +7,7 @@ permissions) is known of those in nested stacks too. Their logical ids begin wit
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -41,7 +42,7 @@ def flatten(template: Template, nested: Mapping[str, Template]) -> Template:
             _add(result, section, content)
     for name in parts:
         del result["Resources"][name]
-    outside = _Outside(parts)
+    outside = _Outside(parts, dict(export for part in parts.values() for export in part.exports()))
     for section in ("Resources", "Outputs"):
         if section in result:
             result[section] = {name: outside.rewritten(name, content) for name, content in result[section].items()}
@@ -122,6 +123,13 @@ class _Part:
     def resource_ids(self) -> list[str]:
         """What its resources are called in the parent."""
         return [self._id(name) for name in self.template["Resources"]]
+
+    def exports(self) -> Iterator[tuple[str, Any]]:
+        """The name of each export, as JSON, and its value; both in the parent's names."""
+        for output in self.template.get("Outputs", {}).values():
+            if "Export" in output:
+                name = self._rewrite(output["Export"]).get("Name")
+                yield json.dumps(name, sort_keys=True), self._rewrite(output["Value"])
 
     def output(self, name: str, user: str) -> Any:
         """The value of an output, in the parent's names."""
@@ -240,9 +248,15 @@ class _Part:
 
 @dataclass(frozen=True, slots=True)
 class _Outside:
-    """What names nested stacks from outside of them."""
+    """
+    What names nested stacks from outside of them.
+
+    Attributes:
+        exports: Name, as JSON, to value; within one stack nothing can be imported.
+    """
 
     parts: Mapping[str, _Part]
+    exports: Mapping[str, Any]
 
     def rewritten(self, user: str, content: Mapping[str, Any]) -> Any:
         """A resource or output of the parent."""
@@ -261,16 +275,23 @@ class _Outside:
             return [self._rewrite(item, user) for item in value]
         if not isinstance(value, dict):
             return value
-        if value.get("Ref") in self.parts and len(value) == 1:
-            return {"Ref": "AWS::StackId"}
-        if "Fn::GetAtt" in value and (found := self._output(value["Fn::GetAtt"], user)) is not None:
-            return self._rewrite(found, user)
-        if "Fn::Sub" in value and len(value) == 1:
-            replaced = _rewritten_sub(
-                value["Fn::Sub"], lambda name: self._in_sub(name, user), lambda one: self._rewrite(one, user)
-            )
-            return {"Fn::Sub": replaced}
+        if len(value) == 1:
+            ((key, item),) = value.items()
+            if (found := self._named(key, item, user)) is not None:
+                return found
         return {key: self._rewrite(item, user) for key, item in value.items()}
+
+    def _named(self, key: str, item: Any, user: str) -> Any:
+        """What an intrinsic function that names a nested stack or an export becomes; None for anything else."""
+        if key == "Ref" and item in self.parts:
+            return {"Ref": "AWS::StackId"}
+        found = self._output(item, user) if key == "Fn::GetAtt" else None
+        if key == "Fn::ImportValue":
+            found = self.exports.get(json.dumps(item, sort_keys=True))
+        if key == "Fn::Sub":
+            in_sub, again = (lambda name: self._in_sub(name, user)), (lambda one: self._rewrite(one, user))
+            return {key: _rewritten_sub(item, in_sub, again)}
+        return None if found is None else self._rewrite(found, user)
 
     def _output(self, argument: Any, user: str) -> Any:
         path = argument if isinstance(argument, str) else ".".join(map(str, argument))

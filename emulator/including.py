@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from emulator.template import (
     DEFINITION_PROPERTIES,
     GLOBALS_SECTION,
     NESTED,
+    SAM_TRANSFORM,
     STACK,
     Template,
     is_local,
@@ -23,6 +24,7 @@ from emulator.template import (
 
 _INCLUDE = "AWS::Include"
 _MACRO = "Fn::Transform"
+_TRANSFORMS = (SAM_TRANSFORM, _INCLUDE, "AWS::LanguageExtensions")
 
 
 def read_whole(path: Path) -> Template:
@@ -62,6 +64,7 @@ class _Reader:
         inner = self._entered(path)
         template = inner.included(_with_listed(parse_template(path)), path)
         check_shape(template, path)
+        _refuse_macros(template, path)
         resources = {
             logical_id: inner._nested(logical_id, resource, path.parent)
             for logical_id, resource in template["Resources"].items()
@@ -87,7 +90,7 @@ class _Reader:
         path = folder / value
         if not path.is_file():
             raise ConfigError(f"the template of {logical_id} is missing: {path} does not exist")
-        template = _with_absolute_paths(self.read(path), path.parent.resolve())
+        template = with_absolute_paths(self.read(path), path.parent.resolve())
         others = {key: one for key, one in properties.items() if key != name}
         return {**resource, "Type": STACK, "Properties": {**others, "TemplateURL": template}}
 
@@ -126,6 +129,34 @@ class _Reader:
             raise ConfigError(f"{path}: AWS::Include of {location} is not YAML: {error}") from error
 
 
+def _refuse_macros(template: Template, path: Path) -> None:
+    """A macro is a function in somebody's AWS account, and other transforms are AWS's own."""
+    listed = template.get("Transform", [])
+    called = [*(listed if isinstance(listed, list) else [listed]), *_calls(template["Resources"])]
+    names = [one.get("Name") if isinstance(one, dict) else one for one in called]
+    for name in names:
+        if name not in _TRANSFORMS:
+            what = "transform" if str(name).startswith("AWS::") else "macro"
+            raise ConfigError(
+                f"template {path} uses the {what} {name}, which is on AWS only",
+                hint="deploy it once there, and take what `aws cloudformation get-template --template-stage Processed`"
+                " prints",
+            )
+
+
+def _calls(value: Any) -> Iterator[Any]:
+    """Every ``Fn::Transform`` in *value*."""
+    if isinstance(value, list):
+        for item in value:
+            yield from _calls(item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key == _MACRO:
+                yield from item if isinstance(item, list) else [item]
+            else:
+                yield from _calls(item)
+
+
 def _location(call: Any) -> Any:
     """What an ``AWS::Include`` names; None for anything else."""
     parameters = call.get("Parameters") if isinstance(call, dict) and call.get("Name") == _INCLUDE else None
@@ -146,7 +177,7 @@ def _with_listed(template: Any) -> Any:
     return {**rest, **({"Transform": others} if others else {}), _MACRO: includes}
 
 
-def _with_absolute_paths(template: Template, folder: Path) -> Template:
+def with_absolute_paths(template: Template, folder: Path) -> Template:
     """*template* with the local paths of code and definitions as seen from anywhere."""
     resources = {logical_id: _absolute(resource, folder) for logical_id, resource in template["Resources"].items()}
     sections = {

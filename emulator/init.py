@@ -12,7 +12,7 @@ from pathlib import Path
 from emulator.environment_names import name_problem
 from emulator.errors import ConfigError
 from emulator.frameworks.registry import file_names, find_service, reader_of, templates_in
-from emulator.frameworks.service import ServiceReader
+from emulator.frameworks.service import GivenValue, ServiceReader
 from emulator.project_file import FILE_NAME
 from emulator.settings import PARAMETER_PATTERN, SERVICE_PATTERN
 
@@ -64,7 +64,8 @@ def write_project_file(folder: Path, *, service: str | None, template: Path | No
     if not re.fullmatch(SERVICE_PATTERN.strip("^$"), name):
         raise ConfigError(f"service must be 1 to 40 of a-z, 0-9 and -, starting with a letter, not {json.dumps(name)}")
     stages = _stages(reader.stages(path))
-    text = _render(name, os.path.relpath(path, folder), parameters, stages, framework=reader.name)
+    given = {stage: reader.values(path, stage) for stage in stages}
+    text = _render(name, os.path.relpath(path, folder), parameters, given, stages, framework=reader.name)
     try:
         with target.open("x", encoding="utf-8", newline="\n") as file:
             file.write(text)
@@ -119,6 +120,7 @@ def _render(
     service: str,
     template: str,
     parameters: Mapping[str, Mapping[str, object]],
+    given: Mapping[str, Mapping[str, GivenValue]],
     stages: Mapping[str, tuple[str, int]],
     *,
     framework: str,
@@ -130,12 +132,16 @@ def _render(
             text += "protected = true          # destructive commands need --yes\n"
         if parameters:
             text += f"\n[environments.{name}.config]\n"
-            text += "".join(_render_parameter(key, parameter) for key, parameter in parameters.items())
+            text += "".join(
+                _render_parameter(key, parameter, given[name].get(key)) for key, parameter in parameters.items()
+            )
     return text
 
 
-def _render_parameter(name: str, parameter: Mapping[str, object]) -> str:
+def _render_parameter(name: str, parameter: Mapping[str, object], given: GivenValue | None) -> str:
     """A comment to fill in, so that a forgotten value is missed by its name and not deployed empty."""
+    if given is not None:
+        return f"# {name} = {_quote(given.text)}  # from {given.source}\n"
     if "Default" in parameter:
         return f"# {name} = {_quote(str(parameter['Default']))}\n"
     kind = re.sub(r"[^A-Za-z0-9:<>]", "", str(parameter.get("Type", "String")))

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 
 from emulator import interpreters, provenance
 from emulator.artifact import ArtifactStore
-from emulator.building import KeptArchives, build
+from emulator.archives import KeptArchives
+from emulator.building import build
 from emulator.clock import Clock, clock
 from emulator.created import read_created
 from emulator.deploy import Deployer
@@ -22,6 +23,7 @@ from emulator.events import Emit
 from emulator.front import Front
 from emulator.history import History
 from emulator.lifecycle import Lifecycle
+from emulator.limitations import LimitCheck
 from emulator.model import OWN_IMAGE, Artifact, DriverName, Endpoint, Environment, Functions, Project, Release
 from emulator.parallel import Cancellation
 from emulator.permits import Permits
@@ -75,6 +77,7 @@ def open_workspace(
         emit=emit,
         cancelled=cancellation.check,
         check=RuntimeCheck(functools.partial(_machine_of, project, folders, environ.get("PATH", "")), emit=emit),
+        limits=LimitCheck({one.name: one for one in project.environments}, emit=emit),
         get_ready=_get_ready,
         remember=_remember,
     )

@@ -190,10 +190,22 @@ class ConfigKeyTable(_Table):
     description: str = ""
 
 
+class ServiceTable(_Table):
+    """``[[services]]``"""
+
+    name: Annotated[str, Field(pattern=SERVICE_PATTERN)]
+    template: Annotated[str, Field(min_length=1)]
+    outputs: dict[_Parameter, Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*\.[A-Za-z0-9]+$")]] = Field(
+        default_factory=dict
+    )
+    after: list[Annotated[str, Field(pattern=SERVICE_PATTERN)]] = Field(default_factory=list)
+
+
 class ProjectTable(_Table):
     """The whole file."""
 
     service: Annotated[str, Field(pattern=SERVICE_PATTERN)]
+    services: list[ServiceTable] = Field(default_factory=list)
     template: Annotated[str, Field(min_length=1)] | None = None
     api: Annotated[str, Field(pattern=PARAMETER_PATTERN)] | None = None
     region: _Region = "us-east-1"
@@ -215,6 +227,7 @@ class ProjectTable(_Table):
 _ENTRIES: Mapping[Key, type[_Table]] = {
     ("compare", "expected"): ExpectedTable,
     ("replay", "carry"): CarryTable,
+    ("services",): ServiceTable,
     ("verify", "checks"): CheckTable,
 }
 

@@ -105,16 +105,17 @@ def _transforms(template: Mapping[str, Any]) -> list[Any]:
 
 def local_code(template: Mapping[str, Any], folder: Path) -> Iterator[LocalCode]:
     """Every local path of the template that becomes a zip, in the template's order; *folder* is the template's."""
-    for logical_id, resource, owner in all_resources(template):
+    for placed in all_resources(template):
+        resource = placed.resource
         name = CODE_PROPERTIES.get(resource["Type"])
-        value = _effective(owner, resource, name) if name else None
+        value = placed.effective(name) if name else None
         if is_local(value):
             yield LocalCode(
-                logical_id=logical_id,
+                logical_id=placed.logical_id,
                 type=resource["Type"],
                 path=(folder / value).resolve(),
-                runtime=_effective(owner, resource, "Runtime"),
-                handler=_effective(owner, resource, "Handler"),
+                runtime=placed.effective("Runtime"),
+                handler=placed.effective("Handler"),
                 build_method=resource.get("Metadata", {}).get("BuildMethod"),
             )
 
@@ -125,15 +126,39 @@ def nested_template(resource: Mapping[str, Any]) -> Template | None:
     return template if isinstance(template, dict) and "Resources" in template else None
 
 
-def all_resources(template: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, dict[str, Any], Template]]:
+@dataclass(frozen=True, slots=True)
+class Placed:
     """
-    Every resource with those of nested stacks.
+    A resource, perhaps in a nested stack.
 
-    Returns:
-        The logical id, which begins with those of the stacks that it is in; the resource; the template it stands in.
+    Attributes:
+        prefix: The logical ids of the stacks that it is in.
+        owner: The template it stands in.
     """
+
+    prefix: str
+    name: str
+    resource: dict[str, Any]
+    owner: Mapping[str, Any]
+
+    @property
+    def logical_id(self) -> str:
+        """What it is called in the service's stack."""
+        return f"{self.prefix}{self.name}"
+
+    def effective(self, name: str) -> Any:
+        """A property as SAM sees it: the resource's own, else the one in Globals."""
+        own = self.resource.get("Properties", {}).get(name)
+        section = GLOBALS_SECTION.get(self.resource["Type"])
+        if own is not None or section is None:
+            return own
+        return self.owner.get("Globals", {}).get(section, {}).get(name)
+
+
+def all_resources(template: Mapping[str, Any], prefix: str = "") -> Iterator[Placed]:
+    """Every resource with those of nested stacks."""
     for name, resource in template["Resources"].items():
-        yield f"{prefix}{name}", resource, dict(template)
+        yield Placed(prefix, name, resource, template)
         if (nested := nested_template(resource)) is not None:
             yield from all_resources(nested, f"{prefix}{name}")
 
@@ -143,24 +168,15 @@ def is_local(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and "://" not in value
 
 
-def _effective(template: Mapping[str, Any], resource: Mapping[str, Any], name: str) -> Any:
-    """A property as SAM sees it: the resource's own, else the one in Globals."""
-    own = resource.get("Properties", {}).get(name)
-    section = GLOBALS_SECTION.get(resource["Type"])
-    if own is not None or section is None:
-        return own
-    return template.get("Globals", {}).get(section, {}).get(name)
-
-
 def point_at_code(template: Template, keys: Mapping[str, str], *, bucket: Any) -> Template:
     """A copy in which each logical id of *keys* takes its code from that key of *bucket*, a name or an intrinsic."""
     result = copy.deepcopy(template)
-    resources = {logical_id: (resource, owner) for logical_id, resource, owner in all_resources(result)}
+    placed = {one.logical_id: one for one in all_resources(result)}
     for logical_id, key in keys.items():
-        resource = resources[logical_id][0]
+        resource = placed[logical_id].resource
         names = ("Bucket", "Key") if resource["Type"].startswith("AWS::Serverless::") else ("S3Bucket", "S3Key")
         resource.setdefault("Properties", {})[CODE_PROPERTIES[resource["Type"]]] = {names[0]: bucket, names[1]: key}
-    for owner in [result, *(owner for _, owner in resources.values())]:
+    for owner in [result, *(one.owner for one in placed.values())]:
         for section in owner.get("Globals", {}).values():
             for name in ("CodeUri", "ContentUri"):
                 if is_local(section.get(name)):  # every function or layer that had it has a key of its own now
@@ -171,7 +187,8 @@ def point_at_code(template: Template, keys: Mapping[str, str], *, bucket: Any) -
 def inline_definitions(template: Template, folder: Path) -> Template:
     """A copy in which API and state machine definitions of local files stand in the template itself."""
     result = copy.deepcopy(template)
-    for logical_id, resource, _ in all_resources(result):
+    for placed in all_resources(result):
+        logical_id, resource = placed.logical_id, placed.resource
         uri, body = DEFINITION_PROPERTIES.get(resource["Type"], (None, None))
         properties = resource.get("Properties", {})
         value = properties.get(uri)

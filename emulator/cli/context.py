@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from emulator.building import KeptArchives
+    from emulator.archives import KeptArchives
     from emulator.events import Emit, Event
     from emulator.model import Project
     from emulator.workspace import Workspace

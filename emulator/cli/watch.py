@@ -31,7 +31,7 @@ def watch(
 
     Without ENVIRONMENT into the first one. A protected one is refused.
     """
-    from emulator.building import KeptArchives
+    from emulator.archives import KeptArchives
     from emulator.watching.batches import batches
     from emulator.watching.rounds import Rounds, Wishes, watchable
     from emulator.watching.sources import Sources

@@ -8,11 +8,12 @@ from pathlib import Path
 from emulator.frameworks.cloudformation import CloudFormation
 from emulator.frameworks.sam import Sam
 from emulator.frameworks.service import ServiceReader
+from emulator.frameworks.services import Services
 
-_SUFFIXES = (".yaml", ".yml", ".json", ".template")
-_TEMPLATE = re.compile(r'(?m)^\s*"?Resources"?\s*:(?s:.*)"?Type"?\s*:\s*["\']?(AWS|Custom)::')
 # The first that recognises a file has it; CloudFormation takes what is left.
 READERS: tuple[ServiceReader, ...] = (Sam(), CloudFormation())
+_SUFFIXES = (".yaml", ".yml", ".json", ".template")
+_TEMPLATE = re.compile(r'(?s)\bResources["\']?\s*:.*\bType["\']?\s*:\s*["\']?(AWS|Custom)::')
 
 
 def file_names() -> list[str]:
@@ -34,9 +35,21 @@ def templates_in(folder: Path) -> list[Path]:
         return []
 
 
-def reader_of(path: Path) -> ServiceReader:
-    """Who reads *path*, which need not be there."""
+def _reader_of_one(path: Path) -> ServiceReader:
     return next(reader for reader in READERS if reader.recognises(path))
+
+
+_SERVICES = Services(_reader_of_one, find_service)
+
+
+def reader_of(path: Path) -> ServiceReader:
+    """Who reads *path*, which need not be there: a framework's file, or a project file that lists several services."""
+    return _SERVICES if _SERVICES.recognises(path) else _reader_of_one(path)
+
+
+def framework_of(path: Path) -> str:
+    """What *path* is of, as its users write it; of several services, each."""
+    return _SERVICES.described(path) if _SERVICES.recognises(path) else _reader_of_one(path).name
 
 
 def _is_file(path: Path) -> bool:

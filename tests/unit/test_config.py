@@ -844,6 +844,7 @@ TABLES = {
     "compare",
     "inspector",
     "replay",
+    "services",
 }
 
 
@@ -863,6 +864,7 @@ class TestSettings:
         expected = [*top, *parts, *(key.replace(".config", ".config.<Parameter>") for key in own)]
         assert sorted(keys) == sorted(expected)
         in_file = [
+            "services",
             *(f"config.<Key>.{name}" for name in ConfigKeyTable.model_fields),
             "auto_promote_to",
             "verify.checks",

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from emulator.artifact import ArtifactStore
-from emulator.building import KeptArchives, build
+from emulator.archives import KeptArchives
+from emulator.building import build
 from emulator.config import load_project
 from emulator.events import Event
 from emulator.model import Project
