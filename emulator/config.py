@@ -265,6 +265,7 @@ def _build(
         config_keys=keys,
         stamp=stamp_of(origin.file.path, list(table.environments)),
         user=user_name(),
+        seeds_after_deploy=table.seed.after_deploy,
     )
 
 

@@ -125,10 +125,20 @@ def reset(context: Context, names: Sequence[str], wait: float, yes: bool, as_jso
         raise ConfigError(
             f"{', '.join(protected)} is protected: its data would be lost", hint="add --yes, or name the others"
         )
+    _check_seeds(workspace, chosen)
     with workspace.changing("reset"):
         results = workspace.lifecycle.reset(chosen, timeout=wait)
         proxy = workspace.start_proxy()
     _report(workspace, results, proxy, as_json=as_json)
+
+
+def _check_seeds(workspace: Workspace, chosen: Sequence[Environment]) -> None:
+    """Nothing is erased that would not be seeded again."""
+    if workspace.project.seeds_after_deploy and any(one.seeds for one in chosen):
+        from emulator.seeds.folders import read_seed
+
+        for one in chosen:
+            read_seed(one.seeds, root=workspace.project.root)
 
 
 def _tell_choice(workspace: Workspace) -> None:
