@@ -12,9 +12,10 @@ from emulator import ports
 from emulator.drivers.functions import Debugged, debug, debugged_code, undebug
 from emulator.endpoint import answering, client
 from emulator.errors import ConfigError
+from emulator.including import read_whole
 from emulator.members import find, members, of_types
 from emulator.model import DriverName, Endpoint, Environment, Project
-from emulator.template import local_code, read_template
+from emulator.template import local_code
 from emulator.workspace import Workspace
 
 _FUNCTION = "AWS::Lambda::Function"
@@ -105,7 +106,7 @@ def _library() -> Path:
 def _source(project: Project, logical_id: str) -> Path:
     """The folder of its code, as far as a template says so; frameworks that package code themselves don't."""
     try:
-        sources = local_code(read_template(project.template), project.template.parent)
+        sources = local_code(read_whole(project.template), project.template.parent)
         found = next((one.path for one in sources if one.logical_id == logical_id), project.root)
     except ConfigError:
         return project.root

@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator import interpreters, provenance
-from emulator.artifact import ArtifactStore
 from emulator.archives import KeptArchives
+from emulator.artifact import ArtifactStore
 from emulator.building import build
 from emulator.clock import Clock, clock
 from emulator.created import read_created

@@ -8,12 +8,12 @@ import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from emulator.comparison.code import code_changes
 from emulator.comparison.structure import Kind
 from emulator.interpreters import version_of
 from emulator.model import Artifact
+from emulator.template import Placed, all_resources
 
 
 def changed_code(before: Artifact, after: Artifact) -> Mapping[str, Path]:
@@ -30,13 +30,11 @@ def changed_code(before: Artifact, after: Artifact) -> Mapping[str, Path]:
 
 
 def _is_layer(artifact: Artifact, name: str) -> bool:
-    return str(_resource(artifact, name).get("Type")).endswith("::LayerVersion")
+    return str(_placed(artifact)[name].resource["Type"]).endswith("::LayerVersion")
 
 
-def _resource(artifact: Artifact, name: str) -> Mapping[str, Any]:
-    template: Mapping[str, Any] = artifact.template
-    found: Mapping[str, Any] = template["Resources"][name]
-    return found
+def _placed(artifact: Artifact) -> Mapping[str, Placed]:
+    return {one.logical_id: one for one in all_resources(artifact.template)}
 
 
 def _without_code(artifact: Artifact) -> str:
@@ -68,7 +66,5 @@ def syntax_problem(before: Artifact, after: Artifact) -> str:
 
 
 def _is_newer(artifact: Artifact, name: str) -> bool:
-    template: Mapping[str, Any] = artifact.template
-    shared = template.get("Globals", {}).get("Function", {}).get("Runtime")
-    wanted = version_of(str(_resource(artifact, name).get("Properties", {}).get("Runtime") or shared))
+    wanted = version_of(str(_placed(artifact)[name].effective("Runtime")))
     return wanted is not None and wanted > sys.version_info[:2]

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from emulator.artifact import ArtifactStore
 from emulator.archives import KeptArchives
+from emulator.artifact import ArtifactStore
 from emulator.building import build
 from emulator.config import load_project
 from emulator.events import Event
