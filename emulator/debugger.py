@@ -2,20 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import importlib.util
 import json
 import sys
+import zipfile
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from emulator import ports
 from emulator.drivers.functions import Debugged, debug, debugged_code, undebug
 from emulator.endpoint import answering, client
-from emulator.errors import ConfigError
+from emulator.errors import ArtifactError, ConfigError
+from emulator.frameworks.registry import reader_of
 from emulator.including import read_whole
 from emulator.members import find, members, of_types
-from emulator.model import DriverName, Endpoint, Environment, Project
+from emulator.model import DriverName, Endpoint, Environment
 from emulator.template import local_code
+from emulator.watching.folders import folders_to_watch
 from emulator.workspace import Workspace
 
 _FUNCTION = "AWS::Lambda::Function"
@@ -91,7 +96,7 @@ def session(workspace: Workspace, environment: Environment, function: str, *, po
         endpoint=endpoint,
         folder=folder,
         debugged=Debugged(called=member.logical_id, function=member.name, port=chosen, library=library),
-        source=_source(project, member.logical_id),
+        source=_source(workspace, environment.name, member.logical_id, str(found.get("Handler"))),
         running=debugged_code(folder, member.logical_id),
     )
 
@@ -103,11 +108,40 @@ def _library() -> Path:
     return Path(found.origin).parent.parent
 
 
-def _source(project: Project, logical_id: str) -> Path:
-    """The folder of its code, as far as a template says so; frameworks that package code themselves don't."""
-    try:
-        sources = local_code(read_whole(project.template), project.template.parent)
-        found = next((one.path for one in sources if one.logical_id == logical_id), project.root)
-    except ConfigError:
-        return project.root
-    return found if found.is_dir() else found.parent
+def _source(workspace: Workspace, environment: str, logical_id: str, handler: str) -> Path:
+    """
+    The folder in which a function's code is edited.
+
+    A template says so. Where a framework's tool packaged the code, it is a folder of the project in which the handler's
+    file is what it is in the package; edited since, one in which there is such a file.
+    """
+    project = workspace.project
+    with contextlib.suppress(ConfigError):
+        for one in local_code(read_whole(project.template), project.template.parent):
+            if one.logical_id == logical_id and one.path.is_dir():
+                return one.path
+    module = f"{handler.rpartition('.')[0].replace('.', '/')}.py"
+    sources = reader_of(project.template).sources(project.template)
+    folders = folders_to_watch(sources, project.root)
+    return folder_with(folders, module, _packaged(workspace, environment, logical_id, module)) or project.root
+
+
+def folder_with(folders: Iterable[Path], name: str, content: bytes | None) -> Path | None:
+    """The folder in which the file *name* has this *content*, else the first in which there is one of that name."""
+    found = [folder for folder in sorted(folders) if (folder / name).is_file()]
+    same = [folder for folder in found if (folder / name).read_bytes() == content]
+    return next(iter([*same, *found]), None)
+
+
+def _packaged(workspace: Workspace, environment: str, logical_id: str, name: str) -> bytes | None:
+    """A file of a function's package as it was deployed last; None when it can't be had."""
+    current = workspace.history.current(environment)
+    if current is None:
+        return None
+    with contextlib.suppress(ArtifactError, KeyError):
+        code = workspace.store.open(current.release.digest).code
+        archive = next((one.path for one in code if logical_id in one.functions), None)
+        if archive is not None:
+            with zipfile.ZipFile(archive) as content:
+                return content.read(name)
+    return None
