@@ -77,7 +77,7 @@ def _rewritten_sub(value: Any, replace: Callable[[str], str | Mapping[str, Any]]
         replace: A name to its new name, or to an expression, which becomes a variable.
         rewrite: For the values of its own variables.
     """
-    text, variables = (value[0], dict(value[1])) if isinstance(value, list) and len(value) == 2 else (value, {})
+    text, variables = value if isinstance(value, list) and len(value) == 2 else (value, {})
     if not isinstance(text, str) or not isinstance(variables, dict):
         return value
     result = {name: rewrite(one) for name, one in variables.items()}
@@ -294,7 +294,7 @@ class _Outside:
         return None if found is None else self._rewrite(found, user)
 
     def _output(self, argument: Any, user: str) -> Any:
-        path = argument if isinstance(argument, str) else ".".join(map(str, argument))
+        path = ".".join(map(str, argument)) if isinstance(argument, list) else str(argument)
         name, _, rest = path.partition(".")
         if name not in self.parts or not rest.startswith("Outputs."):
             return None

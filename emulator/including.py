@@ -90,6 +90,8 @@ class _Reader:
             return {**resource, "Type": STACK, "Properties": {**others, "TemplateURL": value}}
         if not is_local(value):
             return resource
+        if not isinstance(properties.get("Parameters", {}), dict):
+            raise ConfigError(f"Parameters of the nested stack {logical_id} is not a mapping")
         path = folder / value
         if not path.is_file():
             raise ConfigError(f"the template of {logical_id} is missing: {path} does not exist")

@@ -121,6 +121,11 @@ def test_an_application_of_the_repository_is_none_that_sam_would_look_up(tmp_pat
             id="nested, missing",
         ),
         pytest.param(
+            "Resources: {A: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: a.yaml, Parameters: [a]}}}",
+            "Parameters of the nested stack A is not a mapping",
+            id="nested, of wrong shape",
+        ),
+        pytest.param(
             "Resources: {Fn::Transform: {Name: AWS::Include, Parameters: {Location: gone.yaml}}}",
             r"AWS::Include of gone\.yaml can't be read: No such file",
             id="included, missing",
