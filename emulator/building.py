@@ -15,6 +15,7 @@ from emulator.errors import ArtifactError, ConfigError, file_hint
 from emulator.events import Emit, Event
 from emulator.frameworks.registry import reader_of
 from emulator.frameworks.service import Packaging
+from emulator.frameworks.stages import STAGE
 from emulator.interpreters import Interpreter, choose
 from emulator.model import Artifact, Project
 from emulator.template import LocalCode, all_resources, inline_definitions, local_code, point_at_code
@@ -52,13 +53,20 @@ def build(
     try:
         with tempfile.TemporaryDirectory(dir=store.work_folder()) as name:
             work = Path(name)
-            packaging = Packaging(environ=environ, work=_folder(work / "packaged"), emit=emit, cancelled=cancelled)
+            packaging = Packaging(
+                environ=environ,
+                stages=stages_of(project),
+                work=_folder(work / "packaged"),
+                emit=emit,
+                cancelled=cancelled,
+            )
             service = reader_of(project.template).read(project.template, packaging)
             sources = list(local_code(service.template, service.folder))
             for source in sources:
                 check_source(source, service.path)
             requirements = _Requirements(cache=store.dependencies_folder(), python_of=python_of, emit=emit)
-            archives = _archives(sources, _folder(work / "zips"), requirements, emit=emit)
+            installer = None if service.is_complete else requirements
+            archives = _archives(sources, _folder(work / "zips"), installer, emit=emit)
             check_sizes(service.template, {name: one.unzipped for name, one in archives.items()})
             keys = {logical_id: key_for(one.sha256) for logical_id, one in archives.items()}
             template = inline_definitions(service.template, service.folder)
@@ -69,6 +77,14 @@ def build(
             f"can't build {project.service}: {error.strerror or error} ({error.filename or project.state})",
             hint=f"{file_hint(error)}; nothing was recorded",
         ) from error
+
+
+def stages_of(project: Project) -> Mapping[str, str]:
+    """What its framework calls the environments of *project*, and the account of the first that is called so."""
+    stages: dict[str, str] = {}
+    for one in project.environments:
+        stages.setdefault(one.config.get(STAGE, one.name), one.account_id)
+    return stages
 
 
 def _folder(path: Path) -> Path:
@@ -128,7 +144,9 @@ class _Archive:
     unzipped: int
 
 
-def _archives(sources: list[LocalCode], work: Path, requirements: _Requirements, *, emit: Emit) -> dict[str, _Archive]:
+def _archives(
+    sources: list[LocalCode], work: Path, installer: _Requirements | None, *, emit: Emit
+) -> dict[str, _Archive]:
     """By logical id; functions that share a folder share one zip."""
     known: dict[tuple[Path, str | None], _Archive] = {}
     by_id: dict[str, tuple[Path, str | None]] = {}
@@ -137,7 +155,7 @@ def _archives(sources: list[LocalCode], work: Path, requirements: _Requirements,
         by_id[source.logical_id] = place
         if place not in known:
             emit(Event(None, "building", source.path.name))
-            contents = _contents(source, work / str(number), requirements)
+            contents = _contents(source, work / str(number), installer)
             unzipped = sum(path.stat().st_size for path in contents.values())
             _check_size(source.logical_id, unzipped)
             archive = work / f"{number}.zip"
@@ -171,12 +189,14 @@ def _check_size(logical_id: str, unzipped: int) -> None:
         )
 
 
-def _contents(source: LocalCode, work: Path, installer: _Requirements) -> Mapping[str, Path]:
+def _contents(source: LocalCode, work: Path, installer: _Requirements | None) -> Mapping[str, Path]:
     """Archive name to file: the source's own files win over its dependencies'."""
     if source.path.is_file():
         if source.path.suffix == ".zip":
             return _unpacked(source.path, work)
         return {source.path.name: source.path}
+    if installer is None:
+        return dict(files_of(source.path))
     if is_built_by_tool(source):
         return dict(files_of(build_by_tool(source, work, emit=installer.emit)))
     own = dict(files_of(source.path))

@@ -66,6 +66,8 @@ class Deployer:
         limits: The resources of an environment's plain template that can't be deployed into it.
         get_ready: Called before a deployment that will be remembered.
         remember: Keeps what a stack consists of right after its deployment, so that drift can be found later.
+        prepare_seed: Returns what is called once a plain template was deployed, to put first data into the environment;
+            raises when that data is wrong.
     """
 
     def __init__(
@@ -81,6 +83,7 @@ class Deployer:
         limits: Callable[[str, Template], Sequence[Limitation]] = lambda _environment, _template: (),
         get_ready: Callable[[Endpoint, Template], None] = lambda _endpoint, _template: None,
         remember: Callable[[Endpoint, str, Template, Release], None] = lambda *_deployed: None,
+        prepare_seed: Callable[..., Callable[[], None] | None] = lambda *_planned, **_how: None,
     ) -> None:
         self._project = project
         self._history = history
@@ -92,6 +95,7 @@ class Deployer:
         self._limits = limits
         self._get_ready = get_ready
         self._remember = remember
+        self._prepare_seed = prepare_seed
 
     def prepare(self, artifact: Artifact) -> None:
         """Load what deploying *artifact* needs, while its emulators still start: SAM's translator takes its time."""
@@ -153,6 +157,9 @@ class Deployer:
         self._check(environment.name, template)
         refused = self._limits(environment.name, template)
         template, skipped = left_of(template, environment.name, refused, skips=skip_unsupported)
+        put_seed = None
+        if canary is None:
+            put_seed = self._prepare_seed(environment, endpoint, template, restores=restores)
         plan = self._planned(
             endpoint, artifact, template, parameters, skip_unsupported=skip_unsupported, dry_run=dry_run
         )
@@ -167,11 +174,14 @@ class Deployer:
         if dry_run:
             return result
         try:
-            return replace(result, deployment=self._record(endpoint, artifact, release, plan, cause=cause, gates=gates))
+            deployment = self._record(endpoint, artifact, release, plan, cause=cause, gates=gates)
         except WrongCode as error:
             if restores:
                 raise
             raise self._bring_back(environment, endpoint, release, error) from error
+        if put_seed:
+            put_seed()
+        return replace(result, deployment=deployment)
 
     def _planned(
         self,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from pathlib import Path
 
 from emulator.config_values import Values
 from emulator.model import ContainerSettings, Creation, Environment
@@ -36,6 +37,7 @@ def make_environment(
         container=_container(own, table.localstack),
         url=own.endpoint,
         created=created,
+        seeds=tuple(Path(one) for one in (table.seed.folders if own.seed is None else own.seed)),
     )
 
 

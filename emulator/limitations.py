@@ -15,6 +15,17 @@ from emulator.template import Template
 
 _FUNCTION = "AWS::Lambda::Function"
 _LAYER = ":layer:"
+# Of mappings whose source is a broker or a database. Source: CloudFormation, AWS::Lambda::EventSourceMapping.
+_BROKERS = frozenset(
+    {
+        "AmazonManagedKafkaEventSourceConfig",
+        "DocumentDBEventSourceConfig",
+        "Queues",
+        "SelfManagedEventSource",
+        "SelfManagedKafkaEventSourceConfig",
+        "Topics",
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,6 +143,9 @@ def _of(kind: str, properties: Mapping[str, Any], environment: Environment) -> I
         return
     if kind == _FUNCTION:
         yield from _of_function(properties, environment)
+    if kind == "AWS::Lambda::EventSourceMapping" and _BROKERS & properties.keys():
+        lacks = "nothing comes of it: only SQS, Kinesis and streams of DynamoDB reach functions"
+        yield lacks, "`multistack invoke` with its event, or a queue", False
     location = properties.get("TemplateURL")
     if kind == "AWS::CloudFormation::Stack" and isinstance(location, dict) and "ApplicationId" in location:
         copy = "download its template and name that as Location"

@@ -71,6 +71,7 @@ def open_workspace(
         limits=LimitCheck({one.name: one for one in project.environments}, emit=emit),
         get_ready=_get_ready,
         remember=_remember,
+        prepare_seed=functools.partial(_prepare_seed, project, emit),
     )
     releases = Releases(project, vault)
     lifecycle = Lifecycle(
@@ -128,6 +129,16 @@ def _remember(endpoint: Endpoint, stack: str, template: Template, release: Relea
     from emulator.inventory.keeping import remember
 
     remember(endpoint, stack, template, release)
+
+
+def _prepare_seed(
+    project: Project, emit: Emit, environment: Environment, endpoint: Endpoint, template: Template, *, restores: bool
+) -> Callable[[], None] | None:
+    if not environment.seeds:
+        return None
+    from emulator.seeds.after_deploy import prepare_seed
+
+    return prepare_seed(project, environment, endpoint, template, restores=restores, emit=emit)
 
 
 def _repairer(

@@ -72,6 +72,7 @@ _Region = Annotated[str, Field(pattern=_REGION_PATTERN)]
 _Driver = Annotated[DriverName, Field(strict=False)]
 _Port = Annotated[int, Field(ge=1, le=65535)] | Literal["auto"]
 _Parameter = Annotated[str, Field(pattern=PARAMETER_PATTERN)]
+_Folder = Annotated[str, Field(min_length=1)]
 _ConfigValue = Annotated[str, BeforeValidator(_config_text)]
 
 
@@ -152,6 +153,13 @@ class ReplayTable(_Table):
     carry: list[CarryTable] = Field(default_factory=list)
 
 
+class SeedTable(_Table):
+    """``[seed]``"""
+
+    folders: list[_Folder] = Field(default_factory=list)
+    after_deploy: bool = True
+
+
 class LocalstackTable(_Table):
     """``[localstack]``"""
 
@@ -177,6 +185,7 @@ class EnvironmentTable(_Table):
     memory: _Memory | None = None
     cpus: _Cpus | None = None
     endpoint: _Url | None = None
+    seed: list[_Folder] | None = None
     config: dict[_Parameter, _ConfigValue] = Field(default_factory=dict)
 
 
@@ -217,6 +226,7 @@ class ProjectTable(_Table):
     replay: ReplayTable = Field(default_factory=ReplayTable)
     compare: CompareTable = Field(default_factory=CompareTable)
     inspector: InspectorTable = Field(default_factory=InspectorTable)
+    seed: SeedTable = Field(default_factory=SeedTable)
     localstack: LocalstackTable = Field(default_factory=LocalstackTable)
     proxy: ProxyTable = Field(default_factory=ProxyTable)
     config: dict[_Parameter, ConfigKeyTable] = Field(default_factory=dict)

@@ -97,6 +97,7 @@ class Environment:
         container: For the driver ``localstack``.
         url: Where the emulator of the driver ``external`` answers.
         created: Of one that a command made; None when the project file declares it.
+        seeds: Folders of data for it, below the project's root; what a later one holds wins.
     """
 
     name: str
@@ -114,6 +115,7 @@ class Environment:
     container: ContainerSettings = field(default_factory=ContainerSettings)
     url: str | None = None
     created: Creation | None = None
+    seeds: tuple[Path, ...] = ()
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -199,6 +201,8 @@ class Project:
         carry: Values that a replay carries from answers into later requests.
         rules: What the proxy is told beside the routes.
         copied_from: The folder that this one is a copy of, e.g. for one step of a pipeline: the environments are there.
+            Or one that only holds environments, e.g. those of tests.
+        seeds_after_deploy: The first deployment into an environment is followed by its seed.
     """
 
     file: Path
@@ -218,6 +222,7 @@ class Project:
     carry: tuple[CarryRule, ...] = ()
     rules: Rules = field(default_factory=Rules)
     copied_from: Path | None = None
+    seeds_after_deploy: bool = True
 
     def way_into(self, name: str) -> str:
         """The command that brings a new release into environment *name* in good order."""

@@ -24,6 +24,7 @@ from tests.benchmarks import (
     replaying,
     scale,
     startup,
+    suites,
 )
 from tests.benchmarks.figures import say
 from tests.benchmarks.machine import describe_machine
@@ -43,6 +44,7 @@ BENCHMARKS = {
     "memory": memory.run,
     "commands": commands.run,
     "scale": scale.run,
+    "suites": suites.run,
     "promotion": promotion.run,
     "lab": lab.run,
     "containers": containers.run,

@@ -33,6 +33,7 @@ from emulator.schema import (
     ProjectTable,
     ProxyTable,
     ReplayTable,
+    SeedTable,
     VerifyTable,
 )
 from emulator.settings import SETTINGS
@@ -130,6 +131,16 @@ def test_defaults_fill_what_the_file_leaves_out(load: Load, tmp_path: Path) -> N
     assert project.api is None
     assert project.proxy.port is None
     assert (test.driver, test.region, test.port, test.config) == (DriverName.EMBEDDED, "us-east-1", None, {})
+
+
+def test_an_environment_has_the_projects_seeds_or_its_own(load: Load) -> None:
+    """An empty array is none; without a seed there is none."""
+    own = '[environments.prod]\nseed = []\n[environments.b]\nseed = ["a", "b"]\n'
+    project = load(f'{MINIMAL}{own}[seed]\nfolders = ["seeds/all"]\nafter_deploy = false\n')
+    seeds = {one.name: one.seeds for one in project.environments}
+    assert seeds == {"test": (Path("seeds/all"),), "prod": (), "b": (Path("a"), Path("b"))}
+    assert not project.seeds_after_deploy
+    assert (load(MINIMAL).environments[0].seeds, load(MINIMAL).seeds_after_deploy) == ((), True)
 
 
 def test_an_automatic_proxy_port_is_none(load: Load) -> None:
@@ -409,6 +420,9 @@ WRONG_TOP_LEVEL = {
     "max_requests zero": ("inspector.max_requests = 0", "inspector.max_requests must be"),
     "redact is a string": ('inspector.redact = "iban"', "inspector.redact must be an array of names"),
     "redact without a letter": ('inspector.redact = ["-"]', "inspector.redact must be an array of names"),
+    "seed is a folder": ('seed = "seeds"', 'seed must be a table, not "seeds"'),
+    "seed folder unknown key": ("seed.folder = []", "unknown key seed.folder, did you mean folders?"),
+    "seed folders is a string": ('seed.folders = "seeds"', "seed.folders must be an array of folders"),
     "max_body is a date": ("proxy.max_body = 2020-01-01", "proxy.max_body must be a number of bytes"),
 }
 
@@ -442,6 +456,7 @@ WRONG_ENVIRONMENT = {
         'endpoint = "http://127.0.0.1:4566/aws"',
         'environments.test.endpoint must be the URL of an emulator, without a path, such as "http://127.0.0.1:4566"',
     ),
+    "seed is a table": ("seed = {}", "environments.test.seed must be an array of folders"),
     "endpoint without scheme": ('endpoint = "127.0.0.1:4566"', "environments.test.endpoint must be the URL"),
     "endpoint with half an address": ('endpoint = "http://[::1"', "environments.test.endpoint must be the URL"),
     "config is a number": ("config = 3", "environments.test.config must be a table, not 3"),
@@ -844,6 +859,7 @@ TABLES = {
     "compare",
     "inspector",
     "replay",
+    "seed",
     "services",
 }
 
@@ -857,7 +873,7 @@ class TestSettings:
         top = [name for name in ProjectTable.model_fields if name not in TABLES]
         proxy = [f"proxy.{name}" for name in ProxyTable.model_fields]
         containers = [f"localstack.{field.alias or name}" for name, field in LocalstackTable.model_fields.items()]
-        own = [f"environments.<name>.{name}" for name in EnvironmentTable.model_fields]
+        own = [f"environments.<name>.{name}" for name in EnvironmentTable.model_fields if name != "seed"]
         verify = [f"verify.{name}" for name in VerifyTable.model_fields if name != "checks"]
         inspector = [f"inspector.{name}" for name in InspectorTable.model_fields if name != "redact"]
         parts = [*proxy, *inspector, *verify, *containers]
@@ -870,6 +886,8 @@ class TestSettings:
             "verify.checks",
             *(f"compare.{name}" for name in CompareTable.model_fields),
             "inspector.redact",
+            *(f"seed.{name}" for name in SeedTable.model_fields),
+            "environments.<name>.seed",
             *(f"replay.{name}" for name in ReplayTable.model_fields),
         ]
         assert sorted(setting.key for setting in FILE_ONLY) == sorted(in_file)

@@ -45,6 +45,13 @@ def template(kind: str, **properties: Any) -> dict[str, Any]:
             id="layer of somebody else",
         ),
         pytest.param(
+            "AWS::Lambda::EventSourceMapping",
+            {"EventSourceArn": {"Ref": "Cluster"}, "Topics": ["orders"]},
+            "only SQS, Kinesis and streams of DynamoDB reach functions",
+            False,
+            id="Kafka",
+        ),
+        pytest.param(
             "AWS::CloudFormation::Stack",
             {"TemplateURL": {"ApplicationId": "arn", "SemanticVersion": "1"}},
             "Serverless Application Repository only",
