@@ -13,6 +13,8 @@ _OF_TOOLS = {
     ".git",
     ".venv",
     ".aws-sam",
+    ".serverless",
+    "cdk.out",
     ".pytest_cache",
     ".mypy_cache",
     ".DS_Store",

@@ -12,6 +12,7 @@ _INSTALLED = "node_modules"
 _VENV = "pyvenv.cfg"
 _PROJECT_FILE = "multistack.toml"
 _VARIABLES = ".env."
+_COMPILED = (".js", ".js.map", ".d.ts")
 
 
 def folders_to_watch(sources: Sequence[Path], root: Path) -> frozenset[Path]:
@@ -62,4 +63,10 @@ def is_watched(path: Path) -> bool:
     """Whether a change of *path*, which is in a watched folder, may mean something."""
     if path.name == _PROJECT_FILE or (path.name.startswith(_VARIABLES) and not is_of_editor(path.name)):
         return True
-    return not is_left_out(path.name)
+    return not is_left_out(path.name) and not _is_compiled(path)
+
+
+def _is_compiled(path: Path) -> bool:
+    """Whether a compiler puts it beside its TypeScript: a build that writes it must not start the next one."""
+    stems = (path.name.removesuffix(suffix) for suffix in _COMPILED if path.name.endswith(suffix))
+    return any(path.with_name(f"{stem}.ts").exists() for stem in stems)
