@@ -58,12 +58,17 @@ def _walk(folder: Path, *, within: frozenset[Path]) -> Iterator[Path]:
     if real in within:
         return
     for path in sorted(folder.iterdir()):
-        if path.name in _LEFT_OUT or path.name.startswith(_VARIABLES):
+        if is_left_out(path.name):
             continue
         if path.is_dir():
             yield from _walk(path, within=within | {real})
-        elif path.suffix != ".pyc" and path.is_file():
+        elif path.is_file():
             yield path
+
+
+def is_left_out(name: str) -> bool:
+    """Whether a file or folder of that name belongs to no artifact."""
+    return name in _LEFT_OUT or name.startswith(_VARIABLES) or name.endswith(".pyc")
 
 
 def write_zip(archive: Path, contents: Mapping[str, Path]) -> None:

@@ -30,6 +30,7 @@ from emulator.proxy_password import PASSWORD_FILE, is_guarded, keep_password, re
 from emulator.replay.recording import RECORDING_FILE, end_recording
 from emulator.routes import ROUTES_FILE, load_routes, publish_routes
 from emulator.rules import RULES_FILE, publish_rules
+from emulator.state import is_lab
 
 _MODULE = "emulator.proxy"
 # Seconds between two looks at how far the proxy is.
@@ -172,13 +173,15 @@ class Front:
     def _settings(self) -> Mapping[str, str]:
         """What the proxy is started with, by option."""
         settings, urls = self._project.proxy, [one.url or "" for one in self._project.environments]
+        file = self._project.home / self._project.file.name
         return {
             "routes": str(self._routes),
             "host": settings.host,
             "timeout": str(settings.timeout),
             "max-body": str(settings.max_body),
             "allow-remote": "yes" if self._project.allow_remote else "no",
-            "project": str(self._project.home / self._project.file.name) if pages_act(settings) else "",
+            # Environments that belong to another folder are none that a command of a person would find.
+            "project": str(file) if pages_act(settings) and file.is_file() else "",
             "password-file": str(self._password_file) if is_guarded(settings) else "",
             "ca-file": (ca_file() or "") if any(url.startswith("https:") for url in urls) else "",
         }
@@ -266,6 +269,7 @@ class Front:
             # A wrong `api` is refused when it is deployed; until then what is deployed serves on.
             default_api=self._project.api if self._project.api in names else only,
             protected=environment.protected,
+            started_by="multistack lab up" if is_lab(self._project.root) else "",
         )
 
 

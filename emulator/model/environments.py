@@ -201,6 +201,7 @@ class Project:
         carry: Values that a replay carries from answers into later requests.
         rules: What the proxy is told beside the routes.
         copied_from: The folder that this one is a copy of, e.g. for one step of a pipeline: the environments are there.
+            Or one that only holds environments, e.g. those of tests.
         seeds_after_deploy: The first deployment into an environment is followed by its seed.
     """
 
@@ -325,6 +326,7 @@ class Route:
         protected: See :attr:`Environment.protected`.
         topology: Of the lab's, in which it is an environment; the project's own ones are ``multi``. The names of others
             have two parts, e.g. ``single/prod``.
+        started_by: The command that starts it; empty when that is ``multistack up <environment>``.
     """
 
     environment: str
@@ -339,3 +341,4 @@ class Route:
     default_api: str | None
     protected: bool = False
     topology: str = OWN_TOPOLOGY
+    started_by: str = ""

@@ -74,7 +74,7 @@ def resolve(
         prefix = f"/{name}"
     route = _find_route(name, routes)
     if route.url is None:
-        raise not_ready(route.environment, f"environment {route.environment} is stopped", kind="stopped")
+        raise not_ready(route, f"environment {route.environment} is stopped", kind="stopped")
     check_alive(route, is_alive)
     if not route.apis:
         raise _nothing_deployed(route.environment) if route.digest is None else _without_api(route.environment)
@@ -91,7 +91,7 @@ def check_alive(route: Route, is_alive: Callable[[ProcessId], bool]) -> None:
     """
     if route.process and not is_alive(route.process):
         detail = f"environment {route.environment} is down: its emulator (pid {route.process.pid}) is gone"
-        raise not_ready(route.environment, detail, kind="down")
+        raise not_ready(route, detail, kind="down")
 
 
 def _named_by_path(target: str, routes: Mapping[str, Route]) -> tuple[str, str]:
@@ -135,16 +135,15 @@ def environment_of_host(host: str, listens_on: Callable[[str], bool] = only_loop
     )
 
 
-def not_ready(environment: str, detail: str, *, kind: str) -> Problem:
+def not_ready(route: Route, detail: str, *, kind: str) -> Problem:
     """503: the environment's emulator isn't there."""
     return Problem(
         503,
         kind,
         "Environment not ready",
         detail,
-        environment=environment,
-        # Names of the lab's environments have two parts.
-        next_command="multistack lab up" if "/" in environment else f"multistack up {environment}",
+        environment=route.environment,
+        next_command=route.started_by or f"multistack up {route.environment}",
     )
 
 

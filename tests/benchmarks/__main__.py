@@ -17,12 +17,14 @@ from tests.benchmarks import (
     durability,
     fan_out,
     inspecting,
+    lab,
     memory,
     promotion,
     proxying,
     replaying,
     scale,
     startup,
+    suites,
 )
 from tests.benchmarks.figures import say
 from tests.benchmarks.machine import describe_machine
@@ -42,7 +44,9 @@ BENCHMARKS = {
     "memory": memory.run,
     "commands": commands.run,
     "scale": scale.run,
+    "suites": suites.run,
     "promotion": promotion.run,
+    "lab": lab.run,
     "containers": containers.run,
 }
 PAGE = REPOSITORY / "docs" / "benchmarks.md"

@@ -290,6 +290,7 @@ def test_half_of_a_name_is_no_environment(target: str) -> None:
 
 
 def test_an_environment_of_the_lab_is_started_by_its_own_command() -> None:
-    """No `multistack up` knows it."""
-    stopped = {"single/prod": make_route("single/prod", url=None)}
-    assert refuse(make_request("/single/prod/"), stopped).next_command == "multistack lab up"
+    """Its name is one of many: who published the route says which command starts it."""
+    stopped = {name: make_route(name, url=None, started_by="multistack lab up") for name in ("single/prod", "prod")}
+    for name in stopped:
+        assert refuse(make_request(f"/{name}/"), stopped).next_command == "multistack lab up"
