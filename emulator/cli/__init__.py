@@ -12,12 +12,14 @@ from emulator.cli import (
     artifact,
     aws,
     bundle,
+    calling,
     canary,
     capabilities,
     compare,
     comparison,
     compose,
     config,
+    debug,
     environments,
     explain,
     fault,
@@ -31,8 +33,10 @@ from emulator.cli import (
     recording,
     replaying,
     requests,
+    seeds,
     service,
     snapshots,
+    watch,
     workshop,
 )
 from emulator.cli.context import Context
@@ -73,6 +77,9 @@ for _module in (
     explain,
     features,
     service,
+    calling,
+    watch,
+    debug,
     lint,
     artifact,
     config,
@@ -86,6 +93,7 @@ for _module in (
     replaying,
     requests,
     snapshots,
+    seeds,
     image,
     compose,
     bundle,
@@ -104,7 +112,8 @@ def main() -> None:
     Run the command line and exit.
 
     Exit codes: 0 done, 1 another error, 2 wrong configuration or usage, 3 not ready, 4 deployment failed,
-    5 artifact cannot be built or was changed, 6 promotion refused, 7 differences were found, 130 stopped with Ctrl-C
+    5 artifact cannot be built or was changed, 6 promotion refused, 7 differences were found, 8 a function that was
+    called ended with an error, 130 stopped with Ctrl-C
     (129, 143: by a closed terminal, by SIGTERM).
 
     Raises:

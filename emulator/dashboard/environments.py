@@ -152,7 +152,7 @@ def describe(
     status, record = _status(route), record or Record()
     default = next((api for api in route.apis if api.logical_id == route.default_api), None)
     is_own = route.topology == OWN_TOPOLOGY
-    step = "up" if status is not Status.READY else "deploy" if not route.apis else None
+    step = "up" if status is not Status.READY else "deploy" if route.digest is None else None
     if step == "deploy" and before is not None:
         step = "promote"
     return EnvironmentRow(

@@ -77,7 +77,7 @@ def resolve(
         raise not_ready(route, f"environment {route.environment} is stopped", kind="stopped")
     check_alive(route, is_alive)
     if not route.apis:
-        raise _nothing_deployed(route.environment)
+        raise _nothing_deployed(route.environment) if route.digest is None else _without_api(route.environment)
     api, mount, target = _find_api(route, prefix, target)
     return Destination(route=route, url=route.url, api=api, prefix=prefix, mount=mount, target=target)
 
@@ -201,9 +201,20 @@ def _nothing_deployed(environment: str) -> Problem:
         503,
         "nothing-deployed",
         "Nothing deployed",
-        f"no API is deployed to environment {environment}",
+        f"nothing is deployed to environment {environment}",
         environment=environment,
         next_command=f"multistack deploy {environment}",
+    )
+
+
+def _without_api(environment: str) -> Problem:
+    return Problem(
+        404,
+        "no-api",
+        "No API",
+        f"the service in environment {environment} has no API",
+        environment=environment,
+        next_command=f"multistack invoke {environment}",
     )
 
 

@@ -24,6 +24,8 @@ from tests.benchmarks import (
     replaying,
     scale,
     startup,
+    suites,
+    watching,
 )
 from tests.benchmarks.figures import say
 from tests.benchmarks.machine import describe_machine
@@ -43,8 +45,10 @@ BENCHMARKS = {
     "memory": memory.run,
     "commands": commands.run,
     "scale": scale.run,
+    "suites": suites.run,
     "promotion": promotion.run,
     "lab": lab.run,
+    "watch": watching.run,
     "containers": containers.run,
 }
 PAGE = REPOSITORY / "docs" / "benchmarks.md"

@@ -176,7 +176,13 @@ def test_unknown_environment_lists_the_known(request_):
     ("routes", "alive", "status", "command"),
     [
         pytest.param(None, True, 503, "multistack deploy test", id="never-published"),
-        pytest.param({"test": make_route("test", apis=())}, True, 503, "multistack deploy test", id="nothing-deployed"),
+        pytest.param(
+            {"test": make_route("test", apis=(), digest=None)},
+            True,
+            503,
+            "multistack deploy test",
+            id="nothing-deployed",
+        ),
         pytest.param({"test": make_route("test", url=None)}, True, 503, "multistack up test", id="stopped"),
         pytest.param({"test": make_route("test")}, False, 503, "multistack up test", id="process-gone"),
         pytest.param({"test": make_route("test", apis=())}, False, 503, "multistack up test", id="gone-before-deploy"),
