@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -32,7 +33,7 @@ def folders_to_watch(sources: Sequence[Path], root: Path) -> frozenset[Path]:
 
 def _nearest(path: Path) -> Path:
     """The folder *path*, the one that it is in, or the first above it that exists."""
-    path = path.resolve()
+    path = Path(os.path.realpath(path))  # resolve() fails in a loop of links
     return next(one for one in (path, *path.parents) if one.is_dir())
 
 

@@ -93,6 +93,13 @@ def test_links_end_and_lead_out_only_from_code(tmp_path: Path) -> None:
     assert below(tmp_path, found) == {"project", "project/src", "project/docs", "shared"}
 
 
+def test_a_link_to_itself_is_like_a_folder_that_is_gone(tmp_path: Path) -> None:
+    """It leads nowhere, and may be mended."""
+    tree(tmp_path, "multistack.toml")
+    (tmp_path / "src").symlink_to(tmp_path / "src")
+    assert below(tmp_path, folders_to_watch([tmp_path / "src"], tmp_path)) == {"."}
+
+
 def test_a_folder_that_is_gone_is_awaited(tmp_path: Path) -> None:
     """The nearest folder above it tells when it comes back."""
     tree(tmp_path, "project/multistack.toml", "elsewhere/x")
