@@ -16,16 +16,18 @@ from emulator.errors import ArtifactError, ConfigError, file_hint
 from emulator.events import Emit, Event
 from emulator.frameworks.registry import reader_of
 from emulator.frameworks.service import Packaging
+from emulator.frameworks.stages import STAGE
 from emulator.interpreters import Interpreter, choose
 from emulator.model import Artifact, Project
 from emulator.template import LocalCode, all_resources, inline_definitions, local_code, point_at_code
+from emulator.tool_builds import build_by_tool, install_npm, is_built_by_tool, needs_npm
 
 # Bytes. Source: AWS, "Lambda quotas", deployment package size, unzipped.
 _UNZIPPED = 262_144_000
 # Where a runtime looks for what a layer brings. Source: AWS, "Packaging your layer content".
 _LAYER_FOLDERS = {"python": "python/", "nodejs": "nodejs/"}
 # What `sam build` can do and this build can't.
-_OTHER_TOOLS = ("makefile", "esbuild", "rust-cargolambda", "go1.x", "dotnet", "java", "ruby", "gradle", "maven")
+_OTHER_TOOLS = ("rust-cargolambda", "go1.x", "dotnet", "java", "ruby", "gradle", "maven")
 
 
 def build(
@@ -54,14 +56,21 @@ def build(
     try:
         with tempfile.TemporaryDirectory(dir=store.work_folder()) as name:
             work = Path(name)
-            packaging = Packaging(environ=environ, work=_folder(work / "packaged"), emit=emit, cancelled=cancelled)
+            packaging = Packaging(
+                environ=environ,
+                stages=stages_of(project),
+                work=_folder(work / "packaged"),
+                emit=emit,
+                cancelled=cancelled,
+            )
             service = reader_of(project.template).read(project.template, packaging)
             sources = list(local_code(service.template, service.folder))
             for source in sources:
                 check_source(source, service.path)
             requirements = _Requirements(cache=store.dependencies_folder(), python_of=python_of, emit=emit)
+            installer = None if service.is_complete else requirements
             kept = kept or KeptArchives()
-            archives = _archives(sources, _folder(work / "zips"), requirements, kept, emit=emit)
+            archives = _archives(sources, _folder(work / "zips"), installer, kept, emit=emit)
             check_sizes(service.template, {name: one.unzipped for name, one in archives.items()})
             keys = {logical_id: key_for(one.sha256) for logical_id, one in archives.items()}
             template = inline_definitions(service.template, service.folder)
@@ -74,6 +83,14 @@ def build(
             f"can't build {project.service}: {error.strerror or error} ({error.filename or project.state})",
             hint=f"{file_hint(error)}; nothing was recorded",
         ) from error
+
+
+def stages_of(project: Project) -> Mapping[str, str]:
+    """What its framework calls the environments of *project*, and the account of the first that is called so."""
+    stages: dict[str, str] = {}
+    for one in project.environments:
+        stages.setdefault(one.config.get(STAGE, one.name), one.account_id)
+    return stages
 
 
 def _folder(path: Path) -> Path:
@@ -90,12 +107,13 @@ def check_source(source: LocalCode, template: Path) -> None:
     """
     if not source.path.exists():
         raise ConfigError(f"{template}: the code of {source.logical_id} is missing: {source.path} does not exist")
-    if str(source.build_method).startswith(_OTHER_TOOLS) and not _is_built(source):
+    if str(source.build_method).startswith(_OTHER_TOOLS):
         raise ConfigError(
             f"{template}: {source.logical_id} is built by {source.build_method}, which multistack does not do",
             hint='run `sam build`, then set template = ".aws-sam/build/template.yaml"',
         )
-    if source.type.endswith("::Function") and str(source.runtime).startswith("python") and source.path.is_dir():
+    is_as_it_is = source.type.endswith("::Function") and not is_built_by_tool(source)
+    if is_as_it_is and str(source.runtime).startswith("python") and source.path.is_dir():
         module, dot, function = str(source.handler).rpartition(".")
         if not dot or not function:
             raise ConfigError(
@@ -106,12 +124,6 @@ def check_source(source: LocalCode, template: Path) -> None:
             raise ConfigError(
                 f"{template}: handler {source.handler} of {source.logical_id} is missing: no {stem.with_suffix('.py')}"
             )
-
-
-def _is_built(source: LocalCode) -> bool:
-    """Whether the handler's file is there as Node runs it."""
-    stem = source.path / str(source.handler).rpartition(".")[0]
-    return any(stem.with_suffix(suffix).exists() for suffix in (".js", ".mjs", ".cjs"))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,15 +142,17 @@ class _Requirements:
 
 
 def _archives(
-    sources: list[LocalCode], work: Path, requirements: _Requirements, kept: KeptArchives, *, emit: Emit
+    sources: list[LocalCode], work: Path, installer: _Requirements | None, kept: KeptArchives, *, emit: Emit
 ) -> dict[str, Archive]:
     """By logical id; functions that share a folder share one zip."""
     known: dict[Place, Archive] = {}
+    by_id: dict[str, Place] = {}
     for number, source in enumerate(sources):
-        place = (source.path, source.build_method)
+        place = (source.path, source.logical_id if is_built_by_tool(source) else source.build_method)
+        by_id[source.logical_id] = place
         if place in known:
             continue
-        contents = _contents(source, work / str(number), requirements)
+        contents = _contents(source, work / str(number), installer)
         stamp = stamp_of(contents)
         found = kept.find(place, stamp)
         if found is None:
@@ -150,7 +164,7 @@ def _archives(
             found = Archive(archive, sha256_of(archive), unzipped)
             kept.keep(place, stamp, found)
         known[place] = found
-    return {source.logical_id: known[source.path, source.build_method] for source in sources}
+    return {logical_id: known[place] for logical_id, place in by_id.items()}
 
 
 def check_sizes(template: Mapping[str, Any], unzipped: Mapping[str, int]) -> None:
@@ -178,13 +192,19 @@ def _check_size(logical_id: str, unzipped: int) -> None:
         )
 
 
-def _contents(source: LocalCode, work: Path, installer: _Requirements) -> Mapping[str, Path]:
+def _contents(source: LocalCode, work: Path, installer: _Requirements | None) -> Mapping[str, Path]:
     """Archive name to file: the source's own files win over its dependencies'."""
     if source.path.is_file():
         if source.path.suffix == ".zip":
             return _unpacked(source.path, work)
         return {source.path.name: source.path}
+    if installer is None:
+        return dict(files_of(source.path))
+    if is_built_by_tool(source):
+        return dict(files_of(build_by_tool(source, work, emit=installer.emit)))
     own = dict(files_of(source.path))
+    if needs_npm(source):
+        own = {**dict(files_of(install_npm(source, installer.cache, emit=installer.emit))), **own}
     is_layer = not source.type.endswith("::Function")
     folder = _LAYER_FOLDERS.get(re.sub(r"[0-9.x]+$", "", source.build_method or "")) if is_layer else ""
     if folder is None:  # a layer that nobody asks to be built

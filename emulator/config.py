@@ -95,6 +95,7 @@ def load_project(
     overrides: Mapping[str, object] = {},
     needs_template: bool = True,
     expected: Sequence[str] = (),
+    home: Path | None = None,
 ) -> Project:
     """
     Resolve the project.
@@ -106,6 +107,7 @@ def load_project(
         overrides: Values of flags by dotted key, e.g. ``{"proxy.port": 8081}``; None means not given.
         needs_template: Whether a missing template is an error; whoever only stops or looks can do without.
         expected: Environments that will be created: variables and flags may be theirs already.
+        home: The folder that the environments belong to; default: the project's own.
 
     Raises:
         ConfigError: With the first problem as its message and any further ones as its details.
@@ -115,7 +117,7 @@ def load_project(
     data = source.data
     declared = environment_names(data)
     # One that the file declares by now is a declared one; one without its model is none of the project.
-    listed = read_created(source.path.parent / STATE_FOLDER).environments
+    listed = read_created((home or source.path.parent) / STATE_FOLDER).environments
     created = {name: one for name, one in listed.items() if name not in declared and one.like in declared}
     names = list(dict.fromkeys((*declared, *listed, *expected)))
     files, unknown_names = given_by_files(source.path.parent, names, data)
@@ -130,7 +132,8 @@ def load_project(
         raise _error(problems)
     keys, wrong = declarations(table)
     values = {name: values_of(data, name, keys, origin.outside) for name in table.environments if keys}
-    project = _build(table, origin, cwd, keys, {name: found for name, (found, _) in values.items()}, created=created)
+    found_values = {name: found for name, (found, _) in values.items()}
+    project = _build(table, origin, cwd, keys, found_values, created=created, home=home)
     further = [
         *wrong,
         *(problem for _, found in values.values() for problem in found),
@@ -219,6 +222,7 @@ def _build(
     declared: Mapping[str, Values],
     *,
     created: Mapping[str, Creation],
+    home: Path | None,
 ) -> Project:
     template = _template(table, origin, cwd)
     reader = reader_of(template)
@@ -236,7 +240,7 @@ def _build(
     )
     return Project(
         file=origin.file.path,
-        copied_from=copied_from(origin.file.path),
+        copied_from=home or copied_from(origin.file.path),
         service=table.service,
         template=template,
         framework=framework_of(template),

@@ -10,6 +10,7 @@ from typing import Any
 
 from emulator.errors import DeployError
 from emulator.flattening import flatten
+from emulator.frameworks.stages import of_stage
 from emulator.model import Artifact
 from emulator.process import write_atomically
 from emulator.references import check_names, check_references
@@ -21,12 +22,12 @@ _MOST = 500
 
 def expand(artifact: Artifact, parameters: Mapping[str, str], *, region: str, state: Path) -> Template:
     """
-    The template of *artifact* for these parameters, without SAM and without nested stacks.
+    The template of *artifact* for these parameters, of one stage, without SAM and without nested stacks.
 
     Kept in the project's folder *state*, because the translator takes a third of a second to load.
 
     Raises:
-        ConfigError: A reference leads nowhere.
+        ConfigError: A reference leads nowhere, or the artifact knows no such stage.
         DeployError: The translator refuses the template.
     """
     template = dict(artifact.template)
@@ -52,6 +53,7 @@ def needs_sam(template: Template) -> bool:
 
 
 def _plain(template: Template, parameters: Mapping[str, str], *, region: str) -> Template:
+    template = of_stage(template, parameters)
     nested = {name: found for name, one in template["Resources"].items() if (found := nested_template(one)) is not None}
     # The translator would take what nested templates refer to for its own.
     resources = {name: _hollow(one) if name in nested else one for name, one in template["Resources"].items()}

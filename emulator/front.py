@@ -173,13 +173,15 @@ class Front:
     def _settings(self) -> Mapping[str, str]:
         """What the proxy is started with, by option."""
         settings, urls = self._project.proxy, [one.url or "" for one in self._project.environments]
+        file = self._project.home / self._project.file.name
         return {
             "routes": str(self._routes),
             "host": settings.host,
             "timeout": str(settings.timeout),
             "max-body": str(settings.max_body),
             "allow-remote": "yes" if self._project.allow_remote else "no",
-            "project": str(self._project.home / self._project.file.name) if pages_act(settings) else "",
+            # Environments that belong to another folder are none that a command of a person would find.
+            "project": str(file) if pages_act(settings) and file.is_file() else "",
             "password-file": str(self._password_file) if is_guarded(settings) else "",
             "ca-file": (ca_file() or "") if any(url.startswith("https:") for url in urls) else "",
         }

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from emulator.environment_names import name_problem
 from emulator.errors import ConfigError
-from emulator.frameworks.registry import file_names, find_service, reader_of, templates_in
+from emulator.frameworks.registry import find_service, looked_for, reader_of, templates_in
 from emulator.frameworks.service import GivenValue, ServiceReader
 from emulator.project_file import FILE_NAME
 from emulator.settings import PARAMETER_PATTERN, SERVICE_PATTERN
@@ -88,7 +88,7 @@ def _find_template(folder: Path, template: Path | None) -> Path:
         names = ", ".join(path.name for path in candidates)
         hint = f"multistack init --template {candidates[0].name}"
         raise ConfigError(f"several templates in {folder}: {names}", hint=hint)
-    raise ConfigError(f"no template in {folder}: looked for {', '.join(file_names())}", hint=_NAME_IT)
+    raise ConfigError(f"no template in {folder}: looked for {looked_for()}", hint=_NAME_IT)
 
 
 def _parameters(path: Path, reader: ServiceReader) -> Mapping[str, Mapping[str, object]]:

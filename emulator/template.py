@@ -7,7 +7,7 @@ import json
 import logging
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -53,6 +53,7 @@ class LocalCode:
         runtime: The function's ``Runtime``, or None for a layer.
         handler: The function's ``Handler``, or None for a layer.
         build_method: What its ``Metadata`` asks ``sam build`` for.
+        build_properties: How.
     """
 
     logical_id: str
@@ -61,6 +62,7 @@ class LocalCode:
     runtime: str | None
     handler: str | None
     build_method: str | None = None
+    build_properties: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_template(path: Path) -> Template:
@@ -118,6 +120,7 @@ def local_code(template: Mapping[str, Any], folder: Path) -> Iterator[LocalCode]
                 runtime=placed.effective("Runtime"),
                 handler=placed.effective("Handler"),
                 build_method=resource.get("Metadata", {}).get("BuildMethod"),
+                build_properties=resource.get("Metadata", {}).get("BuildProperties", {}),
             )
 
 

@@ -1,5 +1,5 @@
 """
-The option that says which driver the tests of the whole product run on; loaded from the top, where pytest asks for it.
+Which driver the tests of the whole product run on: what the option of our own plugin says.
 
 With ``--multistack-driver localstack`` every project of a test gets containers of the shared engine. Tests that look
 into the embedded driver carry ``@pytest.mark.embedded("why")`` and are skipped then, with their reason.
@@ -19,19 +19,9 @@ from emulator.model import OWN_IMAGE
 from tests.drivers import DRIVER
 
 
-def pytest_addoption(parser: pytest.Parser) -> None:
-    """By default nothing asks for an engine."""
-    parser.addoption(
-        "--multistack-driver",
-        default="embedded",
-        choices=["embedded", "localstack"],
-        help="What runs the environments of functional tests; localstack also runs tests/docker.",
-    )
-
-
 def pytest_configure(config: pytest.Config) -> None:
     """Say at once what is missing: else every test would."""
-    if config.getoption("--multistack-driver") != "localstack":
+    if config.getoption("--multistack-driver", default=None) != "localstack":
         return
     os.environ[DRIVER] = "localstack"
     try:
@@ -42,7 +32,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Skip what looks into the other driver; keep a module's tests in one process, whose containers they share."""
-    if config.getoption("--multistack-driver") == "embedded":
+    if config.getoption("--multistack-driver", default=None) != "localstack":
         return
     for item in items:
         if mark := item.get_closest_marker("embedded"):

@@ -74,6 +74,7 @@ def up(
 def down(context: Context, names: Sequence[str]) -> None:
     """Stop environments, or all of them and the proxy; their state is kept."""
     from emulator.lock import exclusive
+    from emulator.testing.keeper.leaving import stop_left
 
     workspace = context.workspace()
     chosen = workspace.environments(names)
@@ -84,7 +85,7 @@ def down(context: Context, names: Sequence[str]) -> None:
             chosen += workspace.drivers.leftovers()
             # First, so that nobody is told that an environment is down while all of them go.
             proxy_stopped = workspace.front.stop()
-        results = workspace.lifecycle.down(chosen)
+        results = {**workspace.lifecycle.down(chosen), **({} if names else stop_left(workspace))}
         if names:
             workspace.publish()
             workspace.front.clear_faults(lambda name: name in names)  # also where the emulator is not ours to stop

@@ -31,10 +31,10 @@ def init(service: str | None, template: Path | None, yes: bool) -> None:
     import sys
     import tomllib
 
-    from emulator.frameworks.registry import reader_of
+    from emulator.frameworks.registry import project_folder, reader_of
     from emulator.init import write_project_file
 
-    folder = template.parent if template else Path.cwd()
+    folder = project_folder(template) if template else Path.cwd()
     if not yes and sys.stdin.isatty():
         click.confirm(f"Write {folder / 'multistack.toml'} with environments test, staging and prod?", abort=True)
     written = write_project_file(folder, service=service, template=template and template.absolute())

@@ -195,9 +195,12 @@ class EmbeddedDriver:
                 f"environment {environment.name}: can't write {own}: {error.strerror or error}", hint=file_hint(error)
             ) from error
 
-    def load_running(self, environment: Environment, folder: Path) -> None:
+    def load_running(self, environment: Environment, folder: Path, *, is_lasting: bool) -> None:
         """
         Replace the state of a running environment by what ``save`` wrote into *folder*, without a restart.
+
+        Args:
+            is_lasting: It survives a kill of the emulator at once; else, as any write does, after a second.
 
         Raises:
             MultistackError: It does not run well, or *folder* is broken or of another emulator; then only a ``load``
@@ -208,7 +211,8 @@ class EmbeddedDriver:
         if endpoint is None:
             raise NotReady(f"environment {environment.name}: its emulator does not say where it listens")
         own = self._folder(environment)
-        control.ask(endpoint, own, "restore", {"folder": str(folder.absolute())}, timeout=_SAVING)
+        content = {"folder": str(folder.absolute()), "is_lasting": is_lasting}
+        control.ask(endpoint, own, "restore", content, timeout=_SAVING)
 
     def logs(self, environment: Environment, *, tail: int) -> list[str]:
         """See :class:`emulator.drivers.base.Driver`."""

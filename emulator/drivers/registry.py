@@ -73,9 +73,12 @@ class Drivers:
         if environment.port is not None and not has_port:
             ports.listen(port=environment.port, candidates=(), purpose=f"environment {environment.name}").close()
 
-    def load_running(self, environment: Environment, folder: Path) -> bool:
+    def load_running(self, environment: Environment, folder: Path, *, is_lasting: bool = True) -> bool:
         """
         Replace the state of a running environment by what its driver saved into *folder*, without a restart.
+
+        Args:
+            is_lasting: It survives a kill of the emulator at once; else, as any write does, after a second.
 
         Returns:
             False where it doesn't run, or its driver can't do that; nothing was changed.
@@ -85,7 +88,7 @@ class Drivers:
         """
         if environment.driver is not DriverName.EMBEDDED or not self._embedded.runs(environment):
             return False
-        self._embedded.load_running(environment, folder)
+        self._embedded.load_running(environment, folder, is_lasting=is_lasting)
         return True
 
     def stop(self, environment: Environment) -> bool:

@@ -20,11 +20,13 @@ class Service:
         template: CloudFormation or SAM. Code of a function or layer is a local path: a folder, a file, or a zip.
         folder: Where its local paths start.
         path: What errors name.
+        is_complete: Whether the code has all that it needs: the framework's tool installed it.
     """
 
     template: Template
     folder: Path
     path: Path
+    is_complete: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,12 +36,15 @@ class Packaging:
 
     Attributes:
         environ: The whole of the child's variables: the caller's without any that concern AWS.
+        stages: What environments are called there, and their accounts; a tool that makes a template per stage makes one
+            for each.
         work: A folder for what it writes; it is there until the build is done, and gone after it.
         emit: A tool that takes a while says so, e.g. ``Event(None, "packaging", "with osls 3.40")``.
         cancelled: Called while waiting; raises to stop.
     """
 
     environ: Mapping[str, str] = field(repr=False)
+    stages: Mapping[str, str] = field(default_factory=dict)
     work: Path
     emit: Emit
     cancelled: Callable[[], None]

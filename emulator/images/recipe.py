@@ -10,12 +10,11 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-import emulator
 from emulator.drivers.containers import IMAGE, LABEL
 from emulator.errors import MultistackError
 from emulator.model import OWN_IMAGE
 
-_PACKAGE = Path(emulator.__file__).parent
+_PACKAGE = Path(__file__).parent.parent
 # In an installed wheel, and in a clone.
 _PLACES = (_PACKAGE / "images" / "localstack", _PACKAGE.parent / "compose" / "localstack")
 _PROXY = "compose/proxy"

@@ -201,6 +201,7 @@ class Project:
         carry: Values that a replay carries from answers into later requests.
         rules: What the proxy is told beside the routes.
         copied_from: The folder that this one is a copy of, e.g. for one step of a pipeline: the environments are there.
+            Or one that only holds environments, e.g. those of tests.
         seeds_after_deploy: The first deployment into an environment is followed by its seed.
     """
 

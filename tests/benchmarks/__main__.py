@@ -24,6 +24,7 @@ from tests.benchmarks import (
     replaying,
     scale,
     startup,
+    suites,
     watching,
 )
 from tests.benchmarks.figures import say
@@ -44,6 +45,7 @@ BENCHMARKS = {
     "memory": memory.run,
     "commands": commands.run,
     "scale": scale.run,
+    "suites": suites.run,
     "promotion": promotion.run,
     "lab": lab.run,
     "watch": watching.run,

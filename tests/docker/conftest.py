@@ -25,7 +25,7 @@ from tests.functional.tiny import write_service
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark them; without the option they say what runs them."""
     here = Path(__file__).parent
-    asked = config.getoption("--multistack-driver") == "localstack"
+    asked = config.getoption("--multistack-driver", default=None) == "localstack"
     for item in items:
         if here in item.path.parents:
             item.add_marker(pytest.mark.docker)

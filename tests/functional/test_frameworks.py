@@ -12,6 +12,7 @@ import pytest
 
 from tests.conftest import ProjectFolder, http
 from tests.drivers import assert_nothing_left
+from tests.frameworks.features import shows
 
 pytestmark = [
     pytest.mark.skipif(shutil.which("node") is None, reason="this machine has no Node"),
@@ -166,28 +167,33 @@ def answer(shop: ProjectFolder, environment: str, path: str) -> str:
     return found.body.decode()
 
 
+@shows("SAM", "layers, Python and Node functions")
 def test_functions_import_from_layers(shop: ProjectFolder) -> None:
     """Python and Node ones, from layers of either kind."""
     assert answer(shop, "test", "ServerlessRestApi/hello") == "hi from a layer"
     assert answer(shop, "test", "ServerlessRestApi/node") == "node layer"
 
 
+@shows("SAM", "`samconfig.toml`: environments and parameters")
 def test_samconfig_gives_each_environment_its_values(shop: ProjectFolder) -> None:
     """By the environment's name, else the default's; `config list` shows them."""
     assert answer(shop, "prod", "ServerlessRestApi/hello") == "good day from a layer"
     assert shop.run("config", "list").stdout.splitlines()[1].split()[-3:] == ["hi", "good", "day"]
 
 
+@shows("SAM", "nested stacks")
 def test_nested_stacks_serve(shop: ProjectFolder) -> None:
     """With what their parent passes to them, under a name of their own."""
     assert answer(shop, "test", "InnerServerlessRestApi/inner") == "hi! shop-test-Orders-Inner"
 
 
+@shows("SAM", "`AWS::Include`")
 def test_an_included_definition_serves(shop: ProjectFolder) -> None:
     """What it refers to is in the template that includes it."""
     assert answer(shop, "test", "Doc/doc") == "hi from a layer"
 
 
+@shows("CloudFormation", "several services in one project, outputs passed on")
 def test_services_are_changed_and_told_together(shop: ProjectFolder) -> None:
     """One release of all; a change of one function concerns it alone."""
     assert "service shop: data (CloudFormation), orders (SAM), multistack.toml" in shop.run("status").stdout

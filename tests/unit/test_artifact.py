@@ -263,7 +263,7 @@ def test_layers_are_laid_out_as_sam_build_does(project: Project, store: Artifact
     }
 
 
-@pytest.mark.parametrize("method", ["makefile", "esbuild", "rust-cargolambda"])
+@pytest.mark.parametrize("method", ["rust-cargolambda", "dotnet8", "java21"])
 def test_what_only_sam_build_can_build_is_refused(project: Project, store: ArtifactStore, method: str) -> None:
     """Its result can be deployed."""
     function = "{Type: AWS::Serverless::Function, Metadata: {BuildMethod: " + method + "}, Properties: {Handler: a.b}}"

@@ -119,14 +119,17 @@ def _actions(
         check_whole()
         await do(lambda: checkpointer.copy(folder))
 
-    def put_back_now(folder: Path) -> None:
+    def put_back_now(folder: Path, *, is_lasting: bool) -> None:
         put_back(folder)
-        save_now()
+        if is_lasting:
+            save_now()
+        else:
+            checkpointer.mark()
 
     async def restore(content: Mapping[str, Any]) -> None:
         folder = _folder_in(content)
         check_whole()
-        await do(lambda: put_back_now(folder))
+        await do(lambda: put_back_now(folder, is_lasting=content.get("is_lasting") is not False))
 
     def forget() -> None:
         persistence.forget()

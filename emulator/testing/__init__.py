@@ -1,0 +1,1 @@
+"""Environments for tests: brought up by a process of its own, used from the tests' process."""
