@@ -60,6 +60,14 @@ def test_config_is_watched_though_it_is_never_built(name: str, watched: bool) ->
     assert is_watched(Path("/project") / name) is watched
 
 
+def test_what_a_frameworks_tool_writes_is_not_watched(tmp_path: Path) -> None:
+    """Each build would lead to the next; its settings beside it are watched."""
+    tree(tmp_path, ".serverless/x.zip", "cdk.out/tree.json", ".chalice/deployments/a.zip", ".chalice/config.json")
+    assert below(tmp_path, folders_to_watch([tmp_path], tmp_path)) == {".", ".chalice"}
+    assert not any(is_watched(tmp_path / name) for name in (".serverless", "cdk.out", ".chalice/deployments"))
+    assert is_watched(tmp_path / "deployments")
+
+
 def tree(root: Path, *files: str) -> None:
     """Empty files, and the folders that they are in."""
     for name in files:
