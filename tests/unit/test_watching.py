@@ -60,6 +60,14 @@ def test_config_is_watched_though_it_is_never_built(name: str, watched: bool) ->
     assert is_watched(Path("/project") / name) is watched
 
 
+def test_what_a_frameworks_tool_writes_is_not_watched(tmp_path: Path) -> None:
+    """Each build would lead to the next; its settings beside it are watched."""
+    tree(tmp_path, ".serverless/x.zip", "cdk.out/tree.json", ".chalice/deployments/a.zip", ".chalice/config.json")
+    assert below(tmp_path, folders_to_watch([tmp_path], tmp_path)) == {".", ".chalice"}
+    assert not any(is_watched(tmp_path / name) for name in (".serverless", "cdk.out", ".chalice/deployments"))
+    assert is_watched(tmp_path / "deployments")
+
+
 def tree(root: Path, *files: str) -> None:
     """Empty files, and the folders that they are in."""
     for name in files:
@@ -91,6 +99,13 @@ def test_links_end_and_lead_out_only_from_code(tmp_path: Path) -> None:
     (project / "docs/other").symlink_to(tmp_path / "other")
     found = folders_to_watch([project / "src"], project)
     assert below(tmp_path, found) == {"project", "project/src", "project/docs", "shared"}
+
+
+def test_a_link_to_itself_is_like_a_folder_that_is_gone(tmp_path: Path) -> None:
+    """It leads nowhere, and may be mended."""
+    tree(tmp_path, "multistack.toml")
+    (tmp_path / "src").symlink_to(tmp_path / "src")
+    assert below(tmp_path, folders_to_watch([tmp_path / "src"], tmp_path)) == {"."}
 
 
 def test_a_folder_that_is_gone_is_awaited(tmp_path: Path) -> None:
