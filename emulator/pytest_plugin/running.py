@@ -17,7 +17,12 @@ if TYPE_CHECKING:
 
 
 class TestRun:
-    """The environments of this process. What they need is imported when the first test asks for one."""
+    """
+    The environments of this process. What they need is imported when the first test asks for one.
+
+    Attributes:
+        kept: After the end, the environments that go on running, with their URLs.
+    """
 
     __test__ = False
 
@@ -28,6 +33,7 @@ class TestRun:
         self._item: pytest.Item | None = None
         self._around = contextlib.ExitStack()
         self._guard: Guard | None = None
+        self.kept: list[str] = []
 
     @property
     def shared(self) -> Shared:
@@ -132,6 +138,8 @@ class TestRun:
 
     def close(self) -> None:
         """The last test of this process is over."""
+        if self._shared is not None and self.chosen.is_kept and not self.chosen.is_reused:
+            self.kept = [f"{one.name} {one.url}" for one in self._shared.environments.values()]
         self._open.close()
         self._shared = None
 
