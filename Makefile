@@ -15,7 +15,7 @@ IMAGE_CACHE ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup envs-up envs-down envs-status envs-logs envs-reset image compose compose-up compose-down test test-docker check bench \
-  conformance docs format
+  conformance docs format lab
 
 help: ## Print these targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | \
@@ -74,6 +74,9 @@ bench: $(READY) ## Measure, and write docs/benchmarks.md.
 
 conformance: $(READY) ## Hold every driver against AWS's rules; record it for `multistack capabilities`.
 	$(BIN)/python -m pytest tests/conformance --drivers $(DRIVERS) --numprocesses 2 --dist worksteal --record
+
+lab: $(READY) ## Run the lab's experiments on both drivers, which needs make image; write docs/lab.md.
+	$(BIN)/python -m tests.lab_page embedded localstack
 
 docs: $(READY) ## Build the docs site into .docs/site, without a network.
 	@$(BIN)/python -m tests.documentation

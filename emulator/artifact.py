@@ -1,5 +1,5 @@
 """
-Build a service into an artifact, and keep artifacts by what they are.
+Archives that are the same wherever they are made, and a store that keeps artifacts by what they are.
 
 The same source gives the same digest in any folder, umask, locale and time: entries are sorted, times and modes fixed,
 and archives stored uncompressed, because zlib's output differs between its versions.
@@ -12,18 +12,13 @@ import hashlib
 import json
 import re
 import shutil
-import tempfile
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from emulator.errors import ArtifactError, ConfigError, file_hint
-from emulator.events import Emit, Event
-from emulator.interpreters import Interpreter, choose
-from emulator.model import STATE_FOLDER, Artifact, Code, Project
+from emulator.errors import ArtifactError
+from emulator.model import STATE_FOLDER, Artifact, Code
 from emulator.process import write_atomically
-from emulator.template import LocalCode, inline_definitions, local_code, point_at_code, read_template
 
 # The template is the same everywhere, and a bucket serves functions of its own region only.
 BUCKET = "multistack-artifacts-${AWS::Region}"
@@ -45,125 +40,6 @@ _MANIFEST = "artifact.json"
 _HEX = re.compile("[0-9a-f]{64}")
 
 
-def build(
-    project: Project, store: ArtifactStore, *, emit: Emit, python_of: Callable[[str], Interpreter] = choose
-) -> Artifact:
-    """
-    Build the service of *project* and store it.
-
-    Args:
-        python_of: The interpreter that will run a ``Runtime``, for which its dependencies are installed.
-
-    Raises:
-        ConfigError: The template is no template, or names code that is not there.
-        ArtifactError: Dependencies can't be installed, a file can't be read, or the disk is full.
-    """
-    folder = project.template.parent
-    template = read_template(project.template)
-    sources = list(local_code(template, folder))
-    for source in sources:
-        check_source(source, project.template)
-    try:
-        with tempfile.TemporaryDirectory(dir=store.work_folder()) as work:
-            requirements = _Requirements(cache=store.dependencies_folder(), python_of=python_of, emit=emit)
-            archives = _archives(sources, Path(work), requirements, emit=emit)
-            keys = {logical_id: _key(sha256) for logical_id, (_, sha256) in archives.items()}
-            return store.add(
-                point_at_code(inline_definitions(template, folder), keys, bucket={"Fn::Sub": BUCKET}), archives
-            )
-    except OSError as error:
-        raise ArtifactError(
-            f"can't build {project.service}: {error.strerror or error} ({error.filename or project.state})",
-            hint=f"{file_hint(error)}; nothing was recorded",
-        ) from error
-
-
-def check_source(source: LocalCode, template: Path) -> None:
-    """
-    Refuse code that can't run before anything is built.
-
-    Raises:
-        ConfigError: The folder is missing, or a Python function's handler file is not in it.
-    """
-    if not source.path.exists():
-        raise ConfigError(f"{template}: the code of {source.logical_id} is missing: {source.path} does not exist")
-    if source.type.endswith("::Function") and str(source.runtime).startswith("python") and source.path.is_dir():
-        module, dot, function = str(source.handler).rpartition(".")
-        if not dot or not function:
-            raise ConfigError(
-                f"{template}: Handler of {source.logical_id} is not <module>.<function>: {source.handler}"
-            )
-        stem = source.path / module.replace(".", "/")
-        if not stem.with_suffix(".py").exists() and not (stem / "__init__.py").exists():
-            raise ConfigError(
-                f"{template}: handler {source.handler} of {source.logical_id} is missing: no {stem.with_suffix('.py')}"
-            )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Requirements:
-    """How the dependencies of functions are installed."""
-
-    cache: Path
-    python_of: Callable[[str], Interpreter]
-    emit: Emit
-
-    def install(self, requirements: Path, source: LocalCode) -> Path:
-        """The folder with them."""
-        from emulator.dependencies import install
-
-        return install(requirements, source, self.cache, python=self.python_of(source.runtime or ""), emit=self.emit)
-
-
-def _archives(
-    sources: list[LocalCode], work: Path, requirements: _Requirements, *, emit: Emit
-) -> dict[str, tuple[Path, str]]:
-    """Logical id to (zip, its SHA-256); functions that share a folder share one zip."""
-    by_path: dict[Path, tuple[Path, str]] = {}
-    for number, source in enumerate(sources):
-        if source.path not in by_path:
-            emit(Event(None, "building", source.path.name))
-            archive = work / f"{number}.zip"
-            write_zip(archive, _contents(source, work / str(number), requirements))
-            by_path[source.path] = (archive, sha256_of(archive))
-    return {source.logical_id: by_path[source.path] for source in sources}
-
-
-def _contents(source: LocalCode, work: Path, installer: _Requirements) -> Mapping[str, Path]:
-    """Archive name to file: the source's own files win over its dependencies'."""
-    if source.path.is_file():
-        if source.path.suffix == ".zip":
-            return _unpacked(source.path, work)
-        return {source.path.name: source.path}
-    own = dict(files_of(source.path))
-    requirements = source.path / "requirements.txt"
-    if not _requires_anything(requirements):
-        return own
-    return {**dict(files_of(installer.install(requirements, source))), **own}
-
-
-def _unpacked(archive: Path, work: Path) -> Mapping[str, Path]:
-    """Extracted with the executable bits of the zip, which Python drops: a binary without them is no program."""
-    try:
-        with zipfile.ZipFile(archive) as content:
-            work.mkdir()
-            for info in content.infolist():
-                path = Path(content.extract(info, work))
-                if info.external_attr >> 16 & 0o100 and not info.is_dir():  # the high half is Unix's mode
-                    path.chmod(0o755)
-    except zipfile.BadZipFile as error:
-        raise ArtifactError(f"{archive} is not a zip archive") from error
-    return dict(files_of(work))
-
-
-def _requires_anything(requirements: Path) -> bool:
-    try:
-        lines = requirements.read_text(errors="replace").splitlines()
-    except OSError:
-        return False
-    return any(line.strip() and not line.strip().startswith("#") for line in lines)
-
-
 def files_of(folder: Path) -> Iterator[tuple[str, Path]]:
     """
     Every file below *folder* that belongs to the service, as (posix name, path).
@@ -182,12 +58,17 @@ def _walk(folder: Path, *, within: frozenset[Path]) -> Iterator[Path]:
     if real in within:
         return
     for path in sorted(folder.iterdir()):
-        if path.name in _LEFT_OUT or path.name.startswith(_VARIABLES):
+        if is_left_out(path.name):
             continue
         if path.is_dir():
             yield from _walk(path, within=within | {real})
-        elif path.suffix != ".pyc" and path.is_file():
+        elif path.is_file():
             yield path
+
+
+def is_left_out(name: str) -> bool:
+    """Whether a file or folder of that name belongs to no artifact."""
+    return name in _LEFT_OUT or name.startswith(_VARIABLES) or name.endswith(".pyc")
 
 
 def write_zip(archive: Path, contents: Mapping[str, Path]) -> None:
@@ -212,7 +93,8 @@ def code_sha256(hex_digest: str) -> str:
     return base64.b64encode(bytes.fromhex(hex_digest)).decode()
 
 
-def _key(sha256: str) -> str:
+def key_for(sha256: str) -> str:
+    """Where the archive of that hash lies in an artifact, and in a bucket."""
     return f"code/{sha256}.zip"
 
 
@@ -223,7 +105,7 @@ def bucket_of(region: str) -> str:
 
 def key_of(code: Code) -> str:
     """Where *code* lives in the bucket of every environment."""
-    return _key(code.sha256)
+    return key_for(code.sha256)
 
 
 def is_digest(text: str) -> bool:
@@ -273,7 +155,7 @@ class ArtifactStore:
         if not (folder / _MANIFEST).exists():
             (folder / "code").mkdir(parents=True, exist_ok=True)
             for archive, sha256 in archives.values():
-                shutil.copyfile(archive, folder / _key(sha256))
+                shutil.copyfile(archive, folder / key_for(sha256))
             # Last, and in one step: an artifact with a manifest is whole.
             write_atomically(folder / _MANIFEST, manifest)
         return self.open(digest)
@@ -313,7 +195,7 @@ class ArtifactStore:
             if content and not all(map(is_digest, content["code"])):
                 content = None  # it names files elsewhere
             code = tuple(
-                Code(path=folder / _key(sha256), sha256=sha256, functions=tuple(functions))
+                Code(path=folder / key_for(sha256), sha256=sha256, functions=tuple(functions))
                 for sha256, functions in (content["code"].items() if content else ())
             )
             intact = content is not None and all(sha256_of(one.path) == one.sha256 for one in code)

@@ -8,6 +8,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from emulator.config_keys import named, read_value, unknown_key
+from emulator.errors import ConfigError
+from emulator.frameworks.service import GivenValue
 from emulator.model import ConfigKey
 from emulator.overrides import Given
 from emulator.schema import ProjectTable
@@ -114,6 +116,27 @@ def values_of(
             values.config[name] = key.default
             values.origins[name] = "default"
     return values, problems
+
+
+def over_given(values: Values, given: Mapping[str, GivenValue], keys: Mapping[str, ConfigKey]) -> Values:
+    """
+    *values* over what the service's framework gives to the same environment; where keys are declared, to those only.
+
+    Raises:
+        ConfigError: A value is none that its declared key may have.
+    """
+    for name, one in given.items():
+        key = keys.get(name)
+        is_set = (name in values.config and values.origins.get(name) != "default") or name in values.secrets
+        if is_set or (keys and key is None):
+            continue
+        try:
+            text = one.text if key is None else read_value(key, one.text, is_text=True)
+        except ValueError as error:
+            raise ConfigError(f"{one.source}: {name} {error}") from error
+        (values.secrets if key is not None and key.secret else values.config)[name] = text
+        values.origins[name] = one.source
+    return values
 
 
 def missing(keys: Mapping[str, ConfigKey], config: Mapping[str, str], secrets: Mapping[str, str]) -> Iterator[str]:

@@ -14,12 +14,12 @@ from emulator.deployed_code import WrongCode, put_code, verify_code
 from emulator.endpoint import answering
 from emulator.errors import DeployError, MultistackError, NotReady
 from emulator.events import Emit, Event
-from emulator.expansion import expand, hash_template
+from emulator.expansion import expand, hash_template, needs_sam
 from emulator.history import History
+from emulator.limitations import Limitation, left_of, of_types
 from emulator.model import Artifact, Cause, Endpoint, Environment, Gate, Kind, Outcome, Project, Release
-from emulator.references import without_types
 from emulator.release import check_config, parameters_of
-from emulator.template import Template, is_sam
+from emulator.template import Template
 from emulator.vault import Vault
 
 Cancelled = Callable[[], None]
@@ -63,8 +63,11 @@ class Deployer:
         cancelled: Called while waiting; raises to stop.
         verify: Raises :class:`WrongCode` when a function runs other bytes than the artifact's.
         check: Raises when the plain template of an environment can't run here.
+        limits: The resources of an environment's plain template that can't be deployed into it.
         get_ready: Called before a deployment that will be remembered.
         remember: Keeps what a stack consists of right after its deployment, so that drift can be found later.
+        prepare_seed: Returns what is called once a plain template was deployed, to put first data into the environment;
+            raises when that data is wrong.
     """
 
     def __init__(
@@ -77,8 +80,10 @@ class Deployer:
         cancelled: Cancelled,
         verify: Callable[[Endpoint, Artifact, Mapping[str, str]], None] | None = None,
         check: Callable[[str, Template], None] = lambda _environment, _template: None,
+        limits: Callable[[str, Template], Sequence[Limitation]] = lambda _environment, _template: (),
         get_ready: Callable[[Endpoint, Template], None] = lambda _endpoint, _template: None,
         remember: Callable[[Endpoint, str, Template, Release], None] = lambda *_deployed: None,
+        prepare_seed: Callable[..., Callable[[], None] | None] = lambda *_planned, **_how: None,
     ) -> None:
         self._project = project
         self._history = history
@@ -87,12 +92,14 @@ class Deployer:
         self._cancelled = cancelled
         self._verify = verify or verify_code
         self._check = check
+        self._limits = limits
         self._get_ready = get_ready
         self._remember = remember
+        self._prepare_seed = prepare_seed
 
     def prepare(self, artifact: Artifact) -> None:
         """Load what deploying *artifact* needs, while its emulators still start: SAM's translator takes its time."""
-        if is_sam(artifact.template):
+        if needs_sam(dict(artifact.template)):
             import samtranslator.translator.translator  # noqa: F401
 
     def is_deployed(self, endpoint: Endpoint, release: Release) -> bool:
@@ -148,9 +155,15 @@ class Deployer:
         if not dry_run and is_on_record and self.is_deployed(endpoint, release):
             return DeployResult(environment=environment.name, release=release, changes=())
         self._check(environment.name, template)
+        refused = self._limits(environment.name, template)
+        template, skipped = left_of(template, environment.name, refused, skips=skip_unsupported)
+        put_seed = None
+        if canary is None:
+            put_seed = self._prepare_seed(environment, endpoint, template, restores=restores)
         plan = self._planned(
             endpoint, artifact, template, parameters, skip_unsupported=skip_unsupported, dry_run=dry_run
         )
+        plan = replace(plan, is_canary=canary is not None, skipped=(*skipped, *plan.skipped))
         result = DeployResult(
             environment=environment.name,
             release=release,
@@ -161,12 +174,14 @@ class Deployer:
         if dry_run:
             return result
         try:
-            plan = replace(plan, is_canary=canary is not None)
-            return replace(result, deployment=self._record(endpoint, artifact, release, plan, cause=cause, gates=gates))
+            deployment = self._record(endpoint, artifact, release, plan, cause=cause, gates=gates)
         except WrongCode as error:
             if restores:
                 raise
             raise self._bring_back(environment, endpoint, release, error) from error
+        if put_seed:
+            put_seed()
+        return replace(result, deployment=deployment)
 
     def _planned(
         self,
@@ -250,11 +265,8 @@ class Deployer:
         try:
             return _Plan(change_set=plan(template), template=template)
         except stack.UnsupportedTypes as error:
-            if not skip_unsupported:
-                raise
-            smaller, skipped = without_types(template, error.types)
-        if not smaller["Resources"]:
-            raise DeployError(f"environment {endpoint.environment}: nothing is left to deploy", details=skipped)
+            refused = of_types(template, error.types)
+        smaller, skipped = left_of(template, endpoint.environment, refused, skips=skip_unsupported)
         return _Plan(change_set=plan(smaller), template=smaller, skipped=tuple(skipped))
 
     def _execute(

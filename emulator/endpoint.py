@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from emulator.addresses import origin_of
-from emulator.errors import DeployError, NotReady
+from emulator.errors import DeployError, MultistackError, NotReady
 from emulator.model import Endpoint
 
 HEALTH_PATH = "/_localstack/health"
@@ -34,13 +34,16 @@ class Clock(Protocol):
 
 
 @functools.lru_cache(maxsize=256)
-def client(endpoint: Endpoint, service: str) -> Any:
+def client(endpoint: Endpoint, service: str, *, patience: float = 60.0) -> Any:
     """
     A boto3 client for *service* of one environment.
 
     Made through localstack-client, with the account id as access key: emulators take the account from it. No proxy is
     used and no real credentials are looked for (``config.isolate_process`` sees to the environ). A redirect is an
     error and not followed.
+
+    Args:
+        patience: Seconds to wait for an answer.
     """
     from botocore.config import Config
     from localstack_client.session import Session
@@ -48,7 +51,7 @@ def client(endpoint: Endpoint, service: str) -> Any:
     options = Config(
         proxies={},
         connect_timeout=2,
-        read_timeout=60,
+        read_timeout=patience,
         retries={"total_max_attempts": 1},
         # A bucket before the host's name would be another host, which no resolver knows.
         s3={"addressing_style": "path"},
@@ -86,13 +89,16 @@ def connection_to(url: str, *, timeout: float) -> http.client.HTTPConnection:
 
 
 @contextlib.contextmanager
-def answering(endpoint: Endpoint) -> Iterator[None]:
+def answering(endpoint: Endpoint, *, refusal: type[MultistackError] = DeployError) -> Iterator[None]:
     """
     For as long as the emulator must answer.
 
+    Args:
+        refusal: What is raised when it refuses a call.
+
     Raises:
         NotReady: It ended, or a connection to it broke.
-        DeployError: It refused a call that should have worked.
+        MultistackError: It refused a call that should have worked; by default a DeployError.
     """
     from botocore import exceptions
     from botocore.parsers import ResponseParserError
@@ -101,7 +107,7 @@ def answering(endpoint: Endpoint) -> Iterator[None]:
     try:
         yield
     except exceptions.ClientError as error:
-        raise DeployError(
+        raise refusal(
             f"environment {endpoint.environment}: {error}", hint=f"multistack logs {endpoint.environment}"
         ) from error
     except (*broken, ResponseParserError) as error:

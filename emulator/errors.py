@@ -22,6 +22,8 @@ from typing import ClassVar
 
 # No error: a command that looks for differences found some.
 DIFFERENCES = 7
+# No error of ours: the function that was called ended with one.
+FUNCTION_ERROR = 8
 _FULL_DISK = {errno.ENOSPC, errno.EDQUOT}
 
 

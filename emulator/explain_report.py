@@ -9,10 +9,12 @@ from typing import Any
 
 import click
 
-from emulator.explain.experiments import SEEN_BY_PROD
 from emulator.explain.explaining import Explained, Rewritten
 from emulator.explain.finding import Finding
 from emulator.explain.source import Source
+from emulator.lab.experiments import find_experiment
+from emulator.lab.showing import in_a_line
+from emulator.render import prose
 
 _LABEL = 9
 
@@ -29,7 +31,7 @@ def as_plain(source: Source, explained: Explained) -> Mapping[str, Any]:
                 "path": list(finding.path),
                 "message": finding.message,
                 "change": finding.change,
-                "risks": {name: SEEN_BY_PROD[name] for name in finding.risks},
+                "risks": {name: in_a_line(find_experiment(name)) for name in finding.risks},
             }
             for finding in explained.findings
         ],
@@ -47,8 +49,8 @@ def _paragraph(source: Source, finding: Finding) -> str:
     line = source.line(finding.path)
     where = source.shown if line is None else f"{source.shown}:{line}"
     lines = [f"{click.style(where, bold=True)}: {click.style(finding.pattern, fg='red')}: {finding.message}"]
-    lines += [f"  {name:{_LABEL}}{SEEN_BY_PROD[name]}" for name in finding.risks]
-    return "\n".join([*lines, f"  {'instead':{_LABEL}}{finding.change}"])
+    lines += [f"  {name:{_LABEL}}{prose(in_a_line(find_experiment(name)))}" for name in finding.risks]
+    return "\n".join([*lines, f"  {'instead':{_LABEL}}{prose(finding.change)}"])
 
 
 def _summary(source: Source, explained: Explained) -> str:

@@ -7,6 +7,14 @@ from emulator.setting import Setting
 
 FILE_ONLY: tuple[Setting, ...] = (
     Setting(
+        key="services",
+        variable="",
+        default="none",
+        allowed='an array of tables such as {name = "orders", template = "orders/template.yaml", after = ["data"], '
+        'outputs = {TableName = "data.TableName"}}',
+        description="Several services in place of one `template`; outputs of one are parameters of another.",
+    ),
+    Setting(
         key="config.<Key>.type",
         variable="",
         default="string",
@@ -75,6 +83,27 @@ FILE_ONLY: tuple[Setting, ...] = (
         default="none",
         allowed='an array of tables such as {json_path = "$.id", variable = "order", request = "POST /orders"}',
         description="Values of answers that later requests of a replay need.",
+    ),
+    Setting(
+        key="seed.folders",
+        variable="",
+        default="none",
+        allowed='an array of folders such as ["seeds/all"]',
+        description="Data for every environment that names no folders of its own; what a later folder holds wins.",
+    ),
+    Setting(
+        key="seed.after_deploy",
+        variable="",
+        default="true",
+        allowed="true or false",
+        description="Whether an environment gets its seed after its first deployment, or only by `multistack seed`.",
+    ),
+    Setting(
+        key="environments.<name>.seed",
+        variable="",
+        default="seed.folders",
+        allowed='an array of folders such as ["seeds/all", "seeds/test"]',
+        description="Folders of data for this environment; an empty array for none.",
     ),
     Setting(
         key="inspector.redact",

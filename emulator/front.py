@@ -30,6 +30,7 @@ from emulator.proxy_password import PASSWORD_FILE, is_guarded, keep_password, re
 from emulator.replay.recording import RECORDING_FILE, end_recording
 from emulator.routes import ROUTES_FILE, load_routes, publish_routes
 from emulator.rules import RULES_FILE, publish_rules
+from emulator.state import is_lab
 
 _MODULE = "emulator.proxy"
 # Seconds between two looks at how far the proxy is.
@@ -268,6 +269,7 @@ class Front:
             # A wrong `api` is refused when it is deployed; until then what is deployed serves on.
             default_api=self._project.api if self._project.api in names else only,
             protected=environment.protected,
+            started_by="multistack lab up" if is_lab(self._project.root) else "",
         )
 
 

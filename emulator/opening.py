@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator import interpreters, provenance
-from emulator.artifact import ArtifactStore, build
+from emulator.artifact import ArtifactStore
+from emulator.building import build
 from emulator.clock import Clock, clock
 from emulator.created import read_created
 from emulator.deploy import Deployer
@@ -21,6 +22,7 @@ from emulator.events import Emit
 from emulator.front import Front
 from emulator.history import History
 from emulator.lifecycle import Lifecycle
+from emulator.limitations import LimitCheck
 from emulator.model import OWN_IMAGE, Artifact, DriverName, Endpoint, Environment, Functions, Project, Release
 from emulator.parallel import Cancellation
 from emulator.permits import Permits
@@ -58,7 +60,7 @@ def open_workspace(
         environ.get("PATH", ""), home=Path(environ.get("HOME", "")), pyenv_root=environ.get("PYENV_ROOT", "")
     )
     drivers = Drivers(project, environ=with_token, interpreters=folders, cancelled=cancellation.check)
-    once = _builder(project, store, folders, now=now, emit=emit)
+    once = _builder(project, store, folders, now=now, emit=emit, environ=environ, cancelled=cancellation.check)
     deployer = Deployer(
         project,
         history,
@@ -66,8 +68,10 @@ def open_workspace(
         emit=emit,
         cancelled=cancellation.check,
         check=RuntimeCheck(functools.partial(_machine_of, project, folders, environ.get("PATH", "")), emit=emit),
+        limits=LimitCheck({one.name: one for one in project.environments}, emit=emit),
         get_ready=_get_ready,
         remember=_remember,
+        prepare_seed=functools.partial(_prepare_seed, project, emit),
     )
     releases = Releases(project, vault)
     lifecycle = Lifecycle(
@@ -127,6 +131,16 @@ def _remember(endpoint: Endpoint, stack: str, template: Template, release: Relea
     remember(endpoint, stack, template, release)
 
 
+def _prepare_seed(
+    project: Project, emit: Emit, environment: Environment, endpoint: Endpoint, template: Template, *, restores: bool
+) -> Callable[[], None] | None:
+    if not environment.seeds:
+        return None
+    from emulator.seeds.after_deploy import prepare_seed
+
+    return prepare_seed(project, environment, endpoint, template, restores=restores, emit=emit)
+
+
 def _repairer(
     project: Project,
     deployer: Deployer,
@@ -142,7 +156,14 @@ def _repairer(
 
 
 def _builder(
-    project: Project, store: ArtifactStore, folders: Sequence[str], *, now: Clock, emit: Emit
+    project: Project,
+    store: ArtifactStore,
+    folders: Sequence[str],
+    *,
+    now: Clock,
+    emit: Emit,
+    environ: Mapping[str, str],
+    cancelled: Callable[[], None],
 ) -> Callable[[], Artifact]:
     """Builds the current source once, whoever asks, and records where it came from."""
 
@@ -150,7 +171,7 @@ def _builder(
         return interpreters.choose(runtime, interpreters.find(folders))
 
     def build_recorded() -> Artifact:
-        artifact = build(project, store, emit=emit, python_of=python_of)
+        artifact = build(project, store, emit=emit, python_of=python_of, environ=environ, cancelled=cancelled)
         provenance.record(store.folder(artifact.digest), project, now=now)
         return artifact
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import graphlib
+import json
 import re
 from collections.abc import Collection, Iterator, Mapping
 from typing import Any
@@ -18,6 +19,21 @@ _FUNCTIONS = re.compile(
     r"Fn::(And|Base64|Cidr|Contains|EachMember(Equals|In)|Equals|FindInMap|Get(Att|AZs)|If|ImportValue|Join|Length|Not|Or|"
     r"RefAll|Select|Split|Sub|ToJsonString|Transform|ValueOf(All)?)"
 )
+
+# Which property of which type must be no other's in an account and region.
+_UNIQUE = {
+    "AWS::DynamoDB::Table": "TableName",
+    "AWS::IAM::Role": "RoleName",
+    "AWS::Kinesis::Stream": "Name",
+    "AWS::Lambda::Function": "FunctionName",
+    "AWS::Logs::LogGroup": "LogGroupName",
+    "AWS::S3::Bucket": "BucketName",
+    "AWS::SNS::Topic": "TopicName",
+    "AWS::SQS::Queue": "QueueName",
+    "AWS::SSM::Parameter": "Name",
+    "AWS::SecretsManager::Secret": "Name",
+    "AWS::StepFunctions::StateMachine": "StateMachineName",
+}
 
 
 def names_in(value: Any) -> Iterator[str]:
@@ -102,6 +118,28 @@ def check_references(template: Template) -> None:
         ) from error
 
 
+def check_names(template: Template) -> None:
+    """
+    Refuse two resources of one type that ask for one name.
+
+    Raises:
+        DeployError: With both of them.
+    """
+    seen: dict[tuple[str, str], str] = {}
+    for logical_id, resource in template["Resources"].items():
+        kind = resource["Type"]
+        name = (resource.get("Properties") or {}).get(_UNIQUE.get(kind, ""))
+        if name is None or "Condition" in resource:  # with conditions, perhaps only one of them is made
+            continue
+        other = seen.setdefault((kind, json.dumps(name, sort_keys=True)), logical_id)
+        if other != logical_id:
+            shown = name if isinstance(name, str) else json.dumps(name)
+            raise DeployError(
+                f"{shown} already exists in stack: {other} and {logical_id} ({kind}) ask for the same name",
+                hint="rename one of them, or let CloudFormation name them",
+            )
+
+
 def _check_functions(logical_id: str, content: Mapping[str, Any], conditions: Collection[str]) -> None:
     needed = [content["Condition"]] if "Condition" in content else []
     for name, argument in _functions_in(content):
@@ -124,16 +162,16 @@ def _is_sub(argument: Any) -> bool:
     return isinstance(argument, str)
 
 
-def without_types(template: Template, types: Collection[str]) -> tuple[Template, list[str]]:
+def without(template: Template, logical_ids: Collection[str]) -> tuple[Template, list[str]]:
     """
-    The template without resources of *types*, and without what needs them.
+    The template without the resources *logical_ids*, and without what needs them.
 
     Returns:
-        The smaller template, and what was left out as ``LogicalId (Type)``, with the reason where it isn't the type.
+        The smaller template, and what was left out as ``LogicalId (Type)``, with the reason where it wasn't named.
     """
     result = copy.deepcopy(template)
     resources = result["Resources"]
-    gone = {name: "" for name, resource in resources.items() if resource["Type"] in types}
+    gone = {name: "" for name in resources if name in logical_ids}
     needs = dependencies(template)
     for name in graphlib.TopologicalSorter(needs).static_order():
         if name not in gone and (causes := sorted(needs[name] & gone.keys())):

@@ -6,6 +6,7 @@ import contextlib
 import dataclasses
 import enum
 import json
+import sys
 import threading
 from collections.abc import Mapping, Sequence
 from datetime import datetime
@@ -57,6 +58,14 @@ def table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
         padded = [cell + " " * (width - len(click.unstyle(cell))) for cell, width in zip(row, widths, strict=True)]
         lines.append("  ".join(padded).rstrip())
     return "\n".join(lines)
+
+
+def prose(text: str) -> str:
+    """Words of ours; what is typed stands out in them: in bold on a terminal, and else between backticks."""
+    parts = text.split("`")
+    if not sys.stdout.isatty() or len(parts) % 2 == 0:
+        return text
+    return "".join(click.style(part, bold=True) if index % 2 else part for index, part in enumerate(parts))
 
 
 def status_cell(status: str) -> str:

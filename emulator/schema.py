@@ -72,6 +72,7 @@ _Region = Annotated[str, Field(pattern=_REGION_PATTERN)]
 _Driver = Annotated[DriverName, Field(strict=False)]
 _Port = Annotated[int, Field(ge=1, le=65535)] | Literal["auto"]
 _Parameter = Annotated[str, Field(pattern=PARAMETER_PATTERN)]
+_Folder = Annotated[str, Field(min_length=1)]
 _ConfigValue = Annotated[str, BeforeValidator(_config_text)]
 
 
@@ -152,6 +153,13 @@ class ReplayTable(_Table):
     carry: list[CarryTable] = Field(default_factory=list)
 
 
+class SeedTable(_Table):
+    """``[seed]``"""
+
+    folders: list[_Folder] = Field(default_factory=list)
+    after_deploy: bool = True
+
+
 class LocalstackTable(_Table):
     """``[localstack]``"""
 
@@ -177,6 +185,7 @@ class EnvironmentTable(_Table):
     memory: _Memory | None = None
     cpus: _Cpus | None = None
     endpoint: _Url | None = None
+    seed: list[_Folder] | None = None
     config: dict[_Parameter, _ConfigValue] = Field(default_factory=dict)
 
 
@@ -190,10 +199,22 @@ class ConfigKeyTable(_Table):
     description: str = ""
 
 
+class ServiceTable(_Table):
+    """``[[services]]``"""
+
+    name: Annotated[str, Field(pattern=SERVICE_PATTERN)]
+    template: Annotated[str, Field(min_length=1)]
+    outputs: dict[_Parameter, Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]*\.[A-Za-z0-9]+$")]] = Field(
+        default_factory=dict
+    )
+    after: list[Annotated[str, Field(pattern=SERVICE_PATTERN)]] = Field(default_factory=list)
+
+
 class ProjectTable(_Table):
     """The whole file."""
 
     service: Annotated[str, Field(pattern=SERVICE_PATTERN)]
+    services: list[ServiceTable] = Field(default_factory=list)
     template: Annotated[str, Field(min_length=1)] | None = None
     api: Annotated[str, Field(pattern=PARAMETER_PATTERN)] | None = None
     region: _Region = "us-east-1"
@@ -205,6 +226,7 @@ class ProjectTable(_Table):
     replay: ReplayTable = Field(default_factory=ReplayTable)
     compare: CompareTable = Field(default_factory=CompareTable)
     inspector: InspectorTable = Field(default_factory=InspectorTable)
+    seed: SeedTable = Field(default_factory=SeedTable)
     localstack: LocalstackTable = Field(default_factory=LocalstackTable)
     proxy: ProxyTable = Field(default_factory=ProxyTable)
     config: dict[_Parameter, ConfigKeyTable] = Field(default_factory=dict)
@@ -215,6 +237,7 @@ class ProjectTable(_Table):
 _ENTRIES: Mapping[Key, type[_Table]] = {
     ("compare", "expected"): ExpectedTable,
     ("replay", "carry"): CarryTable,
+    ("services",): ServiceTable,
     ("verify", "checks"): CheckTable,
 }
 

@@ -36,9 +36,9 @@ SETTINGS: tuple[Setting, ...] = (
     Setting(
         key="template",
         variable="MULTISTACK_TEMPLATE",
-        default=", else ".join(TEMPLATE_NAMES),
-        allowed="the path of a template",
-        description="CloudFormation or SAM template; relative to the project file, or to the folder a flag is used in.",
+        default=f"{', else '.join(TEMPLATE_NAMES)}, else a framework's file",
+        allowed="the path of a template or of a framework's file",
+        description="What the service is; relative to the project file, or to the folder a flag is used in.",
     ),
     Setting(
         key="api",

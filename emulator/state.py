@@ -5,9 +5,12 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from emulator.model import STATE_FOLDER
 from emulator.process import write_atomically
 
 IGNORE_FILE = ".gitignore"
+# The lab has a project of its own, in the state folder beside which it was made.
+LAB_FOLDER = "lab"
 _OTHERS = 0o077
 
 
@@ -27,3 +30,8 @@ def make_state_folder(state: Path) -> None:
     if not ignore.exists():
         with contextlib.suppress(OSError):  # on a full disk `down` must work nevertheless
             write_atomically(ignore, b"*\n")
+
+
+def is_lab(folder: Path) -> bool:
+    """Whether *folder* is that of a lab's project."""
+    return (folder.name, folder.parent.name) == (LAB_FOLDER, STATE_FOLDER)

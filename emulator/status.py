@@ -18,10 +18,12 @@ class EnvironmentStatus:
     Attributes:
         status: ``stopped``, ``starting``, ``ready`` or ``unhealthy``, as observed just now.
         release: The last one deployed with success, from the ledger.
-        url: Where the proxy serves it.
+        url: Where the proxy serves it; None when it does not run, or the service has no API.
+        apis: Logical ids of the service's APIs; empty also while nothing is deployed.
         endpoint: Its AWS API.
         canary: The release that gets a share of the calls beside *release*.
         skipped: Resources left out on request.
+        framework: Of the service that the project file names.
     """
 
     environment: str
@@ -31,6 +33,7 @@ class EnvironmentStatus:
     digest: str | None
     config_hash: str | None
     url: str | None
+    apis: tuple[str, ...]
     endpoint: str | None
     account_id: str
     region: str
@@ -38,10 +41,16 @@ class EnvironmentStatus:
     reason: str
     canary: str | None
     skipped: tuple[str, ...]
+    framework: str
 
 
 def status_of(
-    environments: Sequence[Environment], instances: Mapping[str, Instance], history: History, front: Front
+    environments: Sequence[Environment],
+    instances: Mapping[str, Instance],
+    history: History,
+    front: Front,
+    *,
+    framework: str,
 ) -> list[EnvironmentStatus]:
     """One row per environment, in promotion order."""
     rows = []
@@ -56,7 +65,8 @@ def status_of(
                 release=current.release.id if current else None,
                 digest=current.release.digest if current else None,
                 config_hash=current.release.config_hash if current else None,
-                url=front.environment_url(environment.name),
+                url=front.environment_url(environment.name) if current is None or current.apis else None,
+                apis=tuple(api.logical_id for api in current.apis) if current else (),
                 endpoint=instance.endpoint.url if instance.endpoint else None,
                 account_id=environment.account_id,
                 region=environment.region,
@@ -64,6 +74,7 @@ def status_of(
                 reason=instance.reason,
                 canary=canary.release.id if canary else None,
                 skipped=tuple(current.skipped) if current else (),
+                framework=framework,
             )
         )
     return rows

@@ -6,7 +6,7 @@ import copy
 import json
 import logging
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -18,19 +18,26 @@ SAM_TRANSFORM = "AWS::Serverless-2016-10-31"
 
 # Which property of which type names a local path that becomes a zip. Source: the artifact list of
 # `aws cloudformation package` and the SAM resource reference.
-_CODE_PROPERTIES = {
+CODE_PROPERTIES = {
     "AWS::Serverless::Function": "CodeUri",
     "AWS::Lambda::Function": "Code",
     "AWS::Serverless::LayerVersion": "ContentUri",
     "AWS::Lambda::LayerVersion": "Content",
 }
 # Which property of which type names a local definition file, and where its content goes instead.
-_DEFINITION_PROPERTIES = {
+DEFINITION_PROPERTIES = {
     "AWS::Serverless::Api": ("DefinitionUri", "DefinitionBody"),
     "AWS::Serverless::HttpApi": ("DefinitionUri", "DefinitionBody"),
     "AWS::Serverless::StateMachine": ("DefinitionUri", "Definition"),
 }
-_GLOBALS_SECTION = {"AWS::Serverless::Function": "Function", "AWS::Serverless::LayerVersion": "LayerVersion"}
+STACK = "AWS::CloudFormation::Stack"
+# Which property of which type names the template of a nested stack.
+NESTED = {STACK: "TemplateURL", "AWS::Serverless::Application": "Location"}
+# Which section of Globals a type takes what it does not say itself from.
+GLOBALS_SECTION = {"AWS::Serverless::Function": "Function", "AWS::Serverless::LayerVersion": "LayerVersion"}
+
+# Bytes, whatever they are. Source: AWS CloudFormation quotas, "Template body size in an S3 object".
+_LARGEST = 1_000_000
 
 Template = dict[str, Any]
 
@@ -44,6 +51,8 @@ class LocalCode:
         path: Absolute.
         runtime: The function's ``Runtime``, or None for a layer.
         handler: The function's ``Handler``, or None for a layer.
+        build_method: What its ``Metadata`` asks ``sam build`` for.
+        build_properties: How.
     """
 
     logical_id: str
@@ -51,6 +60,8 @@ class LocalCode:
     path: Path
     runtime: str | None
     handler: str | None
+    build_method: str | None = None
+    build_properties: Mapping[str, Any] = field(default_factory=dict)
 
 
 def read_template(path: Path) -> Template:
@@ -58,10 +69,22 @@ def read_template(path: Path) -> Template:
     Parse a YAML or JSON template with CloudFormation's short tags.
 
     Raises:
-        ConfigError: Missing, unreadable, not YAML, or badly formed.
+        ConfigError: Missing, unreadable, too large, not YAML, or badly formed.
     """
+    parsed = parse_template(path)
+    check_shape(parsed, path)
+    return dict(parsed)
+
+
+def parse_template(path: Path) -> Any:
+    """The same, whatever its shape; raises ConfigError."""
     try:
-        parsed = parse(path.read_bytes().decode())
+        if path.stat().st_size > _LARGEST:
+            raise ConfigError(
+                f"template {path} has {path.stat().st_size} bytes: Template may not exceed {_LARGEST} bytes in size",
+                hint="split it into nested stacks",
+            )
+        return parse(path.read_bytes().decode())
     except FileNotFoundError as error:
         raise ConfigError(f"template {path} does not exist", hint="set `template` in multistack.toml") from error
     except OSError as error:
@@ -70,8 +93,6 @@ def read_template(path: Path) -> Template:
         raise ConfigError(f"template {path} is not UTF-8 text (byte {error.start})") from error
     except ValueError as error:
         raise ConfigError(f"template {path} is not YAML: {error}") from error
-    check_shape(parsed, path)
-    return dict(parsed)
 
 
 def is_sam(template: Mapping[str, Any]) -> bool:
@@ -86,53 +107,95 @@ def _transforms(template: Mapping[str, Any]) -> list[Any]:
 
 def local_code(template: Mapping[str, Any], folder: Path) -> Iterator[LocalCode]:
     """Every local path of the template that becomes a zip, in the template's order; *folder* is the template's."""
-    for logical_id, resource in template["Resources"].items():
-        name = _CODE_PROPERTIES.get(resource["Type"])
-        value = _effective(template, resource, name) if name else None
-        if _is_local(value):
+    for placed in all_resources(template):
+        resource = placed.resource
+        name = CODE_PROPERTIES.get(resource["Type"])
+        value = placed.effective(name) if name else None
+        if is_local(value):
             yield LocalCode(
-                logical_id=logical_id,
+                logical_id=placed.logical_id,
                 type=resource["Type"],
                 path=(folder / value).resolve(),
-                runtime=_effective(template, resource, "Runtime"),
-                handler=_effective(template, resource, "Handler"),
+                runtime=placed.effective("Runtime"),
+                handler=placed.effective("Handler"),
+                build_method=resource.get("Metadata", {}).get("BuildMethod"),
+                build_properties=resource.get("Metadata", {}).get("BuildProperties", {}),
             )
 
 
-def _is_local(value: object) -> TypeGuard[str]:
+def nested_template(resource: Mapping[str, Any]) -> Template | None:
+    """The template of a nested stack that was read with its parent's; None for anything else."""
+    template = resource.get("Properties", {}).get("TemplateURL") if resource["Type"] == STACK else None
+    return template if isinstance(template, dict) and "Resources" in template else None
+
+
+@dataclass(frozen=True, slots=True)
+class Placed:
+    """
+    A resource, perhaps in a nested stack.
+
+    Attributes:
+        prefix: The logical ids of the stacks that it is in.
+        owner: The template it stands in.
+    """
+
+    prefix: str
+    name: str
+    resource: dict[str, Any]
+    owner: Mapping[str, Any]
+
+    @property
+    def logical_id(self) -> str:
+        """What it is called in the service's stack."""
+        return f"{self.prefix}{self.name}"
+
+    def effective(self, name: str) -> Any:
+        """A property as SAM sees it: the resource's own, else the one in Globals."""
+        own = self.resource.get("Properties", {}).get(name)
+        section = GLOBALS_SECTION.get(self.resource["Type"])
+        if own is not None or section is None:
+            return own
+        return self.owner.get("Globals", {}).get(section, {}).get(name)
+
+
+def all_resources(template: Mapping[str, Any], prefix: str = "") -> Iterator[Placed]:
+    """Every resource with those of nested stacks."""
+    for name, resource in template["Resources"].items():
+        yield Placed(prefix, name, resource, template)
+        if (nested := nested_template(resource)) is not None:
+            yield from all_resources(nested, f"{prefix}{name}")
+
+
+def is_local(value: object) -> TypeGuard[str]:
+    """Whether it names something beside the template, and is no URL or intrinsic function."""
     return isinstance(value, str) and "://" not in value
-
-
-def _effective(template: Mapping[str, Any], resource: Mapping[str, Any], name: str) -> Any:
-    """A property as SAM sees it: the resource's own, else the one in Globals."""
-    own = resource.get("Properties", {}).get(name)
-    section = _GLOBALS_SECTION.get(resource["Type"])
-    if own is not None or section is None:
-        return own
-    return template.get("Globals", {}).get(section, {}).get(name)
 
 
 def point_at_code(template: Template, keys: Mapping[str, str], *, bucket: Any) -> Template:
     """A copy in which each logical id of *keys* takes its code from that key of *bucket*, a name or an intrinsic."""
     result = copy.deepcopy(template)
+    placed = {one.logical_id: one for one in all_resources(result)}
     for logical_id, key in keys.items():
-        resource = result["Resources"][logical_id]
+        resource = placed[logical_id].resource
         names = ("Bucket", "Key") if resource["Type"].startswith("AWS::Serverless::") else ("S3Bucket", "S3Key")
-        resource.setdefault("Properties", {})[_CODE_PROPERTIES[resource["Type"]]] = {names[0]: bucket, names[1]: key}
-    for section in result.get("Globals", {}).values():
-        if _is_local(section.get("CodeUri")):  # every function that had it has a key of its own now
-            del section["CodeUri"]
+        resource.setdefault("Properties", {})[CODE_PROPERTIES[resource["Type"]]] = {names[0]: bucket, names[1]: key}
+    for owner in [result, *(one.owner for one in placed.values())]:
+        for section in owner.get("Globals", {}).values():
+            for name in ("CodeUri", "ContentUri"):
+                if is_local(section.get(name)):  # every function or layer that had it has a key of its own now
+                    del section[name]
     return result
 
 
 def inline_definitions(template: Template, folder: Path) -> Template:
     """A copy in which API and state machine definitions of local files stand in the template itself."""
     result = copy.deepcopy(template)
-    for logical_id, resource in result["Resources"].items():
-        uri, body = _DEFINITION_PROPERTIES.get(resource["Type"], (None, None))
+    for placed in all_resources(result):
+        logical_id, resource = placed.logical_id, placed.resource
+        uri, body = DEFINITION_PROPERTIES.get(resource["Type"], (None, None))
         properties = resource.get("Properties", {})
         value = properties.get(uri)
-        if _is_local(value):
+        if is_local(value):
             properties[body] = _read_definition(folder / value, logical_id)
             del properties[uri]
     return result

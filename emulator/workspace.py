@@ -105,7 +105,8 @@ class Workspace:
 
     def status(self, environments: Sequence[Environment]) -> list[EnvironmentStatus]:
         """One row per environment, observed just now."""
-        return status_of(environments, self.lifecycle.observe(environments), self.history, self.front)
+        observed = self.lifecycle.observe(environments)
+        return status_of(environments, observed, self.history, self.front, framework=self.project.framework)
 
     def publish(self) -> None:
         """Tell the proxy what runs where now; of created environments those that are there by now, and no others."""

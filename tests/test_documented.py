@@ -10,6 +10,7 @@ from pathlib import Path
 import click
 import pytest
 import yaml
+from markdown_it import MarkdownIt
 
 from emulator import errors
 from emulator.cli import cli
@@ -193,6 +194,13 @@ def test_every_block_says_what_it_is(path: Path) -> None:
         unnamed = [fence for fence in unnamed if not fence.content.startswith("multistack ")]
     assert [fence.content for fence in unnamed] == []
     assert {language(fence) for fence in fences(text_of(path))} & {"bash", "shell", "zsh"} == set(), "write sh"
+
+
+@pytest.mark.parametrize("path", markdown_files(), ids=lambda path: str(path.relative_to(REPOSITORY)))
+def test_no_sentence_becomes_a_list(path: Path) -> None:
+    """A line that begins with `200.` is shown as item 1 of a list, and the number is gone."""
+    opened = [token for token in MarkdownIt().parse(text_of(path)) if token.type == "ordered_list_open"]
+    assert [token.map for token in opened if token.attrGet("start") not in {None, 1}] == []
 
 
 @pytest.mark.parametrize("path", markdown_files(), ids=lambda path: str(path.relative_to(REPOSITORY)))

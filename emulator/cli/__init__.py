@@ -12,6 +12,7 @@ from emulator.cli import (
     artifact,
     aws,
     bundle,
+    calling,
     canary,
     capabilities,
     compare,
@@ -31,6 +32,7 @@ from emulator.cli import (
     recording,
     replaying,
     requests,
+    seeds,
     service,
     snapshots,
     workshop,
@@ -73,6 +75,7 @@ for _module in (
     explain,
     features,
     service,
+    calling,
     lint,
     artifact,
     config,
@@ -86,6 +89,7 @@ for _module in (
     replaying,
     requests,
     snapshots,
+    seeds,
     image,
     compose,
     bundle,
@@ -104,7 +108,8 @@ def main() -> None:
     Run the command line and exit.
 
     Exit codes: 0 done, 1 another error, 2 wrong configuration or usage, 3 not ready, 4 deployment failed,
-    5 artifact cannot be built or was changed, 6 promotion refused, 7 differences were found, 130 stopped with Ctrl-C
+    5 artifact cannot be built or was changed, 6 promotion refused, 7 differences were found, 8 a function that was
+    called ended with an error, 130 stopped with Ctrl-C
     (129, 143: by a closed terminal, by SIGTERM).
 
     Raises:

@@ -190,12 +190,12 @@ def diff(context: Context, one: str, other: str, as_json: bool) -> None:
 def check(context: Context, names: Sequence[str]) -> None:
     """Say whether every environment's config is complete and fits the template."""
     from emulator.config_values import missing
+    from emulator.frameworks.registry import reader_of
     from emulator.release import check_parameters
-    from emulator.template import read_template
 
     workspace = context.workspace(needs_template=True)
     project = workspace.project
-    template = read_template(project.template)
+    template = {"Parameters": reader_of(project.template).parameters(project.template)}
     problems: list[str] = []
     chosen = workspace.environments(names)
     for environment in chosen:

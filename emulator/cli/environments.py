@@ -106,6 +106,9 @@ def status(context: Context, names: Sequence[str], as_json: bool) -> None:
     """Show what runs, which release it serves, and where."""
     workspace = context.workspace()
     print_status(workspace.status(workspace.environments(names)), as_json=as_json)
+    if not as_json:
+        project = workspace.project
+        click.echo(f"service {project.service}: {project.framework}, {project.template.name}")
 
 
 @click.command()
@@ -123,10 +126,20 @@ def reset(context: Context, names: Sequence[str], wait: float, yes: bool, as_jso
         raise ConfigError(
             f"{', '.join(protected)} is protected: its data would be lost", hint="add --yes, or name the others"
         )
+    _check_seeds(workspace, chosen)
     with workspace.changing("reset"):
         results = workspace.lifecycle.reset(chosen, timeout=wait)
         proxy = workspace.start_proxy()
     _report(workspace, results, proxy, as_json=as_json)
+
+
+def _check_seeds(workspace: Workspace, chosen: Sequence[Environment]) -> None:
+    """Nothing is erased that would not be seeded again."""
+    if workspace.project.seeds_after_deploy and any(one.seeds for one in chosen):
+        from emulator.seeds.folders import read_seed
+
+        for one in chosen:
+            read_seed(one.seeds, root=workspace.project.root)
 
 
 def _tell_choice(workspace: Workspace) -> None:
@@ -169,8 +182,8 @@ def _report(
         click.echo("nothing to do: everything is up (`multistack deploy` deploys changed source)", err=True)
     _tell_changed_config(workspace, rows)
     print_status(rows, as_json=as_json)
-    if not as_json and (url := _url_to_try(workspace, rows)):
-        click.echo(f"\nTry: curl {url}")
+    if not as_json and (line := _to_try(workspace, rows)):
+        click.echo(f"\nTry: {line}")
     raise_first({**results, "the proxy": proxy})
 
 
@@ -180,6 +193,14 @@ def _tell_changed_config(workspace: Workspace, rows: Sequence[EnvironmentStatus]
     changed = [row.environment for row in rows if row.config_hash not in (None, hashes[row.environment])]
     for name in changed:
         click.echo(f"the config of {name} changed; `{workspace.project.way_into(name)}` applies it", err=True)
+
+
+def _to_try(workspace: Workspace, rows: Sequence[EnvironmentStatus]) -> str | None:
+    """What asks the first environment that serves something: its API, else one of its functions."""
+    if url := _url_to_try(workspace, rows):
+        return f"curl {url}"
+    called = [row.environment for row in rows if row.status == "ready" and row.release and not row.apis]
+    return f"multistack invoke {called[0]}" if called else None
 
 
 def _url_to_try(workspace: Workspace, rows: Sequence[EnvironmentStatus]) -> str | None:
@@ -203,7 +224,7 @@ def print_status(rows: Sequence[EnvironmentStatus], *, as_json: bool) -> None:
         print_json(rows)
         return
     cells = [
-        [row.environment, status_cell(row.status), row.driver, row.release or "", row.url or "", row.endpoint or ""]
+        [row.environment, status_cell(row.status), row.driver, row.release or "", _url_cell(row), row.endpoint or ""]
         for row in rows
     ]
     click.echo(table(["environment", "status", "driver", "release", "url", "aws endpoint"], cells))
@@ -219,6 +240,10 @@ def print_status(rows: Sequence[EnvironmentStatus], *, as_json: bool) -> None:
             )
         for resource in row.skipped:
             click.echo(f"{row.environment}: left out {resource}")
+
+
+def _url_cell(row: EnvironmentStatus) -> str:
+    return "no API" if row.release and not row.apis else row.url or ""
 
 
 def raise_first(results: Mapping[str, Any]) -> None:

@@ -1,15 +1,15 @@
-"""Commands of the lab: up, down, reset, status, list, show, run."""
+"""Commands of the lab: up, down, reset, status, run; and the group that all of them are in."""
 
 from __future__ import annotations
 
 import contextlib
 import sys
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 import click
 
+from emulator.cli import lab_showing
 from emulator.cli.context import Context
 
 if TYPE_CHECKING:
@@ -92,37 +92,6 @@ def status(context: Context, as_json: bool) -> None:
     _print_status(_there(context), as_json=as_json)
 
 
-@lab.command("list")
-@_json
-def list_experiments(as_json: bool) -> None:
-    """List the experiments."""
-    from emulator.lab.experiments import EXPERIMENTS
-    from emulator.lab.showing import summary
-    from emulator.render import print_json, table
-
-    if as_json:
-        print_json([summary(one) for one in EXPERIMENTS])
-        return
-    rows = [[one.id, one.title, one.variants[_single()].expected.told()] for one in EXPERIMENTS]
-    click.echo(table(["experiment", "mistake", "prod sees in single"], rows))
-
-
-@lab.command()
-@click.argument("experiment")
-@_json
-def show(experiment: str, as_json: bool) -> None:
-    """Show an experiment: what is typed, what prod sees of it and why, sources."""
-    from emulator.lab.experiments import find_experiment
-    from emulator.lab.showing import described, details
-    from emulator.render import print_json
-
-    found = find_experiment(experiment)
-    if as_json:
-        print_json(details(found))
-    else:
-        click.echo(described(found))
-
-
 @lab.command()
 @click.argument("experiments", nargs=-1, metavar="[EXPERIMENT]...")
 @click.option("--all", "is_all", is_flag=True, help="Run all experiments.")
@@ -143,21 +112,18 @@ def run(
 ) -> None:
     """Make mistakes, and measure what prod sees of them; starts the lab where it isn't up."""
     from emulator.errors import DIFFERENCES
-    from emulator.lab.experiments import EXPERIMENTS, find_experiment
-    from emulator.lab.results import RESULTS_FILE, Outcome, keep_results
+    from emulator.lab.experiments import EXPERIMENTS
+    from emulator.lab.results import Outcome
     from emulator.lab.running import run_experiments
-    from emulator.lab.showing import matrix, result_line
+    from emulator.lab.showing import matrix
     from emulator.render import print_json
 
     if is_all == bool(experiments):
         raise click.UsageError("name experiments, or give --all")
-    wanted: Sequence[Experiment] = EXPERIMENTS if is_all else [find_experiment(name) for name in experiments]
+    wanted: Sequence[Experiment] = EXPERIMENTS if is_all else _named(experiments)
     laboratory = _made(context)
     with _working(laboratory, "lab run"):
-
-        def tell(result: Result) -> None:
-            click.echo(result_line(result), err=True)
-            keep_results(laboratory.folder / RESULTS_FILE, [result])
+        tell = _teller(laboratory, wanted)
 
         results = run_experiments(laboratory, wanted, _chosen(topologies), seed=seed, timeout=wait, tell=tell)
     if as_json:
@@ -168,35 +134,37 @@ def run(
         sys.exit(DIFFERENCES)
 
 
-@lab.command()
-@click.argument("paths", nargs=-1, metavar="[PATH]...", type=click.Path(path_type=Path))
-@click.option(
-    "--driver", type=click.Choice(["embedded", "localstack"]), help="Of this driver's runs; else the latest's."
-)
-@click.pass_obj
-def report(context: Context, paths: Sequence[Path], driver: str | None) -> None:
-    """Write what experiments showed: a page (.html) and Markdown (.md), in the lab's folder or where PATHs say."""
-    from emulator.lab.experiments import EXPERIMENTS
-    from emulator.lab.report.writing import check_paths, default_paths, write_reports
-    from emulator.lab.results import RESULTS_FILE, read_results
+def _teller(laboratory: Laboratory, experiments: Sequence[Experiment]) -> Callable[[Result], None]:
+    """Tells each result and keeps it; a learner of the workshop has predicted it before."""
+    from emulator.lab.results import RESULTS_FILE, keep_results
+    from emulator.lab.showing import result_line
+    from emulator.lab.topologies import Topology
+    from emulator.workshop.predictions import note, read_predictions
 
-    folder = context.lab_folder()
-    check_paths(paths)
-    results = read_results(folder / RESULTS_FILE)
-    for path in write_reports(paths or default_paths(folder), EXPERIMENTS, results, driver=driver):
-        click.echo(str(path))
+    learners = laboratory.folder.parents[1]
+    predicted = read_predictions(learners, [one.id for one in experiments])
+
+    def tell(result: Result) -> None:
+        if result.topology == Topology.SINGLE.value:
+            note(learners, result.experiment, predicted)
+        click.echo(result_line(result), err=True)
+        keep_results(laboratory.folder / RESULTS_FILE, [result])
+
+    return tell
+
+
+def _named(names: Sequence[str]) -> list[Experiment]:
+    """Each once, whatever it was called."""
+    from emulator.lab.experiments import find_experiment
+
+    found = [find_experiment(name) for name in names]
+    return list({one.id: one for one in found}.values())
 
 
 def _chosen(names: Sequence[str]) -> list[Topology]:
     from emulator.lab.topologies import Topology
 
     return [one for one in Topology if one.value in names or not names]
-
-
-def _single() -> Topology:
-    from emulator.lab.topologies import Topology
-
-    return Topology.SINGLE
 
 
 def _made(context: Context) -> Laboratory:
@@ -250,5 +218,8 @@ def _print_status(laboratory: Laboratory, *, as_json: bool) -> None:
     ]
     click.echo(table(["topology", "environment", "status", "driver", "account", "url"], cells))
 
+
+for _command in lab_showing.COMMANDS:
+    lab.add_command(_command)
 
 COMMANDS = (lab,)

@@ -22,20 +22,26 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--service", metavar="NAME", help="Name of the service; default: the folder's.")
-@click.option("--template", type=click.Path(path_type=Path), help="Template; default: the template.yaml here.")
+@click.option(
+    "--template", type=click.Path(path_type=Path), help="Its file; default: the template here, or a framework's."
+)
 @click.option("--yes", is_flag=True, help="Ask nothing.")
 def init(service: str | None, template: Path | None, yes: bool) -> None:
-    """Write a multistack.toml next to an existing template."""
+    """Write a multistack.toml next to an existing service."""
     import sys
+    import tomllib
 
+    from emulator.frameworks.registry import project_folder, reader_of
     from emulator.init import write_project_file
 
-    folder = template.parent if template else Path.cwd()
+    folder = project_folder(template) if template else Path.cwd()
     if not yes and sys.stdin.isatty():
         click.confirm(f"Write {folder / 'multistack.toml'} with environments test, staging and prod?", abort=True)
     written = write_project_file(folder, service=service, template=template and template.absolute())
-    fill_in = "fill in what it asks for, then " if "# fill in:" in written.read_text(encoding="utf-8") else ""
-    click.echo(f"wrote {written}; next: {fill_in}multistack up")
+    text = written.read_text(encoding="utf-8")
+    framework = reader_of(written.parent / tomllib.loads(text)["template"]).name
+    fill_in = "fill in what it asks for, then " if "# fill in:" in text else ""
+    click.echo(f"found a {framework} service; wrote {written}; next: {fill_in}multistack up")
 
 
 @click.command()

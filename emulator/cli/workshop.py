@@ -55,7 +55,8 @@ def start(number: int, root: Path | None) -> None:
     click.echo(f"goal: {lab.goal}")
     if not is_new:
         click.echo(f"its folder is there already; `multistack workshop reset {number}` makes it anew", err=True)
-    click.echo(f"next: cd {_shown(folder)}, and read LAB.md")
+    way = _shown(folder)
+    click.echo("next: read LAB.md" if way == "." else f"next: cd {way}, and read LAB.md")
 
 
 def _shown(folder: Path) -> str:
@@ -94,7 +95,7 @@ def check(click_context: click.Context, number: int, as_json: bool) -> None:
     """
     import functools
 
-    from emulator.render import print_json
+    from emulator.render import print_json, prose
     from emulator.workshop.checking import look
     from emulator.workshop.scene import Scene
 
@@ -105,7 +106,7 @@ def check(click_context: click.Context, number: int, as_json: bool) -> None:
         found.append(one)
         if not as_json:
             mark = click.style("✓", fg="green") if one.missing is None else click.style("✗", fg="red")
-            click.echo(f"{mark} {one.says}{f': {one.missing}' if one.missing else ''}")
+            click.echo(f"{mark} {prose(one.says)}{f': {prose(one.missing)}' if one.missing else ''}")
     is_passed = found[-1].missing is None
     if as_json:
         print_json({"lab": number, "passed": is_passed, "checks": found})
@@ -155,6 +156,7 @@ def _congratulation(lab: Lab) -> str:
 @_number
 def hint(number: int) -> None:
     """Show one more of a lab's three hints."""
+    from emulator.render import prose
     from emulator.workshop.lab import HINTS
     from emulator.workshop.progress import changing
 
@@ -164,7 +166,7 @@ def hint(number: int) -> None:
         one.hints = min(one.hints + 1, HINTS)
         shown = one.hints
     for index, text in enumerate(lab.hints[:shown], start=1):
-        click.echo(f"{index}. {text}")
+        click.echo(f"{index}. {prose(text)}")
     if shown == HINTS:
         click.echo(f"that was the last; `multistack workshop solve {number}` does it and says why", err=True)
 
@@ -181,7 +183,7 @@ def solve(context: Context, number: int) -> None:
     _stop_others(root, lab)
     _remake(root, lab)
     with changing(root) as progress:
-        progress.of(number).is_solved = progress.of(number).passed is None
+        progress.of(number).note_solved()
     play(lab, root / lab.folder, environ=context.caller_environ(), tell=_tell_step)
     click.echo(f"\ndone; now look: multistack workshop check {number}")
 
@@ -198,7 +200,8 @@ def reset(number: int) -> None:
     """Make a lab's folder anew; your files go to yours/."""
     root, lab = started(number)
     _remake(root, lab)
-    click.echo(f"lab {number} is as it begins, in {_shown(root / lab.folder)}")
+    way = _shown(root / lab.folder)
+    click.echo(f"lab {number} is as it begins, {'here' if way == '.' else f'in {way}'}")
 
 
 def _remake(root: Path, lab: Lab) -> None:

@@ -11,7 +11,7 @@ from emulator.addresses import origin_of
 from emulator.dashboard.records import Record, Verified
 from emulator.faults.fault import Fault
 from emulator.inspector.rates import Rate, Rates
-from emulator.model import Route, Status
+from emulator.model import OWN_TOPOLOGY, Route, Status
 from emulator.permits import Hold
 from emulator.process import is_alive
 
@@ -97,6 +97,8 @@ class EnvironmentRow:
         page: A path of it that a browser can show.
         endpoint: Its AWS API, or None when it isn't running.
         apis: Logical id to a path that a browser can show.
+        topology: Of which layout it is: ``multi`` is the project's own. No command about environments knows others,
+            which the lab laid out.
         is_created: Whether a command created it beside the declared ones; it is none of the steps of a promotion.
         next: The command that would make it ready, or None.
         since: When it began to serve its release.
@@ -130,6 +132,7 @@ class EnvironmentRow:
     faults: Sequence[FaultNote]
     traffic: Traffic | None
     apis: dict[str, str]
+    topology: str
     is_created: bool
     before: str | None
     next: str | None
@@ -148,7 +151,8 @@ def describe(
     """All that is known of one; checks the emulator's process, or its port where that is elsewhere."""
     status, record = _status(route), record or Record()
     default = next((api for api in route.apis if api.logical_id == route.default_api), None)
-    step = "up" if status is not Status.READY else "deploy" if not route.apis else None
+    is_own = route.topology == OWN_TOPOLOGY
+    step = "up" if status is not Status.READY else "deploy" if route.digest is None else None
     if step == "deploy" and before is not None:
         step = "promote"
     return EnvironmentRow(
@@ -177,16 +181,17 @@ def describe(
         faults=faults,
         traffic=_traffic(rates, route.environment) if rates is not None else None,
         apis={api.logical_id: f"/{route.environment}/_api/{api.logical_id}/{api.example}" for api in route.apis},
+        topology=route.topology,
         is_created=is_created,
         before=before,
-        next=f"multistack {step} {route.environment}" if step else None,
+        next=f"multistack {step} {route.environment}" if step and is_own else None,
     )
 
 
 def predecessors(routes: Mapping[str, Route], created: Sequence[str] = ()) -> Mapping[str, str | None]:
-    """Which environment promotions into each come from; nothing is promoted into or out of a created one."""
-    declared = [name for name in routes if name not in created]
-    return dict(zip(declared, [None, *declared], strict=False)) | dict.fromkeys(created)
+    """Which environment promotions into each come from; only into declared ones is anything promoted."""
+    steps = [name for name, route in routes.items() if name not in created and route.topology == OWN_TOPOLOGY]
+    return dict.fromkeys(routes) | dict(zip(steps, [None, *steps], strict=False)) | dict.fromkeys(created)
 
 
 def _status(route: Route) -> Status:

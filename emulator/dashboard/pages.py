@@ -29,6 +29,7 @@ from emulator.dashboard.security import add_headers, check_same_origin, check_to
 from emulator.dashboard.timeline import timeline
 from emulator.errors import MultistackError
 from emulator.inspector.shown import to_dict
+from emulator.model import OWN_TOPOLOGY
 from emulator.proxy.problems import CONTENT_TYPE, Problem, plain_problem
 from emulator.proxy.request import read_request
 
@@ -269,6 +270,8 @@ def _card(row: EnvironmentRow) -> Mapping[str, Any]:
 
 def _actions(row: EnvironmentRow) -> list[list[tuple[str, str, str]]]:
     """Name, label and rank of what makes sense now, in two groups: about releases, and about the emulator."""
+    if row.topology != OWN_TOPOLOGY:
+        return []
     wrong = {"lift"} if row.hold is None else {"hold"}
     if row.before is None:
         wrong |= {"promote", "approve", "hold"}  # a rollback holds it all the same, and that can be lifted

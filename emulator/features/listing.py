@@ -55,5 +55,5 @@ def _row(workspace: Workspace, name: str, creation: Creation, status: Status, no
         expires=creation.expires,
         expires_in=(creation.expires - now).total_seconds() if creation.expires else None,
         status="ending" if creation.is_ending else status.value,
-        url=workspace.front.environment_url(name),
+        url=workspace.front.environment_url(name) if current is None or current.apis else None,
     )

@@ -37,6 +37,14 @@ class Effect(enum.Enum):
     UNSEEN = "unseen"
 
 
+@dataclass(frozen=True, slots=True)
+class Otherwise:
+    """The *status* that calls fail with on one driver, and *why* it isn't that of AWS."""
+
+    status: int
+    why: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Expected:
     """
@@ -45,19 +53,19 @@ class Expected:
     Attributes:
         statuses: Those of the calls that fail.
         share: Least and most share of the calls after the mistake that are hurt.
-        on: Driver to other statuses there, where it is known to answer with another one.
+        on: Driver to the other status there, where it is known to answer with another one.
     """
 
     effect: Effect
     statuses: frozenset[int] = frozenset()
     share: tuple[float, float] = (0.9, 1.0)
-    on: Mapping[str, frozenset[int]] = field(default_factory=dict)
+    on: Mapping[str, Otherwise] = field(default_factory=dict)
 
     def differs(self, seen: Effect, measured: Measurement, driver: str) -> str:
         """How what was seen differs from it; empty if it does not."""
         if seen is not self.effect:
             return f"expected {self.effect.value}, saw {seen.value}"
-        statuses = self.on.get(driver, self.statuses)
+        statuses = self._statuses(driver)
         if seen is Effect.FAILS and measured.failed_statuses != statuses:
             return f"expected {_listed(statuses)}, saw {_listed(measured.failed_statuses)}"
         least, most = self.share
@@ -70,7 +78,11 @@ class Expected:
         if self.effect is not Effect.FAILS:
             return _WORDS[self.effect]
         most = "all" if self.share[1] == 1.0 else "some"
-        return f"{_listed(self.on.get(driver, self.statuses))} on {most} calls"
+        return f"{_listed(self._statuses(driver))} on {most} calls"
+
+    def _statuses(self, driver: str) -> frozenset[int]:
+        other = self.on.get(driver)
+        return self.statuses if other is None else frozenset({other.status})
 
 
 _WORDS = {
@@ -89,10 +101,14 @@ WRONG_DATA = Expected(effect=Effect.WRONG_DATA)
 UNSEEN = Expected(effect=Effect.UNSEEN)
 
 
-def fails(status: int, *, share: tuple[float, float] = (0.9, 1.0), **on: int) -> Expected:
-    """Calls that fail with *status*, or, on a driver named in *on*, with that one: ``fails(500, localstack=502)``."""
-    others = {driver: frozenset({other}) for driver, other in on.items()}
-    return Expected(effect=Effect.FAILS, statuses=frozenset({status}), share=share, on=others)
+def fails(status: int, *, share: tuple[float, float] = (0.9, 1.0), **on: Otherwise) -> Expected:
+    """Calls that fail with *status*, or, on a driver named in *on*, with that one."""
+    return Expected(effect=Effect.FAILS, statuses=frozenset({status}), share=share, on=on)
+
+
+def refused(*, share: tuple[float, float] = (0.9, 1.0)) -> Expected:
+    """Calls that Lambda refuses: a REST API answers 500, and 502 only where a function ran and failed."""
+    return fails(500, share=share, localstack=Otherwise(502, "it answers every call of Lambda that fails alike"))
 
 
 class Basis(enum.Enum):
@@ -129,7 +145,6 @@ class Experiment:
         meant: What the operator wanted to do, in a sentence.
         setting: What makes it possible, e.g. ``the stage variable table``.
         sources: Pages of AWS, issues.
-        seen: Driver to the day since when it was seen there, e.g. ``2026-11-26``.
         needs: Conformance cases that a driver must pass, see :mod:`emulator.capabilities`.
         not_on: Driver to the reason why it can't be run there, beyond what the cases say.
         probes: What prod is asked.
@@ -145,7 +160,6 @@ class Experiment:
     variants: Mapping[Topology, Variant]
     sources: Sequence[str]
     basis: Basis = Basis.CHECKED
-    seen: Mapping[str, str] = field(default_factory=dict)
     needs: Sequence[str] = ()
     not_on: Mapping[str, str] = field(default_factory=dict)
     probes: Sequence[Probe] = ORDERS

@@ -13,9 +13,10 @@ from emulator.events import Event
 from emulator.lab import stacks
 from emulator.lab.accounts import Account, copy_ledger
 from emulator.lab.project import SHARED, environment_of, remove_lab, shared_accounts
+from emulator.lab.routing import route_to
 from emulator.lab.seeding import seed
 from emulator.lab.topologies import ENVIRONMENTS, Place, Topology, World
-from emulator.model import Api, DriverName, Instance, Route, Status
+from emulator.model import DriverName, Route, Status
 from emulator.opening import LEDGER
 from emulator.parallel import run_parallel
 from emulator.workspace import Workspace
@@ -105,14 +106,23 @@ class Laboratory:
         self.restore([one for one in topologies if self._is_made(one)], timeout=timeout)
         self.up(topologies, timeout=timeout)
 
-    def restore(self, topologies: Sequence[Topology], *, timeout: float) -> None:
-        """Put every account of *topologies* back to how it began, whatever was done to it; raises as :meth:`up`."""
+    def restore(self, topologies: Sequence[Topology], *, timeout: float) -> bool:
+        """
+        Put every account of *topologies* back to how it began, whatever was done to it.
+
+        Returns:
+            Whether an emulator was started for that, which then may answer at another address.
+
+        Raises:
+            MultistackError: As :meth:`up`.
+        """
         accounts = {one.name: one for topology in topologies for one in self._accounts(topology)}
         started = self.at_once(list(accounts), lambda name: accounts[name].restore(timeout=timeout))
         if Topology.MULTI in topologies:
             copy_ledger(self.folder / _BASE / LEDGER, self._workspace.project.state / LEDGER)
         if any(started.values()):
             self._publish()
+        return any(started.values())
 
     def down(self) -> bool:
         """Stop everything and remove the lab's folder; True if anything ran."""
@@ -155,11 +165,7 @@ class Laboratory:
 
     def _places(self, topology: Topology) -> Mapping[str, Place]:
         endpoints = {one.name: one.endpoint() for one in self._accounts(topology)}
-        if topology is Topology.SINGLE:
-            return stacks.places_of_single(endpoints[_ACCOUNT[topology]])
-        return {
-            name: stacks.place_of_own(endpoints[_ACCOUNT.get(topology, name)], name, topology) for name in ENVIRONMENTS
-        }
+        return stacks.places(topology, {name: endpoints[_ACCOUNT.get(topology, name)] for name in ENVIRONMENTS})
 
     def _accounts(self, topology: Topology) -> list[Account]:
         if topology is Topology.MULTI:
@@ -222,7 +228,8 @@ class Laboratory:
             (account,) = self._accounts(topology)
             instance = account.observe()
             if instance.endpoint is not None and stacks.is_deployed(instance.endpoint, topology):
-                routes += [_route(account, instance, topology, place) for place in self._places(topology).values()]
+                found = self._places(topology).values()
+                routes += [route_to(place, topology, instance, driver=self.driver) for place in found]
         self._workspace.front.publish_laid_out(routes)
 
     def at_once(self, names: Sequence[str], work: Callable[[str], T]) -> Mapping[str, T]:
@@ -235,23 +242,6 @@ class Laboratory:
         results = run_parallel(names, work, self._workspace.cancellation)
         _raise_first(results)
         return {name: result for name, result in results.items() if not isinstance(result, MultistackError)}
-
-
-def _route(account: Account, instance: Instance, topology: Topology, place: Place) -> Route:
-    api = Api(logical_id="Api", stage=place.stage, path=f"/_aws/execute-api/{place.api}/{place.stage}")
-    return Route(
-        environment=f"{topology.prefix}{place.environment}",
-        account_id=place.endpoint.account_id,
-        region=place.endpoint.region,
-        driver=account.environment.driver.value,
-        url=place.endpoint.url,
-        process=instance.process,
-        release=None,
-        digest=None,
-        apis=(api,),
-        default_api=api.logical_id,
-        topology=topology.value,
-    )
 
 
 def _raise_first(results: Mapping[str, object]) -> None:

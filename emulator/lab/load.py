@@ -45,7 +45,7 @@ class Load:
 
     def start(self) -> None:
         """Type the load test's command; when this returns, some calls were refused, or a while has passed."""
-        self._operator.does(f"hey -c {self._callers} -z 10m {url_of(self._place)}{PATH}", self._start)
+        self._operator.does(f"hey -c {self._callers} -z 10m {self._place.api_url}{PATH}", self._start)
 
     def end(self) -> None:
         """Interrupt the load test."""
@@ -62,13 +62,14 @@ class Load:
         self._threads = [threading.Thread(target=self._ask, daemon=True) for _ in range(self._callers)]
         for thread in self._threads:
             thread.start()
-        self._refused.wait(_PATIENCE)
+        is_full = self._refused.wait(_PATIENCE)
+        self._operator.doubt("no call of the load test was refused, so it used up nothing", when=not is_full)
 
     def _ask(self) -> None:
         connection = connection_to(self._place.endpoint.url, timeout=_PATIENCE)
         try:
             while not self._ended.is_set():
-                self._ask_once(connection, f"{path_of(self._place)}{PATH}")
+                self._ask_once(connection, f"{self._place.api_path}{PATH}")
         finally:
             connection.close()
 
@@ -84,12 +85,3 @@ class Load:
         except (OSError, http.client.HTTPException):
             connection.close()
             self._ended.wait(0.05)
-
-
-def url_of(place: Place) -> str:
-    """Where an environment's API answers at its emulator, with no proxy between."""
-    return f"{place.endpoint.url}{path_of(place)}"
-
-
-def path_of(place: Place) -> str:
-    return f"/_aws/execute-api/{place.api}/{place.stage}"

@@ -65,12 +65,14 @@ class Operator:
         places: Environment name to place.
         typed: All commands so far.
         findings: What was found of harm that no request to prod shows.
+        doubts: Why what prod saw proves nothing: the mistake did not do what it should.
     """
 
     def __init__(self, places: Mapping[str, Place], *, perform: Perform = perform) -> None:
         self.places = places
         self.typed: list[Typed] = []
         self.findings: list[str] = []
+        self.doubts: list[str] = []
         self._perform = perform
 
     @property
@@ -102,6 +104,12 @@ class Operator:
         except ClientError as error:
             told = error.response["Error"]
             self.typed[-1] = Typed(self.typed[-1].line, f"{told['Code']}: {told.get('Message', '')}".strip(": "))
+
+    def is_refused(self, service: str, operation: str, *, at: Place | None = None, **parameters: Any) -> None:
+        """Make an AWS call that AWS refuses, which is what keeps prod from it; one that is carried out is a doubt."""
+        self.tries(service, operation, at=at, **parameters)
+        last = self.typed[-1]
+        self.doubt(f"carried out, though AWS refuses it: {last.line}", when=not last.answer)
 
     def does(self, line: str, work: Callable[[], Any], *, stands_for: str = "answer") -> Any:
         """
@@ -137,22 +145,27 @@ class Operator:
         found = self.aws("lambda", "get_function_configuration", at=place, FunctionName=place.function)
         return {**found["Environment"]["Variables"]}
 
-    def edit_variable(self, stage: str, name: str, value: str | None, *, is_tried: bool = False) -> None:
+    def edit_variable(self, stage: str, name: str, value: str | None, *, is_refused: bool = False) -> None:
         """
         Set a stage variable of the API that test is served by, or remove it with None.
 
         Args:
-            is_tried: It may well be refused, see :meth:`tries`.
+            is_refused: AWS refuses it, see :meth:`is_refused`.
         """
         path = {"path": f"/variables/{name}"}
         edits = [{"op": "remove", **path} if value is None else {"op": "replace", **path, "value": value}]
-        call = self.tries if is_tried else self.aws
+        call = self.is_refused if is_refused else self.aws
         call("apigateway", "update_stage", restApiId=self.test.api, stageName=stage, patchOperations=edits)
 
     def finds(self, text: str, *, when: bool) -> None:
         """Put on record that prod was hurt in a way that no request to it shows, if it was."""
         if when and self._perform is not only_show:
             self.findings.append(text)
+
+    def doubt(self, text: str, *, when: bool) -> None:
+        """Put on record that the mistake did not do what it should, if it did not."""
+        if when and self._perform is not only_show:
+            self.doubts.append(text)
 
     def _settle(self, place: Place) -> None:
         """AWS takes the next change only once it is through with this one."""
@@ -168,7 +181,11 @@ def shown(service: str, operation: str, parameters: Mapping[str, Any]) -> str:
 
     words = ["aws", service, operation.replace("_", "-")]
     for name, value in parameters.items():
-        words += [f"--{xform_name(name, '-')}", _shown_value(value)]
+        option = xform_name(name, "-")
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
+        else:
+            words += [f"--{option}", _shown_value(value)]
     return " ".join(words)
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import http.server
 import threading
 from collections.abc import Iterator
+from urllib.parse import urlsplit
 
 from emulator.lab.code import Package
 
 KEY = "key-of-the-shop"
 QUOTA = 500
 VARIABLE = "PARTNER_URL"
+# Seconds to wait for one answer.
+_PATIENCE = 10.0
 # Asks the partner for every order that is read.
 DEPENDENT = Package(
     "v9, asks a partner",
@@ -39,11 +43,12 @@ class Partner:
 
     def __init__(self) -> None:
         self._calls: dict[str, int] = {}
-        self._quota = QUOTA
         self._lock = threading.Lock()
         partner = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
+            protocol_version = "HTTP/1.1"
+
             def do_GET(self) -> None:
                 self.send_response(200 if partner.admits(self.headers.get("X-Api-Key", "")) else 429)
                 self.send_header("Content-Length", "0")
@@ -71,14 +76,21 @@ class Partner:
         """Count one call."""
         with self._lock:
             self._calls[key] = self._calls.get(key, 0) + 1
-            return self._calls[key] <= self._quota
-
-    def exhaust(self, key: str) -> None:
-        """As if *key* had made all the calls of its quota."""
-        with self._lock:
-            self._calls[key] = self._quota
+            return self._calls[key] <= QUOTA
 
     def renew(self) -> None:
         """The next day."""
         with self._lock:
             self._calls.clear()
+
+
+def use_up(url: str, key: str) -> None:
+    """Call the partner as often as its quota allows in all: whatever was called before, nothing is left."""
+    parts = urlsplit(url)
+    connection = http.client.HTTPConnection(str(parts.hostname), parts.port, timeout=_PATIENCE)
+    try:
+        for _ in range(QUOTA):
+            connection.request("GET", parts.path, headers={"X-Api-Key": key})
+            connection.getresponse().read()
+    finally:
+        connection.close()

@@ -13,9 +13,8 @@ from emulator.config import load_project
 from emulator.errors import ConfigError, file_hint
 from emulator.lab.topologies import ENVIRONMENTS
 from emulator.model import STATE_FOLDER, DriverName, Environment, Project
-from emulator.state import IGNORE_FILE, make_state_folder
+from emulator.state import IGNORE_FILE, LAB_FOLDER, is_lab, make_state_folder
 
-LAB_FOLDER = "lab"
 PROJECT_FILE = "multistack.toml"
 TEMPLATE = "template.yaml"
 SINGLE_TEMPLATE = "single-stack.yaml"
@@ -39,9 +38,7 @@ def sample_folder() -> Path:
 def lab_folder(beside: Path) -> Path:
     """The lab of the project in the folder *beside*, or of that folder itself; in a lab, the same one."""
     found = beside.resolve()
-    if (found.name, found.parent.name) == (LAB_FOLDER, STATE_FOLDER):
-        return found
-    return found / STATE_FOLDER / LAB_FOLDER
+    return found if is_lab(found) else found / STATE_FOLDER / LAB_FOLDER
 
 
 def is_made(folder: Path) -> bool:

@@ -8,6 +8,7 @@ from emulator.lab.code import GOOD, Package
 from emulator.lab.operator import Operator
 from emulator.lab.topologies import Place
 
+LONGER = Package("v2, takes longer names", (("orders.py", "LONGEST_ITEM = 200", "LONGEST_ITEM = 240"),))
 # A second for each answer: a few callers keep many copies of the function busy.
 SLOW = Package(
     "v6, slow",

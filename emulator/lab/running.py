@@ -45,11 +45,12 @@ class Run:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Observed:
-    """What came of a script: how prod fared, what was typed, and what was found beside."""
+    """What came of a script: how prod fared, what was typed, and what the operator found and doubts."""
 
     measured: Measurement
     typed: Sequence[TypedLine]
     findings: Sequence[str]
+    doubts: Sequence[str]
 
     @property
     def seen(self) -> Effect:
@@ -82,7 +83,7 @@ def run_experiments(
     """
     laboratory.fresh(topologies, timeout=timeout)
     run = Run(emulator=laboratory.emulator, seed=seed, cancelled=laboratory.cancelled)
-    worlds = {one.value: laboratory.world(one) for one in topologies}
+    worlds = _worlds(laboratory, topologies)
     results: list[Result] = []
     for experiment in experiments:
         wanted = [name for name in worlds if Topology(name) in experiment.variants]
@@ -90,16 +91,20 @@ def run_experiments(
         for result in found.values():
             tell(result)
         results += found.values()
-        spoilt = [
-            Topology(name) for name, one in found.items() if laboratory.restores_quickly or _spoils(experiment, one)
-        ]
-        if experiment is not experiments[-1]:
-            laboratory.restore(spoilt, timeout=timeout)
+        is_cheap = laboratory.restores_quickly and experiment is not experiments[-1]
+        spoilt = [Topology(name) for name, one in found.items() if is_cheap or _spoils(experiment, one)]
+        if spoilt and laboratory.restore(spoilt, timeout=timeout):
+            worlds = _worlds(laboratory, topologies)
     return results
 
 
+def _worlds(laboratory: Laboratory, topologies: Sequence[Topology]) -> dict[str, World]:
+    """Every topology as it runs now."""
+    return {one.value: laboratory.world(one) for one in topologies}
+
+
 def _spoils(experiment: Experiment, result: Result) -> bool:
-    """Whether what the experiment left behind is known to be seen by the next one."""
+    """Whether what the experiment left behind is known to be seen by whoever comes next."""
     return experiment.restores or result.outcome is Outcome.DIFFERS
 
 
@@ -125,7 +130,7 @@ def perform_experiment(experiment: Experiment, world: World, run: Run) -> Result
         outcome=Outcome.NOT_ON_DRIVER,
         expected=variant.expected.told(world.driver),
     )
-    if reason := _incapable(experiment, world.driver):
+    if reason := why_not_on(experiment, world.driver):
         return replace(blank, reason=reason)
     operator = Operator(world.places)
     try:
@@ -146,7 +151,7 @@ def _cut(experiment: Experiment, world: World, error: Exception) -> MultistackEr
     )
 
 
-def _incapable(experiment: Experiment, driver: str) -> str:
+def why_not_on(experiment: Experiment, driver: str) -> str:
     """Why the experiment can't be run on the driver, e.g. a rule it was recorded not to obey; empty if it can."""
     if driver in experiment.not_on:
         return experiment.not_on[driver]
@@ -183,7 +188,7 @@ def _observe(experiment: Experiment, script: Script, operator: Operator, world: 
         next(steps, None)
         is_recovered = traffic.wait_for(well(_WELL), since=traffic.now())
     measured = Measurement(samples=traffic.samples, mistake=mistake, made=made, undo=undo, is_recovered=is_recovered)
-    return _Observed(measured=measured, typed=typed, findings=operator.findings)
+    return _Observed(measured=measured, typed=typed, findings=operator.findings, doubts=operator.doubts)
 
 
 def _steps(script: Script, operator: Operator, typed: list[TypedLine]) -> Generator[None, None, None]:
@@ -209,6 +214,7 @@ def _judged(blank: Result, experiment: Experiment, world: World, observed: _Obse
     reason = experiment.variants[world.topology].expected.differs(seen, measured, world.driver)
     if not reason and not measured.is_recovered and not experiment.restores:
         reason = "prod did not recover after the mistake was undone"
+    reason = "; ".join([*([reason] if reason else []), *observed.doubts])
     return replace(
         blank,
         outcome=Outcome.DIFFERS if reason else Outcome.AS_EXPECTED,

@@ -7,18 +7,19 @@ from typing import Any
 
 import click
 
-from emulator.lab.experiment import Experiment, Variant
+from emulator.lab.experiment import UNHURT, Experiment, Variant
 from emulator.lab.operator import Operator, only_show
 from emulator.lab.results import Outcome, Result, TypedLine
 from emulator.lab.running import rehearse
+from emulator.lab.seen import Recorded
 from emulator.lab.topologies import ENVIRONMENTS, Place, Topology
 from emulator.model import Endpoint
-from emulator.render import table
+from emulator.render import prose, table
 
 _COLOURS = {Outcome.AS_EXPECTED: "green", Outcome.DIFFERS: "red", Outcome.NOT_ON_DRIVER: "yellow"}
 
 
-def summary(experiment: Experiment) -> Mapping[str, Any]:
+def summary(experiment: Experiment, recorded: Sequence[Recorded]) -> Mapping[str, Any]:
     """What ``lab list --json`` says of it."""
     return {
         "id": experiment.id,
@@ -26,17 +27,21 @@ def summary(experiment: Experiment) -> Mapping[str, Any]:
         "control": experiment.is_control,
         "basis": experiment.basis.name.lower(),
         "expected": {one.value: variant.expected.told() for one, variant in experiment.variants.items()},
+        "seen": {
+            one.driver: {"emulator": one.emulator, "since": one.since[experiment.id]}
+            for one in recorded
+            if experiment.id in one.since
+        },
     }
 
 
-def details(experiment: Experiment) -> Mapping[str, Any]:
+def details(experiment: Experiment, recorded: Sequence[Recorded]) -> Mapping[str, Any]:
     """What ``lab show --json`` says of it."""
     return {
-        **summary(experiment),
+        **summary(experiment, recorded),
         "meant": experiment.meant,
         "setting": experiment.setting,
         "sources": list(experiment.sources),
-        "seen": dict(experiment.seen),
         "why": {one.value: variant.why for one, variant in experiment.variants.items()},
         "typed": {one.value: typed_lines(variant, one) for one, variant in experiment.variants.items()},
     }
@@ -47,25 +52,34 @@ def typed_lines(variant: Variant, topology: Topology) -> list[TypedLine]:
     return rehearse(variant.script, Operator(_places(topology), perform=only_show))
 
 
-def described(experiment: Experiment) -> str:
+def described(experiment: Experiment, recorded: Sequence[Recorded]) -> str:
     """What ``lab show`` prints."""
-    seen = ", ".join(f"{driver} ({day})" for driver, day in experiment.seen.items()) or "no driver yet"
+    seen = [told for one in recorded if (told := one.told(experiment.id))]
     lines = [
-        f"{experiment.id}  {experiment.title}",
+        f"{experiment.id}  {prose(experiment.title)}",
         "",
-        f"Meant:    {experiment.meant}",
-        f"Setting:  {experiment.setting}",
+        f"Meant:    {prose(experiment.meant)}",
+        f"Setting:  {prose(experiment.setting)}",
         f"Known:    {experiment.basis.value}",
-        f"Seen on:  {seen}",
+        f"Seen on:  {'; '.join(seen) or 'no driver yet'}",
     ]
     for topology, variant in experiment.variants.items():
-        lines += ["", f"{topology.value}: prod sees {variant.expected.told()}", f"  {variant.why}"]
+        lines += ["", f"{topology.value}: prod sees {variant.expected.told()}", f"  {prose(variant.why)}"]
+        lines += [f"  On {driver} {one.status}: {prose(one.why)}" for driver, one in variant.expected.on.items()]
         phase = ""
         for one in typed_lines(variant, topology):
             lines += [f"  # {one.phase}"] if one.phase != phase else []
             lines.append(f"  {one.line}")
             phase = one.phase
     return "\n".join([*lines, "", *(f"Source: {source}" for source in experiment.sources)])
+
+
+def in_a_line(experiment: Experiment) -> str:
+    """The mistake and what prod sees of it in a single stack, e.g. ``a role is tightened: 502 on all calls``."""
+    variants = experiment.variants
+    also = variants[Topology.SAME_ACCOUNT].expected is not UNHURT
+    told = variants[Topology.SINGLE].expected.told()
+    return f"{experiment.title}: {told}{', with a stack each in one account as well' if also else ''}"
 
 
 def result_line(result: Result) -> str:
@@ -108,7 +122,7 @@ def _places(topology: Topology) -> Mapping[str, Place]:
         name: Place(
             environment=name,
             path=f"/{topology.prefix}{name}",
-            endpoint=Endpoint(environment=name, url="", account_id="", region=""),
+            endpoint=Endpoint(environment=name, url="<endpoint>", account_id="<account>", region="<region>"),
             stack="orders" if is_single else f"orders-{name}",
             api="<api-id>" if is_single else f"<api-id-of-{name}>",
             stage=name if is_single else "live",

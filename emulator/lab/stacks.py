@@ -68,7 +68,19 @@ def is_deployed(endpoint: Endpoint, topology: Topology) -> bool:
     return all(one is not None and one.is_stable for one in found)
 
 
-def places_of_single(endpoint: Endpoint) -> Mapping[str, Place]:
+def places(topology: Topology, endpoints: Mapping[str, Endpoint]) -> Mapping[str, Place]:
+    """
+    Every environment of a topology that is deployed.
+
+    Args:
+        endpoints: Environment to its account, which may be that of all of them.
+    """
+    if topology is Topology.SINGLE:
+        return _places_of_single(endpoints["prod"])
+    return {name: _place_of_own(endpoints[name], name, topology) for name in ENVIRONMENTS}
+
+
+def _places_of_single(endpoint: Endpoint) -> Mapping[str, Place]:
     """Every environment of the single stack."""
     found = stack.resources(endpoint, SINGLE_STACK)
     return {
@@ -90,7 +102,7 @@ def places_of_single(endpoint: Endpoint) -> Mapping[str, Place]:
     }
 
 
-def place_of_own(endpoint: Endpoint, name: str, topology: Topology) -> Place:
+def _place_of_own(endpoint: Endpoint, name: str, topology: Topology) -> Place:
     """An environment that has a stack of its own."""
     stack_name = f"{SINGLE_STACK}-{name}"
     found = stack.resources(endpoint, stack_name)

@@ -61,6 +61,16 @@ class Place:
     role: str
     parameters: str
 
+    @property
+    def api_path(self) -> str:
+        """Where its API answers at its emulator."""
+        return f"/_aws/execute-api/{self.api}/{self.stage}"
+
+    @property
+    def api_url(self) -> str:
+        """The same with no proxy between."""
+        return f"{self.endpoint.url}{self.api_path}"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class World:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from emulator.errors import ConfigError
+from emulator.frameworks.registry import reader_of
 from emulator.lint.cloudformation import check_template, is_template
 from emulator.lint.files import NODE, PYTHON, TEMPLATES, not_allowed, sources
 from emulator.lint.finding import Finding, Source, Words
@@ -13,7 +14,6 @@ from emulator.lint.node import check_node
 from emulator.lint.python import check_python
 from emulator.lint.secrets import check_secrets
 from emulator.model import Project
-from emulator.template import local_code, read_template
 
 
 def service_paths(project: Project) -> list[Path]:
@@ -23,12 +23,10 @@ def service_paths(project: Project) -> list[Path]:
     Raises:
         ConfigError: The template can't be read, or code that it names is not there.
     """
-    found = [project.template]
-    for code in local_code(read_template(project.template), project.template.parent):
-        if not code.path.exists():
-            raise ConfigError(f"the code of {code.logical_id} is not there: {code.path}", hint="mend the template")
-        found.append(code.path)
-    return list(dict.fromkeys(found))
+    found = list(dict.fromkeys(reader_of(project.template).sources(project.template)))
+    if missing := next((path for path in found if not path.exists()), None):
+        raise ConfigError(f"{project.template.name} names {missing}, which is not there", hint="mend the template")
+    return found
 
 
 def lint(paths: Iterable[Path], words: Words, *, cwd: Path) -> Sequence[Finding]:

@@ -97,6 +97,7 @@ class Environment:
         container: For the driver ``localstack``.
         url: Where the emulator of the driver ``external`` answers.
         created: Of one that a command made; None when the project file declares it.
+        seeds: Folders of data for it, below the project's root; what a later one holds wins.
     """
 
     name: str
@@ -114,6 +115,7 @@ class Environment:
     container: ContainerSettings = field(default_factory=ContainerSettings)
     url: str | None = None
     created: Creation | None = None
+    seeds: tuple[Path, ...] = ()
 
     @property
     def settings(self) -> Mapping[str, str]:
@@ -187,7 +189,8 @@ class Project:
     Attributes:
         environments: The declared ones in promotion order, then those that commands created.
         file: The project file everything was read from.
-        template: The service's CloudFormation or SAM template.
+        template: The file that says what the service is: a CloudFormation or SAM template, or that of its framework.
+        framework: Whose file that is, as its users write it.
         api: Logical id of the API that ``/<environment>/`` reaches, or None when the service has just one.
         allow_remote: Docker engines and external emulators may be on other machines.
         auto_promote_to: Environments that take a release as soon as the one before has verified it.
@@ -199,11 +202,13 @@ class Project:
         rules: What the proxy is told beside the routes.
         copied_from: The folder that this one is a copy of, e.g. for one step of a pipeline: the environments are there.
             Or one that only holds environments, e.g. those of tests.
+        seeds_after_deploy: The first deployment into an environment is followed by its seed.
     """
 
     file: Path
     service: str
     template: Path
+    framework: str = "CloudFormation"
     environments: tuple[Environment, ...]
     api: str | None = None
     proxy: ProxySettings = field(default_factory=ProxySettings)
@@ -217,6 +222,7 @@ class Project:
     carry: tuple[CarryRule, ...] = ()
     rules: Rules = field(default_factory=Rules)
     copied_from: Path | None = None
+    seeds_after_deploy: bool = True
 
     def way_into(self, name: str) -> str:
         """The command that brings a new release into environment *name* in good order."""
@@ -320,6 +326,7 @@ class Route:
         protected: See :attr:`Environment.protected`.
         topology: Of the lab's, in which it is an environment; the project's own ones are ``multi``. The names of others
             have two parts, e.g. ``single/prod``.
+        started_by: The command that starts it; empty when that is ``multistack up <environment>``.
     """
 
     environment: str
@@ -334,3 +341,4 @@ class Route:
     default_api: str | None
     protected: bool = False
     topology: str = OWN_TOPOLOGY
+    started_by: str = ""

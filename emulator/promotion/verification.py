@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
-import signal
-import subprocess
 import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import IO
 
+from emulator.command import last_lines, run_command
 from emulator.errors import ConfigError
 from emulator.model import Gate, GateResult, HttpCheck, Phase, Verification
 
-_LINES = 20
 _CHECK_TIMEOUT = 30.0
-# Kept of what a command says.
-_MOST_BYTES = 1024 * 1024
 COMMAND = "smoke tests"
 # What has a meaning in a path and its query, and what is encoded already. Source: RFC 3986, 2.2.
 _KEPT = "%/:?#[]@!$&'()*+,;=~"
@@ -106,8 +99,14 @@ def _run(
     log.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     started = time.monotonic()
     with log.open("w+b") as said:
-        code = _wait(_start(command, folder, environ, said), started + timeout, cancelled)
-        lines = _last_lines(said)
+        try:
+            code = run_command(
+                ["/bin/sh", "-c", command],
+                folder=folder, environ=environ, said=said, timeout=timeout, cancelled=cancelled,
+            )  # fmt: skip
+        except (OSError, ValueError) as error:
+            raise ConfigError(f"verify.command can't be run in {folder}: {error}") from error
+        lines = last_lines(said)
     took = f"{time.monotonic() - started:.1f} s"
     if code is None:
         return _gate(COMMAND, f"did not end within {timeout:g} s: {command}", ""), lines
@@ -115,42 +114,3 @@ def _run(
     if code == 127:
         problem = f"command not found: {command}"
     return _gate(COMMAND, problem, f"passed in {took}"), lines if code else []
-
-
-def _start(command: str, folder: Path, environ: Mapping[str, str], said: IO[bytes]) -> subprocess.Popen[bytes]:
-    try:
-        return subprocess.Popen(
-            ["/bin/sh", "-c", command],
-            cwd=folder,
-            env=dict(environ),
-            stdin=subprocess.DEVNULL,
-            stdout=said,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-    except (OSError, ValueError) as error:
-        raise ConfigError(f"verify.command can't be run in {folder}: {error}") from error
-
-
-def _wait(process: subprocess.Popen[bytes], deadline: float, cancelled: Callable[[], None]) -> int | None:
-    """Its exit code, or None when it had to be killed; whatever it started ends with it."""
-    try:
-        while True:
-            cancelled()
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                return process.wait(timeout=0.1)
-            if time.monotonic() >= deadline:
-                return None
-    finally:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
-
-
-def _last_lines(said: IO[bytes]) -> list[str]:
-    """Fit for a terminal, whatever was printed."""
-    said.seek(0, os.SEEK_END)
-    said.seek(max(0, said.tell() - _MOST_BYTES))
-    read = said.read().decode(errors="replace").expandtabs(4)
-    text = "".join(one if one.isprintable() or one == "\n" else "\N{REPLACEMENT CHARACTER}" for one in read)
-    return [line[:500] for line in text.rstrip().split("\n")[-_LINES:]] if text.strip() else []

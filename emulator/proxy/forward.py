@@ -88,7 +88,7 @@ class Forwarder:
             raise self._no_answer(name) from error
         except OSError as error:
             raise not_ready(
-                name,
+                destination.route,
                 f"environment {name} is not reachable at {destination.url}: {error.strerror or error}",
                 kind="down",
             ) from error

@@ -74,10 +74,10 @@ def resolve(
         prefix = f"/{name}"
     route = _find_route(name, routes)
     if route.url is None:
-        raise not_ready(route.environment, f"environment {route.environment} is stopped", kind="stopped")
+        raise not_ready(route, f"environment {route.environment} is stopped", kind="stopped")
     check_alive(route, is_alive)
     if not route.apis:
-        raise _nothing_deployed(route.environment)
+        raise _nothing_deployed(route.environment) if route.digest is None else _without_api(route.environment)
     api, mount, target = _find_api(route, prefix, target)
     return Destination(route=route, url=route.url, api=api, prefix=prefix, mount=mount, target=target)
 
@@ -91,7 +91,7 @@ def check_alive(route: Route, is_alive: Callable[[ProcessId], bool]) -> None:
     """
     if route.process and not is_alive(route.process):
         detail = f"environment {route.environment} is down: its emulator (pid {route.process.pid}) is gone"
-        raise not_ready(route.environment, detail, kind="down")
+        raise not_ready(route, detail, kind="down")
 
 
 def _named_by_path(target: str, routes: Mapping[str, Route]) -> tuple[str, str]:
@@ -135,16 +135,15 @@ def environment_of_host(host: str, listens_on: Callable[[str], bool] = only_loop
     )
 
 
-def not_ready(environment: str, detail: str, *, kind: str) -> Problem:
+def not_ready(route: Route, detail: str, *, kind: str) -> Problem:
     """503: the environment's emulator isn't there."""
     return Problem(
         503,
         kind,
         "Environment not ready",
         detail,
-        environment=environment,
-        # Names of the lab's environments have two parts.
-        next_command="multistack lab up" if "/" in environment else f"multistack up {environment}",
+        environment=route.environment,
+        next_command=route.started_by or f"multistack up {route.environment}",
     )
 
 
@@ -202,9 +201,20 @@ def _nothing_deployed(environment: str) -> Problem:
         503,
         "nothing-deployed",
         "Nothing deployed",
-        f"no API is deployed to environment {environment}",
+        f"nothing is deployed to environment {environment}",
         environment=environment,
         next_command=f"multistack deploy {environment}",
+    )
+
+
+def _without_api(environment: str) -> Problem:
+    return Problem(
+        404,
+        "no-api",
+        "No API",
+        f"the service in environment {environment} has no API",
+        environment=environment,
+        next_command=f"multistack invoke {environment}",
     )
 
 

@@ -19,7 +19,7 @@ from emulator.workshop.lab import Lab
 from emulator.workspace import Workspace
 
 _MEGABYTE = 1024 * 1024
-# Seven emulators at the most, in the labs that compare topologies, and functions.
+# Five emulators at the most, where topologies are compared, and functions.
 _MEMORY = 1024 * _MEGABYTE
 _DISK = 500 * _MEGABYTE
 # Seconds for three environments: beyond it a learner waits more than sixty for some step.
@@ -39,7 +39,7 @@ def programs(path: str) -> Iterator[Check]:
         ("bash", "the texts are written for it", Verdict.PROBLEM),
         ("curl", "every lab asks environments with it", Verdict.PROBLEM),
         ("git", "lab 8 can't be started without it", Verdict.PROBLEM),
-        ("aws", "lab 7 edits by hand with it: `pip install awscli` where multistack is", Verdict.PROBLEM),
+        ("aws", "labs 1 and 7 ask and edit by hand with it: `pip install awscli` where multistack is", Verdict.PROBLEM),
     ):
         found = shutil.which(name, path=path)
         yield Check(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import shutil
 from collections.abc import Callable, Iterable, Iterator
@@ -127,9 +128,10 @@ def _empty(folder: Path) -> None:
 
 
 def _keep(root: Path, lab: Lab) -> Path:
-    """Copy what the learner wrote: whoever starts anew may still want to look at it."""
-    kept = root / _YOURS / lab.folder
-    shutil.rmtree(kept, ignore_errors=True)
+    """Copy what the learner wrote, beside earlier copies: whoever starts anew may still want to look at it."""
+    first = root / _YOURS / lab.folder
+    later = (first.with_name(f"{lab.folder}-{number}") for number in itertools.count(2))
+    kept = next(folder for folder in itertools.chain([first], later) if not folder.exists())
     shutil.copytree(root / lab.folder, kept, ignore=_LEFT_OUT, symlinks=True)
     return kept
 

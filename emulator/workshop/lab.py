@@ -15,6 +15,8 @@ if TYPE_CHECKING:
 # What is missing, in one line that says what to do; None when it holds.
 Look = Callable[["Scene"], str | None]
 HINTS = 3
+# Where the texts and solutions say the proxy is; another program may have that port.
+PROXY = "http://127.0.0.1:8080"
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,10 +12,7 @@ from pathlib import Path
 from emulator.errors import MultistackError
 from emulator.model import STATE_FOLDER
 from emulator.process import read_record
-from emulator.workshop.lab import Lab, Step
-
-# Where the texts say the proxy is; another program may have that port.
-_TOLD = "http://127.0.0.1:8080"
+from emulator.workshop.lab import PROXY, Lab, Step
 
 
 def play(lab: Lab, folder: Path, *, environ: Mapping[str, str], tell: Callable[[Step, str], None]) -> None:
@@ -34,7 +31,7 @@ def play(lab: Lab, folder: Path, *, environ: Mapping[str, str], tell: Callable[[
         raise MultistackError("the solution needs bash, which is not installed")
     path = os.pathsep.join([str(Path(sys.executable).parent), environ.get("PATH", "")])
     for step in lab.solution:
-        line = step.line.replace(_TOLD, _proxy(folder))
+        line = step.line.replace(PROXY, _proxy(folder))
         tell(step, line)
         done = subprocess.run(
             [shell, "-c", line], cwd=folder, env={**environ, "PATH": path}, stdin=subprocess.DEVNULL, check=False
@@ -48,4 +45,4 @@ def play(lab: Lab, folder: Path, *, environ: Mapping[str, str], tell: Callable[[
 
 def _proxy(folder: Path) -> str:
     record = read_record(folder / STATE_FOLDER / "proxy")
-    return f"http://127.0.0.1:{record.port}" if record else _TOLD
+    return f"http://127.0.0.1:{record.port}" if record else PROXY

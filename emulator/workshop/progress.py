@@ -33,6 +33,10 @@ class LabProgress(BaseModel):
     hints: int = Field(default=0, ge=0, le=99)
     is_solved: bool = False
 
+    def note_solved(self) -> None:
+        """The solution is played; who has passed without it keeps that, who had it before had it."""
+        self.is_solved = self.is_solved or self.passed is None
+
 
 class Membership(BaseModel):
     """Where this learner's progress is shown, too."""

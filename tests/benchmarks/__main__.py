@@ -17,6 +17,7 @@ from tests.benchmarks import (
     durability,
     fan_out,
     inspecting,
+    lab,
     memory,
     promotion,
     proxying,
@@ -45,6 +46,7 @@ BENCHMARKS = {
     "scale": scale.run,
     "suites": suites.run,
     "promotion": promotion.run,
+    "lab": lab.run,
     "containers": containers.run,
 }
 PAGE = REPOSITORY / "docs" / "benchmarks.md"

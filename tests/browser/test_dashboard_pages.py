@@ -7,9 +7,12 @@ from typing import Any
 
 import pytest
 
+from emulator.lab.project import lab_folder
+from emulator.lab.results import RESULTS_FILE, keep_results
 from tests.browser.browsing import MARKS, Complaints, chromium, install_axe, violations
 from tests.browser.serving import HOSTILE, proxy, route, upstream, write_ledger
 from tests.conftest import http
+from tests.unit.lab_results import make_result
 
 pytestmark = [*MARKS, pytest.mark.timeout(300)]
 
@@ -82,6 +85,19 @@ def empty(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
+def seen(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The lab was run; one answer of the emulator is long."""
+    project = tmp_path_factory.mktemp("seen")
+    lab_folder(project).mkdir(parents=True)
+    refused = make_result(
+        experiment="X19", told=f"the update is refused: Stack is in {'_'.join(['STATE'] * 8)} and stays"
+    )
+    keep_results(lab_folder(project) / RESULTS_FILE, [make_result(), refused])
+    with proxy(project / ".multistack", [], can_act=False) as base:
+        yield base
+
+
+@pytest.fixture(scope="module")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     return install_axe(tmp_path_factory.mktemp("axe"))
 
@@ -128,6 +144,17 @@ def test_axe_finds_nothing_with_ten_environments_or_none(state, path, examined, 
     """Long names and many columns are no exception, and neither is a page with nothing on it."""
     examined.goto(request.getfixturevalue(state) + path)
     assert faults_in_any_look(examined) == []
+
+
+@pytest.mark.parametrize("path", ["/_multistack/lab", "/_multistack/lab/report"])
+def test_every_topology_of_the_lab_is_in_sight(path, seen, examined):
+    """A long answer pushes no column of the matrix out of the window, on a laptop or a phone."""
+    examined.goto(seen + path)
+    assert faults_in_any_look(examined) == []
+    for _, width in LOOKS:
+        examined.set_viewport_size({"width": width, "height": 800})
+        cut = examined.locator("div.scroll").evaluate_all("all => all.filter(one => one.scrollWidth > one.clientWidth)")
+        assert cut == [], width
 
 
 def test_axe_finds_nothing_in_a_dialog(three, examined):

@@ -36,7 +36,16 @@ _ORDER: Mapping[str, Sequence[str]] = {
     "Guides": ("guides/your-service.md", "guides/promotion.md", "guides/ci.md", "guides/pipelines.md"),
     "The lab": ("lab.md",),
     "Workshop": ("workshop/index.md", "workshop/README.md"),
-    "Reference": ("commands.md", "configuration.md", HELP, "api.md", "capabilities.md", "emulator.md", "benchmarks.md"),
+    "Reference": (
+        "commands.md",
+        "configuration.md",
+        HELP,
+        "api.md",
+        "frameworks.md",
+        "capabilities.md",
+        "emulator.md",
+        "benchmarks.md",
+    ),
     "Project": ("architecture.md", "contributing.md", "changelog.md"),
 }
 _FOLDERS = {"guides": "Guides", "workshop": "Workshop", "lab": "The lab"}

@@ -12,7 +12,8 @@ from typing import Any
 
 import pytest
 
-from emulator.artifact import ArtifactStore, bucket_of, build
+from emulator.artifact import ArtifactStore, bucket_of
+from emulator.building import build
 from emulator.config import load_project
 from emulator.deploy import Deployer
 from emulator.deployed_code import WrongCode, verify_code
@@ -146,7 +147,12 @@ _QUEUE = "Resources:\n  A: {Type: AWS::SQS::Queue}\n"
         pytest.param(
             TEMPLATE.replace("CodeUri", "Nope: 1\n      CodeUri"), DEPLOY, "SAM refuses the template", id="SAM"
         ),
-        pytest.param("Resources:\n  A: {Type: AWS::Foo::Bar}\n", DEPLOY, "does not know AWS::Foo::Bar", id="type"),
+        pytest.param(
+            "Resources:\n  A: {Type: AWS::Foo::Bar}\n",
+            DEPLOY,
+            "A (AWS::Foo::Bar): the emulator does not know it; closest: ",
+            id="type",
+        ),
     ],
 )
 def test_a_wrong_template_is_refused(

@@ -97,7 +97,7 @@ def test_an_external_emulator_is_asked_nothing(proxy: Proxy, upstream: Upstream)
     ("changes", "target", "status", "problem"),
     [
         pytest.param({"url": None}, "/a", 503, "stopped", id="stopped"),
-        pytest.param({"apis": ()}, "/a?b", 503, "nothing-deployed", id="nothing deployed"),
+        pytest.param({"apis": (), "digest": None}, "/a?b", 503, "nothing-deployed", id="nothing deployed"),
         pytest.param({"url": "http://127.0.0.1:9"}, "/a", 503, "down", id="down"),
     ],
 )

@@ -108,9 +108,15 @@ def test_the_first_experiments_are_as_expected(folder: ProjectFolder) -> None:
     assert {one["outcome"] for one in done} == {"as expected"}
 
 
+def test_what_an_undo_can_not_bring_back_is_put_back(folder: ProjectFolder) -> None:
+    """Whoever asks prod after the last experiment finds it well, a deleted function included."""
+    folder.run("lab", "run", "X07", "--topology", "single")
+    assert order(folder, "single", "prod").json()["qty"] == 7
+
+
 def test_one_topology_can_be_run_alone(folder: ProjectFolder) -> None:
-    """What is known of the others stays."""
-    done = json.loads(folder.run("lab", "run", "X02", "--topology", "multi", "--json", "--seed", "7").stdout)
+    """What is known of the others stays; an experiment that is named twice is run once."""
+    done = json.loads(folder.run("lab", "run", "X02", "x02", "--topology", "multi", "--json", "--seed", "7").stdout)
     assert [(one["topology"], one["seed"]) for one in done] == [("multi", 7)]
 
 
@@ -160,6 +166,8 @@ def test_a_lost_emulator_is_started_again(folder: ProjectFolder) -> None:
     file = ("--file", str(lab_of(folder) / "multistack.toml"))
     folder.run(*file, "down", "prod")
     assert places(folder)["multi", "prod"]["status"] == "stopped"
+    stopped = order(folder, "multi", "prod")
+    assert (stopped.status, stopped.json()["next"]) == (503, "multistack lab up")
     folder.run("lab", "up")
     assert order(folder, "multi", "prod").json()["qty"] == 7
     assert "nothing to do: the lab is up" in folder.run("lab", "up").stderr

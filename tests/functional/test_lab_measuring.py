@@ -160,6 +160,18 @@ def test_what_is_not_as_expected_differs(
     assert (result.outcome, result.reason) == (Outcome.DIFFERS, reason)
 
 
+def test_a_mistake_that_did_nothing_differs(world: World) -> None:
+    """A prod that was not hurt is no proof where nothing was done to it."""
+
+    def script(operator: Operator) -> Generator[None, None, None]:
+        yield
+        operator.doubt("no call was refused", when=True)
+        yield
+
+    result = run(world, script)
+    assert (result.outcome, result.reason) == (Outcome.DIFFERS, "no call was refused")
+
+
 def test_a_prod_that_is_not_well_before_proves_nothing(
     prod: Prod, world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -427,7 +427,7 @@ def test_stranger_on_the_port_is_never_reached(proxy, upstream):
     ("changes", "target", "status", "words"),
     [
         pytest.param({"url": None}, "/test/a", 503, "stopped", id="stopped"),
-        pytest.param({"apis": ()}, "/test/a", 503, "multistack deploy test", id="nothing-deployed"),
+        pytest.param({"apis": (), "digest": None}, "/test/a", 503, "multistack deploy test", id="nothing-deployed"),
         pytest.param({"apis": (API, ADMIN), "default_api": None}, "/test/a", 404, 'api = "Api"', id="several-apis"),
         pytest.param({}, "/test/_api/Other/a", 404, "Api", id="unknown-api"),
         pytest.param({}, "/prod/a", 404, "there are: test", id="unknown-environment"),

@@ -84,10 +84,16 @@ def test_an_http_api_alone_is_served(project: ProjectFolder) -> None:
 
 
 def test_a_service_without_an_api_is_deployed(project: ProjectFolder) -> None:
-    """Its functions can be invoked; there is nothing to serve or to try."""
+    """Its functions can be invoked, which is what `up` proposes; no URL is shown, and the proxy says why."""
     deploy(project, f"{SAM}Resources:\n  Web: {{Type: AWS::Serverless::Function, Properties: {{{_PYTHON}}}}}\n")
-    assert get(project).status == 503
-    assert "Try:" not in project.run("up", "test").stdout
+    refused = get(project)
+    assert (refused.status, refused.json()["next"]) == (404, "multistack invoke test")
+    shown = project.run("up", "test").stdout
+    assert "Try: multistack invoke test" in shown
+    assert "no API" in shown
+    assert "/test/" not in shown
+    assert project.status()["test"]["url"] is None
+    assert json.loads(project.run("invoke", "test", "Web", "-d", '{"httpMethod": "GET"}').stdout)["body"] == "one"
 
 
 def test_plain_cloudformation_is_deployed(project: ProjectFolder) -> None:
@@ -188,7 +194,8 @@ def test_requirements_are_installed_once(project: ProjectFolder) -> None:
 _BUILD = """
 import os, sys
 from pathlib import Path
-from emulator.artifact import ArtifactStore, build
+from emulator.artifact import ArtifactStore
+from emulator.building import build
 from emulator.config import load_project
 os.umask(int(sys.argv[1], 8))
 project = load_project(file=None, environ={}, cwd=Path.cwd())

@@ -12,14 +12,13 @@ import pytest
 from emulator.artifact import (
     ArtifactStore,
     bucket_of,
-    build,
-    check_source,
     code_sha256,
     files_of,
     key_of,
     sha256_of,
     write_zip,
 )
+from emulator.building import build, check_sizes, check_source
 from emulator.errors import ArtifactError, ConfigError, file_hint
 from emulator.events import Event
 from emulator.model import Artifact, Project
@@ -236,3 +235,57 @@ def test_a_program_in_a_ready_zip_stays_executable(project: Project, store: Arti
     with zipfile.ZipFile(make(project, store).code[0].path) as packed:
         modes = {info.filename: oct(info.external_attr >> 16) for info in packed.infolist()}
     assert modes == {"app.py": "0o100644", "bin/bootstrap": "0o100755"}
+
+
+LAYERS = """
+Transform: AWS::Serverless-2016-10-31
+Resources:
+  AsIs: {Type: AWS::Serverless::LayerVersion, Properties: {ContentUri: layer}}
+  Python: {Type: AWS::Serverless::LayerVersion, Metadata: {BuildMethod: python3.12}, Properties: {ContentUri: layer}}
+  Node: {Type: AWS::Serverless::LayerVersion, Metadata: {BuildMethod: nodejs20.x}, Properties: {ContentUri: layer}}
+"""
+
+
+def test_layers_are_laid_out_as_sam_build_does(project: Project, store: ArtifactStore) -> None:
+    """Where the runtime looks for them if they ask to be built, else as they are."""
+    (project.root / "layer").mkdir()
+    (project.root / "layer/one.py").write_text("")
+    (project.root / "layer/requirements.txt").write_text("# nothing\n")
+    project.template.write_text(LAYERS)
+    names = {}
+    for code in make(project, store).code:
+        with zipfile.ZipFile(code.path) as archive:
+            names[code.functions] = archive.namelist()
+    assert names == {
+        ("AsIs",): ["one.py", "requirements.txt"],
+        ("Python",): ["python/one.py", "python/requirements.txt"],
+        ("Node",): ["nodejs/one.py", "nodejs/requirements.txt"],
+    }
+
+
+@pytest.mark.parametrize("method", ["rust-cargolambda", "dotnet8", "java21"])
+def test_what_only_sam_build_can_build_is_refused(project: Project, store: ArtifactStore, method: str) -> None:
+    """Its result can be deployed."""
+    function = "{Type: AWS::Serverless::Function, Metadata: {BuildMethod: " + method + "}, Properties: {Handler: a.b}}"
+    project.template.write_text(TEMPLATE + f"  Three: {function}\n")
+    with pytest.raises(ConfigError, match=f"Three is built by {method}, which multistack does not do") as caught:
+        make(project, store)
+    assert ".aws-sam/build/template.yaml" in str(caught.value.hint)
+
+
+def test_a_package_above_lambda_s_limit_is_refused(project: Project, store: ArtifactStore) -> None:
+    """In Lambda's words, before anything is zipped."""
+    with (project.root / "src/large").open("wb") as large:
+        large.truncate(270_000_000)
+    with pytest.raises(ArtifactError, match="One: Unzipped size must be smaller than 262144000 bytes; it has 2700000"):
+        make(project, store)
+
+
+def test_layers_count_for_the_limit() -> None:
+    """Each function with its own; of a nested stack, with that one's."""
+    function = {"Type": "AWS::Lambda::Function", "Properties": {"Layers": [{"Ref": "Large"}, "arn"]}}
+    nested = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": {"Resources": {"Web": function}}}}
+    template = {"Resources": {"Inner": nested}}
+    check_sizes(template, {"InnerWeb": 1, "Large": 262_144_000})
+    with pytest.raises(ArtifactError, match="InnerWeb: Unzipped size must be smaller than 262144000 bytes"):
+        check_sizes(template, {"InnerWeb": 1, "InnerLarge": 262_144_000})

@@ -20,6 +20,7 @@ from hypothesis import strategies as st
 from emulator import config
 from emulator.config import aws_environ, load_project, process_environ, scrubbed_environ
 from emulator.drivers.containers import name_of
+from emulator.environment_settings import derived_account_id
 from emulator.errors import ConfigError
 from emulator.file_settings import FILE_ONLY
 from emulator.model import DriverName, Endpoint, ExpectedDifference, Functions, InspectorSettings, Project
@@ -32,6 +33,7 @@ from emulator.schema import (
     ProjectTable,
     ProxyTable,
     ReplayTable,
+    SeedTable,
     VerifyTable,
 )
 from emulator.settings import SETTINGS
@@ -131,6 +133,16 @@ def test_defaults_fill_what_the_file_leaves_out(load: Load, tmp_path: Path) -> N
     assert (test.driver, test.region, test.port, test.config) == (DriverName.EMBEDDED, "us-east-1", None, {})
 
 
+def test_an_environment_has_the_projects_seeds_or_its_own(load: Load) -> None:
+    """An empty array is none; without a seed there is none."""
+    own = '[environments.prod]\nseed = []\n[environments.b]\nseed = ["a", "b"]\n'
+    project = load(f'{MINIMAL}{own}[seed]\nfolders = ["seeds/all"]\nafter_deploy = false\n')
+    seeds = {one.name: one.seeds for one in project.environments}
+    assert seeds == {"test": (Path("seeds/all"),), "prod": (), "b": (Path("a"), Path("b"))}
+    assert not project.seeds_after_deploy
+    assert (load(MINIMAL).environments[0].seeds, load(MINIMAL).seeds_after_deploy) == ((), True)
+
+
 def test_an_automatic_proxy_port_is_none(load: Load) -> None:
     """None lets the proxy take 8080 or the next free port."""
     assert load(MINIMAL + '[proxy]\nport = "auto"\n').proxy.port is None
@@ -147,11 +159,11 @@ def test_order_in_the_file_is_the_promotion_order(load: Load) -> None:
 )
 def test_derived_account_ids_are_twelve_digits_and_differ(service: str, name: str) -> None:
     """Environments never share an account by accident, and the id survives a restart."""
-    first, second = (config._derived_account_id(service, each) for each in (name, name + "2"))
+    first, second = (derived_account_id(service, each) for each in (name, name + "2"))
     assert first != second
     assert len(first) == 12
     assert first[0] != "0"
-    assert first == config._derived_account_id(service, name)
+    assert first == derived_account_id(service, name)
 
 
 @pytest.mark.parametrize("name", ["template.yml", "template.json"])
@@ -408,6 +420,9 @@ WRONG_TOP_LEVEL = {
     "max_requests zero": ("inspector.max_requests = 0", "inspector.max_requests must be"),
     "redact is a string": ('inspector.redact = "iban"', "inspector.redact must be an array of names"),
     "redact without a letter": ('inspector.redact = ["-"]', "inspector.redact must be an array of names"),
+    "seed is a folder": ('seed = "seeds"', 'seed must be a table, not "seeds"'),
+    "seed folder unknown key": ("seed.folder = []", "unknown key seed.folder, did you mean folders?"),
+    "seed folders is a string": ('seed.folders = "seeds"', "seed.folders must be an array of folders"),
     "max_body is a date": ("proxy.max_body = 2020-01-01", "proxy.max_body must be a number of bytes"),
 }
 
@@ -441,6 +456,7 @@ WRONG_ENVIRONMENT = {
         'endpoint = "http://127.0.0.1:4566/aws"',
         'environments.test.endpoint must be the URL of an emulator, without a path, such as "http://127.0.0.1:4566"',
     ),
+    "seed is a table": ("seed = {}", "environments.test.seed must be an array of folders"),
     "endpoint without scheme": ('endpoint = "127.0.0.1:4566"', "environments.test.endpoint must be the URL"),
     "endpoint with half an address": ('endpoint = "http://[::1"', "environments.test.endpoint must be the URL"),
     "config is a number": ("config = 3", "environments.test.config must be a table, not 3"),
@@ -843,6 +859,8 @@ TABLES = {
     "compare",
     "inspector",
     "replay",
+    "seed",
+    "services",
 }
 
 
@@ -855,18 +873,21 @@ class TestSettings:
         top = [name for name in ProjectTable.model_fields if name not in TABLES]
         proxy = [f"proxy.{name}" for name in ProxyTable.model_fields]
         containers = [f"localstack.{field.alias or name}" for name, field in LocalstackTable.model_fields.items()]
-        own = [f"environments.<name>.{name}" for name in EnvironmentTable.model_fields]
+        own = [f"environments.<name>.{name}" for name in EnvironmentTable.model_fields if name != "seed"]
         verify = [f"verify.{name}" for name in VerifyTable.model_fields if name != "checks"]
         inspector = [f"inspector.{name}" for name in InspectorTable.model_fields if name != "redact"]
         parts = [*proxy, *inspector, *verify, *containers]
         expected = [*top, *parts, *(key.replace(".config", ".config.<Parameter>") for key in own)]
         assert sorted(keys) == sorted(expected)
         in_file = [
+            "services",
             *(f"config.<Key>.{name}" for name in ConfigKeyTable.model_fields),
             "auto_promote_to",
             "verify.checks",
             *(f"compare.{name}" for name in CompareTable.model_fields),
             "inspector.redact",
+            *(f"seed.{name}" for name in SeedTable.model_fields),
+            "environments.<name>.seed",
             *(f"replay.{name}" for name in ReplayTable.model_fields),
         ]
         assert sorted(setting.key for setting in FILE_ONLY) == sorted(in_file)

@@ -26,6 +26,7 @@ port = 4700
 lambda_concurrency = 5
 protected = true
 config = {Size = "s", Colour = "red"}
+seed = ["seeds"]
 [environments.prod]
 """
 
@@ -144,6 +145,7 @@ def test_a_created_environment_is_like_its_model(load: Load, tmp_path: Path) -> 
     test, prod, login = project.environments
     assert (login.name, login.created) == ("login", LOGIN)
     assert (login.config, login.region, login.lambda_concurrency) == (test.config, "eu-west-1", 5)
+    assert login.seeds == test.seeds == (Path("seeds"),)
     assert (login.port, login.protected) == (None, False)
     assert login.account_id not in (test.account_id, prod.account_id)
     assert project.promotion_order == (test, prod)

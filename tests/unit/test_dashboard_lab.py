@@ -75,3 +75,16 @@ def test_a_labs_own_proxy_shows_its_own_results(project: Path) -> None:
     publish_routes(lab / ".multistack" / "routes.json", [make_route("test")])
     own = create_app(Settings(routes=lab / ".multistack" / "routes.json", timeout=1.0, max_body=100)).test_client()
     assert "<strong>1 of 1</strong>" in own.get("/_multistack/lab", headers=HEADERS).text
+
+
+def test_what_the_lab_laid_out_is_shown_and_not_operated(project: Path, client: FlaskClient) -> None:
+    """No command about environments knows the stages of a single stack, so no button and no next step names one."""
+    routes = project / ".multistack" / "routes.json"
+    laid_out = {"topology": "single", "url": None, "process": None}
+    publish_routes(routes, [make_route("test"), make_route("prod"), make_route("single/prod", **laid_out)])
+    *own, single = client.get("/_multistack/api/environments", headers={"Host": "localhost"}).json["environments"]
+    assert [row["before"] for row in own] == [None, "test"]
+    assert (single["topology"], single["before"], single["next"]) == ("single", None, None)
+    home = client.get("/", headers=HEADERS).text
+    assert "topology single" in home
+    assert 'data-environment="single/prod"' not in home

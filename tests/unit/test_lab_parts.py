@@ -10,11 +10,11 @@ import zipfile
 import pytest
 
 from emulator.lab.code import GOOD, Package, zip_of
-from emulator.lab.partner import DEPENDENT, KEY, QUOTA, Partner
-from emulator.lab.releases import RENAMED, SLOW, TALKATIVE
+from emulator.lab.partner import DEPENDENT, KEY, QUOTA, Partner, use_up
+from emulator.lab.releases import LONGER, RENAMED, SLOW, TALKATIVE
 
 
-@pytest.mark.parametrize("package", [SLOW, RENAMED, TALKATIVE, DEPENDENT], ids=lambda one: one.release)
+@pytest.mark.parametrize("package", [LONGER, SLOW, RENAMED, TALKATIVE, DEPENDENT], ids=lambda one: one.release)
 def test_a_release_changes_the_sample(package: Package) -> None:
     """What it changes is still in the sample's source, and what comes of it is Python."""
     assert zip_of(package) != zip_of(GOOD)
@@ -28,7 +28,7 @@ def test_a_partner_refuses_a_key_over_its_quota() -> None:
     partner = Partner()
     with partner.answering():
         assert _ask(partner, KEY) == 200
-        partner.exhaust(KEY)
+        use_up(partner.url, KEY)
         assert (_ask(partner, KEY), _ask(partner, "another")) == (429, 200)
         partner.renew()
         assert _ask(partner, KEY) == 200

@@ -12,7 +12,7 @@ from emulator.errors import ConfigError, NotReady
 from emulator.lab.experiments import find_experiment
 from emulator.lab.report.charts import availability, timeline
 from emulator.lab.report.html import to_html
-from emulator.lab.report.markdown import to_markdown
+from emulator.lab.report.markdown import matrix_lines, to_markdown
 from emulator.lab.report.matrix import Sign, rows_of, scores_of
 from emulator.lab.report.texts import count_resources
 from emulator.lab.report.writing import default_paths, write_reports
@@ -77,9 +77,17 @@ def test_a_difference_from_what_was_expected_is_noted() -> None:
 @pytest.mark.parametrize(
     ("recovered", "says"),
     [
-        pytest.param(0.03, "first after 20 ms; well 30 ms after the undo", id="well again"),
-        pytest.param(1.25, "first after 20 ms; well 1.2 s after the undo", id="after a while"),
-        pytest.param(None, "first after 20 ms; not well again by undoing it", id="not"),
+        pytest.param(
+            0.03, "2 of 3 requests since the mistake, the first after 20 ms; well 30 ms after the undo", id="well again"
+        ),
+        pytest.param(
+            1.25,
+            "2 of 3 requests since the mistake, the first after 20 ms; well 1.2 s after the undo",
+            id="after a while",
+        ),
+        pytest.param(
+            None, "2 of 3 requests since the mistake, the first after 20 ms; not well again by undoing it", id="not"
+        ),
     ],
 )
 def test_how_soon_prod_was_hurt_and_well_again_is_told(recovered: float | None, says: str) -> None:
@@ -126,6 +134,15 @@ def test_a_table_of_markdown_keeps_its_columns() -> None:
     assert len(re.split(r"(?<!\\)\|", line)) == 7
 
 
+def test_what_is_not_on_a_driver_is_said_once() -> None:
+    """Below the tables, with its reason, and not in every cell of a row."""
+    there = replace(SINGLE, outcome=Outcome.NOT_ON_DRIVER, seen="", told="", reason="no such rule")
+    lines = list(matrix_lines(rows_of([X03], [there, replace(there, topology="multi")], driver="embedded")))
+    assert "| ? not on this driver | ? not run | ? not on this driver |" in "\n".join(lines)
+    assert lines[-2:] == ["", "- X03: no such rule"]
+    assert "What is not on this driver:" not in list(matrix_lines(rows_of([X03], [SINGLE], driver="embedded")))
+
+
 def test_resources_are_counted_in_the_templates() -> None:
     """What multi-stack costs is no guess: a single stack is smaller than three, and larger than one."""
     found = count_resources()
@@ -139,6 +156,13 @@ def test_the_latest_drivers_results_are_reported(tmp_path: Path) -> None:
     assert "run on 2026-11-27, driver localstack (LocalStack 4.14.0)" in page.read_text()
     (page,) = write_reports([tmp_path / "b.md"], [X03], [SINGLE, later], driver="embedded")
     assert "run on 2026-11-26, driver embedded (ministack 1.5.33)" in page.read_text()
+
+
+def test_results_of_several_days_are_told_so(tmp_path: Path) -> None:
+    """Nothing is claimed to be as new as the last run when it isn't."""
+    later = replace(MULTI, at="2026-11-28T20:00:00+00:00")
+    (page,) = write_reports([tmp_path / "a.md"], [X03], [SINGLE, later], driver=None)
+    assert "run from 2026-11-26 to 2026-11-28, driver embedded" in page.read_text()
 
 
 def test_without_results_there_is_no_report(tmp_path: Path) -> None:

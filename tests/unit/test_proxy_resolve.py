@@ -176,7 +176,13 @@ def test_unknown_environment_lists_the_known(request_):
     ("routes", "alive", "status", "command"),
     [
         pytest.param(None, True, 503, "multistack deploy test", id="never-published"),
-        pytest.param({"test": make_route("test", apis=())}, True, 503, "multistack deploy test", id="nothing-deployed"),
+        pytest.param(
+            {"test": make_route("test", apis=(), digest=None)},
+            True,
+            503,
+            "multistack deploy test",
+            id="nothing-deployed",
+        ),
         pytest.param({"test": make_route("test", url=None)}, True, 503, "multistack up test", id="stopped"),
         pytest.param({"test": make_route("test")}, False, 503, "multistack up test", id="process-gone"),
         pytest.param({"test": make_route("test", apis=())}, False, 503, "multistack up test", id="gone-before-deploy"),
@@ -284,6 +290,7 @@ def test_half_of_a_name_is_no_environment(target: str) -> None:
 
 
 def test_an_environment_of_the_lab_is_started_by_its_own_command() -> None:
-    """No `multistack up` knows it."""
-    stopped = {"single/prod": make_route("single/prod", url=None)}
-    assert refuse(make_request("/single/prod/"), stopped).next_command == "multistack lab up"
+    """Its name is one of many: who published the route says which command starts it."""
+    stopped = {name: make_route(name, url=None, started_by="multistack lab up") for name in ("single/prod", "prod")}
+    for name in stopped:
+        assert refuse(make_request(f"/{name}/"), stopped).next_command == "multistack lab up"

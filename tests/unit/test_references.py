@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 import pytest
 
 from emulator.errors import DeployError
-from emulator.references import check_references, dependencies, names_in, without_types
+from emulator.references import check_names, check_references, dependencies, names_in, without
 
 QUEUE = "AWS::SQS::Queue"
 
@@ -84,7 +85,7 @@ def test_unsupported_types_go_with_all_that_needs_them() -> None:
         "Resources": {"Foo": {"Type": "AWS::Foo::Bar"}, "B": queue("Foo"), "C": queue("B"), "Stays": queue()},
         "Outputs": {"Gone": {"Value": {"Ref": "C"}}, "Kept": {"Value": {"Ref": "Stays"}}},
     }
-    smaller, left_out = without_types(template, ["AWS::Foo::Bar"])
+    smaller, left_out = without(template, ["Foo"])
     assert list(smaller["Resources"]) == ["Stays"]
     assert list(smaller["Outputs"]) == ["Kept"]
     assert left_out == ["Foo (AWS::Foo::Bar)", f"B ({QUEUE}, needs Foo)", f"C ({QUEUE}, needs B)"]
@@ -94,4 +95,21 @@ def test_unsupported_types_go_with_all_that_needs_them() -> None:
 def test_no_empty_outputs_are_left() -> None:
     """CloudFormation refuses an empty section."""
     template = {"Resources": {"Foo": {"Type": "X"}}, "Outputs": {"O": {"Value": {"Ref": "Foo"}}}}
-    assert without_types(template, ["X"])[0] == {"Resources": {}}
+    assert without(template, list(template["Resources"]))[0] == {"Resources": {}}
+
+
+@pytest.mark.parametrize(
+    ("name", "is_taken"),
+    [
+        pytest.param("x", True, id="text"),
+        pytest.param({"Fn::Sub": "${AWS::StackName}-x"}, True, id="the same expression"),
+        pytest.param(None, False, id="none"),
+    ],
+)
+def test_two_functions_of_one_name_are_refused(name: object, is_taken: bool) -> None:
+    """As on AWS, where the second one can't be made; with conditions, perhaps only one of them is."""
+    kind = "AWS::Lambda::Function"
+    one = {"Type": kind, "Properties": {} if name is None else {"FunctionName": name}}
+    check_names({"Resources": {"A": one, "B": {**one, "Condition": "C"}}})
+    with pytest.raises(DeployError, match="already exists in stack: A and B") if is_taken else nullcontext():
+        check_names({"Resources": {"A": one, "B": one}})

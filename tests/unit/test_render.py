@@ -11,7 +11,7 @@ import pytest
 from emulator.errors import NotReady
 from emulator.events import Event
 from emulator.model import ProcessId
-from emulator.render import Progress, colours_of, print_error, print_json, status_cell, table
+from emulator.render import Progress, colours_of, print_error, print_json, prose, status_cell, table
 
 
 def test_columns_are_aligned_and_nothing_trails() -> None:
@@ -55,6 +55,20 @@ def test_progress_that_nobody_reads_stops_no_work(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("sys.stderr", Gone())
     Progress(["test"])(Event("test", "starting"))
     print_error(NotReady("no"))
+
+
+@pytest.mark.parametrize(
+    ("is_terminal", "told"),
+    [
+        pytest.param(True, "type \x1b[1mlab up\x1b[0m, then", id="terminal"),
+        pytest.param(False, "type `lab up`, then", id="file"),
+    ],
+)
+def test_what_is_typed_stands_out_in_prose(monkeypatch: pytest.MonkeyPatch, is_terminal: bool, told: str) -> None:
+    """A terminal has a bold face; without one the marks are what tells a command from the words around it."""
+    monkeypatch.setattr("sys.stdout.isatty", lambda: is_terminal)
+    assert prose("type `lab up`, then") == told
+    assert prose("a single ` is no mark") == "a single ` is no mark"
 
 
 def test_an_environment_keeps_its_colour() -> None:

@@ -6,25 +6,29 @@ import re
 import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 from flask.testing import FlaskClient
 
+from emulator.cli.workshop_folders import open_project
 from emulator.errors import MultistackError
 from emulator.workshop import folder
 from emulator.workshop.answers import Answers, blank
+from emulator.workshop.board.joining import membership
 from emulator.workshop.board.learners import CODE_HEADER, MOST_LEARNERS, Board
 from emulator.workshop.board.pages import create_board
 from emulator.workshop.doctor import disk, memory, programs, trial
+from emulator.workshop.experiments import MISTAKES
 from emulator.workshop.lab import Edit, Lab, Step
 from emulator.workshop.labs import LABS
-from emulator.workshop.labs.single_stack import SETTINGS
 from emulator.workshop.playing import play
-from emulator.workshop.progress import changing, read_progress
+from emulator.workshop.progress import LabProgress, changing, read_progress
 from tests.conftest import REPOSITORY
 
 TEXTS = REPOSITORY / "docs" / "workshop"
+PASSED = datetime(2026, 11, 26, tzinfo=UTC)
 REPORT = {"id": "0" * 32, "name": "Ada", "labs": {"1": {"started": "2026-11-26T09:00:00Z"}}}
 LAB_IDS = [f"lab {lab.number}" for lab in LABS]
 
@@ -62,6 +66,26 @@ def test_a_lab_fits_the_sample(lab: Lab, tmp_path: Path) -> None:
     made = folder.make(tmp_path, lab)
     assert (made / "multistack.toml").exists()
     assert "docs-test" not in (made / folder.TEXT).read_text()
+
+
+@pytest.mark.parametrize("lab", LABS, ids=LAB_IDS)
+def test_a_lab_ends_where_the_next_one_begins(lab: Lab) -> None:
+    """Typed one after the other, each lab's `cd` finds its folder."""
+    typed = [line.removeprefix("$ cd ") for line in text_of(lab).splitlines() if line.startswith("$ cd ")]
+    assert typed == [f"workshop/{lab.folder}", "../.."]
+
+
+def test_what_a_learner_wrote_is_kept_every_time(tmp_path: Path) -> None:
+    """A second reset is no way to lose what the first one kept."""
+    for text in ("first", "second", "third"):
+        (folder.make(tmp_path, LABS[0]) / "notes.txt").write_text(text)
+        folder.remake(tmp_path, LABS[0], open_workspace=open_project)
+    kept = sorted((tmp_path / "yours").iterdir())
+    assert [(one.name, (one / "notes.txt").read_text()) for one in kept] == [
+        ("lab-1", "first"),
+        ("lab-1-2", "second"),
+        ("lab-1-3", "third"),
+    ]
 
 
 def test_an_edit_that_does_not_fit_is_refused(tmp_path: Path) -> None:
@@ -108,7 +132,7 @@ def test_a_blank_answer_file_asks_everything(tmp_path: Path) -> None:
     lab = next(one for one in LABS if one.number == 3)
     (tmp_path / "answers.toml").write_text(blank(lab.answers))
     answers = Answers(tmp_path)
-    assert len(lab.answers) == 3 * len(SETTINGS)
+    assert len(lab.answers) == 3 * len(MISTAKES)
     assert all("no answer" in (answers.problem(key) or "") for key, _ in lab.answers)
 
 
@@ -139,6 +163,20 @@ def test_progress_survives_many_commands_at_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(one_more, range(24)))
     assert read_progress(tmp_path).of(1).hints == 24
+
+
+@pytest.mark.parametrize(
+    ("before", "is_solved"),
+    [
+        pytest.param(LabProgress(), True, id="not passed yet"),
+        pytest.param(LabProgress(passed=PASSED), False, id="passed by hand"),
+        pytest.param(LabProgress(passed=PASSED, is_solved=True), True, id="passed with the solution"),
+    ],
+)
+def test_a_solution_that_was_played_stays_so(before: LabProgress, is_solved: bool) -> None:
+    """Nobody gets rid of the note by playing it a second time, and nobody who was through gets one."""
+    before.note_solved()
+    assert before.is_solved is is_solved
 
 
 def test_a_workshop_is_found_from_inside_and_from_beside(tmp_path: Path) -> None:
@@ -200,6 +238,12 @@ def test_a_wrong_code_notes_nobody(client: FlaskClient, board: Board) -> None:
     for headers in ({}, {CODE_HEADER: "AAAA-AAAA"}, {CODE_HEADER: board.code.lower() + "\xe9"}):
         assert client.post("/progress", json=REPORT, headers=headers).status_code == 403
     assert board.learners() == []
+
+
+@pytest.mark.parametrize("typed", ["K7QM-2XNP", "k7qm2xnp", " K7qm 2xnp "])
+def test_a_code_may_be_typed_as_it_is_heard(typed: str) -> None:
+    """It is read from a wall."""
+    assert membership("http://192.0.2.7:8090", typed, "Ada").code == "K7QM-2XNP"
 
 
 def test_a_board_is_full_one_day(client: FlaskClient, board: Board) -> None:

@@ -6,21 +6,17 @@ from difflib import get_close_matches
 
 from emulator.errors import ConfigError
 from emulator.lab.experiment import Experiment
-from emulator.lab.experiments import (
-    aliases,
-    controls,
-    data,
-    limits,
-    routing,
-    side_effects,
-    stage_variables,
-    updates,
-)
+from emulator.lab.experiments.aliases import EXPERIMENTS as ALIASES
+from emulator.lab.experiments.controls import EXPERIMENTS as CONTROLS
+from emulator.lab.experiments.data import EXPERIMENTS as DATA
+from emulator.lab.experiments.limits import EXPERIMENTS as LIMITS
+from emulator.lab.experiments.routing import EXPERIMENTS as ROUTING
+from emulator.lab.experiments.side_effects import EXPERIMENTS as SIDE_EFFECTS
+from emulator.lab.experiments.stage_variables import EXPERIMENTS as STAGE_VARIABLES
+from emulator.lab.experiments.updates import EXPERIMENTS as UPDATES
 
-_GROUPS = (aliases, stage_variables, limits, data, routing, side_effects, updates, controls)
-EXPERIMENTS: tuple[Experiment, ...] = tuple(
-    sorted((one for group in _GROUPS for one in group.EXPERIMENTS), key=lambda one: (one.is_control, one.id))
-)
+_ALL = (*ALIASES, *CONTROLS, *DATA, *LIMITS, *ROUTING, *SIDE_EFFECTS, *STAGE_VARIABLES, *UPDATES)
+EXPERIMENTS: tuple[Experiment, ...] = tuple(sorted(_ALL, key=lambda one: (one.is_control, one.id)))
 
 
 def find_experiment(name: str) -> Experiment:

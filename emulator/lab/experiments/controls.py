@@ -7,7 +7,7 @@ from collections.abc import Generator, Mapping
 from emulator.lab.code import BROKEN
 from emulator.lab.experiment import Basis, Expected, Experiment, Script, Variant, fails
 from emulator.lab.operator import Operator
-from emulator.lab.partner import DEPENDENT, KEY, QUOTA, VARIABLE, Partner
+from emulator.lab.partner import DEPENDENT, KEY, QUOTA, VARIABLE, Partner, use_up
 from emulator.lab.releases import release, set_variables, take_back, version_of
 from emulator.lab.topologies import Topology
 
@@ -53,7 +53,7 @@ def _shared_key(operator: Operator) -> Generator[None, None, None]:
             set_variables(operator, place, {**variables, VARIABLE: partner.url})
         yield
         calls = f"for i in $(seq {QUOTA}); do curl -H 'X-Api-Key: {KEY}' {partner.url}; done"
-        operator.does(calls, lambda: partner.exhaust(KEY))
+        operator.does(calls, lambda: use_up(partner.url, KEY))
         yield
         operator.does("# the next day, when the partner counts anew", partner.renew)
         for place, version, variables in before:
@@ -102,7 +102,6 @@ EXPERIMENTS = (
             why="A stack of its own runs whatever is deployed to it; only a gate can refuse that.",
         ),
         sources=(_PROMOTION,),
-        seen={"embedded": "2026-11-26"},
         is_control=True,
     ),
     Experiment(
@@ -114,7 +113,6 @@ EXPERIMENTS = (
             _wrong_parameter, fails(502), why="It is prod's value and nobody else's, so no other environment tried it."
         ),
         sources=(_VARIABLES,),
-        seen={"embedded": "2026-11-26"},
         is_control=True,
     ),
     Experiment(
@@ -126,7 +124,6 @@ EXPERIMENTS = (
             _shared_key, fails(502), why="The partner counts calls by key; accounts and stacks are nothing to it."
         ),
         sources=(_LIMITS,),
-        seen={"embedded": "2026-11-26"},
         basis=Basis.MODEL,
         not_on={"localstack": "functions in its containers can't reach the partner, which is on this machine"},
         is_control=True,
@@ -143,7 +140,6 @@ EXPERIMENTS = (
             why="What a person may change in prod they can get wrong; drift detection finds it afterwards.",
         ),
         sources=(_DRIFT,),
-        seen={"embedded": "2026-11-26"},
         is_control=True,
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Generator
 
-from emulator.lab.experiment import Experiment, fails, in_both_worlds
+from emulator.lab.experiment import Experiment, in_both_worlds, refused
 from emulator.lab.load import prepared_load
 from emulator.lab.operator import Operator
 from emulator.lab.releases import SLOW, release, take_back, version_of
@@ -73,12 +73,11 @@ EXPERIMENTS = (
         variants=in_both_worlds(
             single=_delete,
             multi=_delete,
-            prod_sees=fails(500),
+            prod_sees=refused(),
             shared="There is no test function: the one there is goes, with every version and alias.",
             separate="Test's function is test's alone.",
         ),
         sources=(_DELETION,),
-        seen={"embedded": "2026-11-26"},
         needs=("lambda-deletion/deleting-a-function-removes-its-versions-and-aliases",),
         restores=True,
     ),
@@ -90,16 +89,12 @@ EXPERIMENTS = (
         variants=in_both_worlds(
             single=_load_on_reservation,
             multi=_load_on_reservation,
-            prod_sees=fails(500, share=(0.5, 1.0)),
+            prod_sees=refused(share=(0.5, 1.0)),
             shared="Calls of every version and alias take their places from one reservation.",
             separate="Prod's function has a reservation of its own, which calls to test can't take.",
         ),
         sources=(_CONCURRENCY,),
-        seen={"embedded": "2026-11-26"},
-        needs=[
-            "concurrency/a-reservation-covers-all-versions",
-            "gateway-errors/calls-over-the-concurrency-answer-500",
-        ],
+        needs=("concurrency/a-reservation-covers-all-versions",),
     ),
     Experiment(
         id="X09",
@@ -109,12 +104,11 @@ EXPERIMENTS = (
         variants=in_both_worlds(
             single=_stop_runaway,
             multi=_stop_runaway,
-            prod_sees=fails(500),
+            prod_sees=refused(),
             shared="A reservation of 0 refuses every call of the function, whatever alias it came by.",
             separate="Only test's function is stopped.",
         ),
         sources=(_CONCURRENCY,),
-        seen={"embedded": "2026-11-26"},
         needs=("concurrency/a-reservation-of-0-refuses-every-call",),
     ),
     Experiment(
@@ -125,13 +119,11 @@ EXPERIMENTS = (
         variants=in_both_worlds(
             single=_load_on_account,
             multi=_load_on_account,
-            prod_sees=fails(500, share=(0.3, 1.0)),
-            same_account=fails(500, share=(0.3, 1.0)),
+            prod_sees=refused(share=(0.3, 1.0)),
+            same_account=refused(share=(0.3, 1.0)),
             shared="Functions without a reservation share one pool per account and region, which test empties.",
             separate="The pool is the account's: a stack of its own is not enough, an account of its own is.",
         ),
         sources=(_POOL,),
-        seen={"embedded": "2026-11-26"},
-        needs=("concurrency/functions-without-a-reservation-share-a-pool",),
     ),
 )

@@ -7,7 +7,7 @@ from typing import Any
 
 from emulator.endpoint import client
 from emulator.lab.code import BROKEN, GOOD
-from emulator.lab.experiment import Experiment, fails, in_both_worlds
+from emulator.lab.experiment import Experiment, fails, in_both_worlds, refused
 from emulator.lab.operator import Operator
 from emulator.lab.topologies import ENVIRONMENTS, Place
 
@@ -55,7 +55,7 @@ def _no_such_alias(operator: Operator) -> Generator[None, None, None]:
     test = operator.test
     yield
     bad = operator.publish(BROKEN)
-    operator.tries(
+    operator.is_refused(
         "lambda",
         "update_alias",
         FunctionName=test.function,
@@ -168,7 +168,6 @@ EXPERIMENTS = (
             separate="The edit is in test's API; a deployment of prod's can't hold it.",
         ),
         sources=(_DEPLOYING,),
-        seen={"embedded": "2026-11-26"},
         needs=("rest-stages/an-edited-authorizer-waits-for-a-deployment",),
     ),
     Experiment(
@@ -184,7 +183,6 @@ EXPERIMENTS = (
             separate="Test's function has no alias prod, so the command is refused.",
         ),
         sources=(_WEIGHTS,),
-        seen={"embedded": "2026-11-26"},
         needs=("lambda-aliases/weights-steer-calls-from-a-rest-api",),
         calls=60,
     ),
@@ -196,7 +194,7 @@ EXPERIMENTS = (
         variants=in_both_worlds(
             single=_switch_stages,
             multi=_switch_own_stage,
-            prod_sees=fails(500),
+            prod_sees=refused(),
             shared="The script switches every stage of the API, and a permission for prod's alias is none for green.",
             separate="Test's API has no stage of prod's.",
         ),
@@ -204,7 +202,6 @@ EXPERIMENTS = (
             _PERMISSIONS,
             _VARIABLES,
         ),
-        seen={"embedded": "2026-11-26"},
         needs=(
             "permissions/a-permission-for-an-alias-is-for-no-other",
             "stage-variables/a-variable-names-the-alias",

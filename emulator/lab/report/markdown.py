@@ -44,7 +44,7 @@ def to_markdown(experiments: Sequence[Experiment], results: Sequence[Result], *,
 
 
 def matrix_lines(rows: Sequence[Row]) -> Iterator[str]:
-    """The scores and the two tables, of experiments and of controls."""
+    """The scores, the two tables, of experiments and of controls, and what the driver can't do."""
     yield from (f"- **{one.hurt} of {one.run}** hurt prod: {one.heading}" for one in scores_of(rows))
     yield ""
     yield from _table([row for row in rows if not row.experiment.is_control])
@@ -52,6 +52,16 @@ def matrix_lines(rows: Sequence[Row]) -> Iterator[str]:
     yield "Controls, where a stack for each environment is no help:"
     yield ""
     yield from _table([row for row in rows if row.experiment.is_control])
+    if missing := [f"- {row.experiment.id}: {reason}" for row in rows if (reason := _missing(row))]:
+        yield ""
+        yield "What is not on this driver:"
+        yield ""
+        yield from missing
+
+
+def _missing(row: Row) -> str:
+    """Why an experiment could not be run in some topology; empty if it could, or wasn't tried."""
+    return next((cell.note for cell in row.cells if cell.is_missing), "")
 
 
 def _table(rows: Sequence[Row]) -> Iterator[str]:
@@ -59,7 +69,9 @@ def _table(rows: Sequence[Row]) -> Iterator[str]:
     yield "|---|---|---|---|---|"
     for row in rows:
         cells = [
-            f"{cell.sign.value} {cell.told}{f' ({cell.note})' if cell.note else ''}".replace("|", "\\|")
+            f"{cell.sign.value} {cell.told}{f' ({cell.note})' if cell.note and not cell.is_missing else ''}".replace(
+                "|", "\\|"
+            )
             for cell in row.cells
         ]
         yield f"| {row.experiment.id} | {row.experiment.title} | {' | '.join(cells)} |"

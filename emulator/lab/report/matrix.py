@@ -45,16 +45,22 @@ class Cell:
     note: str = ""
 
     @property
+    def is_missing(self) -> bool:
+        """Whether the driver can't do it; *note* says why."""
+        return self.result is not None and self.result.outcome is Outcome.NOT_ON_DRIVER
+
+    @property
     def mistake(self) -> Sequence[TypedLine]:
         """The commands of the mistake."""
         return [line for line in self.result.typed if line.phase == "mistake"] if self.result else []
 
     @property
     def times(self) -> str:
-        """How soon prod was hurt, and how soon it was well again; empty where it was unhurt."""
+        """How many requests were hurt, how soon, and how soon prod was well again; empty where none was."""
         if self.result is None or self.result.first_failure_after is None:
             return ""
-        first = f"first after {seconds(self.result.first_failure_after)}"
+        count = f"{self.result.failures + self.result.wrong} of {self.result.requests} requests since the mistake"
+        first = f"{count}, the first after {seconds(self.result.first_failure_after)}"
         if self.result.recovered_after is None:
             return f"{first}; not well again by undoing it"
         return f"{first}; well {seconds(self.result.recovered_after)} after the undo"
@@ -143,4 +149,6 @@ def subtitle(results: Iterable[Result], *, driver: str) -> str:
     if not found:
         return f"nothing was run on the driver {driver} yet"
     emulators = ", ".join(sorted({one.emulator for one in found}))
-    return f"run on {max(one.at for one in found)[:10]}, driver {driver} ({emulators})"
+    first, last = (choose(one.at for one in found)[:10] for choose in (min, max))
+    days = f"run on {last}" if first == last else f"run from {first} to {last}"
+    return f"{days}, driver {driver} ({emulators})"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import secrets
 import urllib.error
 import urllib.request
@@ -29,7 +30,13 @@ def membership(url: str, code: str, name: str) -> Membership:
     shown = " ".join(name.split())
     if not shown or len(shown) > 40 or not shown.isprintable():
         raise ConfigError("--name must be 1 to 40 printable characters")
-    return Membership(url=f"http://{parts.netloc}", code=code.strip().upper(), name=shown, id=secrets.token_hex(16))
+    return Membership(url=f"http://{parts.netloc}", code=_as_printed(code), name=shown, id=secrets.token_hex(16))
+
+
+def _as_printed(code: str) -> str:
+    """A code as the board prints it, e.g. ``K7QM-2XNP``, however it was typed."""
+    letters = re.sub(r"[\s-]", "", code).upper()
+    return f"{letters[:4]}-{letters[4:]}"
 
 
 def report(to: Membership, progress: Progress) -> None:

@@ -52,17 +52,22 @@ def create_board(board: Board, labs: tuple[Lab, ...]) -> Flask:
 
     @app.post(PROGRESS)
     def _note() -> tuple[Response, int]:
-        if not hmac.compare_digest(request.headers.get(CODE_HEADER, "").encode(), board.code.encode()):
-            return jsonify(error="the join code is wrong"), 403
-        try:
-            board.note(Report.model_validate(request.get_json(silent=True)))
-        except ValidationError:
-            return jsonify(error="that is no report of a learner's progress"), 400
-        except Full:
-            return jsonify(error="the board is full"), 409
-        return jsonify(noted=True), 200
+        return _noted(board)
 
     return app
+
+
+def _noted(board: Board) -> tuple[Response, int]:
+    """The answer to a learner's report, which is kept if it is one."""
+    if not hmac.compare_digest(request.headers.get(CODE_HEADER, "").encode(), board.code.encode()):
+        return jsonify(error="the join code is wrong"), 403
+    try:
+        board.note(Report.model_validate(request.get_json(silent=True)))
+    except ValidationError:
+        return jsonify(error="that is no report of a learner's progress"), 400
+    except Full:
+        return jsonify(error="the board is full"), 409
+    return jsonify(noted=True), 200
 
 
 def _is_local() -> bool:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from emulator.lint.check import lint, service_paths
 from emulator.lint.finding import Words
-from emulator.workshop.lab import Check, Edit, Lab, Step
-from emulator.workshop.labs.three_stacks import PROXY
+from emulator.workshop.lab import PROXY, Check, Edit, Lab, Step
 from emulator.workshop.scene import NAMES, Scene, one_digest, ready
 
 _KEY = "PageSize"
@@ -96,7 +95,7 @@ LAB = Lab(
     solution=(
         Step("Start it as it is.", "multistack up"),
         Step("Staging can't list its orders.", f"curl -s {PROXY}/staging/orders"),
-        Step("It asks for a table that its account does not have.", "multistack logs staging --tail 3"),
+        Step("It asks for a table that its account does not have.", "multistack logs staging --tail 5"),
         Step("Find what ties the source to one environment.", "multistack lint", code=7),
         Step(
             "The table comes from the template, so from the environment.",

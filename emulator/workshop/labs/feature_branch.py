@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from emulator.created import read_created
 from emulator.process import labelled
-from emulator.workshop.lab import Check, Lab, Step
-from emulator.workshop.labs.three_stacks import PROXY
+from emulator.workshop.lab import PROXY, Check, Lab, Step
 from emulator.workshop.scene import NAMES, Scene, ready
 
 _BRANCH, _NAME = "feature/gift-wrap", "feature-gift-wrap"
@@ -33,15 +32,18 @@ def was_tested(scene: Scene) -> str | None:
 
 
 def nothing_left(scene: Scene) -> str | None:
-    """No process, port, file or container of it."""
+    """No process, port, file or container of it, and no URL."""
     state = scene.workspace.project.state
     created = read_created(state).environments
     if created:
         return f"{', '.join(created)}: still there; `multistack destroy {next(iter(created))}`"
+    running = {one.name for one in scene.workspace.drivers.leftovers()}
     for name in _made(scene):
         folder = state / "environments" / name
-        if folder.exists() or labelled(below=folder):
+        if name in running or folder.exists() or labelled(below=folder):
             return f"{name}: something of it is left; `multistack prune`"
+        if scene.get(name, "/config").status not in (0, 404):
+            return f"{name}: its URL still leads somewhere; `multistack up` tells the proxy what there is"
     return None
 
 

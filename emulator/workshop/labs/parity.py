@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from emulator.comparison.drift import find_drift
+from emulator.endpoint import answering, client
 from emulator.model import Kind
 from emulator.workshop.lab import Check, Lab, Step
 from emulator.workshop.scene import Scene, one_digest, ready
@@ -11,6 +12,15 @@ _RESOURCE, _PROPERTY = "DiscountPercentParameter", "Value"
 _BY_HAND = (
     "multistack exec staging -- aws ssm put-parameter --overwrite --name /orders-staging/DiscountPercent --value 90"
 )
+
+
+def was_edited(scene: Scene) -> str | None:
+    """Somebody wrote the parameter: what a stack makes is its first version."""
+    endpoint = scene.workspace.endpoint("staging")
+    name = f"/{scene.workspace.project.stack_name('staging')}/DiscountPercent"
+    with answering(endpoint):
+        found = client(endpoint, "ssm").get_parameter(Name=name)["Parameter"]
+    return None if found["Version"] > 1 else f"nobody edited staging yet: `{_BY_HAND}`"
 
 
 def named_resource(scene: Scene) -> str | None:
@@ -25,7 +35,7 @@ def named_property(scene: Scene) -> str | None:
 
 def _named(scene: Scene, key: str, right: str) -> str | None:
     if problem := scene.answers.problem(key):
-        return f"{problem}; `multistack drift staging` shows it"
+        return f"{problem}; once staging was changed by hand, `multistack drift staging` shows it"
     if scene.answers.answer(key) == right.lower():
         return None
     return f"answers.toml: {key} is another one; look again at what `multistack drift staging` shows after the edit"
@@ -62,9 +72,10 @@ LAB = Lab(
     ),
     checks=(
         Check("test, staging and prod run", ready),
+        Check("the discount of staging was edited by hand", was_edited),
         Check("you named the resource that was changed", named_resource),
         Check("you named its property", named_property),
-        Check("staging was deployed anew", was_repaired),
+        Check("staging was brought back", was_repaired),
         Check("nothing drifts any more", no_drift),
         Check("one digest: the environments are in parity", one_digest),
     ),

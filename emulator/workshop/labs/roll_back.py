@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 from emulator.model import Deployment, Kind, Outcome
-from emulator.workshop.lab import Check, Lab, Step
-from emulator.workshop.labs.three_stacks import PROXY
+from emulator.workshop.lab import PROXY, Check, Lab, Step
 from emulator.workshop.scene import Scene, ready
 
 _TABLE = """echo 'BANNERS = {"test": "25 % off", "staging": "10 % off"}' >> src/app.py"""

@@ -3,32 +3,39 @@
 from __future__ import annotations
 
 import functools
+import re
 
 from emulator.lab.experiments import find_experiment
 from emulator.lab.results import Outcome
 from emulator.lab.topologies import Topology
-from emulator.workshop.experiments import ran, result, seen_status
+from emulator.workshop.experiments import MISTAKES, ran, result, seen_status
 from emulator.workshop.lab import Check, Lab, Step
+from emulator.workshop.predictions import key_of, noted
 from emulator.workshop.scene import Scene
 
-# Experiment to words, one of which names the setting that lets it happen.
-SETTINGS = {
-    "X03": ("stage variable", "stagevariable", "table"),
-    "X05": ("environment variable", "variables", "version"),
-    "X06": ("autopublishalias", "auto publish alias"),
+# Experiment to what matches a name of the setting that lets it happen, and of no other one.
+_SETTINGS = {
+    "X03": re.compile(r"(?!.*environment).*(stage.{0,2} ?variable|table)"),
+    "X05": re.compile(r"(?!.*stage).*(variable|version)"),
+    "X06": re.compile(r".*auto ?publish ?alias"),
 }
 _STATUSES = range(100, 600)
 
 
 def predicted(scene: Scene, *, experiment: str) -> str | None:
-    """The learner wrote down what prod will answer."""
-    key = f"{experiment.lower()}_predicted"
+    """The learner wrote down what prod will answer, before it was seen."""
+    key = key_of(experiment)
     if problem := scene.answers.problem(key):
         return problem
     answer = scene.answers.answer(key)
-    if answer.isascii() and answer.isdecimal() and int(answer[:4]) in _STATUSES:
+    if not (answer.isascii() and answer.isdecimal() and int(answer[:4]) in _STATUSES):
+        return f"answers.toml: {key} must be a status, such as 502"
+    if result(scene.folder, experiment, Topology.SINGLE) is None:
         return None
-    return f"answers.toml: {key} must be a status, such as 502"
+    before = noted(scene.folder).get(experiment)
+    if not before:
+        return f"{experiment} was run before you predicted; `multistack workshop reset 3`, and predict first"
+    return None if before == answer else f"answers.toml: {key} was {before} when {experiment} was run; let it stand"
 
 
 def seen(scene: Scene, *, experiment: str) -> str | None:
@@ -51,14 +58,17 @@ def named(scene: Scene, *, experiment: str) -> str | None:
     key = f"{experiment.lower()}_setting"
     if problem := scene.answers.problem(key):
         return problem
-    if any(word in scene.answers.answer(key) for word in SETTINGS[experiment]):
+    if _SETTINGS[experiment].match(scene.answers.answer(key)):
         return None
     return f"answers.toml: {key} names another setting; `multistack lab show {experiment}` says which one it is"
 
 
 def _checks(experiment: str) -> tuple[Check, ...]:
     return (
-        Check(f"{experiment}: you predicted a status", functools.partial(predicted, experiment=experiment)),
+        Check(
+            f"{experiment}: you predicted a status before you saw it",
+            functools.partial(predicted, experiment=experiment),
+        ),
         ran(experiment, Topology.SINGLE),
         Check(f"{experiment}: you saw what prod answered", functools.partial(seen, experiment=experiment)),
         Check(f"{experiment}: you named the setting", functools.partial(named, experiment=experiment)),
@@ -96,8 +106,8 @@ LAB = Lab(
     title="Single-stack and how it breaks",
     minutes=30,
     goal="three mistakes meant for test have hurt prod, and you can name the setting behind each",
-    answers=tuple(question for experiment in SETTINGS for question in _questions(experiment)),
-    checks=tuple(check for experiment in SETTINGS for check in _checks(experiment)),
+    answers=tuple(question for experiment in MISTAKES for question in _questions(experiment)),
+    checks=tuple(check for experiment in MISTAKES for check in _checks(experiment)),
     hints=(
         "Write your prediction down, run the experiment, then let `multistack lab show X03` say why it went so.",
         "`multistack lab run X03 --topology single` says what prod answered. Into answers.toml go statuses as numbers, "

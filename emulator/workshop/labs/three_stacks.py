@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from emulator.workshop.lab import Check, Lab, Step
+from emulator.workshop.lab import PROXY, Check, Lab, Step
 from emulator.workshop.scene import NAMES, Scene, one_digest, ready
 
 ORDER = "lab-1"
-PROXY = "http://127.0.0.1:8080"
 
 
 def three_apis(scene: Scene) -> str | None:

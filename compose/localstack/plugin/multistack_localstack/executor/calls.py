@@ -112,7 +112,7 @@ class Environment:
         this call.
         """
         sandbox = self._sandbox
-        if sandbox is None:
+        if sandbox is None or sandbox.exit_status is not None:  # e.g. it could not initialize
             return self.spawn()
         if sandbox.init_took is not None and sandbox.is_running():
             if sandbox.wait_until_ready(deadline=time.monotonic() + _NEXT_TIMEOUT) is None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import collections
 import os
 import shutil
 import threading
+import time
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,7 @@ from localstack.services.lambda_.invocation import execution_environment
 from localstack.services.lambda_.invocation.execution_environment import ExecutionEnvironment
 from localstack.services.lambda_.invocation.lambda_models import FunctionVersion, Invocation, InvocationResult, S3Code
 from localstack.services.lambda_.invocation.lambda_service import LambdaService
+from localstack.services.lambda_.invocation.version_manager import LambdaVersionManager
 from localstack.services.lambda_.provider import LambdaProvider
 from localstack.utils.patch import patch
 from localstack.utils.strings import long_uid
@@ -24,6 +27,8 @@ from multistack_localstack.executor.timers import SharedTimer
 # Bytes of an event. Source: https://docs.aws.amazon.com/lambda/latest/dg/gettingstarted-limits.html
 MAX_SYNCHRONOUS = 6 * 1024 * 1024
 MAX_ASYNCHRONOUS = 1024 * 1024
+# Seconds between two looks at whether calls of a replaced version have ended; the first look is as late.
+_LOOK = 0.1
 # Not below /tmp, which is memory in our containers; nothing of it needs to be kept.
 CODE = "/var/lib/localstack/code"
 
@@ -35,6 +40,7 @@ def apply() -> None:
     tracing.note_calls()
     client_context()
     direct_calls()
+    updates_without_a_gap()
     execution_environment.Timer = SharedTimer
     code_on_disk(Path(os.environ.get("MULTISTACK_CODE") or CODE))
 
@@ -110,6 +116,48 @@ def direct_calls() -> None:
         return result.payload
 
     RestApiAwsProxyIntegration.call_lambda = staticmethod(call_lambda)
+
+
+def updates_without_a_gap() -> None:
+    """Calls that run while a function is updated end on what they began with, as on AWS; LocalStack kills them."""
+    running: collections.Counter[str] = collections.Counter()
+    lock = threading.Lock()
+
+    def count(manager: LambdaVersionManager, calls: int) -> None:
+        with lock:
+            running[manager.id] += calls
+            if not running[manager.id]:
+                del running[manager.id]
+
+    @patch(LambdaVersionManager.invoke)
+    def invoke(original: Any, self: Any, **given: Any) -> InvocationResult:
+        count(self, 1)
+        try:
+            return original(self, **given)
+        finally:
+            count(self, -1)
+
+    @patch(LambdaVersionManager.stop)
+    def stop(original: Any, self: Any) -> None:
+        def stop_later() -> None:
+            deadline = time.monotonic() + self.function_version.config.timeout + _LOOK
+            time.sleep(_LOOK)
+            while self.id in running and _is_replaced(self) and time.monotonic() < deadline:
+                time.sleep(_LOOK)
+            original(self)
+
+        if _is_replaced(self):
+            # LocalStack's own threads for such work are few, and what waits for a call may wait for long.
+            threading.Thread(target=stop_later, name="replaced-version", daemon=True).start()
+        else:
+            original(self)
+
+
+def _is_replaced(manager: LambdaVersionManager) -> bool:
+    """Whether an update put another version in its place; else the function is deleted, or Lambda stops."""
+    service = _lambda_service()
+    now = service.lambda_running_versions.get(manager.function_arn) if service else None
+    return now is not None and now is not manager
 
 
 def code_on_disk(folder: Path) -> None:

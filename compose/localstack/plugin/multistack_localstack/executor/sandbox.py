@@ -37,6 +37,7 @@ class Sandbox:
 
     Attributes:
         init_took: Seconds that it took to be ready for its first event; None until then.
+        exit_status: Of its process, once that was ended and let go of; None until then.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Sandbox:
         on_log: Callable[[LogEvent], None],
     ) -> None:
         self.init_took: float | None = None
+        self.exit_status: int | None = None
         self._waiting: Request | None = None
         self._conversation = Conversation(on_log=on_log)
         self._began = time.monotonic()
@@ -144,13 +146,19 @@ class Sandbox:
         self._child.kill()
 
     def end(self) -> int:
-        """End the process with all that it started, and let go of it; returns its exit status."""
+        """
+        End the process with all that it started, and let go of it; returns its exit status.
+
+        What was let go of is not touched again: its descriptors may be those of another file by now.
+        """
+        if self.exit_status is not None:
+            return self.exit_status
         self.memory_used()
-        status = self._child.end()
+        self.exit_status = self._child.end()
         self._conversation.drain_log()
         self._child.close()
         self._conversation.close()
-        return status
+        return self.exit_status
 
 
 def start(environ: Mapping[str, str], installation: Installation) -> child.Child:

@@ -1,0 +1,234 @@
+"""Build a service into an artifact: package it, install what its functions need, zip their code."""
+
+from __future__ import annotations
+
+import re
+import tempfile
+import zipfile
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from emulator.artifact import BUCKET, ArtifactStore, files_of, key_for, sha256_of, write_zip
+from emulator.errors import ArtifactError, ConfigError, file_hint
+from emulator.events import Emit, Event
+from emulator.frameworks.registry import reader_of
+from emulator.frameworks.service import Packaging
+from emulator.frameworks.stages import STAGE
+from emulator.interpreters import Interpreter, choose
+from emulator.model import Artifact, Project
+from emulator.template import LocalCode, all_resources, inline_definitions, local_code, point_at_code
+from emulator.tool_builds import build_by_tool, install_npm, is_built_by_tool, needs_npm
+
+# Bytes. Source: AWS, "Lambda quotas", deployment package size, unzipped.
+_UNZIPPED = 262_144_000
+# Where a runtime looks for what a layer brings. Source: AWS, "Packaging your layer content".
+_LAYER_FOLDERS = {"python": "python/", "nodejs": "nodejs/"}
+# What `sam build` can do and this build can't.
+_OTHER_TOOLS = ("rust-cargolambda", "go1.x", "dotnet", "java", "ruby", "gradle", "maven")
+
+
+def build(
+    project: Project,
+    store: ArtifactStore,
+    *,
+    emit: Emit,
+    python_of: Callable[[str], Interpreter] = choose,
+    environ: Mapping[str, str] = {},
+    cancelled: Callable[[], None] = lambda: None,
+) -> Artifact:
+    """
+    Build the service of *project* and store it.
+
+    Args:
+        python_of: The interpreter that will run a ``Runtime``, for which its dependencies are installed.
+        environ: Of the framework's own tool, should it have one.
+        cancelled: Called while waiting for that; raises to stop.
+
+    Raises:
+        ConfigError: The template is no template, or names code that is not there.
+        ArtifactError: Dependencies can't be installed, a file can't be read, the disk is full, or the tool fails.
+    """
+    try:
+        with tempfile.TemporaryDirectory(dir=store.work_folder()) as name:
+            work = Path(name)
+            packaging = Packaging(
+                environ=environ,
+                stages=stages_of(project),
+                work=_folder(work / "packaged"),
+                emit=emit,
+                cancelled=cancelled,
+            )
+            service = reader_of(project.template).read(project.template, packaging)
+            sources = list(local_code(service.template, service.folder))
+            for source in sources:
+                check_source(source, service.path)
+            requirements = _Requirements(cache=store.dependencies_folder(), python_of=python_of, emit=emit)
+            installer = None if service.is_complete else requirements
+            archives = _archives(sources, _folder(work / "zips"), installer, emit=emit)
+            check_sizes(service.template, {name: one.unzipped for name, one in archives.items()})
+            keys = {logical_id: key_for(one.sha256) for logical_id, one in archives.items()}
+            template = inline_definitions(service.template, service.folder)
+            template = point_at_code(template, keys, bucket={"Fn::Sub": BUCKET})
+            return store.add(template, {name: (one.path, one.sha256) for name, one in archives.items()})
+    except OSError as error:
+        raise ArtifactError(
+            f"can't build {project.service}: {error.strerror or error} ({error.filename or project.state})",
+            hint=f"{file_hint(error)}; nothing was recorded",
+        ) from error
+
+
+def stages_of(project: Project) -> Mapping[str, str]:
+    """What its framework calls the environments of *project*, and the account of the first that is called so."""
+    stages: dict[str, str] = {}
+    for one in project.environments:
+        stages.setdefault(one.config.get(STAGE, one.name), one.account_id)
+    return stages
+
+
+def _folder(path: Path) -> Path:
+    path.mkdir()
+    return path
+
+
+def check_source(source: LocalCode, template: Path) -> None:
+    """
+    Refuse code that can't run before anything is built.
+
+    Raises:
+        ConfigError: The folder is missing, or a Python function's handler file is not in it.
+    """
+    if not source.path.exists():
+        raise ConfigError(f"{template}: the code of {source.logical_id} is missing: {source.path} does not exist")
+    if str(source.build_method).startswith(_OTHER_TOOLS):
+        raise ConfigError(
+            f"{template}: {source.logical_id} is built by {source.build_method}, which multistack does not do",
+            hint='run `sam build`, then set template = ".aws-sam/build/template.yaml"',
+        )
+    is_as_it_is = source.type.endswith("::Function") and not is_built_by_tool(source)
+    if is_as_it_is and str(source.runtime).startswith("python") and source.path.is_dir():
+        module, dot, function = str(source.handler).rpartition(".")
+        if not dot or not function:
+            raise ConfigError(
+                f"{template}: Handler of {source.logical_id} is not <module>.<function>: {source.handler}"
+            )
+        stem = source.path / module.replace(".", "/")
+        if not stem.with_suffix(".py").exists() and not (stem / "__init__.py").exists():
+            raise ConfigError(
+                f"{template}: handler {source.handler} of {source.logical_id} is missing: no {stem.with_suffix('.py')}"
+            )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Requirements:
+    """How the dependencies of functions are installed."""
+
+    cache: Path
+    python_of: Callable[[str], Interpreter]
+    emit: Emit
+
+    def install(self, requirements: Path, source: LocalCode) -> Path:
+        """The folder with them."""
+        from emulator.dependencies import install
+
+        return install(requirements, source, self.cache, python=self.python_of(source.runtime or ""), emit=self.emit)
+
+
+@dataclass(frozen=True, slots=True)
+class _Archive:
+    """A zip, and how many bytes its files have."""
+
+    path: Path
+    sha256: str
+    unzipped: int
+
+
+def _archives(
+    sources: list[LocalCode], work: Path, installer: _Requirements | None, *, emit: Emit
+) -> dict[str, _Archive]:
+    """By logical id; functions that share a folder share one zip."""
+    known: dict[tuple[Path, str | None], _Archive] = {}
+    by_id: dict[str, tuple[Path, str | None]] = {}
+    for number, source in enumerate(sources):
+        place = (source.path, source.logical_id if is_built_by_tool(source) else source.build_method)
+        by_id[source.logical_id] = place
+        if place not in known:
+            emit(Event(None, "building", source.path.name))
+            contents = _contents(source, work / str(number), installer)
+            unzipped = sum(path.stat().st_size for path in contents.values())
+            _check_size(source.logical_id, unzipped)
+            archive = work / f"{number}.zip"
+            write_zip(archive, contents)
+            known[place] = _Archive(archive, sha256_of(archive), unzipped)
+    return {logical_id: known[place] for logical_id, place in by_id.items()}
+
+
+def check_sizes(template: Mapping[str, Any], unzipped: Mapping[str, int]) -> None:
+    """
+    Hold each function together with its own layers to Lambda's limit.
+
+    Args:
+        unzipped: Logical id of a function or layer to its bytes.
+
+    Raises:
+        ArtifactError: As Lambda says it.
+    """
+    for placed in all_resources(template):
+        layers = placed.resource.get("Properties", {}).get("Layers")
+        refs = [layer.get("Ref") for layer in layers if isinstance(layer, dict)] if isinstance(layers, list) else []
+        total = unzipped.get(placed.logical_id, 0) + sum(unzipped.get(f"{placed.prefix}{name}", 0) for name in refs)
+        _check_size(placed.logical_id, total)
+
+
+def _check_size(logical_id: str, unzipped: int) -> None:
+    if unzipped > _UNZIPPED:
+        raise ArtifactError(
+            f"{logical_id}: Unzipped size must be smaller than {_UNZIPPED} bytes; it has {unzipped}",
+            hint="leave out what it doesn't need; files that it reads can be in a bucket",
+        )
+
+
+def _contents(source: LocalCode, work: Path, installer: _Requirements | None) -> Mapping[str, Path]:
+    """Archive name to file: the source's own files win over its dependencies'."""
+    if source.path.is_file():
+        if source.path.suffix == ".zip":
+            return _unpacked(source.path, work)
+        return {source.path.name: source.path}
+    if installer is None:
+        return dict(files_of(source.path))
+    if is_built_by_tool(source):
+        return dict(files_of(build_by_tool(source, work, emit=installer.emit)))
+    own = dict(files_of(source.path))
+    if needs_npm(source):
+        own = {**dict(files_of(install_npm(source, installer.cache, emit=installer.emit))), **own}
+    is_layer = not source.type.endswith("::Function")
+    folder = _LAYER_FOLDERS.get(re.sub(r"[0-9.x]+$", "", source.build_method or "")) if is_layer else ""
+    if folder is None:  # a layer that nobody asks to be built
+        return own
+    requirements = source.path / "requirements.txt"
+    if folder != "nodejs/" and _requires_anything(requirements):
+        own = {**dict(files_of(installer.install(requirements, source))), **own}
+    return {f"{folder}{name}": path for name, path in own.items()}
+
+
+def _unpacked(archive: Path, work: Path) -> Mapping[str, Path]:
+    """Extracted with the executable bits of the zip, which Python drops: a binary without them is no program."""
+    try:
+        with zipfile.ZipFile(archive) as content:
+            work.mkdir()
+            for info in content.infolist():
+                path = Path(content.extract(info, work))
+                if info.external_attr >> 16 & 0o100 and not info.is_dir():  # the high half is Unix's mode
+                    path.chmod(0o755)
+    except zipfile.BadZipFile as error:
+        raise ArtifactError(f"{archive} is not a zip archive") from error
+    return dict(files_of(work))
+
+
+def _requires_anything(requirements: Path) -> bool:
+    try:
+        lines = requirements.read_text(errors="replace").splitlines()
+    except OSError:
+        return False
+    return any(line.strip() and not line.strip().startswith("#") for line in lines)

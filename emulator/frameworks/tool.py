@@ -1,0 +1,155 @@
+"""A framework's own tool: found where its users have it, and run without any way to AWS."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import tempfile
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO
+
+from emulator.command import last_lines, run_command
+from emulator.errors import ArtifactError
+from emulator.frameworks.service import Packaging
+from emulator.model import STATE_FOLDER
+from emulator.project_file import FILE_NAME
+
+# Where the package managers of Node and Python put programs of a project, seen from its folder or one above.
+_PROGRAMS = ("node_modules/.bin", ".venv/bin", "venv/bin")
+# Without these, a tool would look for credentials in the user's home and at the address of a machine's own role.
+_NO_CREDENTIALS = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    "CI": "true",
+    "NO_COLOR": "1",
+}
+# multistack's own files change with every deployment. Tools that zip whole folders must not see them, and no option of
+# theirs says so from outside of the service. They are Node, CDK too, whatever language an app is in.
+_HIDDEN = (STATE_FOLDER, FILE_NAME)
+_HIDE = """\
+const fs = require("fs"), hidden = new Set(%s)
+const seen = (entries) => Array.isArray(entries)
+  ? entries.filter((entry) => !hidden.has(String(entry && entry.name !== undefined ? entry.name : entry))) : entries
+for (const target of [fs, fs.promises]) {
+  const readdir = target.readdir
+  target.readdir = function (...all) {
+    const done = all[all.length - 1]
+    if (typeof done === "function") {
+      all[all.length - 1] = (error, entries) => done(error, seen(entries))
+      return readdir.apply(this, all)
+    }
+    return Promise.resolve(readdir.apply(this, all)).then(seen)
+  }
+}
+const readdirSync = fs.readdirSync
+fs.readdirSync = function (...all) { return seen(readdirSync.apply(this, all)) }
+require("module").syncBuiltinESMExports()
+"""
+_COLOURS = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
+_TIMEOUT = 900.0
+# Runs a command that a file of the framework holds as one line.
+SHELL = ("/bin/sh", "-c")
+
+
+@dataclass(frozen=True, slots=True)
+class Tool:
+    """
+    A program that packages services.
+
+    Attributes:
+        package: Its npm package, or its own name where it has none.
+        version: Empty where it is not known.
+    """
+
+    program: Path
+    package: str
+    version: str
+
+    @property
+    def major(self) -> int | None:
+        """The first number of the version; None where it is not known."""
+        first = self.version.partition(".")[0]
+        return int(first) if first.isdigit() else None
+
+
+def find_tool(names: Sequence[str], folder: Path, environ: Mapping[str, str]) -> Tool | None:
+    """The first of *names* that a project in *folder* has, else that ``PATH`` has."""
+    path = search_path(folder, environ)
+    found = next((Path(one) for name in names if (one := shutil.which(name, path=path))), None)
+    return None if found is None else Tool(found, *_package_of(found))
+
+
+def search_path(folder: Path, environ: Mapping[str, str]) -> str:
+    """``PATH`` of a tool that works in *folder*: programs of the project go before those of the machine."""
+    own = [str(parent / name) for parent in (folder, *folder.parents) for name in _PROGRAMS if (parent / name).is_dir()]
+    return os.pathsep.join([*own, environ.get("PATH", os.defpath)])
+
+
+def _package_of(program: Path) -> tuple[str, str]:
+    """Name and version of the npm package that *program* is of."""
+    real = program.resolve()
+    for parent in list(real.parents)[:4]:
+        try:
+            content = json.loads((parent / "package.json").read_bytes())
+            return str(content["name"]), str(content["version"])
+        except (OSError, ValueError, KeyError, TypeError):
+            continue
+    return program.name, ""
+
+
+def run_tool(
+    arguments: Sequence[str],
+    *,
+    folder: Path,
+    packaging: Packaging,
+    variables: Mapping[str, str],
+    explain: Callable[[str], str | None] = lambda _said: None,
+) -> None:
+    """
+    Run a tool in the service's *folder*.
+
+    Args:
+        arguments: The program and its arguments.
+        variables: Of the tool, beside the caller's.
+        explain: From all that it says to a hint, should it fail.
+
+    Raises:
+        ArtifactError: It can't be run, fails, or takes too long; with the last line that it says, and those before it.
+    """
+    environ = {**packaging.environ, **_NO_CREDENTIALS, **variables}
+    environ["PATH"] = search_path(folder, packaging.environ)
+    environ["NODE_OPTIONS"] = f"{environ.get('NODE_OPTIONS', '')} --require {_hiding(packaging.work)}".strip()
+    is_shell = arguments[0] == SHELL[0]
+    shown = arguments[-1] if is_shell else " ".join([Path(arguments[0]).name, *arguments[1:2]])
+    with tempfile.TemporaryFile() as said:
+        try:
+            code = run_command(
+                arguments, folder=folder, environ=environ, said=said, timeout=_TIMEOUT, cancelled=packaging.cancelled
+            )
+        except (OSError, ValueError) as error:
+            raise ArtifactError(f"{shown} can't be run in {folder}: {error}") from error
+        if code == 0:
+            return
+        lines = _plain(said)
+    ended = f"ended with {code}" if code is not None else f"did not end within {_TIMEOUT:g} s"
+    reason = f": {lines[-1].strip(' -')}" if lines else ""
+    raise ArtifactError(f"{shown} {ended}{reason}", hint=explain("\n".join(lines)), details=lines[:-1])
+
+
+def _hiding(work: Path) -> str:
+    """The script for Node that hides multistack's files, as its options name it."""
+    script = work / "hide.cjs"
+    script.write_text(_HIDE % json.dumps(_HIDDEN), encoding="utf-8")
+    return json.dumps(str(script))
+
+
+def _plain(said: IO[bytes]) -> list[str]:
+    said.seek(0)
+    with tempfile.TemporaryFile() as plain:
+        plain.write(_COLOURS.sub(b"", said.read()))
+        return [line for line in last_lines(plain) if line.strip()]

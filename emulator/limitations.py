@@ -1,0 +1,189 @@
+"""What an emulator can't do of a template, resource by resource: told before anything is deployed."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from emulator.closest import LEAVE_OUT, closest_to, inert
+from emulator.errors import DeployError
+from emulator.events import Emit, Event
+from emulator.model import DriverName, Environment, Functions
+from emulator.references import without
+from emulator.template import Template
+
+_FUNCTION = "AWS::Lambda::Function"
+_LAYER = ":layer:"
+# Of mappings whose source is a broker or a database. Source: CloudFormation, AWS::Lambda::EventSourceMapping.
+_BROKERS = frozenset(
+    {
+        "AmazonManagedKafkaEventSourceConfig",
+        "DocumentDBEventSourceConfig",
+        "Queues",
+        "SelfManagedEventSource",
+        "SelfManagedKafkaEventSourceConfig",
+        "Topics",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limitation:
+    """
+    One resource that won't be here what it is on AWS.
+
+    Attributes:
+        lacks: What it can't do, as a clause.
+        closest: What to do instead.
+        is_refused: It can't be deployed at all.
+    """
+
+    logical_id: str
+    type: str
+    lacks: str
+    closest: str
+    is_refused: bool = False
+
+    def __str__(self) -> str:
+        return f"{self.logical_id} ({self.type}): {self.lacks}; closest: {self.closest}"
+
+
+class Unsupported(DeployError):
+    """
+    Resources that an emulator can't deploy.
+
+    Attributes:
+        resources: Their logical ids.
+    """
+
+    def __init__(self, environment: str, found: Sequence[Limitation]) -> None:
+        types = ", ".join(sorted({one.type for one in found}))
+        super().__init__(
+            f"environment {environment}: its emulator can't deploy {types}",
+            hint=f"deploy the rest with `multistack deploy {environment} --skip-unsupported`",
+            details=[str(one) for one in found],
+        )
+        self.resources = tuple(one.logical_id for one in found)
+
+
+class LimitCheck:
+    """
+    What a deployment asks before it touches anything.
+
+    Args:
+        environments: By name.
+    """
+
+    def __init__(self, environments: Mapping[str, Environment], *, emit: Emit) -> None:
+        self._environments = environments
+        self._emit = emit
+        self._told: dict[str, str] = {}
+
+    def __call__(self, environment: str, template: Template) -> list[Limitation]:
+        """The resources that can't be deployed; those that do less than on AWS are told, each once."""
+        found = list(limitations(template, self._environments[environment]))
+        for one in found:
+            if not one.is_refused and self._told.setdefault(str(one), environment) == environment:
+                self._emit(Event(environment, "warning:", str(one)))
+        return [one for one in found if one.is_refused]
+
+
+def of_types(template: Template, types: Collection[str]) -> list[Limitation]:
+    """The resources of types that an emulator said it does not know."""
+    return [
+        Limitation(
+            logical_id=logical_id,
+            type=resource["Type"],
+            lacks="the emulator does not know it",
+            closest=closest_to(resource["Type"]),
+            is_refused=True,
+        )
+        for logical_id, resource in template["Resources"].items()
+        if resource["Type"] in types
+    ]
+
+
+def left_of(
+    template: Template, environment: str, refused: Sequence[Limitation], *, skips: bool
+) -> tuple[Template, Sequence[str]]:
+    """
+    *template* without what can't be deployed.
+
+    Args:
+        skips: Whether somebody asked for that.
+
+    Returns:
+        The smaller template, and what was left out.
+
+    Raises:
+        Unsupported: Nobody did.
+        DeployError: Nothing would be left.
+    """
+    if not refused:
+        return template, ()
+    if not skips:
+        raise Unsupported(environment, refused)
+    smaller, skipped = without(template, [one.logical_id for one in refused])
+    if not smaller["Resources"]:
+        raise DeployError(f"environment {environment}: nothing is left to deploy", details=skipped)
+    return smaller, skipped
+
+
+def limitations(template: Template, environment: Environment) -> Iterator[Limitation]:
+    """Everything about a plain *template* that is known without asking the emulator of *environment*."""
+    for logical_id, resource in template["Resources"].items():
+        kind, properties = resource["Type"], resource.get("Properties") or {}
+        for lacks, closest, is_refused in _of(kind, properties, environment):
+            yield Limitation(logical_id=logical_id, type=kind, lacks=lacks, closest=closest, is_refused=is_refused)
+
+
+def _of(kind: str, properties: Mapping[str, Any], environment: Environment) -> Iterator[tuple[str, str, bool]]:
+    if environment.driver is DriverName.EXTERNAL:
+        return
+    if kind == _FUNCTION:
+        yield from _of_function(properties, environment)
+    if kind == "AWS::Lambda::EventSourceMapping" and _BROKERS & properties.keys():
+        lacks = "nothing comes of it: only SQS, Kinesis and streams of DynamoDB reach functions"
+        yield lacks, "`multistack invoke` with its event, or a queue", False
+    location = properties.get("TemplateURL")
+    if kind == "AWS::CloudFormation::Stack" and isinstance(location, dict) and "ApplicationId" in location:
+        copy = "download its template and name that as Location"
+        yield "it is in AWS's Serverless Application Repository only", f"{copy}, or {LEAVE_OUT}", True
+    if environment.driver is DriverName.EMBEDDED:
+        if kind == "AWS::ApiGatewayV2::Api" and _has_authorizer(properties.get("Body")):
+            yield "the emulator can't guard an HTTP API by the authorizer in its Body", "an AWS::Serverless::Api", True
+        if (found := inert(kind)) is not None:
+            yield found.lacks, found.closest, False
+
+
+def _of_function(properties: Mapping[str, Any], environment: Environment) -> Iterator[tuple[str, str, bool]]:
+    is_image = properties.get("PackageType") == "Image" or "ImageUri" in (properties.get("Code") or {})
+    if is_image and _runs_processes(environment):
+        engine = 'a Docker engine: driver = "localstack" with lambda = "docker" under [localstack]'
+        yield "a function that is a container image needs a Docker engine", f"{engine}; or {LEAVE_OUT}", True
+    if properties.get("FileSystemConfigs"):
+        yield "its file system is not mounted", "an AWS::S3::Bucket", False
+    for layer in properties.get("Layers") or []:
+        if isinstance(layer, str) and _LAYER in layer and f":{environment.account_id}{_LAYER}" not in layer:
+            name = layer.partition(_LAYER)[2]
+            yield f"layer {name} is on AWS only", "its packages in requirements.txt, or in a layer of your own", False
+
+
+def _runs_processes(environment: Environment) -> bool:
+    is_container = environment.driver is DriverName.LOCALSTACK
+    return not is_container or environment.container.functions is Functions.PROCESS
+
+
+def _has_authorizer(body: Any) -> bool:
+    """Whether an OpenAPI *body* guards any of its operations."""
+    if not isinstance(body, dict):
+        return False
+    operations = [
+        operation
+        for item in (body.get("paths") or {}).values()
+        if isinstance(item, dict)
+        for operation in item.values()
+        if isinstance(operation, dict)
+    ]
+    return bool(body.get("security")) or any("security" in operation for operation in operations)

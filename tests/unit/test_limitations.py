@@ -1,0 +1,140 @@
+"""What an emulator can't do is told before anything is deployed, resource by resource."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from emulator.closest import closest_to, inert
+from emulator.errors import DeployError
+from emulator.events import Event
+from emulator.limitations import LimitCheck, Unsupported, left_of, limitations, of_types
+from emulator.model import ContainerSettings, DriverName, Environment, Functions
+
+EMBEDDED = Environment(name="test", driver=DriverName.EMBEDDED, account_id="111111111111", region="us-east-1")
+DOCKER = replace(EMBEDDED, driver=DriverName.LOCALSTACK, container=ContainerSettings(functions=Functions.DOCKER))
+FUNCTION = "AWS::Lambda::Function"
+
+
+def template(kind: str, **properties: Any) -> dict[str, Any]:
+    """A template of one resource and a queue that needs it."""
+    return {
+        "Resources": {
+            "One": {"Type": kind, "Properties": properties},
+            "Queue": {"Type": "AWS::SQS::Queue", "DependsOn": "One"},
+            "Other": {"Type": "AWS::SQS::Queue"},
+        }
+    }
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties", "said", "is_refused"),
+    [
+        pytest.param(FUNCTION, {"PackageType": "Image"}, "container image needs a Docker engine", True, id="image"),
+        pytest.param(
+            FUNCTION, {"Code": {"ImageUri": "a:b"}}, "container image needs a Docker", True, id="image by URI"
+        ),
+        pytest.param(FUNCTION, {"FileSystemConfigs": [{}]}, "its file system is not mounted", False, id="EFS"),
+        pytest.param(
+            FUNCTION,
+            {"Layers": ["arn:aws:lambda:us-east-1:017000801446:layer:Powertools:3"]},
+            "layer Powertools:3 is on AWS only",
+            False,
+            id="layer of somebody else",
+        ),
+        pytest.param(
+            "AWS::Lambda::EventSourceMapping",
+            {"EventSourceArn": {"Ref": "Cluster"}, "Topics": ["orders"]},
+            "only SQS, Kinesis and streams of DynamoDB reach functions",
+            False,
+            id="Kafka",
+        ),
+        pytest.param(
+            "AWS::CloudFormation::Stack",
+            {"TemplateURL": {"ApplicationId": "arn", "SemanticVersion": "1"}},
+            "Serverless Application Repository only",
+            True,
+            id="application",
+        ),
+        pytest.param(
+            "AWS::ApiGatewayV2::Api",
+            {"Body": {"paths": {"/": {"get": {"security": [{"a": []}]}}}}},
+            "can't guard an HTTP API",
+            True,
+            id="authorizer",
+        ),
+        pytest.param("AWS::WAFv2::WebACL", {}, "it blocks nothing; closest: try its rules on AWS", False, id="inert"),
+    ],
+)
+def test_each_resource_is_told_with_what_comes_closest(
+    kind: str, properties: dict[str, Any], said: str, is_refused: bool
+) -> None:
+    """Logical id, type, what it lacks here, and what to do instead."""
+    (found,) = limitations(template(kind, **properties), EMBEDDED)
+    assert str(found).startswith(f"One ({kind}): ")
+    assert said in str(found)
+    assert "; closest: " in str(found)
+    assert found.is_refused is is_refused
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties"),
+    [
+        pytest.param(
+            FUNCTION, {"Layers": ["arn:aws:lambda:us-east-1:111111111111:layer:own:1", {"Ref": "L"}]}, id="own"
+        ),
+        pytest.param("AWS::ApiGatewayV2::Api", {"Body": {"paths": {"/": {"get": {}}}}}, id="open API"),
+        pytest.param("AWS::CloudFormation::Stack", {"TemplateURL": "https://a/b"}, id="nested stack in a bucket"),
+        pytest.param("AWS::DynamoDB::Table", {}, id="table"),
+    ],
+)
+def test_what_works_is_not_told(kind: str, properties: dict[str, Any]) -> None:
+    """No line without a reason."""
+    assert list(limitations(template(kind, **properties), EMBEDDED)) == []
+
+
+def test_an_image_may_go_where_an_engine_runs_functions() -> None:
+    """It is the engine's to run it."""
+    assert list(limitations(template(FUNCTION, PackageType="Image"), DOCKER)) == []
+
+
+def test_warnings_are_given_once_however_many_environments() -> None:
+    """And what is refused comes back to whoever deploys."""
+    events: list[Event] = []
+    check = LimitCheck({"test": EMBEDDED, "prod": replace(EMBEDDED, name="prod")}, emit=events.append)
+    both = template("AWS::WAFv2::WebACL")
+    both["Resources"]["Image"] = {"Type": FUNCTION, "Properties": {"PackageType": "Image"}}
+    refused = [check(name, both) for name in ("test", "prod")]
+    assert [one.environment for one in events] == ["test"]
+    assert [[one.logical_id for one in found] for found in refused] == [["Image"], ["Image"]]
+
+
+def test_unknown_types_are_refused_by_name_or_left_out() -> None:
+    """With all that needs them, if somebody asks for it."""
+    unknown = template("AWS::Timestream::Table")
+    refused = of_types(unknown, ["AWS::Timestream::Table"])
+    with pytest.raises(
+        Unsupported, match=r"environment test: its emulator can't deploy AWS::Timestream::Table"
+    ) as caught:
+        left_of(unknown, "test", refused, skips=False)
+    assert caught.value.details == (
+        "One (AWS::Timestream::Table): the emulator does not know it; closest: AWS::DynamoDB::Table",
+    )
+    smaller, skipped = left_of(unknown, "test", refused, skips=True)
+    assert list(smaller["Resources"]) == ["Other"]
+    assert skipped == ["One (AWS::Timestream::Table)", "Queue (AWS::SQS::Queue, needs One)"]
+    del unknown["Resources"]["Other"]
+    with pytest.raises(DeployError, match="nothing is left to deploy"):
+        left_of(unknown, "test", refused, skips=True)
+
+
+def test_the_nearest_entry_of_the_table_counts() -> None:
+    """The longest beginning of a type's name; without one, it can be left out."""
+    assert closest_to("AWS::Nobody::Knows") == "leave it out with --skip-unsupported"
+    launch, network = inert("AWS::EC2::LaunchTemplate"), inert("AWS::EC2::VPC")
+    assert launch is not None
+    assert network is not None
+    assert launch.lacks != network.lacks
+    assert inert("AWS::SQS::Queue") is None
