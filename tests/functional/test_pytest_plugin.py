@@ -274,11 +274,14 @@ SHARED_BY_WORKERS = """
         assert api.get("/one").text == "/one"
         aws.resource("dynamodb").Table(deployed_service.resources["Notes"]).put_item(Item={"id": str(number)})
     """
+BEGINS_EMPTY = """
+    def test_begins_empty(aws, deployed_service):
+        assert aws.resource("dynamodb").Table(deployed_service.resources["Notes"]).scan()["Items"] == []
+    """
 KILLED = """
     import os, signal
 
-    def test_begins_empty(aws, deployed_service):
-        assert aws.resource("dynamodb").Table(deployed_service.resources["Notes"]).scan()["Items"] == []
+    def test_is_killed(api):
         os.kill(os.getpid(), signal.SIGKILL)
     """
 
@@ -292,8 +295,9 @@ def test_kept_environments_are_taken_over_fresh(run: Run, project: ProjectFolder
     assert len({digest for _, digest in seen}) == 1
     assert not is_running(state, "prod")  # nobody asked for it
     kept = pid_of(state, "test")
-    assert run(KILLED, "--multistack-keep").ret == -signal.SIGKILL
-    wait_until(lambda: not is_used(state))
+    done = run(BEGINS_EMPTY, "--multistack-keep")
+    done.assert_outcomes(passed=1)
+    done.stdout.fnmatch_lines(["multistack: kept test http://127.0.0.1:*/test/; `multistack down` stops them"])
     assert (is_running(state, "test"), pid_of(state, "test")) == (True, kept)
     assert "test of tests" in project.run("down").stdout
     assert not is_running(state, "test")
