@@ -12,8 +12,9 @@ import pytest
 from emulator.pytest_plugin import options
 
 if TYPE_CHECKING:
+    from emulator.testing.environment import RunningEnvironment, Shared
     from emulator.testing.guard import Guard
-    from emulator.testing.running import Environments, RunningEnvironment, Shared
+    from emulator.testing.running import Environments
 
 
 class TestRun:

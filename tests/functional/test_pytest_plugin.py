@@ -47,11 +47,18 @@ Resources:
       CodeUri: src/
       Events:
         Any: {Type: Api, Properties: {Path: "/{id}", Method: ANY}}
+        Letters: {Type: SQS, Properties: {Queue: !GetAtt Letters.Arn, BatchSize: 1}}
+  Letters: {Type: AWS::SQS::Queue}
 Outputs:
   Table: {Value: !Ref Notes}
 """
 SOURCE = """
+import json
+
 def handler(event, context):
+    for record in event.get("Records", ()):
+        print("letter", json.loads(record["body"])["path"])
+        return
     print("asked for", event["path"])
     if event["path"] == "/boom":
         raise RuntimeError("boom")
@@ -158,6 +165,14 @@ def test_fixtures_reach_the_environments(run: Run) -> None:
             assert logs.wait_for("asked for /printed").function == "Web"
             assert "/hello" not in logs.text
 
+        def test_functions_and_queues(environment, logs):
+            done = environment.invoke("Web", {"path": "/by-hand"})
+            assert (done.value["body"], done.error) == ("/by-hand", None)
+            assert "asked for /by-hand" in done.log
+            assert environment.invoke("Web", {"path": "/boom"}).value["errorMessage"] == "boom"
+            environment.send("Letters", {"path": "/by-queue"})
+            logs.wait_for("letter /by-queue")
+
         class TestIsolated:
             pytestmark = pytest.mark.environments("test", isolated=True)
 
@@ -176,7 +191,7 @@ def test_fixtures_reach_the_environments(run: Run) -> None:
         """,
         "--multistack-reuse",
     )
-    done.assert_outcomes(passed=10)
+    done.assert_outcomes(passed=11)
 
 
 def test_failure_shows_log_and_requests(run: Run) -> None:
