@@ -17,25 +17,13 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from emulator.errors import ArtifactError
-from emulator.model import STATE_FOLDER, Artifact, Code
+from emulator.left_out import is_left_out
+from emulator.model import Artifact, Code
 from emulator.process import write_atomically
 
 # The template is the same everywhere, and a bucket serves functions of its own region only.
 BUCKET = "multistack-artifacts-${AWS::Region}"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
-_LEFT_OUT = {
-    STATE_FOLDER,
-    "multistack.toml",
-    "__pycache__",
-    ".git",
-    ".venv",
-    ".aws-sam",
-    ".pytest_cache",
-    ".mypy_cache",
-    ".DS_Store",
-}
-# Config stays in its environment: with the code beside them, these would go into every artifact, secrets and all.
-_VARIABLES = ".env."
 _MANIFEST = "artifact.json"
 _HEX = re.compile("[0-9a-f]{64}")
 
@@ -64,11 +52,6 @@ def _walk(folder: Path, *, within: frozenset[Path]) -> Iterator[Path]:
             yield from _walk(path, within=within | {real})
         elif path.is_file():
             yield path
-
-
-def is_left_out(name: str) -> bool:
-    """Whether a file or folder of that name belongs to no artifact."""
-    return name in _LEFT_OUT or name.startswith(_VARIABLES) or name.endswith(".pyc")
 
 
 def write_zip(archive: Path, contents: Mapping[str, Path]) -> None:

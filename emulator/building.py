@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emulator.archives import Archive, KeptArchives, Place, stamp_of
 from emulator.artifact import BUCKET, ArtifactStore, files_of, key_for, sha256_of, write_zip
 from emulator.errors import ArtifactError, ConfigError, file_hint
 from emulator.events import Emit, Event
@@ -37,6 +38,7 @@ def build(
     python_of: Callable[[str], Interpreter] = choose,
     environ: Mapping[str, str] = {},
     cancelled: Callable[[], None] = lambda: None,
+    kept: KeptArchives | None = None,
 ) -> Artifact:
     """
     Build the service of *project* and store it.
@@ -45,6 +47,7 @@ def build(
         python_of: The interpreter that will run a ``Runtime``, for which its dependencies are installed.
         environ: Of the framework's own tool, should it have one.
         cancelled: Called while waiting for that; raises to stop.
+        kept: Of earlier builds in this process: what didn't change since is not read again.
 
     Raises:
         ConfigError: The template is no template, or names code that is not there.
@@ -66,12 +69,15 @@ def build(
                 check_source(source, service.path)
             requirements = _Requirements(cache=store.dependencies_folder(), python_of=python_of, emit=emit)
             installer = None if service.is_complete else requirements
-            archives = _archives(sources, _folder(work / "zips"), installer, emit=emit)
+            kept = kept or KeptArchives()
+            archives = _archives(sources, _folder(work / "zips"), installer, kept, emit=emit)
             check_sizes(service.template, {name: one.unzipped for name, one in archives.items()})
             keys = {logical_id: key_for(one.sha256) for logical_id, one in archives.items()}
             template = inline_definitions(service.template, service.folder)
             template = point_at_code(template, keys, bucket={"Fn::Sub": BUCKET})
-            return store.add(template, {name: (one.path, one.sha256) for name, one in archives.items()})
+            artifact = store.add(template, {name: (one.path, one.sha256) for name, one in archives.items()})
+            kept.move(artifact)
+            return artifact
     except OSError as error:
         raise ArtifactError(
             f"can't build {project.service}: {error.strerror or error} ({error.filename or project.state})",
@@ -135,32 +141,29 @@ class _Requirements:
         return install(requirements, source, self.cache, python=self.python_of(source.runtime or ""), emit=self.emit)
 
 
-@dataclass(frozen=True, slots=True)
-class _Archive:
-    """A zip, and how many bytes its files have."""
-
-    path: Path
-    sha256: str
-    unzipped: int
-
-
 def _archives(
-    sources: list[LocalCode], work: Path, installer: _Requirements | None, *, emit: Emit
-) -> dict[str, _Archive]:
+    sources: list[LocalCode], work: Path, installer: _Requirements | None, kept: KeptArchives, *, emit: Emit
+) -> dict[str, Archive]:
     """By logical id; functions that share a folder share one zip."""
-    known: dict[tuple[Path, str | None], _Archive] = {}
-    by_id: dict[str, tuple[Path, str | None]] = {}
+    known: dict[Place, Archive] = {}
+    by_id: dict[str, Place] = {}
     for number, source in enumerate(sources):
         place = (source.path, source.logical_id if is_built_by_tool(source) else source.build_method)
         by_id[source.logical_id] = place
-        if place not in known:
+        if place in known:
+            continue
+        contents = _contents(source, work / str(number), installer)
+        stamp = stamp_of(contents)
+        found = kept.find(place, stamp)
+        if found is None:
             emit(Event(None, "building", source.path.name))
-            contents = _contents(source, work / str(number), installer)
             unzipped = sum(path.stat().st_size for path in contents.values())
             _check_size(source.logical_id, unzipped)
             archive = work / f"{number}.zip"
             write_zip(archive, contents)
-            known[place] = _Archive(archive, sha256_of(archive), unzipped)
+            found = Archive(archive, sha256_of(archive), unzipped)
+            kept.keep(place, stamp, found)
+        known[place] = found
     return {logical_id: known[place] for logical_id, place in by_id.items()}
 
 

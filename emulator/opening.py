@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator import interpreters, provenance
+from emulator.archives import KeptArchives
 from emulator.artifact import ArtifactStore
 from emulator.building import build
 from emulator.clock import Clock, clock
@@ -41,7 +42,13 @@ LEDGER = "history.sqlite"
 
 
 def open_workspace(
-    project: Project, *, environ: Mapping[str, str], emit: Emit, pulls: bool = False, token: str | None = None
+    project: Project,
+    *,
+    environ: Mapping[str, str],
+    emit: Emit,
+    pulls: bool = False,
+    token: str | None = None,
+    kept: KeptArchives | None = None,
 ) -> Workspace:
     """
     Put the parts together; nothing is started yet, and nothing read but what decides on a driver ``auto``.
@@ -50,6 +57,7 @@ def open_workspace(
         environ: The caller's variables without any that concern AWS; children get only what they need of them.
         pulls: Images that the engine lacks may be pulled.
         token: LocalStack's, for images that ask for one; no child gets it.
+        kept: Archives of earlier builds in this process.
     """
     with_token = {**environ, **({TOKEN: token} if token else {})}
     project, choice = settle(project, environ=with_token, pulls=pulls)
@@ -60,7 +68,8 @@ def open_workspace(
         environ.get("PATH", ""), home=Path(environ.get("HOME", "")), pyenv_root=environ.get("PYENV_ROOT", "")
     )
     drivers = Drivers(project, environ=with_token, interpreters=folders, cancelled=cancellation.check)
-    once = _builder(project, store, folders, now=now, emit=emit, environ=environ, cancelled=cancellation.check)
+    make = functools.partial(build, project, store, emit=emit, environ=environ, cancelled=cancellation.check, kept=kept)
+    once = _builder(make, project, store, folders, now=now)
     deployer = Deployer(
         project,
         history,
@@ -156,14 +165,7 @@ def _repairer(
 
 
 def _builder(
-    project: Project,
-    store: ArtifactStore,
-    folders: Sequence[str],
-    *,
-    now: Clock,
-    emit: Emit,
-    environ: Mapping[str, str],
-    cancelled: Callable[[], None],
+    make: Callable[..., Artifact], project: Project, store: ArtifactStore, folders: Sequence[str], *, now: Clock
 ) -> Callable[[], Artifact]:
     """Builds the current source once, whoever asks, and records where it came from."""
 
@@ -171,7 +173,7 @@ def _builder(
         return interpreters.choose(runtime, interpreters.find(folders))
 
     def build_recorded() -> Artifact:
-        artifact = build(project, store, emit=emit, python_of=python_of, environ=environ, cancelled=cancelled)
+        artifact = make(python_of=python_of)
         provenance.record(store.folder(artifact.digest), project, now=now)
         return artifact
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,8 @@ _UNUSABLE = {"ROLLBACK_COMPLETE", "ROLLBACK_FAILED", "CREATE_FAILED", "DELETE_FA
 # The update failed and going back as well: no update until somebody continues the rollback. Source: AWS, "Continue
 # rolling back an update".
 _STUCK = "UPDATE_ROLLBACK_FAILED"
+# A stack's own events that begin something; no logical id is a stack's name, which has a hyphen.
+_BEGUN = {"CREATE_IN_PROGRESS", "UPDATE_IN_PROGRESS", "DELETE_IN_PROGRESS"}
 # Seconds; the longest that a resource of MiniStack usually waits, e.g. for a signal that somebody must send.
 _SETTLE = 300.0
 
@@ -231,9 +233,7 @@ def execute(endpoint: Endpoint, change_set: ChangeSet, *, cancelled: Callable[[]
     Raises:
         DeployError: It failed; details are the failed events, oldest first. CloudFormation has rolled back.
     """
-    cloudformation = client(endpoint, "cloudformation")
-    before = _events(endpoint, change_set.stack)
-    cloudformation.execute_change_set(StackName=change_set.stack, ChangeSetName=change_set.name)
+    client(endpoint, "cloudformation").execute_change_set(StackName=change_set.stack, ChangeSetName=change_set.name)
     stack = _await_end(endpoint, change_set.stack, cancelled=cancelled)
     if stack.status in {"CREATE_COMPLETE", "UPDATE_COMPLETE"}:
         return
@@ -242,7 +242,7 @@ def execute(endpoint: Endpoint, change_set: ChangeSet, *, cancelled: Callable[[]
     raise DeployError(
         f"environment {endpoint.environment}: stack {change_set.stack} ended in {stack.status}",
         hint=_way_out(endpoint, stack) if stack.status == _STUCK else again,
-        details=_failed_since(endpoint, change_set.stack, before),
+        details=_failed(endpoint, change_set.stack),
     )
 
 
@@ -266,20 +266,23 @@ def _await_end(endpoint: Endpoint, name: str, *, cancelled: Callable[[], None]) 
         time.sleep(_POLL)
 
 
-def _events(endpoint: Endpoint, name: str) -> list[Mapping[str, Any]]:
-    """Oldest first; the API answers newest first."""
-    pages = client(endpoint, "cloudformation").get_paginator("describe_stack_events").paginate(StackName=name)
-    return [event for page in pages for event in page["StackEvents"]][::-1]
-
-
-def _failed_since(endpoint: Endpoint, name: str, before: Sequence[Mapping[str, Any]]) -> list[str]:
-    """What failed after the events *before*, oldest first, with its reason."""
-    known = {event["EventId"] for event in before}
-    return [
+def _failed(endpoint: Endpoint, name: str) -> list[str]:
+    """What failed since the last time that something was begun with the stack, oldest first, with its reason."""
+    failed = [
         f"{event['LogicalResourceId']} ({event['ResourceType']}): {event.get('ResourceStatusReason', 'failed')}"
-        for event in _events(endpoint, name)
-        if event["EventId"] not in known and event["ResourceStatus"].endswith("_FAILED")
+        for event in _last_events(endpoint, name)
+        if event["ResourceStatus"].endswith("_FAILED")
     ]
+    return failed[::-1]
+
+
+def _last_events(endpoint: Endpoint, name: str) -> Iterator[Mapping[str, Any]]:
+    """Newest first, as the API answers, down to the one that says what was begun: a stack keeps those of its life."""
+    pages = client(endpoint, "cloudformation").get_paginator("describe_stack_events").paginate(StackName=name)
+    for event in (event for page in pages for event in page["StackEvents"]):
+        if event["LogicalResourceId"] == name and event["ResourceStatus"] in _BEGUN:
+            return
+        yield event
 
 
 def delete(endpoint: Endpoint, name: str, *, cancelled: Callable[[], None]) -> None:
@@ -289,7 +292,6 @@ def delete(endpoint: Endpoint, name: str, *, cancelled: Callable[[], None]) -> N
     Raises:
         DeployError: It can't be deleted; details are the failed events, oldest first.
     """
-    before = _events(endpoint, name)
     client(endpoint, "cloudformation").delete_stack(StackName=name)
     stack = _await_end(endpoint, name, cancelled=cancelled)
     if stack.status != "DELETE_COMPLETE":
@@ -298,5 +300,5 @@ def delete(endpoint: Endpoint, name: str, *, cancelled: Callable[[], None]) -> N
             f"environment {environment}: stack {name} can't be deleted ({stack.status})",
             hint=f"remove what is in the way with `multistack exec {environment} -- aws …`, or all data with "
             f"`multistack reset {environment}`",
-            details=_failed_since(endpoint, name, before),
+            details=_failed(endpoint, name),
         )

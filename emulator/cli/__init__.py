@@ -19,6 +19,7 @@ from emulator.cli import (
     comparison,
     compose,
     config,
+    debug,
     environments,
     explain,
     fault,
@@ -35,6 +36,7 @@ from emulator.cli import (
     seeds,
     service,
     snapshots,
+    watch,
     workshop,
 )
 from emulator.cli.context import Context
@@ -76,6 +78,8 @@ for _module in (
     features,
     service,
     calling,
+    watch,
+    debug,
     lint,
     artifact,
     config,

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from emulator.events import Event
+    from emulator.archives import KeptArchives
+    from emulator.events import Emit, Event
     from emulator.model import Project
     from emulator.workspace import Workspace
 
@@ -34,6 +35,8 @@ class Context:
         pulls: bool = False,
         expected: Sequence[str] = (),
         is_quiet: bool = False,
+        emit: Emit | None = None,
+        kept: KeptArchives | None = None,
     ) -> Workspace:
         """
         The project of this folder with everything that acts on it.
@@ -43,6 +46,8 @@ class Context:
             pulls: Whether the command may pull images.
             expected: Environments that the command creates, see :func:`emulator.config.load_project`.
             is_quiet: Whether it says nothing of its progress.
+            emit: What its progress goes to instead of the terminal.
+            kept: Archives of earlier builds in this process.
 
         Raises:
             ConfigError: There is no project file, or it is wrong.
@@ -61,13 +66,15 @@ class Context:
             needs_template=needs_template,
             expected=expected,
         )
-        emit = _say_nothing if is_quiet else Progress([environment.name for environment in project.environments])
+        if emit is None:
+            emit = _say_nothing if is_quiet else Progress([environment.name for environment in project.environments])
         return open_workspace(
             project,
             environ=scrubbed_environ(environ),
             emit=emit,
             pulls=pulls,
             token=environ.get(TOKEN),
+            kept=kept,
         )
 
     def project(self) -> Project | None:

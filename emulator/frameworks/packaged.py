@@ -138,7 +138,8 @@ def _share_code(templates: Mapping[str, Template]) -> None:
 
 def _identity(path: Path) -> str:
     """The same for files of the same names and bytes, in a zip or a folder."""
-    from emulator.artifact import files_of, is_left_out
+    from emulator.artifact import files_of
+    from emulator.left_out import is_left_out
 
     digest = hashlib.sha256()
     if path.is_dir():

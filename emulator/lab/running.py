@@ -19,6 +19,8 @@ from emulator.lab.traffic import Measurement, Traffic, Verdict, enough, well
 
 # Requests that must be good in a row for prod to count as well.
 _WELL = 5
+# Seconds in which prod is still looked at where nothing can be typed to bring it back.
+_SEEN_WITHIN = 1.0
 # What an emulator answers to a call that it doesn't know.
 _UNKNOWN_CALLS = {
     "InvalidAction",
@@ -36,11 +38,13 @@ class Run:
 
     Attributes:
         cancelled: Asked while waiting; raises to stop.
+        patience: Seconds in which prod must be well, or have been asked often enough; a busy machine takes its time.
     """
 
     emulator: str
     seed: int
     cancelled: Callable[[], None] = lambda: None
+    patience: float = 30.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -175,7 +179,7 @@ def _observe(experiment: Experiment, script: Script, operator: Operator, world: 
     typed: list[TypedLine] = []
     with contextlib.closing(_steps(script, operator, typed)) as steps, traffic.flowing():
         next(steps)
-        if not traffic.wait_for(well(_WELL), since=traffic.now()):
+        if not traffic.wait_for(well(_WELL), since=traffic.now(), within=run.patience):
             raise NotReady(
                 f"prod of {world.topology.value} is not well before the mistake of {experiment.id}",
                 hint="multistack lab reset",
@@ -183,10 +187,12 @@ def _observe(experiment: Experiment, script: Script, operator: Operator, world: 
         mistake = traffic.now()
         next(steps)
         made = traffic.now()
-        traffic.wait_for(enough(experiment.calls), since=made)
+        traffic.wait_for(enough(experiment.calls), since=made, within=run.patience)
         undo = traffic.now()
         next(steps, None)
-        is_recovered = traffic.wait_for(well(_WELL), since=traffic.now())
+        is_hopeless = experiment.restores and not any(one.phase == "undo" for one in typed)
+        within = _SEEN_WITHIN if is_hopeless else run.patience
+        is_recovered = traffic.wait_for(well(_WELL), since=traffic.now(), within=within)
     measured = Measurement(samples=traffic.samples, mistake=mistake, made=made, undo=undo, is_recovered=is_recovered)
     return _Observed(measured=measured, typed=typed, findings=operator.findings, doubts=operator.doubts)
 

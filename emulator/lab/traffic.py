@@ -167,9 +167,9 @@ class Traffic:
         with self._more:
             return list(self._samples)
 
-    def wait_for(self, is_enough: Callable[[Sequence[Sample]], bool], *, since: float) -> bool:
-        """Wait until the requests that were sent after *since* are enough; False if they aren't in time."""
-        deadline = time.monotonic() + _PATIENCE
+    def wait_for(self, is_enough: Callable[[Sequence[Sample]], bool], *, since: float, within: float) -> bool:
+        """Wait until the requests that were sent after *since* are enough; False if they aren't *within* seconds."""
+        deadline = time.monotonic() + within
         while not is_enough([one for one in self.samples if one.sent >= since]):
             self._cancelled()
             if time.monotonic() >= deadline:

@@ -25,6 +25,7 @@ from tests.benchmarks import (
     scale,
     startup,
     suites,
+    watching,
 )
 from tests.benchmarks.figures import say
 from tests.benchmarks.machine import describe_machine
@@ -47,6 +48,7 @@ BENCHMARKS = {
     "suites": suites.run,
     "promotion": promotion.run,
     "lab": lab.run,
+    "watch": watching.run,
     "containers": containers.run,
 }
 PAGE = REPOSITORY / "docs" / "benchmarks.md"

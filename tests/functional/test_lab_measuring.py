@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.server
 import json
 import threading
+import time
 from collections.abc import Generator, Iterator
 from dataclasses import dataclass, replace
 
@@ -110,11 +111,11 @@ def breaking(prod: Prod, *, undone: bool = True, found: str = "", **how: int) ->
     return script
 
 
-def run(world: World, script: Script, expected: Expected = UNHURT, **more: object) -> Result:
+def run(world: World, script: Script, expected: Expected = UNHURT, *, how: Run = RUN, **more: object) -> Result:
     """The result of one experiment."""
     variant = Variant(script=script, expected=expected, why="it was told to")
     fields = {"id": "X99", "title": "t", "meant": "m", "setting": "s", "sources": (), "calls": 10, **more}
-    return perform_experiment(Experiment(variants={Topology.SINGLE: variant}, **fields), world, RUN)  # type: ignore[arg-type]
+    return perform_experiment(Experiment(variants={Topology.SINGLE: variant}, **fields), world, how)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(
@@ -172,24 +173,34 @@ def test_a_mistake_that_did_nothing_differs(world: World) -> None:
     assert (result.outcome, result.reason) == (Outcome.DIFFERS, "no call was refused")
 
 
-def test_a_prod_that_is_not_well_before_proves_nothing(
-    prod: Prod, world: World, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_prod_that_is_not_well_before_proves_nothing(prod: Prod, world: World) -> None:
     """Then nothing is typed at all."""
-    monkeypatch.setattr("emulator.lab.traffic._PATIENCE", 0.3)
     prod.break_down(status=503)
     with pytest.raises(NotReady, match="prod of single is not well before the mistake of X99"):
-        run(world, breaking(prod, status=502))
+        run(world, breaking(prod, status=502), how=replace(RUN, patience=0.3))
     assert prod.status == 503
 
 
-def test_a_prod_that_stays_hurt_differs(prod: Prod, world: World, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_prod_that_stays_hurt_differs(prod: Prod, world: World) -> None:
     """Unless the experiment says that its undo can't bring everything back."""
-    monkeypatch.setattr("emulator.lab.traffic._PATIENCE", 0.5)
     for restores, reason in ((False, "prod did not recover after the mistake was undone"), (True, "")):
         prod.break_down(status=200)
-        result = run(world, breaking(prod, status=502, undone=False), fails(502), restores=restores)
+        result = run(
+            world,
+            breaking(prod, status=502, undone=False),
+            fails(502),
+            how=replace(RUN, patience=0.5),
+            restores=restores,
+        )
         assert (result.reason, result.recovered_after) == (reason, None)
+
+
+def test_nobody_waits_for_what_can_not_be_undone(prod: Prod, world: World) -> None:
+    """Where nothing can be typed to bring prod back, it is only looked at for a moment."""
+    began = time.monotonic()
+    result = run(world, breaking(prod, status=502, undone=False), fails(502), restores=True)
+    assert result.recovered_after is None
+    assert time.monotonic() - began < RUN.patience / 2
 
 
 def test_a_call_that_the_emulator_does_not_know_is_not_on_this_driver(world: World) -> None:

@@ -207,23 +207,23 @@ def test_a_creation_that_failed_or_was_cut_off_begins_anew(fake: FakeCloudFormat
         return ""
 
     fake.answers |= {
-        "DescribeStackEvents": lambda _parameters: "<StackEvents/>",
         "DeleteStack": delete,
         "CreateChangeSet": lambda _parameters: "<Id>c</Id>",
         "DescribeChangeSet": lambda _parameters: "<Status>CREATE_COMPLETE</Status>",
     }
     _plan(fake)
-    deleted = ["DescribeStacks", "DescribeStackEvents", "DeleteStack", "DescribeStacks"]
+    deleted = ["DescribeStacks", "DeleteStack", "DescribeStacks"]
     assert fake.asked == [*deleted, "CreateChangeSet", "DescribeChangeSet"]
 
 
 def test_a_stack_that_can_not_be_deleted_says_why(fake: FakeCloudFormation) -> None:
     """The error tells what failed in this deletion, not in an earlier one, and the ways out."""
-    events = [_event("old", "the reason of last time")]
+    events = [_event("Bucket", "DELETE_FAILED", "the reason of last time")]
 
     def delete(_parameters: dict[str, str]) -> str:
         fake.has_stack("DELETE_FAILED")
-        events.append(_event("new", "The bucket is not empty"))
+        events.append(_event("s", "DELETE_IN_PROGRESS", "User Initiated"))
+        events.append(_event("Bucket", "DELETE_FAILED", "The bucket is not empty"))
         return ""
 
     fake.has_stack("DELETE_FAILED")
@@ -235,10 +235,10 @@ def test_a_stack_that_can_not_be_deleted_says_why(fake: FakeCloudFormation) -> N
     assert "`multistack reset test`" in str(caught.value.hint)
 
 
-def _event(event_id: str, reason: str) -> str:
-    names = f"<EventId>{event_id}</EventId><LogicalResourceId>Bucket</LogicalResourceId>"
-    status = f"<ResourceStatus>DELETE_FAILED</ResourceStatus><ResourceStatusReason>{reason}</ResourceStatusReason>"
-    return f"<member>{names}<ResourceType>AWS::S3::Bucket</ResourceType>{status}</member>"
+def _event(logical_id: str, status: str, reason: str) -> str:
+    names = f"<EventId>{reason}</EventId><LogicalResourceId>{logical_id}</LogicalResourceId>"
+    said = f"<ResourceStatus>{status}</ResourceStatus><ResourceStatusReason>{reason}</ResourceStatusReason>"
+    return f"<member>{names}<ResourceType>AWS::S3::Bucket</ResourceType>{said}</member>"
 
 
 def test_all_resources_are_found_page_by_page(fake: FakeCloudFormation) -> None:

@@ -43,9 +43,11 @@ async def _serve(arguments: argparse.Namespace) -> None:
     from emulator.drivers.launcher.functions import install, tracing
 
     gaps.apply()
-    install.install(_surroundings(arguments), arguments.interpreters)
+    actions = install.install(_surroundings(arguments), arguments.interpreters)
     traced = tracing.traced(app)
-    application = durable.make_durable(traced, arguments.folder, arguments.settings, port=arguments.port)
+    application = durable.make_durable(
+        traced, arguments.folder, arguments.settings, port=arguments.port, actions=actions
+    )
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopping.set)

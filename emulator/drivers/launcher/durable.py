@@ -23,7 +23,14 @@ from emulator.errors import MultistackError
 _log = logging.getLogger("multistack.state")
 
 
-def make_durable(application: Application, folder: Path, settings: Mapping[str, str], *, port: int) -> Application:
+def make_durable(
+    application: Application,
+    folder: Path,
+    settings: Mapping[str, str],
+    *,
+    port: int,
+    actions: Mapping[str, control_routes.Action] = {},
+) -> Application:
     """
     *application*, whose state lies in *folder* from now on; restored when it starts, saved while it runs.
 
@@ -31,6 +38,7 @@ def make_durable(application: Application, folder: Path, settings: Mapping[str, 
         folder: Of the environment; its ``token`` is written before this returns.
         settings: What the emulator says of itself; ``account_id`` and ``region`` are there.
         port: Where it listens.
+        actions: More that commands may ask for.
     """
     clock = Clock(checks_signatures=settings.get("IAM enforcement") == "on")
     emulator = f"ministack {metadata.version('ministack')}"
@@ -80,7 +88,7 @@ def make_durable(application: Application, folder: Path, settings: Mapping[str, 
     return control_routes.guard(
         activity.watch(application, mark=checkpointer.mark, gate=gate),
         token=_token(folder),
-        actions={**_actions(checkpointer, gate, check_whole, put_back), "clock": clock.move},
+        actions={**actions, **_actions(checkpointer, gate, check_whole, put_back), "clock": clock.move},
         condition=condition,
     )
 

@@ -54,7 +54,11 @@ def take_idle(pools: dict[str, list[Any]], *, before: float) -> list[Any]:
     """Take out of *pools* what isn't in use and was last used *before*; a pool that is empty then goes as well."""
     idle = []
     for key, workers in list(pools.items()):
-        kept = [worker for worker in workers if worker.in_use or worker.last_used > before]
+        kept = [
+            worker
+            for worker in workers
+            if worker.in_use or worker.last_used > before or getattr(worker, "is_debugged", False)
+        ]
         idle += [worker for worker in workers if worker not in kept]
         if kept:
             pools[key] = kept

@@ -8,7 +8,10 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from emulator import interpreters
-from emulator.drivers.launcher.functions import calls, idle, reentrant, sdk_folder, websockets
+from emulator.drivers.functions import DEBUG, TRY, UNDEBUG
+from emulator.drivers.launcher.control_routes import Action
+from emulator.drivers.launcher.functions import calls, idle, reentrant, sdk_folder, trying, websockets
+from emulator.drivers.launcher.functions.debugging import Debugging
 from emulator.drivers.launcher.functions.nursery import Nursery
 from emulator.drivers.launcher.functions.packages import Packages
 from emulator.drivers.launcher.functions.python import Python
@@ -20,12 +23,15 @@ from emulator.process import LABEL
 _log = logging.getLogger("multistack.functions")
 
 
-def install(surroundings: Surroundings, folders: Sequence[str]) -> None:
+def install(surroundings: Surroundings, folders: Sequence[str]) -> Mapping[str, Action]:
     """
     Run functions as this package does; once per process, before the first request.
 
     Args:
         folders: Where interpreters are searched.
+
+    Returns:
+        What commands may ask of functions.
     """
     from ministack.core import lambda_runtime
 
@@ -37,7 +43,10 @@ def install(surroundings: Surroundings, folders: Sequence[str]) -> None:
     environ = {"PATH": surroundings.path, "LANG": "C.UTF-8", "HOME": str(surroundings.home), LABEL: surroundings.label}
     nursery = Nursery(sdk=sdk, environ=environ, folder=work)
     choose = _chooser(interpreters.find(folders))
-    python = Python(surroundings=surroundings, packages=packages, sdk=sdk, nursery=nursery, choose=choose)
+    debugging = Debugging(work)
+    python = Python(
+        surroundings=surroundings, packages=packages, sdk=sdk, nursery=nursery, choose=choose, debugging=debugging
+    )
     languages: Mapping[str, Language] = {
         "python": python,
         "nodejs": Node(surroundings=surroundings, packages=packages, folder=work),
@@ -58,6 +67,7 @@ def install(surroundings: Surroundings, folders: Sequence[str]) -> None:
     calls.apply()
     websockets.apply()
     idle.apply(nursery.end_idle)
+    return {TRY: trying.try_code, DEBUG: debugging.begin, UNDEBUG: debugging.end}
 
 
 def _warm_when_there_are_functions(warm: Callable[[str], None]) -> None:

@@ -88,6 +88,10 @@ class Node:
         )
         return ExecutionEnvironment(process, conversation, taken)
 
+    def is_debugged(self, name: str) -> bool:
+        """Never: only Python functions are."""
+        return False
+
     def request(self, call: Call) -> bytes:
         """See :class:`emulator.drivers.launcher.functions.worker.Language`."""
         told = {

@@ -16,7 +16,7 @@ import socket
 import subprocess
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from emulator.drivers.launcher.functions.processes import Forked, Started
@@ -28,9 +28,9 @@ _READ_AT_START = ("PYTHON", "LD_", "MALLOC_", "GLIBC_")
 _MOST_BYTES = 256 * 1024
 
 
-def command(program: Path, role: str, *arguments: object) -> list[str]:
-    """The command line of a process that runs our part of the function's side."""
-    return [str(program), *OPTIONS, str(_BOOTSTRAP), role, *map(str, arguments)]
+def command(program: Path, role: str, *arguments: object, options: Sequence[str] = ()) -> list[str]:
+    """The command line of a process that runs our part of the function's side; *options* are more of Python's own."""
+    return [str(program), *OPTIONS, *options, str(_BOOTSTRAP), role, *map(str, arguments)]
 
 
 class Zygote:

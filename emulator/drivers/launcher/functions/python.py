@@ -17,6 +17,7 @@ from ministack.core import lambda_runtime
 
 from emulator.drivers.launcher.functions import layers, nursery, variables
 from emulator.drivers.launcher.functions.conversation import Conversation
+from emulator.drivers.launcher.functions.debugging import Debugged, Debugging
 from emulator.drivers.launcher.functions.multistack_runtime import frames
 from emulator.drivers.launcher.functions.nursery import Nursery
 from emulator.drivers.launcher.functions.packages import Package, Packages
@@ -26,6 +27,8 @@ from emulator.drivers.launcher.functions.variables import Installation, Surround
 from emulator.drivers.launcher.functions.worker import Call, ExecutionEnvironment
 from emulator.interpreters import Interpreter
 
+# Without it debugpy warns in the function's log that it may miss breakpoints in frozen modules.
+_DEBUG_OPTIONS = ("-X", "frozen_modules=off")
 # Seconds a cold start waits for a zygote that is just being started: it does what the function would do by itself.
 _ZYGOTE_SECONDS = 2.0
 
@@ -47,6 +50,7 @@ class Python:
 
     Args:
         choose: The interpreter for a ``Runtime``.
+        debugging: Which functions are debugged.
     """
 
     def __init__(
@@ -57,9 +61,10 @@ class Python:
         sdk: Path,
         nursery: Nursery,
         choose: Callable[[str], Interpreter],
+        debugging: Debugging,
     ) -> None:
         self._surroundings, self._sdk, self._nursery, self._choose = surroundings, sdk, nursery, choose
-        self._packages = packages
+        self._packages, self._debugging = packages, debugging
 
     @property
     def packages(self) -> Packages:
@@ -74,8 +79,18 @@ class Python:
         mark = f"\x1e{secrets.token_hex(8)}\x1e\n"
         try:
             interpreter = self._choose(str(config.get("Runtime", "")))
-            start = self._prepare(config, taken, interpreter, mark=mark, stream=stream)
-            process = self._process(interpreter, start, control=theirs.fileno(), log=log_end)
+            debugged = self._debugging.of(str(config.get("FunctionName", "")))
+            debugged = debugged if debugged is not None and debugged.is_wanted else None
+            task_root = taken[0].folder if debugged is None else self._debugging.take_code(debugged, taken[0].folder)
+            start = self._prepare(
+                config, taken, interpreter, task_root=task_root, mark=mark, stream=stream, debugged=debugged
+            )
+            if debugged is None:
+                process = self._process(interpreter, start, control=theirs.fileno(), log=log_end)
+            else:
+                process = debugged.process = self._started(
+                    interpreter, start, control=theirs.fileno(), log=log_end, options=_DEBUG_OPTIONS
+                )
         except BaseException:
             control.close()
             os.close(log)
@@ -93,6 +108,10 @@ class Python:
         )
         return ExecutionEnvironment(process, conversation, taken)
 
+    def is_debugged(self, name: str) -> bool:
+        """See :class:`emulator.drivers.launcher.functions.worker.Language`."""
+        return self._debugging.of(name) is not None
+
     def warm(self, runtime: str) -> None:
         """Begin with what the first call of a function with *runtime* will wait for."""
         if runtime.startswith("python"):
@@ -108,9 +127,17 @@ class Python:
         return Result(content, log) if answer[:1] == b"R" else Result(None, log, content)
 
     def _prepare(
-        self, config: Mapping[str, Any], taken: Sequence[Package], interpreter: Interpreter, *, mark: str, stream: str
+        self,
+        config: Mapping[str, Any],
+        taken: Sequence[Package],
+        interpreter: Interpreter,
+        *,
+        task_root: Path,
+        mark: str,
+        stream: str,
+        debugged: Debugged | None,
     ) -> _Start:
-        task_root, opt = taken[0].folder, taken[1].folder if len(taken) > 1 else None
+        opt = taken[1].folder if len(taken) > 1 else None
         _, region = lambda_runtime._account_region_from_function_config(config)
         found = variables.of_function(
             config,
@@ -129,6 +156,7 @@ class Python:
             "path": [str(folder) for folder in own if folder not in more],
             "site_path": [str(folder) for folder in site if any(folder.glob("*.pth"))],
             "runtime_path": [str(self._sdk)],
+            "debug": {"port": debugged.port, "library": debugged.library} if debugged is not None else None,
             "snapstart": found["AWS_LAMBDA_INITIALIZATION_TYPE"] == "snap-start",
             "depth_header": lambda_runtime.INVOKE_DEPTH_HEADER,
             "durable": list(lambda_runtime.DURABLE_ENV_VARS),
@@ -158,8 +186,13 @@ class Python:
                     self._nursery.drop(zygote)
         elif zygote is not None and zygote.has_failed:
             self._nursery.drop(zygote)
+        return self._started(interpreter, start, control=control, log=log)
+
+    def _started(
+        self, interpreter: Interpreter, start: _Start, *, control: int, log: int, options: Sequence[str] = ()
+    ) -> FunctionProcess:
         child = subprocess.Popen(
-            nursery.command(interpreter.program, "serve", control, log),
+            nursery.command(interpreter.program, "serve", control, log, options=options),
             env=dict(start.variables),
             cwd=start.folder,
             umask=0o022,  # not the emulator's own, which keeps its state from others

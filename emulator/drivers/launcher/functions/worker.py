@@ -28,6 +28,8 @@ from emulator.drivers.launcher.functions.waiting import elsewhere
 # https://docs.aws.amazon.com/lambda/latest/dg/lambda-runtime-environment.html: 10 seconds for the Init phase; what
 # takes longer has the function's own Timeout besides.
 _INIT_SECONDS = 10.0
+# Whoever stands at a breakpoint takes as long as it takes.
+_DEBUGGING_SECONDS = 86_400.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,9 @@ class Language(Protocol):
     def packages(self) -> Packages:
         """Where its packages come from."""
 
+    def is_debugged(self, name: str) -> bool:
+        """Whether somebody debugs the function *name*."""
+
 
 class InitError(RuntimeError):
     """The function can't be called: importing it failed. MiniStack shows it as the reason of a failed version."""
@@ -108,7 +113,14 @@ class FunctionWorker(lambda_runtime.Worker):  # type: ignore[misc] # untyped bas
     @property
     def timeout(self) -> float:
         """Seconds that one call may take."""
+        if self.is_debugged:
+            return _DEBUGGING_SECONDS
         return float(self.config.get("Timeout", 3))
+
+    @property
+    def is_debugged(self) -> bool:
+        """Whether somebody debugs its function: it is not to end because nobody calls it."""
+        return self._language.is_debugged(self.func_name)
 
     @property
     def is_idle(self) -> bool:

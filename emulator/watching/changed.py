@@ -1,0 +1,70 @@
+"""What changed from one artifact to the next: which functions run other code, and whether nothing else differs."""
+
+from __future__ import annotations
+
+import ast
+import json
+import sys
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from emulator.comparison.code import code_changes
+from emulator.comparison.structure import Kind
+from emulator.interpreters import version_of
+from emulator.model import Artifact
+from emulator.template import Placed, all_resources
+
+
+def changed_code(before: Artifact, after: Artifact) -> Mapping[str, Path]:
+    """Logical id to its new zip, of functions in both whose code differs; empty when the template does as well."""
+    if _without_code(before) != _without_code(after):
+        return {}
+    known = {(name, code.sha256) for code in before.code for name in code.functions}
+    return {
+        name: code.path
+        for code in after.code
+        for name in code.functions
+        if (name, code.sha256) not in known and not _is_layer(after, name)
+    }
+
+
+def _is_layer(artifact: Artifact, name: str) -> bool:
+    return str(_placed(artifact)[name].resource["Type"]).endswith("::LayerVersion")
+
+
+def _placed(artifact: Artifact) -> Mapping[str, Placed]:
+    return {one.logical_id: one for one in all_resources(artifact.template)}
+
+
+def _without_code(artifact: Artifact) -> str:
+    text = json.dumps(artifact.template, sort_keys=True)
+    for code in artifact.code:
+        text = text.replace(code.sha256, " ".join(sorted(code.functions)))
+    return text
+
+
+def syntax_problem(before: Artifact, after: Artifact) -> str:
+    """
+    What is wrong with a Python file that differs in *after*; empty when nothing is, or it can't be told here.
+
+    That is so for functions whose Python is newer than this one, which may know syntax that this one doesn't.
+    """
+    zips = {name: code.path for code in after.code for name in code.functions}
+    for change in code_changes(before, after):
+        if change.kind is Kind.REMOVED or not change.file.endswith(".py"):
+            continue
+        if any(_is_newer(after, name) for name in change.functions):
+            continue
+        with zipfile.ZipFile(zips[change.functions[0]]) as content:
+            try:
+                ast.parse(content.read(change.file), change.file)
+            except (SyntaxError, ValueError) as error:
+                line = f" line {error.lineno}" if isinstance(error, SyntaxError) and error.lineno else ""
+                return f"{change.file}{line}: {getattr(error, 'msg', error)}"
+    return ""
+
+
+def _is_newer(artifact: Artifact, name: str) -> bool:
+    wanted = version_of(str(_placed(artifact)[name].effective("Runtime")))
+    return wanted is not None and wanted > sys.version_info[:2]
