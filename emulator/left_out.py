@@ -13,8 +13,6 @@ _OF_TOOLS = {
     ".git",
     ".venv",
     ".aws-sam",
-    ".serverless",
-    "cdk.out",
     ".pytest_cache",
     ".mypy_cache",
     ".DS_Store",
