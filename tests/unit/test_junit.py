@@ -69,7 +69,7 @@ def test_what_is_no_report_is_refused(tmp_path: Path, content: str | None) -> No
     file = tmp_path / "report.xml"
     if content is not None:
         file.write_text(content)
-    with pytest.raises(ConfigError, match="report.xml"):
+    with pytest.raises(ConfigError, match=r"report\.xml"):
         read_suites([file])
 
 
