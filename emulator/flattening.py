@@ -43,10 +43,21 @@ def flatten(template: Template, nested: Mapping[str, Template]) -> Template:
     for name in parts:
         del result["Resources"][name]
     outside = _Outside(parts, dict(export for part in parts.values() for export in part.exports()))
-    for section in ("Resources", "Outputs"):
+    for section in ("Conditions", "Resources", "Outputs"):
         if section in result:
             result[section] = {name: outside.rewritten(name, content) for name, content in result[section].items()}
+    _check_conditions(result)
     return result
+
+
+def _check_conditions(template: Template) -> None:
+    for name, condition in template.get("Conditions", {}).items():
+        if needed := sorted({*names_in(condition)} & template["Resources"].keys()):
+            raise DeployError(
+                f"the condition {name} depends on the resource {needed[0]}: the emulator decides on conditions before"
+                " there is any",
+                hint="give it a parameter of the outer template",
+            )
 
 
 def _add(result: Template, section: str, content: Mapping[str, Any]) -> None:
@@ -66,7 +77,7 @@ def _rewritten_sub(value: Any, replace: Callable[[str], str | Mapping[str, Any]]
         replace: A name to its new name, or to an expression, which becomes a variable.
         rewrite: For the values of its own variables.
     """
-    text, variables = (value[0], dict(value[1])) if isinstance(value, list) and len(value) == 2 else (value, {})
+    text, variables = value if isinstance(value, list) and len(value) == 2 else (value, {})
     if not isinstance(text, str) or not isinstance(variables, dict):
         return value
     result = {name: rewrite(one) for name, one in variables.items()}
@@ -102,7 +113,6 @@ class _Part:
             self._id(name): self._rewrite(one, in_condition=True)
             for name, one in self.template.get("Conditions", {}).items()
         }
-        self._check_conditions(conditions)
         resources = {}
         for name, resource in self.template["Resources"].items():
             resources[self._id(name)] = self._resource(resource, stack, conditions)
@@ -162,16 +172,6 @@ class _Part:
         referred = self.parent.get("Parameters", {}).get(value.get("Ref"), {})
         is_list = kind.startswith(_LISTS) and not str(referred.get("Type", "")).startswith(_LISTS)
         return {"Fn::Split": [",", value]} if is_list else value
-
-    def _check_conditions(self, conditions: Mapping[str, Any]) -> None:
-        known = self.parent["Resources"]
-        for name, condition in conditions.items():
-            if needed := sorted({one for one in names_in(condition) if one in known}):
-                raise DeployError(
-                    f"nested stack {self.name}: the condition {name.removeprefix(self.name)} depends on the resource"
-                    f" {needed[0]}: the emulator decides on conditions before there is any",
-                    hint="give it a parameter of the outer template",
-                )
 
     def _resource(
         self, resource: Mapping[str, Any], stack: Mapping[str, Any], conditions: dict[str, Any]
@@ -294,7 +294,7 @@ class _Outside:
         return None if found is None else self._rewrite(found, user)
 
     def _output(self, argument: Any, user: str) -> Any:
-        path = argument if isinstance(argument, str) else ".".join(map(str, argument))
+        path = ".".join(map(str, argument)) if isinstance(argument, list) else str(argument)
         name, _, rest = path.partition(".")
         if name not in self.parts or not rest.startswith("Outputs."):
             return None

@@ -85,13 +85,17 @@ class _Reader:
         name = NESTED.get(resource["Type"])
         properties = resource.get("Properties", {})
         value = properties.get(name) if name else None
+        others = {key: one for key, one in properties.items() if key != name}
+        if isinstance(value, dict) and resource["Type"] != STACK:  # SAM would ask AWS for that application
+            return {**resource, "Type": STACK, "Properties": {**others, "TemplateURL": value}}
         if not is_local(value):
             return resource
+        if not isinstance(properties.get("Parameters", {}), dict):
+            raise ConfigError(f"Parameters of the nested stack {logical_id} is not a mapping")
         path = folder / value
         if not path.is_file():
             raise ConfigError(f"the template of {logical_id} is missing: {path} does not exist")
         template = with_absolute_paths(self.read(path), path.parent.resolve())
-        others = {key: one for key, one in properties.items() if key != name}
         return {**resource, "Type": STACK, "Properties": {**others, "TemplateURL": template}}
 
     def included(self, value: Any, path: Path) -> Any:

@@ -164,7 +164,8 @@ def _of_function(properties: Mapping[str, Any], environment: Environment) -> Ite
         yield "a function that is a container image needs a Docker engine", f"{engine}; or {LEAVE_OUT}", True
     if properties.get("FileSystemConfigs"):
         yield "its file system is not mounted", "an AWS::S3::Bucket", False
-    for layer in properties.get("Layers") or []:
+    layers = properties.get("Layers")
+    for layer in layers if isinstance(layers, list) else []:
         if isinstance(layer, str) and _LAYER in layer and f":{environment.account_id}{_LAYER}" not in layer:
             name = layer.partition(_LAYER)[2]
             yield f"layer {name} is on AWS only", "its packages in requirements.txt, or in a layer of your own", False
@@ -177,11 +178,12 @@ def _runs_processes(environment: Environment) -> bool:
 
 def _has_authorizer(body: Any) -> bool:
     """Whether an OpenAPI *body* guards any of its operations."""
-    if not isinstance(body, dict):
+    paths = body.get("paths", {}) if isinstance(body, dict) else None
+    if not isinstance(paths, dict):
         return False
     operations = [
         operation
-        for item in (body.get("paths") or {}).values()
+        for item in paths.values()
         if isinstance(item, dict)
         for operation in item.values()
         if isinstance(operation, dict)

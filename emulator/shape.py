@@ -40,6 +40,8 @@ def check_shape(template: object, path: Path) -> None:
         _check_mapping(output, f"{path}: output {name}")
         if "Value" not in output:
             raise ConfigError(f"template {path}: output {name} has no Value")
+        _check_mapping(output.get("Export", {}), f"{path}: Export of output {name}")
+        _check_text(output.get("Condition", ""), f"{path}: Condition of output {name} is no name")
     for logical_id, resource in template["Resources"].items():
         _check_resource(logical_id, resource, path)
 
@@ -52,6 +54,8 @@ def _check_resource(logical_id: str, resource: Any, path: Path) -> None:
     _check_mapping(resource, f"{path}: resource {logical_id}")
     _check_text(resource.get("Type"), f"{path}: resource {logical_id} has no Type")
     _check_mapping(resource.get("Properties", {}), f"{path}: Properties of resource {logical_id}")
+    _check_mapping(resource.get("Metadata", {}), f"{path}: Metadata of resource {logical_id}")
+    _check_text(resource.get("Condition", ""), f"{path}: Condition of resource {logical_id} is no name")
     needed = resource.get("DependsOn", [])
     if not all(isinstance(name, str) for name in (needed if isinstance(needed, list) else [needed])):
         raise ConfigError(f"template {path}: DependsOn of resource {logical_id} is not a list of logical ids")

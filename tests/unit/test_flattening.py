@@ -128,6 +128,17 @@ def test_stacks_pass_outputs_and_exports_on() -> None:
     assert result["Outputs"] == {"DataName": {"Value": {"Ref": "DataTable"}, "Export": {"Name": "tables-name"}}}
 
 
+def test_a_condition_may_hang_on_what_another_stack_passes_through() -> None:
+    """As long as it is a parameter in the end."""
+    first = inner(Parameters={"Kind": {"Type": "String"}}, Outputs={"Name": {"Value": {"Ref": "Kind"}}})
+    second = inner(Parameters={"K": {"Type": "String"}}, Conditions={"C": {"Fn::Equals": [{"Ref": "K"}, "b"]}})
+    template = outer({"Kind": "a"})
+    passed = {"K": {"Fn::GetAtt": ["Data", "Outputs.Name"]}}
+    template["Resources"]["Other"] = {"Type": STACK, "Properties": {"Parameters": passed}}
+    result = flatten(template, {"Data": first, "Other": second})
+    assert result["Conditions"]["OtherC"] == {"Fn::Equals": [{"Ref": "DataKind"}, "b"]}
+
+
 @pytest.mark.parametrize(
     ("template", "child", "said"),
     [
@@ -144,7 +155,7 @@ def test_stacks_pass_outputs_and_exports_on() -> None:
         pytest.param(
             outer({"A": {"Ref": "Queue"}}),
             inner(Parameters={"A": {"Type": "String"}}, Conditions={"C": {"Fn::Equals": [{"Ref": "A"}, "b"]}}),
-            "the condition C depends on the resource Queue",
+            "the condition DataC depends on the resource Queue",
             id="condition",
         ),
         pytest.param(

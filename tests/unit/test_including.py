@@ -96,6 +96,17 @@ def test_a_nested_template_brings_its_code_along(tmp_path: Path) -> None:
     assert [placed.logical_id for placed in all_resources(template)] == ["Inner", "InnerWeb"]
 
 
+def test_an_application_of_the_repository_is_none_that_sam_would_look_up(tmp_path: Path) -> None:
+    """It stays a nested stack without a template, for whoever tells what can't be deployed."""
+    location = {"ApplicationId": "arn", "SemanticVersion": "1.0.0"}
+    path = write(
+        tmp_path,
+        template=f"Resources: {{A: {{Type: AWS::Serverless::Application, Properties: {{Location: {location}}}}}}}",
+    )
+    stack = {"Type": "AWS::CloudFormation::Stack", "Properties": {"TemplateURL": location}}
+    assert read_whole(path)["Resources"]["A"] == stack
+
+
 @pytest.mark.parametrize(
     ("template", "said"),
     [
@@ -108,6 +119,11 @@ def test_a_nested_template_brings_its_code_along(tmp_path: Path) -> None:
             "Resources: {A: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: gone.yaml}}}",
             r"the template of A is missing: .*gone\.yaml",
             id="nested, missing",
+        ),
+        pytest.param(
+            "Resources: {A: {Type: AWS::CloudFormation::Stack, Properties: {TemplateURL: a.yaml, Parameters: [a]}}}",
+            "Parameters of the nested stack A is not a mapping",
+            id="nested, of wrong shape",
         ),
         pytest.param(
             "Resources: {Fn::Transform: {Name: AWS::Include, Parameters: {Location: gone.yaml}}}",

@@ -86,6 +86,8 @@ def test_each_resource_is_told_with_what_comes_closest(
             FUNCTION, {"Layers": ["arn:aws:lambda:us-east-1:111111111111:layer:own:1", {"Ref": "L"}]}, id="own"
         ),
         pytest.param("AWS::ApiGatewayV2::Api", {"Body": {"paths": {"/": {"get": {}}}}}, id="open API"),
+        pytest.param("AWS::ApiGatewayV2::Api", {"Body": {"paths": [1]}}, id="API of wrong shape"),
+        pytest.param(FUNCTION, {"Layers": 3, "Code": "a"}, id="function of wrong shape"),
         pytest.param("AWS::CloudFormation::Stack", {"TemplateURL": "https://a/b"}, id="nested stack in a bucket"),
         pytest.param("AWS::DynamoDB::Table", {}, id="table"),
     ],

@@ -32,6 +32,18 @@ QUEUE = {"Type": "AWS::SQS::Queue"}
         pytest.param({"Resources": {"A": QUEUE}, "Parameters": {"P": "String"}}, "parameter P", id="parameter"),
         pytest.param({"Resources": {"A": QUEUE}, "Parameters": {"P": {}}}, "parameter P has no Type", id="no P type"),
         pytest.param({"Resources": {"A": QUEUE}, "Outputs": {"O": {}}}, "output O has no Value", id="output"),
+        pytest.param({"Resources": {"A": {**QUEUE, "Metadata": 3}}}, "Metadata of resource A", id="metadata"),
+        pytest.param({"Resources": {"A": {**QUEUE, "Condition": [1]}}}, "Condition of resource A", id="condition"),
+        pytest.param(
+            {"Resources": {"A": QUEUE}, "Outputs": {"O": {"Value": 1, "Export": "e"}}},
+            "Export of output O",
+            id="export",
+        ),
+        pytest.param(
+            {"Resources": {"A": QUEUE}, "Outputs": {"O": {"Value": 1, "Condition": {}}}},
+            "Condition of output O",
+            id="output's condition",
+        ),
         pytest.param({"Resources": {"A": QUEUE}, "Mappings": "m"}, "Mappings is not a mapping", id="mappings"),
         pytest.param({"Resources": {"Fn::ForEach::A": []}}, "uses Fn::ForEach", id="loop"),
     ],

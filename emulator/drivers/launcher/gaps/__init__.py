@@ -31,6 +31,7 @@ GAPS = (
     "payload_limits",
     "reserved_concurrency",
     "rollback_failed",
+    "rule_creation",
     "secret_ref",
     "service_models",
     "shared_properties",
