@@ -1,5 +1,5 @@
 """
-Services in the shape of other people's, brought as they are: init, up, and all three environments do what they do on AWS.
+Services in the shape of other people's, brought as they are: after init and up, three environments do what AWS does.
 
 Each folder of `services` is one; nothing of it is written for multistack.
 """
@@ -26,6 +26,7 @@ from emulator.endpoint import client
 from emulator.model import Endpoint
 from tests.conftest import MULTISTACK, Answer, ProjectFolder, http
 from tests.drivers import assert_nothing_left
+from tests.frameworks.features import shows
 from tests.functional.raw_proxy import wait_until
 
 pytestmark = [
@@ -46,6 +47,7 @@ class Running:
 
     def ask(self, environment: str, path: str, body: Any = None, *, method: str = "GET", **headers: str) -> Answer:
         """A request through the proxy."""
+        headers = {"Content-Type": "application/json", **headers}
         return http(method, f"{self.rows[environment]['url']}{path}", body, headers=headers)
 
     def client(self, environment: str, service: str) -> Any:
@@ -262,10 +264,13 @@ def _files(folder: Path) -> Mapping[str, bytes]:
     return {
         str(path.relative_to(folder)): path.read_bytes()
         for path in folder.rglob("*")
-        if path.is_file() and not path.relative_to(folder).parts[0] == ".multistack"
+        if path.is_file() and path.relative_to(folder).parts[0] != ".multistack"
     }
 
 
+@shows("SAM", "eleven services of other shapes: each trigger, HTTP and REST APIs, conditions, `sam init`'s own")
+@shows("CloudFormation", "inline code, APIs of single resources, nested stacks by path, JSON")
+@shows("Chalice", "what `chalice new-project` makes")
 @pytest.mark.parametrize("name", SERVICES)
 def test_a_service_works_unedited_in_three_environments(name: str, tmp_path: Path) -> None:
     """One artifact; each environment has its own data, and the framework is found by itself."""

@@ -7,7 +7,12 @@ shipped = boto3.resource("dynamodb").Table(os.environ["TABLE"])
 
 
 def place(event, context):
-    entry = {"Source": "shop.orders", "DetailType": "placed", "EventBusName": os.environ["BUS"], "Detail": event["body"]}
+    entry = {
+        "Source": "shop.orders",
+        "DetailType": "placed",
+        "EventBusName": os.environ["BUS"],
+        "Detail": event["body"],
+    }
     answer = boto3.client("events").put_events(Entries=[entry])
     return {"statusCode": 202, "body": json.dumps({"failed": answer["FailedEntryCount"]})}
 
