@@ -22,9 +22,10 @@ if TYPE_CHECKING:
     from emulator.testing.aws import Aws
     from emulator.testing.cases import EnvironmentsMixin
     from emulator.testing.container import MultistackContainer
+    from emulator.testing.environment import DeployedService, FunctionResult, RunningEnvironment
     from emulator.testing.guard import ForeignAwsCall
     from emulator.testing.logs import LogLine, Logs
-    from emulator.testing.running import DeployedService, Environments, RunningEnvironment, environments
+    from emulator.testing.running import Environments, environments
 
 __all__ = [
     "Answer",
@@ -34,6 +35,7 @@ __all__ = [
     "Environments",
     "EnvironmentsMixin",
     "ForeignAwsCall",
+    "FunctionResult",
     "LogLine",
     "Logs",
     "MultistackContainer",
@@ -46,15 +48,16 @@ _HOMES = {
     "Answer": "testing.api",
     "ApiClient": "testing.api",
     "Aws": "testing.aws",
-    "DeployedService": "testing.running",
+    "DeployedService": "testing.environment",
     "Environments": "testing.running",
     "EnvironmentsMixin": "testing.cases",
     "ForeignAwsCall": "testing.guard",
+    "FunctionResult": "testing.environment",
     "LogLine": "testing.logs",
     "Logs": "testing.logs",
     "MultistackContainer": "testing.container",
     "MultistackError": "errors",
-    "RunningEnvironment": "testing.running",
+    "RunningEnvironment": "testing.environment",
     "environments": "testing.running",
 }
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import logging
+import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -115,7 +116,7 @@ def local_code(template: Mapping[str, Any], folder: Path) -> Iterator[LocalCode]
             yield LocalCode(
                 logical_id=placed.logical_id,
                 type=resource["Type"],
-                path=(folder / value).resolve(),
+                path=Path(os.path.realpath(folder / value)),  # resolve() fails in a loop of links
                 runtime=placed.effective("Runtime"),
                 handler=placed.effective("Handler"),
                 build_method=resource.get("Metadata", {}).get("BuildMethod"),

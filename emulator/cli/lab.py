@@ -130,8 +130,19 @@ def run(
         print_json(results)
     else:
         click.echo(matrix(results))
+        if is_all:
+            _print_scores(results)
     if any(result.outcome is Outcome.DIFFERS for result in results):
         sys.exit(DIFFERENCES)
+
+
+def _print_scores(results: Sequence[Result]) -> None:
+    from emulator.lab.experiments import EXPERIMENTS
+    from emulator.lab.report.matrix import rows_of, scores_of
+
+    for score in scores_of(rows_of(EXPERIMENTS, results, driver=results[0].driver)):
+        if score.run:
+            click.echo(f"{score.hurt} of {score.run} mistakes hurt prod: {score.heading}")
 
 
 def _teller(laboratory: Laboratory, experiments: Sequence[Experiment]) -> Callable[[Result], None]:

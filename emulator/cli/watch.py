@@ -32,6 +32,7 @@ def watch(
     Without ENVIRONMENT into the first one. A protected one is refused.
     """
     from emulator.archives import KeptArchives
+    from emulator.errors import NotReady
     from emulator.watching.batches import batches
     from emulator.watching.rounds import Rounds, Wishes, watchable
     from emulator.watching.sources import Sources
@@ -54,6 +55,8 @@ def watch(
     rounds = Rounds(reopen, wishes, say=_say)
     for number, batch in enumerate(batches(sources.folders, polls=poll)):
         rounds.run(batch)
+        if not workspace.project.root.is_dir():
+            raise NotReady(f"{workspace.project.root} is gone: there is nothing left to watch")
         if number == 0:
             click.echo(f"watching {workspace.project.root} for {chosen}; Ctrl-C ends it")
 

@@ -23,7 +23,8 @@ _PROXY_LABEL = f"{LABEL}.proxy"
 _DISTRIBUTION = "multistack-emulator"
 # What the wheel of this repository is made of.
 _SAMPLE = tuple(
-    f"sample_service/{name}" for name in ("multistack.toml", "single-stack.yaml", "smoke", "src", "template.yaml")
+    f"sample_service/{name}"
+    for name in ("multistack.toml", "seeds", "single-stack.yaml", "smoke", "src", "template.yaml")
 )
 _SOURCES = (
     "emulator",

@@ -13,8 +13,9 @@ if TYPE_CHECKING:
     from emulator.pytest_plugin.running import TestRun
     from emulator.testing.api import ApiClient
     from emulator.testing.aws import Aws
+    from emulator.testing.environment import DeployedService, RunningEnvironment
     from emulator.testing.logs import Logs
-    from emulator.testing.running import DeployedService, Environments, RunningEnvironment
+    from emulator.testing.running import Environments
 
 
 @pytest.fixture(scope="session")

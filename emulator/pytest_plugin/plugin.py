@@ -142,6 +142,12 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         raise pytest.UsageError(_text(error)) from error
 
 
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what goes on running; workers of xdist have no terminal."""
+    if kept := config.stash[RUN].kept:
+        terminalreporter.write_line(f"multistack: kept {', '.join(kept)}; `multistack down` stops them")
+
+
 @contextlib.contextmanager
 def _failing() -> Iterator[None]:
     """What is wrong with the environments fails a test without a traceback: it is not the test's."""

@@ -12,12 +12,18 @@ import pytest
 from emulator.pytest_plugin import options
 
 if TYPE_CHECKING:
+    from emulator.testing.environment import RunningEnvironment, Shared
     from emulator.testing.guard import Guard
-    from emulator.testing.running import Environments, RunningEnvironment, Shared
+    from emulator.testing.running import Environments
 
 
 class TestRun:
-    """The environments of this process. What they need is imported when the first test asks for one."""
+    """
+    The environments of this process. What they need is imported when the first test asks for one.
+
+    Attributes:
+        kept: After the end, the environments that go on running, with their URLs.
+    """
 
     __test__ = False
 
@@ -28,6 +34,7 @@ class TestRun:
         self._item: pytest.Item | None = None
         self._around = contextlib.ExitStack()
         self._guard: Guard | None = None
+        self.kept: list[str] = []
 
     @property
     def shared(self) -> Shared:
@@ -132,6 +139,8 @@ class TestRun:
 
     def close(self) -> None:
         """The last test of this process is over."""
+        if self._shared is not None and self.chosen.is_kept and not self.chosen.is_reused:
+            self.kept = [f"{one.name} {one.url}" for one in self._shared.environments.values()]
         self._open.close()
         self._shared = None
 

@@ -7,7 +7,8 @@ from typing import ClassVar
 
 from emulator.testing.api import ApiClient
 from emulator.testing.aws import Aws
-from emulator.testing.running import Environments, RunningEnvironment, environments
+from emulator.testing.environment import RunningEnvironment
+from emulator.testing.running import Environments, environments
 
 
 class EnvironmentsMixin:

@@ -15,7 +15,8 @@ from emulator.ports import HOST, listen
 from emulator.testing.api import ApiClient
 from emulator.testing.aws import Aws
 from emulator.testing.connection import Settings
-from emulator.testing.running import RunningEnvironment, shared
+from emulator.testing.environment import RunningEnvironment
+from emulator.testing.running import shared
 
 try:
     from testcontainers.core.container import DockerContainer

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import tempfile
 import threading
@@ -121,7 +122,8 @@ class Rounds:
             raise DeployError(f"{problem}; {current.release.id} serves on")
 
     def _tell(self, workspace: Workspace, result: DeployResult, batch: Batch, seconds: float) -> None:
-        files = said(batch, workspace.project.root)
+        there = frozenset(path for path in batch if path.is_file())  # what only flashed up is no reason
+        files = said(there or batch, workspace.project.root)
         why = f": {files}" if files else ""
         self._say(f"{result.environment}: deployed {result.release.id} in {seconds:.2f} s{why}", False)
 
@@ -132,7 +134,7 @@ class Rounds:
 
     def _is_news(self, batch: Batch) -> bool:
         """Whether a file of *batch* was saved after the last tests ended: what they wrote is older."""
-        return any(_changed_at(path) > self._tests_ended for path in batch)
+        return any(_changed_at(path) > self._tests_ended for path in batch if not _is_own_output(path))
 
     def _test(self, workspace: Workspace) -> None:
         from emulator.promotion.promotion import Promotion
@@ -195,6 +197,13 @@ def _changed_at(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return 0.0
+
+
+def _is_own_output(path: Path) -> bool:
+    """Whether this process writes it: each line that it says would be a change."""
+    with contextlib.suppress(OSError):
+        return any(os.path.samestat(path.stat(), os.fstat(fd)) for fd in (1, 2))
+    return False
 
 
 def _file_time(folder: Path) -> float:

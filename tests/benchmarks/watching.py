@@ -22,7 +22,7 @@ _ROUNDS = 10
 _DEPLOYS = 3
 _FUNCTIONS = 20
 _TIMEOUT = 60.0
-_POLL = 0.005
+_POLL = 0.02
 # Between an answer and the next save: watch has verified and recorded by then, as it has when a person saves again.
 _PAUSE = 1.0
 

@@ -47,11 +47,18 @@ Resources:
       CodeUri: src/
       Events:
         Any: {Type: Api, Properties: {Path: "/{id}", Method: ANY}}
+        Letters: {Type: SQS, Properties: {Queue: !GetAtt Letters.Arn, BatchSize: 1}}
+  Letters: {Type: AWS::SQS::Queue}
 Outputs:
   Table: {Value: !Ref Notes}
 """
 SOURCE = """
+import json
+
 def handler(event, context):
+    for record in event.get("Records", ()):
+        print("letter", json.loads(record["body"])["path"])
+        return
     print("asked for", event["path"])
     if event["path"] == "/boom":
         raise RuntimeError("boom")
@@ -158,6 +165,14 @@ def test_fixtures_reach_the_environments(run: Run) -> None:
             assert logs.wait_for("asked for /printed").function == "Web"
             assert "/hello" not in logs.text
 
+        def test_functions_and_queues(environment, logs):
+            done = environment.invoke("Web", {"path": "/by-hand"})
+            assert (done.value["body"], done.error) == ("/by-hand", None)
+            assert "asked for /by-hand" in done.log
+            assert environment.invoke("Web", {"path": "/boom"}).value["errorMessage"] == "boom"
+            environment.send("Letters", {"path": "/by-queue"})
+            logs.wait_for("letter /by-queue")
+
         class TestIsolated:
             pytestmark = pytest.mark.environments("test", isolated=True)
 
@@ -176,7 +191,7 @@ def test_fixtures_reach_the_environments(run: Run) -> None:
         """,
         "--multistack-reuse",
     )
-    done.assert_outcomes(passed=10)
+    done.assert_outcomes(passed=11)
 
 
 def test_failure_shows_log_and_requests(run: Run) -> None:
@@ -274,11 +289,14 @@ SHARED_BY_WORKERS = """
         assert api.get("/one").text == "/one"
         aws.resource("dynamodb").Table(deployed_service.resources["Notes"]).put_item(Item={"id": str(number)})
     """
+BEGINS_EMPTY = """
+    def test_begins_empty(aws, deployed_service):
+        assert aws.resource("dynamodb").Table(deployed_service.resources["Notes"]).scan()["Items"] == []
+    """
 KILLED = """
     import os, signal
 
-    def test_begins_empty(aws, deployed_service):
-        assert aws.resource("dynamodb").Table(deployed_service.resources["Notes"]).scan()["Items"] == []
+    def test_is_killed(api):
         os.kill(os.getpid(), signal.SIGKILL)
     """
 
@@ -292,8 +310,9 @@ def test_kept_environments_are_taken_over_fresh(run: Run, project: ProjectFolder
     assert len({digest for _, digest in seen}) == 1
     assert not is_running(state, "prod")  # nobody asked for it
     kept = pid_of(state, "test")
-    assert run(KILLED, "--multistack-keep").ret == -signal.SIGKILL
-    wait_until(lambda: not is_used(state))
+    done = run(BEGINS_EMPTY, "--multistack-keep")
+    done.assert_outcomes(passed=1)
+    done.stdout.fnmatch_lines(["multistack: kept test http://127.0.0.1:*/test/; `multistack down` stops them"])
     assert (is_running(state, "test"), pid_of(state, "test")) == (True, kept)
     assert "test of tests" in project.run("down").stdout
     assert not is_running(state, "test")

@@ -167,11 +167,14 @@ def test_code_that_cannot_be_imported_is_not_deployed(watching: Watching, conten
 
 
 def test_a_file_that_is_gone_is_said_and_comes_back(watching: Watching) -> None:
-    """Deleting the handler's file, or its whole folder, breaks nothing that serves."""
+    """Deleting the handler's file, or its whole folder, or a link to itself in its place breaks nothing that serves."""
     project, served = watching.project, get(watching.project).body
     assert "app.handler" in watching.after((project.folder / "src/app.py").unlink, "error:")
     assert "does not exist" in watching.after(lambda: shutil.rmtree(project.folder / "src"), "error:")
+    loop = project.folder / "src"
+    assert "does not exist" in watching.after(lambda: loop.symlink_to(loop), "error:")
     assert get(project).body == served
+    loop.unlink()
     watching.after(lambda: save(project, source("'back'")), "deployed")
     watching.after(lambda: save(project, source("'again'")), "deployed")
     assert get(project).body == b"again"

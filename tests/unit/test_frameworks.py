@@ -13,9 +13,10 @@ from emulator.expansion import expand
 from emulator.frameworks.registry import find_service, framework_of, reader_of
 from emulator.frameworks.samconfig import overrides
 from emulator.frameworks.service import Packaging
+from emulator.frameworks.stages import STAGE, merge
 from emulator.init import write_project_file
 from emulator.model import Artifact, Project
-from emulator.template import local_code, point_at_code
+from emulator.template import STACK, local_code, point_at_code
 
 PLAIN = "Resources: {Q: {Type: AWS::SQS::Queue}}\n"
 SAM = f"Transform: AWS::Serverless-2016-10-31\nParameters: {{Size: {{Type: String}}, Stage: {{Type: String}}}}\n{PLAIN}"
@@ -266,3 +267,17 @@ def test_a_wrong_list_of_services_is_refused(shop: Path, old: str, new: str, sai
     shop.write_text(shop.read_text().replace(old, new, 1))
     with pytest.raises(ConfigError, match=said):
         load(shop.parent)
+
+
+def test_a_service_of_several_may_have_stages(tmp_path: Path) -> None:
+    """What its framework made for one stage is chosen by the environment's, as in a project of its own."""
+    stages = {
+        name: {"Resources": {"Q": {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": f"q-{name}"}}}}
+        for name in ("test", "prod")
+    }
+    parameters = {STAGE: {"Ref": STAGE}}
+    stack = {"Type": STACK, "Properties": {"TemplateURL": merge(stages), "Parameters": parameters}}
+    template = {"Parameters": {STAGE: {"Type": "String"}}, "Resources": {"Orders": stack}}
+    artifact = Artifact(digest="0" * 64, template=template, code=())
+    found = expand(artifact, {STAGE: "prod"}, region="eu-west-1", state=tmp_path)
+    assert found["Resources"]["OrdersQ"]["Properties"] == {"QueueName": "q-prod"}

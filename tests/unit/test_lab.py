@@ -330,6 +330,6 @@ def test_the_wheel_has_all_of_the_sample_that_a_lab_needs() -> None:
     told = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())
     included = told["tool"]["hatch"]["build"]["targets"]["wheel"]["force-include"]
     packaged = {source for source, target in included.items() if target.startswith("emulator/lab/sample/")}
-    left_out = {"README.md", ".multistack", "__pycache__", ".pytest_cache"}
+    left_out = {"README.md", ".vscode", ".multistack", "__pycache__", ".pytest_cache"}
     there = {f"sample_service/{path.name}" for path in sample_folder().iterdir() if path.name not in left_out}
     assert packaged == there

@@ -103,7 +103,7 @@ def test_home_page_is_json_for_programs(client, routes_file):
         routes_file,
         [
             make_route("test"),
-            make_route("qa", apis=(), default_api=None),
+            make_route("qa", apis=(), default_api=None, digest=None),
             make_route("staging", process=gone),
             make_route("prod", url=None, process=None),
         ],

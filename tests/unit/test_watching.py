@@ -53,11 +53,26 @@ def test_what_people_write_is_part_of_a_service(name: str) -> None:
     assert is_watched(Path("/src") / name)
 
 
+def test_what_a_build_writes_beside_its_source_starts_no_other_build(tmp_path: Path) -> None:
+    """The command of a CDK app may compile TypeScript first; JavaScript that stands alone is somebody's own."""
+    (tmp_path / "app.ts").touch()
+    assert not any(is_watched(tmp_path / name) for name in ("app.js", "app.d.ts", "app.js.map"))
+    assert all(is_watched(tmp_path / name) for name in ("app.ts", "other.js"))
+
+
 @pytest.mark.parametrize(("name", "watched"), [("multistack.toml", True), (".env.test", True), (".env.test~", False)])
 def test_config_is_watched_though_it_is_never_built(name: str, watched: bool) -> None:
     """A release is an artifact and config: both change by a save."""
     assert is_left_out(name)
     assert is_watched(Path("/project") / name) is watched
+
+
+def test_what_a_frameworks_tool_writes_is_not_watched(tmp_path: Path) -> None:
+    """Each build would lead to the next; its settings beside it are watched."""
+    tree(tmp_path, ".serverless/x.zip", "cdk.out/tree.json", ".chalice/deployments/a.zip", ".chalice/config.json")
+    assert below(tmp_path, folders_to_watch([tmp_path], tmp_path)) == {".", ".chalice"}
+    assert not any(is_watched(tmp_path / name) for name in (".serverless", "cdk.out", ".chalice/deployments"))
+    assert is_watched(tmp_path / "deployments")
 
 
 def tree(root: Path, *files: str) -> None:
@@ -91,6 +106,13 @@ def test_links_end_and_lead_out_only_from_code(tmp_path: Path) -> None:
     (project / "docs/other").symlink_to(tmp_path / "other")
     found = folders_to_watch([project / "src"], project)
     assert below(tmp_path, found) == {"project", "project/src", "project/docs", "shared"}
+
+
+def test_a_link_to_itself_is_like_a_folder_that_is_gone(tmp_path: Path) -> None:
+    """It leads nowhere, and may be mended."""
+    tree(tmp_path, "multistack.toml")
+    (tmp_path / "src").symlink_to(tmp_path / "src")
+    assert below(tmp_path, folders_to_watch([tmp_path / "src"], tmp_path)) == {"."}
 
 
 def test_a_folder_that_is_gone_is_awaited(tmp_path: Path) -> None:

@@ -19,7 +19,23 @@ from emulator.config import isolate_process
 from emulator.errors import MultistackError
 from emulator.testing.keeper.environment_set import EnvironmentSet, Options
 
-_REQUESTS = frozenset({"names", "up", "begin", "end", "save", "restore", "service", "logs", "report", "create"})
+_REQUESTS = frozenset(
+    {
+        "names",
+        "up",
+        "begin",
+        "end",
+        "save",
+        "restore",
+        "service",
+        "logs",
+        "report",
+        "invoke",
+        "send",
+        "create",
+        "destroy",
+    }
+)
 
 
 def main() -> None:
@@ -51,7 +67,7 @@ def main() -> None:
 
 def _answer(answers: IO[str], kept: EnvironmentSet, do: str, arguments: dict[str, Any]) -> None:
     try:
-        if do not in {*_REQUESTS, "destroy", "close"}:
+        if do not in _REQUESTS and do != "close":
             raise MultistackError(f"there is no request {do}")
         answer = {"answer": getattr(kept, do)(**arguments)}
     except MultistackError as error:

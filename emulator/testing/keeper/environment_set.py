@@ -19,7 +19,7 @@ from emulator.features.removing import last_row, remove
 from emulator.lock import exclusive
 from emulator.model import DriverName, Environment, Status
 from emulator.parallel import run_parallel
-from emulator.testing.keeper import telling
+from emulator.testing.keeper import calling, telling
 from emulator.testing.keeper.opening import SHARED, Options, check_isolated, open_for_tests
 from emulator.testing.keeper.turns import Turns
 from emulator.testing.keeper.users import Users
@@ -253,6 +253,14 @@ class EnvironmentSet:
     def report(self, names: Sequence[str], since: str, token: str) -> list[list[str]]:
         """Titles and texts about what happened in *names* since a test began that sent *token* with its requests."""
         return telling.report(self._workspace, names, since=datetime.fromisoformat(since), token=token)
+
+    def invoke(self, name: str, function: str, event: Any) -> dict[str, Any]:
+        """Call a function, and wait for it."""
+        return calling.invoke(self._workspace, name, function, event)
+
+    def send(self, name: str, target: str, body: str, options: dict[str, Any]) -> str:
+        """Send a message to a queue, a topic or a bus."""
+        return calling.send(self._workspace, name, target, body, options)
 
     def create(self, like: str | None) -> dict[str, Any]:
         """A new environment like a declared one, by default the first, that nobody else knows."""

@@ -21,6 +21,7 @@ from typing import Any
 
 from emulator.drivers.launcher.functions import tracing
 from emulator.drivers.launcher.functions.results import Result
+from emulator.drivers.launcher.functions.waiting import elsewhere
 from emulator.drivers.launcher.functions.worker import Call, FunctionWorker
 
 _Execute = Callable[[dict[str, Any], Any, str], dict[str, Any]]
@@ -73,9 +74,7 @@ def executing(otherwise: _Execute) -> _Execute:
         config, code_zip = function.get("config") or function, function.get("code_zip")
         if not code_zip:
             return otherwise(function, event, request_id)
-        worker, _ = lambda_runtime.acquire_worker(
-            config.get("FunctionName", ""), config, code_zip, qualifier=config.get("Version", "$LATEST")
-        )
+        worker = lease(config, code_zip)
         try:
             if not isinstance(worker, FunctionWorker):
                 return otherwise(function, event, request_id)
@@ -94,6 +93,26 @@ def executing(otherwise: _Execute) -> _Execute:
             lambda_runtime.release_worker(worker)
 
     return execute
+
+
+def lease(config: dict[str, Any], code_zip: bytes) -> Any:
+    """
+    A worker of MiniStack's pool for a call of *code_zip*; None when there may be no more of them.
+
+    The pool doesn't ask what code a worker has: a call that began before an update can put one with the old code there
+    right after the update emptied it, and that one would serve all calls from then on.
+    """
+    from ministack.core import lambda_runtime
+
+    name, qualifier = config.get("FunctionName", ""), config.get("Version", "$LATEST")
+    while True:
+        worker, _ = lambda_runtime.acquire_worker(name, config, code_zip, qualifier=qualifier)
+        if not isinstance(worker, FunctionWorker) or worker.code_zip == code_zip:
+            return worker
+        with lambda_runtime._lock:
+            for pool in lambda_runtime._workers.values():
+                pool[:] = [one for one in pool if one is not worker]
+        elsewhere(lambda_runtime.kill_workers, [worker])
 
 
 def noting(execute: _Execute) -> _Execute:
