@@ -31,7 +31,7 @@ def run() -> Result:
 
 
 def write_service(folder: Path, count: int, *, environments: Sequence[str]) -> list[str]:
-    """A service in which each function has a folder and a route of its own; returns their names, which the routes are."""
+    """Each function has a folder, and a route of its name; returns the names."""
     names = [f"F{number:02}" for number in range(1, count + 1)]
     template = ["Transform: AWS::Serverless-2016-10-31", "Resources:"]
     for name in names:
