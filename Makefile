@@ -15,7 +15,7 @@ IMAGE_CACHE ?=
 
 .DEFAULT_GOAL := help
 .PHONY: help setup envs-up envs-down envs-status envs-logs envs-reset image compose compose-up compose-down test test-docker check bench \
-  conformance docs format lab
+  conformance docs format lab manual
 
 help: ## Print these targets.
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1|\2/' | \
@@ -80,6 +80,9 @@ lab: $(READY) ## Run the lab's experiments on both drivers, which needs make ima
 
 docs: $(READY) ## Build the docs site into .docs/site, without a network.
 	@$(BIN)/python -m tests.documentation
+
+manual: $(READY) ## Write the manual page from the commands.
+	@$(BIN)/python -m tests.documentation.manual
 
 format: $(READY) ## Format the code and mend what ruff can mend.
 	$(BIN)/ruff format .

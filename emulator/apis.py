@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from emulator.errors import ConfigError
 from emulator.model import Api, Project
@@ -11,6 +12,8 @@ from emulator.template import Template
 _TYPES = ("AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api")
 # Keys of a path in an OpenAPI document that answer GET.
 _GET = {"get", "x-amazon-apigateway-any-method"}
+# The same as routes and methods have it.
+_METHODS = {"GET", "ANY"}
 
 
 def check_api(project: Project, template: Template) -> None:
@@ -48,7 +51,7 @@ def apis_of(template: Template, physical: Mapping[str, str]) -> list[Api]:
             logical_id=api,
             stage=stages[api],
             path=f"/_aws/execute-api/{physical[api]}/{stages[api]}",
-            example=_example(resource.get("Properties", {}).get("Body")),
+            example=_example([*_in_body(resource), *_in_routes(resources, api), *_in_methods(resources, api)]),
         )
         for api, resource in resources.items()
         if api in stages and api in physical
@@ -60,12 +63,53 @@ def are_there(apis: Sequence[Api], physical: Mapping[str, str]) -> bool:
     return all(f"/{physical.get(api.logical_id)}/" in api.path for api in apis)
 
 
-def _example(body: object) -> str:
-    """A path of an OpenAPI *body* that answers GET and takes no parameter: the first by name, so always the same."""
-    paths = body.get("paths") if isinstance(body, dict) else None
-    candidates = [
-        path.lstrip("/")
-        for path, methods in (paths or {}).items()
-        if isinstance(methods, dict) and "{" not in path and path.startswith("/") and _GET & methods.keys()
-    ]
+def _example(paths: Iterable[str]) -> str:
+    """Of *paths* that answer GET one that takes no parameter: the first by name, so always the same."""
+    candidates = [path.lstrip("/") for path in paths if "{" not in path and path.startswith("/")]
     return min((path for path in candidates if path), default="")
+
+
+def _in_body(resource: Mapping[str, Any]) -> Iterator[str]:
+    """Paths of an API's OpenAPI body that answer GET."""
+    body = resource.get("Properties", {}).get("Body")
+    paths = body.get("paths") if isinstance(body, dict) else None
+    for path, methods in (paths or {}).items():
+        if isinstance(methods, dict) and _GET & methods.keys():
+            yield path
+
+
+def _in_routes(resources: Mapping[str, Any], api: str) -> Iterator[str]:
+    """The same of the routes that an HTTP API has as resources of their own."""
+    for properties in _parts(resources, "AWS::ApiGatewayV2::Route", "ApiId", api):
+        method, _, path = str(properties.get("RouteKey")).partition(" ")
+        if method in _METHODS:
+            yield path
+
+
+def _in_methods(resources: Mapping[str, Any], api: str) -> Iterator[str]:
+    """The same of the methods that a REST API has as resources of their own."""
+    for properties in _parts(resources, "AWS::ApiGateway::Method", "RestApiId", api):
+        if properties.get("HttpMethod") in _METHODS:
+            yield _path_of(resources, _reference(properties.get("ResourceId")))
+
+
+def _path_of(resources: Mapping[str, Any], logical_id: str | None) -> str:
+    """Of a REST API's resource, from its parents; a template whose resources go in circles was refused before."""
+    path = ""
+    while logical_id is not None and logical_id in resources:
+        properties = resources[logical_id].get("Properties", {})
+        if "PathPart" not in properties:
+            break
+        path, logical_id = f"/{properties['PathPart']}{path}", _reference(properties.get("ParentId"))
+    return path
+
+
+def _parts(resources: Mapping[str, Any], kind: str, key: str, api: str) -> Iterator[Mapping[str, Any]]:
+    for resource in resources.values():
+        properties = resource.get("Properties", {})
+        if resource["Type"] == kind and _reference(properties.get(key)) == api:
+            yield properties
+
+
+def _reference(value: object) -> str | None:
+    return value.get("Ref") if isinstance(value, dict) else None

@@ -23,7 +23,9 @@ _REFUSED: Mapping[str, str] = {
     "AWS::CodeDeploy": f"`multistack deploy --canary 10%`, and {LEAVE_OUT}",
     "AWS::CodePipeline": "`multistack pipeline`",
     "AWS::Config": _OPERATIONS,
+    "AWS::Events::Archive": f"`multistack replay` sends again what was recorded: {LEAVE_OUT}",
     "AWS::Events::ApiDestination": "a function as the rule's target that sends the request",
+    "AWS::EventSchemas": _OPERATIONS,
     "AWS::GuardDuty": _OPERATIONS,
     "AWS::Lambda::CodeSigningConfig": f"code is verified by its hash: {LEAVE_OUT}",
     "AWS::MSK": "AWS::Kinesis::Stream, or " + _YOUR_OWN,
@@ -38,6 +40,24 @@ _REFUSED: Mapping[str, str] = {
     "AWS::XRay": _OPERATIONS,
     "Alexa::": "send its events with the AWS command `lambda invoke`",
 }
+
+# Those of them that watch, group, price or roll out what is there: nothing of a service calls them.
+_BYSTANDERS = (
+    "AWS::ApplicationAutoScaling",
+    "AWS::ApplicationInsights",
+    "AWS::Budgets",
+    "AWS::CE",
+    "AWS::CloudTrail",
+    "AWS::CodeDeploy",
+    "AWS::Config",
+    "AWS::EventSchemas",
+    "AWS::Events::Archive",
+    "AWS::GuardDuty",
+    "AWS::ResourceGroups",
+    "AWS::ServiceCatalogAppRegistry",
+    "AWS::Synthetics",
+    "AWS::XRay",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +99,11 @@ _INERT: Mapping[str, Inert] = {
 def closest_to(kind: str) -> str:
     """What comes closest to a resource of a type that an emulator refuses."""
     return _REFUSED.get(_longest(kind, _REFUSED), LEAVE_OUT)
+
+
+def is_bystander(kind: str) -> bool:
+    """Whether a service does the same without a resource of this type, as long as nothing in it refers to one."""
+    return kind.startswith(_BYSTANDERS)
 
 
 def inert(kind: str) -> Inert | None:

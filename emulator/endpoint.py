@@ -170,12 +170,14 @@ def wait_until_healthy(
     while True:
         remaining = deadline - clock.monotonic()
         services = health(endpoint, timeout=max(0.05, min(1.0, remaining)))
-        if services and not broken_services(services):
-            return services
-        if clock.monotonic() >= look:
+        healthy = services if services and not broken_services(services) else None
+        # A healthy one is asked about, too: where the emulator has died, its port may be another one's by now.
+        if healthy or clock.monotonic() >= look:
             if reason := give_up():
                 raise NotReady(f"environment {endpoint.environment}: {reason}")
             look = clock.monotonic() + _LOOK
+        if healthy:
+            return healthy
         if clock.monotonic() >= deadline:
             broken = f", broken: {', '.join(broken_services(services))}" if services else ""
             raise NotReady(

@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from emulator.closest import LEAVE_OUT, closest_to, inert
+from emulator.closest import LEAVE_OUT, closest_to, inert, is_bystander
 from emulator.errors import DeployError
 from emulator.events import Emit, Event
 from emulator.http_api_security import issuers as issuers_of
@@ -127,7 +127,7 @@ def left_of(
     *template* without what can't be deployed.
 
     Args:
-        skips: Whether somebody asked for that.
+        skips: Whether somebody asked for that. Bystanders are left out without being asked, if nothing else needs them.
 
     Returns:
         The smaller template, and what was left out.
@@ -138,9 +138,10 @@ def left_of(
     """
     if not refused:
         return template, ()
-    if not skips:
-        raise Unsupported(environment, refused)
     smaller, skipped = without(template, [one.logical_id for one in refused])
+    gone = template["Resources"].keys() - smaller["Resources"].keys()
+    if not skips and not all(is_bystander(template["Resources"][name]["Type"]) for name in gone):
+        raise Unsupported(environment, refused)
     if not smaller["Resources"]:
         raise DeployError(f"environment {environment}: nothing is left to deploy", details=skipped)
     return smaller, skipped

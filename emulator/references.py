@@ -166,13 +166,18 @@ def without(template: Template, logical_ids: Collection[str]) -> tuple[Template,
     """
     The template without the resources *logical_ids*, and without what needs them.
 
+    An ``UpdatePolicy`` is no such need: it tells how an update is rolled out, and goes alone.
+
     Returns:
         The smaller template, and what was left out as ``LogicalId (Type)``, with the reason where it wasn't named.
     """
     result = copy.deepcopy(template)
     resources = result["Resources"]
     gone = {name: "" for name in resources if name in logical_ids}
-    needs = dependencies(template)
+    for resource in resources.values():
+        if gone.keys() & {*names_in(resource.get("UpdatePolicy"))}:
+            del resource["UpdatePolicy"]
+    needs = dependencies(result)
     for name in graphlib.TopologicalSorter(needs).static_order():
         if name not in gone and (causes := sorted(needs[name] & gone.keys())):
             gone[name] = f", needs {causes[0]}"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import click
 from junitparser import Error, Failure, JUnitXml, TestCase, TestSuite
 
 from emulator.differences.noise import BY_REQUEST
+from emulator.junit import xml_text
 from emulator.render import table
 from emulator.reports import Section, to_markdown
 from emulator.side_by_side import DIFFERENT, EQUAL, EXPECTED, MASKED, Row, printable, rows_of, shown
@@ -19,8 +19,6 @@ from emulator.side_by_side import DIFFERENT, EQUAL, EXPECTED, MASKED, Row, print
 _FEW = 40
 _NARROWEST, _WIDEST = 12, 60
 _COLOURS = {DIFFERENT: "red", EXPECTED: "yellow", MASKED: "bright_black"}
-# Source: XML 1.0, 2.2.
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def to_terminal(document: Mapping[str, Any], *, width: int, shows_all: bool = False) -> str:
@@ -55,19 +53,19 @@ def write_junit(document: Mapping[str, Any], file: Path) -> None:
     Raises:
         OSError: The file can't be written.
     """
-    suite = TestSuite(f"multistack compare {_xml(_title(document))}")
+    suite = TestSuite(f"multistack compare {xml_text(_title(document))}")
     for name, entry in document["environments"].items():
         if name == document["baseline"] and "problem" not in entry and not entry["differences"]:
             continue
         case = TestCase(
-            name, f"{document['request']['method']} {_xml(document['request']['target'])}", entry["seconds"]
+            name, f"{document['request']['method']} {xml_text(document['request']['target'])}", entry["seconds"]
         )
         told = "\n".join(_told(entry["differences"]))
         if "problem" in entry:
-            case.result = [Error(_xml(entry["problem"]["detail"]), entry["problem"]["type"])]
+            case.result = [Error(xml_text(entry["problem"]["detail"]), entry["problem"]["type"])]
         elif entry["differences"]:
             failure = Failure(f"{_count(len(entry['differences']))} from {document['baseline']}", "difference")
-            failure.text = _xml(told)
+            failure.text = xml_text(told)
             case.result = [failure]
         suite.add_testcase(case)
     report = JUnitXml()
@@ -145,7 +143,3 @@ def _count(number: int) -> str:
 def _told(differences: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for one in differences:
         yield f"{one['where']}: {one['kind']}, {shown(one['baseline'])} → {shown(one['value'])}"
-
-
-def _xml(text: str) -> str:
-    return _NO_XML.sub("\ufffd", text)

@@ -70,6 +70,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "init",
         "interpreters",
         "interruption",
+        "junit",
         "ledger",
         "left_out",
         "limitations",

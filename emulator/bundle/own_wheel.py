@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import csv
 import hashlib
 import importlib.metadata
 import json
@@ -55,7 +56,7 @@ def pack(distribution: Distribution, folder: Path) -> Path:
     path = folder / f"{name}-{distribution.version}-py3-none-any.whl"
     record, info = [], ""
     with zipfile.ZipFile(path, "w", compression=zipfile.ZIP_DEFLATED) as archive:
-        for file in sorted(distribution.files or (), key=str):
+        for file in _recorded(distribution):
             if not _belongs(file):
                 continue
             try:
@@ -73,6 +74,12 @@ def pack(distribution: Distribution, folder: Path) -> Path:
         lines = [*record, f"{info}/RECORD,,", ""]
         archive.writestr(zipfile.ZipInfo(f"{info}/RECORD", _TIME), "\n".join(lines))
     return path
+
+
+def _recorded(distribution: Distribution) -> list[PurePosixPath]:
+    """All that RECORD names; ``distribution.files`` leaves out what is gone since Python 3.12."""
+    rows = csv.reader((distribution.read_text("RECORD") or "").splitlines())
+    return sorted((PurePosixPath(row[0]) for row in rows if row), key=str)
 
 
 def _belongs(file: PurePosixPath) -> bool:

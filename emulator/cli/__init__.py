@@ -15,6 +15,7 @@ from emulator.cli import (
     calling,
     canary,
     capabilities,
+    ci,
     compare,
     comparison,
     compose,
@@ -39,6 +40,7 @@ from emulator.cli import (
     watch,
     workshop,
 )
+from emulator.cli.completing import complete_environments
 from emulator.cli.context import Context
 from emulator.errors import MultistackError, file_hint
 
@@ -100,10 +102,12 @@ for _module in (
     lab,
     aws,
     project,
+    ci,
     capabilities,
     workshop,
 ):
     for _command in _module.COMMANDS:
+        complete_environments(_command)
         cli.add_command(_command)
 
 

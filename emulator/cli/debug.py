@@ -27,8 +27,8 @@ def debug(context: Context, *, function: str, name: str | None, port: int | None
     workspace = context.workspace()
     (environment,) = workspace.environments([name or workspace.project.environments[0].name])
     found = session(workspace, environment, function, port=port)
-    found.begin()
     try:
+        found.begin()
         click.echo(found.launch_json())
         where = f"127.0.0.1:{found.debugged.port}"
         click.echo(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -166,10 +167,11 @@ def hold(context: Context, names: Sequence[str], lift: bool, reason: str, by: st
 
 @click.command()
 @click.argument("names", nargs=-1, metavar="[ENVIRONMENT]...")
+@click.option("--junit", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help="Write JUnit XML.")
 @_no_wait
 @_json
 @click.pass_obj
-def verify(context: Context, names: Sequence[str], no_wait: bool, as_json: bool) -> None:
+def verify(context: Context, names: Sequence[str], junit: Path | None, no_wait: bool, as_json: bool) -> None:
     """Run the service's checks and smoke tests against what environments serve; exit 6 when one fails."""
     from emulator.render import print_json
 
@@ -179,6 +181,10 @@ def verify(context: Context, names: Sequence[str], no_wait: bool, as_json: bool)
         found = {environment.name: promotion.verify(environment.name) for environment in chosen}
         failed = [name for name, gates in found.items() if not _is_good(gates)]
         done = [] if failed else list(promotion.promote_on(chosen[-1].name))
+    if junit:
+        from emulator.junit import write_verified
+
+        write_verified(found, {name: promotion.last_said(name) for name in failed}, junit)
     if as_json:
         print_json({"verified": found, "promoted": done})
     else:

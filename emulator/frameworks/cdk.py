@@ -53,8 +53,8 @@ class Cdk(PackagedByTool):
         return ()
 
     def sources(self, path: Path) -> Sequence[Path]:
-        """The whole folder; of an assembly nothing that anybody wrote."""
-        return [path.parent] if path.name == _FILE else []
+        """The whole folder; of an assembly only what tells that it was made anew."""
+        return [path.parent] if path.name == _FILE else [path]
 
     def read(self, path: Path, packaging: Packaging) -> Service:
         """The stacks of the app for each stage, made anew unless *path* is of an assembly."""

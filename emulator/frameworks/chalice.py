@@ -19,6 +19,7 @@ from emulator.frameworks.tool import Tool, find_tool, run_tool
 from emulator.template import CODE_PROPERTIES, Template, is_local
 
 _FOLDER = ".chalice"
+_SOURCES = ("app.py", "chalicelib", "vendor", "requirements.txt")
 # It asks botocore for the partition of a region; the template holds none.
 _REGION = {"AWS_DEFAULT_REGION": "us-east-1"}
 
@@ -39,8 +40,9 @@ class Chalice(PackagedByTool):
         return list(stages) if isinstance(stages, dict) else []
 
     def sources(self, path: Path) -> Sequence[Path]:
-        """The whole folder of the app."""
-        return [path.parent.parent]
+        """What Chalice packages; beside its configuration it keeps packages that it made."""
+        folder = path.parent.parent
+        return [path, *(one for name in _SOURCES if (one := folder / name).exists())]
 
     def read(self, path: Path, packaging: Packaging) -> Service:
         """Packaged by the Chalice that the project has."""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from emulator.child_environ import environ_for
+from emulator.command import last_lines
 from emulator.deploy import DeployResult
 from emulator.errors import ConfigError, MultistackError, NotReady, PromotionRefused
 from emulator.events import Event
@@ -202,6 +203,14 @@ class Promotion:
     def log_of(self, name: str) -> Path:
         """Where all that the last verification of *name* said is kept."""
         return self.workspace.project.environment_state(name) / "verify.log"
+
+    def last_said(self, name: str) -> str:
+        """The last lines of that."""
+        try:
+            with self.log_of(name).open("rb") as said:
+                return "\n".join(last_lines(said))
+        except FileNotFoundError:
+            return ""
 
     def _emit_gate(self, name: str, gate: Gate) -> None:
         self.workspace.emit(Event(name, gate.result.value, f"{gate.name}: {gate.detail}"))

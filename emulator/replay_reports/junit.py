@@ -2,20 +2,16 @@
 
 from __future__ import annotations
 
-import re
-
 from junitparser import Failure, JUnitXml, Skipped, TestCase, TestSuite
 
+from emulator.junit import xml_text
 from emulator.replay.results import BAD, Replay, Replayed, Verdict
 from emulator.replay_reports.sections import finding_rows, title_of
-
-# What no XML may hold, however it is escaped. Source: XML 1.0, 2.2.
-_NO_XML = re.compile("[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 
 
 def to_junit(found: Replay) -> bytes:
     """The whole file; a test case for each request."""
-    suite = TestSuite(_text(title_of(found)))
+    suite = TestSuite(xml_text(title_of(found)))
     suite.timestamp = found.at.isoformat()
     suite.add_property("baseline", found.baseline)
     suite.add_testcases([_case(found, one) for one in found.requests])
@@ -27,17 +23,15 @@ def to_junit(found: Replay) -> bytes:
 
 def _case(found: Replay, one: Replayed) -> TestCase:
     case = TestCase(
-        _text(f"{one.line}: {one.method} {one.target}"), classname=_text(found.corpus), time=one.seconds or 0.0
+        xml_text(f"{one.line}: {one.method} {one.target}"), classname=xml_text(found.corpus), time=one.seconds or 0.0
     )
     if one.verdict in BAD:
         rows = finding_rows(one)
-        failure = Failure(_text(one.reason or f"{len(rows)} differences"), type_=one.verdict.value)
-        failure.text = _text("\n".join(f"{where}: {expected} -> {answered}" for *_, where, expected, answered in rows))
+        failure = Failure(xml_text(one.reason or f"{len(rows)} differences"), type_=one.verdict.value)
+        failure.text = xml_text(
+            "\n".join(f"{where}: {expected} -> {answered}" for *_, where, expected, answered in rows)
+        )
         case.result = [failure]
     elif one.verdict is not Verdict.EQUAL:
-        case.result = [Skipped(_text(one.reason))]
+        case.result = [Skipped(xml_text(one.reason))]
     return case
-
-
-def _text(text: str) -> str:
-    return _NO_XML.sub("\N{REPLACEMENT CHARACTER}", text)

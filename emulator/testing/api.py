@@ -5,7 +5,7 @@ from __future__ import annotations
 import http.client
 import json as json_
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import Message
 from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
@@ -24,7 +24,7 @@ class Answer:
     """
 
     status: int
-    headers: Message
+    headers: Message = field(repr=False)
     content: bytes
 
     @property

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
@@ -44,10 +44,16 @@ class Settings:
 
 
 class Connection:
-    """One process that keeps environments for this one. Requests of several threads are answered one by one."""
+    """
+    One process that keeps environments for this one. Requests of several threads are answered one by one.
 
-    def __init__(self, settings: Settings) -> None:
-        self.settings = settings
+    Args:
+        command: What keeps them.
+    """
+
+    def __init__(self, settings: Settings, *, command: Sequence[str] = _COMMAND) -> None:
+        self.settings, self._command = settings, command
+        self._asked = 0
         self._process: subprocess.Popen[str] | None = None
         self._log: IO[bytes] | None = None
         self._lock = threading.RLock()
@@ -67,19 +73,22 @@ class Connection:
         """
         with self._lock:
             process = self._running()
+            self._asked += 1
             try:
                 assert process.stdin is not None  # noqa: S101 (it is a pipe)
-                print(json.dumps({"do": do, **arguments}), file=process.stdin, flush=True)
+                print(json.dumps({"do": do, "number": self._asked, **arguments}), file=process.stdin, flush=True)
             except OSError:
                 raise self._ended() from None
-            return self._read(process)
+            return self._read(process, self._asked)
 
-    def _read(self, process: subprocess.Popen[str]) -> Any:
+    def _read(self, process: subprocess.Popen[str], number: int | None) -> Any:
+        """The answer to request *number*; what earlier ones are answered with that a signal cut short is dropped."""
         assert process.stdout is not None  # noqa: S101 (it is a pipe)
-        line = process.stdout.readline()
-        if not line:
+        for line in iter(process.stdout.readline, ""):
+            if (answer := json.loads(line))["number"] == number:
+                break
+        else:
             raise self._ended()
-        answer = json.loads(line)
         if "error" not in answer:
             return answer["answer"]
         told = answer["error"]
@@ -90,7 +99,7 @@ class Connection:
             self._log = tempfile.TemporaryFile()  # noqa: SIM115 (open as long as the process)
             settings = self.settings
             self._process = subprocess.Popen(
-                [*_COMMAND, *_flags(settings)],
+                [*self._command, *_flags(settings)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=self._log,
@@ -125,7 +134,7 @@ class Connection:
             try:
                 with contextlib.suppress(OSError):
                     process.stdin.close()  # type: ignore[union-attr]
-                self._read(process)
+                self._read(process, None)
                 process.wait(timeout=_ENDING)
             finally:
                 process.stdout.close()  # type: ignore[union-attr]

@@ -31,9 +31,9 @@ class Environments(Mapping[str, RunningEnvironment]):
         Raises:
             ForeignAwsCall: At the end, for a call that nobody let fail the test.
         """
-        self._shared.begin(list(self), key)
         guard = Guard(self._shared.endpoints)
         try:
+            self._shared.begin(list(self), key)
             with guard.watching():
                 yield
         finally:

@@ -15,6 +15,7 @@ _VENV = "pyvenv.cfg"
 _WRITTEN = {".serverless", "cdk.out", ".chalice/deployments", ".terraform"}
 _PROJECT_FILE = "multistack.toml"
 _VARIABLES = ".env."
+_COMPILED = (".js", ".js.map", ".d.ts")
 
 
 def folders_to_watch(sources: Sequence[Path], root: Path) -> frozenset[Path]:
@@ -72,4 +73,10 @@ def is_watched(path: Path) -> bool:
     """Whether a change of *path*, which is in a watched folder, may mean something."""
     if path.name == _PROJECT_FILE or (path.name.startswith(_VARIABLES) and not is_of_editor(path.name)):
         return True
-    return not is_left_out(path.name) and not _is_written(path)
+    return not is_left_out(path.name) and not _is_written(path) and not _is_compiled(path)
+
+
+def _is_compiled(path: Path) -> bool:
+    """Whether a compiler puts it beside its TypeScript: a build that writes it must not start the next one."""
+    stems = (path.name.removesuffix(suffix) for suffix in _COMPILED if path.name.endswith(suffix))
+    return any(path.with_name(f"{stem}.ts").exists() for stem in stems)

@@ -18,6 +18,7 @@ from tests.benchmarks import (
     fan_out,
     inspecting,
     lab,
+    many_functions,
     memory,
     promotion,
     proxying,
@@ -48,6 +49,7 @@ BENCHMARKS = {
     "suites": suites.run,
     "promotion": promotion.run,
     "lab": lab.run,
+    "functions": many_functions.run,
     "watch": watching.run,
     "containers": containers.run,
 }

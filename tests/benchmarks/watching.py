@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.benchmarks import many_functions
 from tests.benchmarks.figures import Figure, Result, Table, say, spread
 from tests.benchmarks.sample import fresh_project
 from tests.conftest import ProjectFolder
@@ -24,12 +25,6 @@ _TIMEOUT = 60.0
 _POLL = 0.02
 # Between an answer and the next save: watch has verified and recorded by then, as it has when a person saves again.
 _PAUSE = 1.0
-_PROJECT = """
-service = "many"
-[environments.test]
-account_id = "111111111111"
-"""
-_HANDLER = "def handler(event, context):\n    return {{'statusCode': 200, 'body': 'marker {number};'}}\n"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,20 +66,8 @@ def _sample(folder: Path) -> Service:
 
 def _many(folder: Path) -> Service:
     """Each function has a folder and a route of its own; one is edited."""
-    names = [f"F{number:02}" for number in range(1, _FUNCTIONS + 1)]
-    template = ["Transform: AWS::Serverless-2016-10-31", "Resources:"]
-    for name in names:
-        route = f"Events: {{Get: {{Type: Api, Properties: {{Path: /{name}, Method: GET}}}}}}"
-        properties = f"{{Runtime: python3.12, Handler: app.handler, CodeUri: {name}/, {route}}}"
-        template.append(f"  {name}: {{Type: AWS::Serverless::Function, Properties: {properties}}}")
-        (folder / name).mkdir()
-        (folder / name / "app.py").write_text(_HANDLER.format(number=0))
-    (folder / "template.yaml").write_text("\n".join(template))
-    (folder / "multistack.toml").write_text(_PROJECT)
-    file = folder / names[0] / "app.py"
-    return Service(
-        f"{_FUNCTIONS} functions", 2.0, names[0], lambda number: file.write_text(_HANDLER.format(number=number))
-    )
+    first, *_ = many_functions.write_service(folder, _FUNCTIONS, environments=["test"])
+    return Service(f"{_FUNCTIONS} functions", 2.0, first, lambda number: many_functions.save(folder / first, number))
 
 
 def _measure(folder: ProjectFolder, service: Service) -> tuple[Sequence[float], Sequence[float]]:

@@ -14,6 +14,7 @@ _MODULES = (
     "tests.unit.test_including",
     "tests.functional.test_frameworks",
     "tests.functional.test_framework_tools",
+    "tests.functional.test_unedited_services",
     "tests.unit.test_frameworks_serverless",
     "tests.unit.test_frameworks_cdk",
     "tests.unit.test_frameworks_others",

@@ -104,8 +104,10 @@ def _folder(root: Path, *, programs: Path | None = None) -> Iterator[ProjectFold
     before = [str(programs)] if programs else []
     path = os.pathsep.join([*before, str(MULTISTACK.parent), os.environ["PATH"]])
     project = ProjectFolder(root / "project", root / "home", {"PATH": path})
-    yield project
-    project.run("down")
+    try:
+        yield project
+    finally:
+        project.run("down")
     assert project.processes() == []
     assert_nothing_left(project.folder)
 

@@ -90,8 +90,9 @@ def test_status_says_all_that_a_script_needs(running_project: ProjectFolder) -> 
 
 def test_status_prints_aligned_columns_without_colour(running_project: ProjectFolder) -> None:
     """Off a terminal there are no escape codes, and every column starts where its heading does."""
-    lines = running_project.run("status").stdout.splitlines()
+    *lines, service = running_project.run("status").stdout.splitlines()
     assert len(lines) == 4
+    assert service == "service orders: SAM, template.yaml"
     assert "\x1b" not in "".join(lines)
     for heading in ("STATUS", "DRIVER", "RELEASE", "URL"):
         column = lines[0].index(heading)

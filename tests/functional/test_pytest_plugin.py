@@ -16,6 +16,7 @@ import emulator as multistack
 from emulator import process
 from emulator.testing import running
 from emulator.testing.connection import Settings
+from emulator.testing.keeper.environment_set import EnvironmentSet, Options
 from emulator.testing.keeper.users import Users
 from tests.conftest import ProjectFolder
 from tests.functional.tiny import tiny_project, write
@@ -325,6 +326,20 @@ def test_nothing_outlives_a_run_that_is_killed(run: Run, project: ProjectFolder)
     assert run(KILLED).ret == -signal.SIGKILL
     wait_until(lambda: not (is_running(state, "test") or is_proxy_running(state) or is_used(state)))
     assert is_running(project.folder / ".multistack", "test")
+
+
+def test_environments_stop_although_one_that_was_made_cannot_be_removed(project: ProjectFolder) -> None:
+    """One step of the end that fails keeps none of the others from being done, and is said."""
+    kept = EnvironmentSet(
+        Options(file=project.folder / "multistack.toml"), environ=project.command_environ(), cwd=project.folder
+    )
+    kept.up(["test"])
+    kept._created.append("gone")
+    assert is_running(own_state(project), "test")
+    with pytest.raises(KeyError, match="gone"):
+        kept.close()
+    assert not is_running(own_state(project), "test")
+    assert not is_used(own_state(project))
 
 
 def test_nothing_starts_before_it_is_asked_for(run: Run, pytester: pytest.Pytester) -> None:

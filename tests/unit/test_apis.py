@@ -106,3 +106,42 @@ def _project(api: str | None) -> Project:
     return Project(
         file=Path("multistack.toml"), service="tiny", template=Path("template.yaml"), environments=(), api=api
     )
+
+
+def test_a_path_of_routes_and_of_methods_is_an_example() -> None:
+    """Serverless and CDK write an API's paths as resources of their own."""
+    template = {
+        "Resources": {
+            "Http": {"Type": "AWS::ApiGatewayV2::Api"},
+            "HttpStage": {
+                "Type": "AWS::ApiGatewayV2::Stage",
+                "Properties": {"ApiId": {"Ref": "Http"}, "StageName": "$default"},
+            },
+            "One": {
+                "Type": "AWS::ApiGatewayV2::Route",
+                "Properties": {"ApiId": {"Ref": "Http"}, "RouteKey": "GET /one"},
+            },
+            "Added": {
+                "Type": "AWS::ApiGatewayV2::Route",
+                "Properties": {"ApiId": {"Ref": "Http"}, "RouteKey": "POST /added"},
+            },
+            "Rest": {"Type": "AWS::ApiGateway::RestApi"},
+            "RestStage": {
+                "Type": "AWS::ApiGateway::Stage",
+                "Properties": {"RestApiId": {"Ref": "Rest"}, "StageName": "live"},
+            },
+            "Parent": {
+                "Type": "AWS::ApiGateway::Resource",
+                "Properties": {"PathPart": "a", "ParentId": {"Fn::GetAtt": ["Rest", "RootResourceId"]}},
+            },
+            "Child": {
+                "Type": "AWS::ApiGateway::Resource",
+                "Properties": {"PathPart": "b", "ParentId": {"Ref": "Parent"}},
+            },
+            "Get": {
+                "Type": "AWS::ApiGateway::Method",
+                "Properties": {"RestApiId": {"Ref": "Rest"}, "ResourceId": {"Ref": "Child"}, "HttpMethod": "GET"},
+            },
+        }
+    }
+    assert [api.example for api in apis_of(template, {"Http": "h1", "Rest": "r1"})] == ["one", "a/b"]

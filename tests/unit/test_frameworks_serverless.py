@@ -86,19 +86,20 @@ def test_the_tool_gets_no_credentials(service: Path, tmp_path: Path) -> None:
     packaged(service, tmp_path / "work", environ=_environ(SOME="thing"))
     environ = json.loads((service.parent / "environ.json").read_text())
     assert environ["SOME"] == "thing"
-    assert not {name for name in environ if "PROFILE" in name or "TOKEN" in name}
+    assert not {name for name in environ if environ[name] and ("PROFILE" in name or "TOKEN" in name)}
     assert (environ["AWS_SHARED_CREDENTIALS_FILE"], environ["AWS_EC2_METADATA_DISABLED"]) == ("/dev/null", "true")
     assert environ["AWS_ACCESS_KEY_ID"] == "000000000002"
     assert environ["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
 
 
 def test_a_tool_that_knows_no_endpoints_gets_no_key_at_all(tmp_path: Path) -> None:
-    """Version 3 would take the key to AWS."""
+    """Version 3 would take the key to AWS. An empty one stays: a key in the service's own .env takes no place of it."""
     write_tool(tmp_path, "serverless", OSLS, package={"name": "serverless", "version": "3.40.0"})
     path = tmp_path / "serverless.yml"
     path.write_text("service: notes\n")
     packaged(path, tmp_path / "work", environ=_environ())
-    assert "AWS_ACCESS_KEY_ID" not in json.loads((tmp_path / "environ.json").read_text())
+    environ = json.loads((tmp_path / "environ.json").read_text())
+    assert {environ[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")} == {""}
 
 
 def test_an_empty_account_knows_itself_and_nothing_else() -> None:

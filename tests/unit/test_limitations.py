@@ -155,3 +155,41 @@ def test_the_nearest_entry_of_the_table_counts() -> None:
     assert network is not None
     assert launch.lacks != network.lacks
     assert inert("AWS::SQS::Queue") is None
+
+
+def test_what_only_watches_is_left_out_without_being_asked() -> None:
+    """`sam init`'s choice of Application Insights brings such; the service does the same without them."""
+    resources = {
+        "Group": {"Type": "AWS::ResourceGroups::Group"},
+        "Insights": {"Type": "AWS::ApplicationInsights::Application", "DependsOn": "Group"},
+        "Queue": {"Type": "AWS::SQS::Queue"},
+    }
+    refused = of_types({"Resources": resources}, {"AWS::ResourceGroups::Group"})
+    smaller, skipped = left_of({"Resources": resources}, "test", refused, skips=False)
+    assert list(smaller["Resources"]) == ["Queue"]
+    assert len(skipped) == 2
+
+
+def test_what_something_else_needs_is_refused_though_it_only_watches() -> None:
+    """Nothing of the service itself goes unasked."""
+    whole = template("AWS::ResourceGroups::Group")
+    refused = of_types(whole, {"AWS::ResourceGroups::Group"})
+    with pytest.raises(Unsupported):
+        left_of(whole, "test", refused, skips=False)
+
+
+def test_a_rollout_by_codedeploy_goes_without_the_alias() -> None:
+    """SAM's `DeploymentPreference` names its application in the alias' UpdatePolicy, and the API calls the alias."""
+    resources: dict[str, Any] = {
+        "App": {"Type": "AWS::CodeDeploy::Application"},
+        "Alias": {
+            "Type": "AWS::Lambda::Alias",
+            "UpdatePolicy": {"CodeDeployLambdaAliasUpdate": {"ApplicationName": {"Ref": "App"}}},
+        },
+    }
+    refused = of_types({"Resources": resources}, {"AWS::CodeDeploy::Application"})
+    smaller, skipped = left_of({"Resources": resources}, "test", refused, skips=False)
+    assert (smaller["Resources"], skipped) == (
+        {"Alias": {"Type": "AWS::Lambda::Alias"}},
+        ["App (AWS::CodeDeploy::Application)"],
+    )

@@ -111,3 +111,10 @@ def test_first_user_is_told_and_so_is_the_last(tmp_path: Path) -> None:
         assert other.leave("test")
         assert not other.is_any_used()
     assert one.mine == other.mine == frozenset()
+
+
+def test_what_fails_alone_blocks_nobody(make: MakeTurns, tmp_path: Path) -> None:
+    """A state that can't be saved leaves the turn to the others."""
+    with pytest.raises(OSError, match="full"), make().alone():
+        raise OSError("the disk is full")
+    assert is_free(tmp_path, fcntl.LOCK_EX)

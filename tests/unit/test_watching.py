@@ -53,6 +53,13 @@ def test_what_people_write_is_part_of_a_service(name: str) -> None:
     assert is_watched(Path("/src") / name)
 
 
+def test_what_a_build_writes_beside_its_source_starts_no_other_build(tmp_path: Path) -> None:
+    """The command of a CDK app may compile TypeScript first; JavaScript that stands alone is somebody's own."""
+    (tmp_path / "app.ts").touch()
+    assert not any(is_watched(tmp_path / name) for name in ("app.js", "app.d.ts", "app.js.map"))
+    assert all(is_watched(tmp_path / name) for name in ("app.ts", "other.js"))
+
+
 @pytest.mark.parametrize(("name", "watched"), [("multistack.toml", True), (".env.test", True), (".env.test~", False)])
 def test_config_is_watched_though_it_is_never_built(name: str, watched: bool) -> None:
     """A release is an artifact and config: both change by a save."""

@@ -60,12 +60,15 @@ def main() -> None:
     try:
         for line in sys.stdin:
             request: dict[str, Any] = json.loads(line)
-            _answer(answers, kept, request.pop("do"), request)
+            _answer(answers, kept, request)
     finally:
-        _answer(answers, kept, "close", {})
+        _answer(answers, kept, {"do": "close", "number": None})
 
 
-def _answer(answers: IO[str], kept: EnvironmentSet, do: str, arguments: dict[str, Any]) -> None:
+def _answer(answers: IO[str], kept: EnvironmentSet, arguments: dict[str, Any]) -> None:
+    """Each answer has the number of its request: who asked may have been interrupted, and asks for something else."""
+    do, number = arguments.pop("do"), arguments.pop("number")
+    answer: dict[str, Any]
     try:
         if do not in _REQUESTS and do != "close":
             raise MultistackError(f"there is no request {do}")
@@ -78,7 +81,7 @@ def _answer(answers: IO[str], kept: EnvironmentSet, do: str, arguments: dict[str
         message = "".join(traceback.format_exception_only(error)).strip()
         answer = {"error": {"type": "MultistackError", "message": message, "hint": None, "details": ()}}
     try:
-        print(json.dumps(answer), file=answers, flush=True)
+        print(json.dumps({"number": number, **answer}), file=answers, flush=True)
     except BrokenPipeError:
         return  # it was killed
 

@@ -288,18 +288,22 @@ class EnvironmentSet:
         """Stop using them; whoever uses one last stops it, unless it is kept or ran before."""
         if self._opened is None:
             return
-        for name in list(self._created):
-            self.destroy(name)
-        with self._users.deciding():
+        with contextlib.ExitStack() as steps:  # from the last to the first, whichever of them fails
+            steps.callback(self._turns.close)
+            steps.callback(self._leave)
+            for name in self._created:
+                steps.callback(self.destroy, name)
+
+    def _leave(self) -> None:
+        with self._users.deciding(), contextlib.ExitStack() as steps:
             self._turns.end(None)
             last = [name for name in sorted(self._users.mine) if self._users.leave(name)]
             self._forget_saved(last)
+            if not self._options.is_kept:
+                steps.callback(self._stop, last)
             if self._options.is_reused and (left := self._turns.left() & frozenset(last)):
                 self._put_back(left, is_lasting=True)  # the project's own data is there again
                 (self._folder / "left").unlink()
-            if not self._options.is_kept:
-                self._stop(last)
-        self._turns.close()
 
     def _stop(self, names: Sequence[str]) -> None:
         workspace = self._workspace

@@ -74,9 +74,11 @@ class Turns:
         """For as long as the state must be this process's; a test that runs has it to itself until it ends."""
         if self._key is None:
             self._take(_ALONE)
-        yield
-        if not self._is_running:
-            fcntl.flock(self._state, fcntl.LOCK_UN)
+        try:
+            yield
+        finally:
+            if not self._is_running:
+                fcntl.flock(self._state, fcntl.LOCK_UN)
 
     def close(self) -> None:
         """The last turn of this process is over."""

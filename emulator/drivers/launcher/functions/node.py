@@ -119,6 +119,8 @@ class Node:
         if program is None:
             raise FileNotFoundError("there is no node on the PATH")
         if not self._script.exists():
+            # Node asks the nearest one above whether code is a module: not the project's, which is not in the package.
+            self._script.with_name("package.json").write_text("{}")
             self._script.write_text(_PRELUDE + lambda_runtime._NODEJS_WORKER_SCRIPT)
         return subprocess.Popen(
             [program, str(self._script), mark],
