@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import tempfile
 import zipfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -68,9 +68,9 @@ def build(
             for source in sources:
                 check_source(source, service.path)
             requirements = _Requirements(cache=store.dependencies_folder(), python_of=python_of, emit=emit)
-            installer = None if service.is_complete else requirements
+            complete = {one.path for one in sources} if service.is_complete else service.complete
             kept = kept or KeptArchives()
-            archives = _archives(sources, _folder(work / "zips"), installer, kept, emit=emit)
+            archives = _archives(sources, _folder(work / "zips"), requirements, complete, kept, emit=emit)
             check_sizes(service.template, {name: one.unzipped for name, one in archives.items()})
             keys = {logical_id: key_for(one.sha256) for logical_id, one in archives.items()}
             template = inline_definitions(service.template, service.folder)
@@ -142,7 +142,13 @@ class _Requirements:
 
 
 def _archives(
-    sources: list[LocalCode], work: Path, installer: _Requirements | None, kept: KeptArchives, *, emit: Emit
+    sources: list[LocalCode],
+    work: Path,
+    requirements: _Requirements,
+    complete: Collection[Path],
+    kept: KeptArchives,
+    *,
+    emit: Emit,
 ) -> dict[str, Archive]:
     """By logical id; functions that share a folder share one zip."""
     known: dict[Place, Archive] = {}
@@ -152,6 +158,7 @@ def _archives(
         by_id[source.logical_id] = place
         if place in known:
             continue
+        installer = None if source.path in complete else requirements
         contents = _contents(source, work / str(number), installer)
         stamp = stamp_of(contents)
         found = kept.find(place, stamp)

@@ -16,7 +16,7 @@ from emulator.errors import DeployError, MultistackError, NotReady
 from emulator.events import Emit, Event
 from emulator.expansion import expand, hash_template, needs_sam
 from emulator.history import History
-from emulator.limitations import Limitation, left_of, of_types
+from emulator.limitations import left_of, of_types, with_unknown
 from emulator.model import Artifact, Cause, Endpoint, Environment, Gate, Kind, Outcome, Project, Release
 from emulator.release import check_config, parameters_of
 from emulator.template import Template
@@ -156,6 +156,9 @@ class Deployer:
             return DeployResult(environment=environment.name, release=release, changes=())
         self._check(environment.name, template)
         refused = self._limits(environment.name, template)
+        if refused and not skip_unsupported:
+            ask = functools.partial(self._planned, endpoint, artifact, template, parameters)
+            refused = with_unknown(template, refused, functools.partial(ask, skip_unsupported=False, dry_run=True))
         template, skipped = left_of(template, environment.name, refused, skips=skip_unsupported)
         put_seed = None
         if canary is None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from emulator.closest import LEAVE_OUT, closest_to, inert, is_bystander
 from emulator.errors import DeployError
 from emulator.events import Emit, Event
+from emulator.http_api_security import issuers as issuers_of
+from emulator.http_api_security import unguarded
 from emulator.model import DriverName, Environment, Functions
 from emulator.references import without
 from emulator.template import Template
@@ -55,12 +57,13 @@ class Unsupported(DeployError):
 
     Attributes:
         resources: Their logical ids.
+        types: Of these, each once.
     """
 
     def __init__(self, environment: str, found: Sequence[Limitation]) -> None:
-        types = ", ".join(sorted({one.type for one in found}))
+        self.types = sorted({one.type for one in found})
         super().__init__(
-            f"environment {environment}: its emulator can't deploy {types}",
+            f"environment {environment}: its emulator can't deploy {', '.join(self.types)}",
             hint=f"deploy the rest with `multistack deploy {environment} --skip-unsupported`",
             details=[str(one) for one in found],
         )
@@ -102,6 +105,19 @@ def of_types(template: Template, types: Collection[str]) -> list[Limitation]:
         for logical_id, resource in template["Resources"].items()
         if resource["Type"] in types
     ]
+
+
+def with_unknown(
+    template: Template, refused: Sequence[Limitation], ask: Callable[[], object]
+) -> Sequence[Limitation]:
+    """*refused*, and what the emulator says that it does not know when asked, so that all is told at once."""
+    try:
+        ask()
+    except Unsupported as error:
+        return [*refused, *of_types(template, error.types)]
+    except DeployError:
+        pass  # it has another reason, which is told when nothing of this is left
+    return refused
 
 
 def left_of(
@@ -152,8 +168,7 @@ def _of(kind: str, properties: Mapping[str, Any], environment: Environment) -> I
         copy = "download its template and name that as Location"
         yield "it is in AWS's Serverless Application Repository only", f"{copy}, or {LEAVE_OUT}", True
     if environment.driver is DriverName.EMBEDDED:
-        if kind == "AWS::ApiGatewayV2::Api" and _has_authorizer(properties.get("Body")):
-            yield "the emulator can't guard an HTTP API by the authorizer in its Body", "an AWS::Serverless::Api", True
+        yield from _of_guards(kind, properties)
         if (found := inert(kind)) is not None:
             yield found.lacks, found.closest, False
 
@@ -172,21 +187,26 @@ def _of_function(properties: Mapping[str, Any], environment: Environment) -> Ite
             yield f"layer {name} is on AWS only", "its packages in requirements.txt, or in a layer of your own", False
 
 
+def _of_guards(kind: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
+    if properties.get("AuthorizationType") == "AWS_IAM":
+        yield "any signature is let in: it is asked for and not checked", "a function as its authorizer", False
+    issuers: list[object] = []
+    if kind == "AWS::ApiGatewayV2::Api":
+        body = properties.get("Body")
+        for scheme in unguarded(body):
+            yield f"the emulator can't guard it by {scheme}", "an authorizer of type jwt or request", True
+        issuers.extend(issuers_of(body))
+    configuration = properties.get("JwtConfiguration")
+    if kind == "AWS::ApiGatewayV2::Authorizer" and isinstance(configuration, dict):
+        issuers.append(configuration.get("Issuer"))
+    for issuer in issuers:
+        if isinstance(issuer, str) and not issuer.startswith("https://cognito-idp."):
+            lacks = (
+                f"tokens are checked with the keys that {issuer} publishes: while that can't be reached, all get 401"
+            )
+            yield lacks, "an AWS::Cognito::UserPool as the issuer, which the emulator has", False
+
+
 def _runs_processes(environment: Environment) -> bool:
     is_container = environment.driver is DriverName.LOCALSTACK
     return not is_container or environment.container.functions is Functions.PROCESS
-
-
-def _has_authorizer(body: Any) -> bool:
-    """Whether an OpenAPI *body* guards any of its operations."""
-    paths = body.get("paths", {}) if isinstance(body, dict) else None
-    if not isinstance(paths, dict):
-        return False
-    operations = [
-        operation
-        for item in paths.values()
-        if isinstance(item, dict)
-        for operation in item.values()
-        if isinstance(operation, dict)
-    ]
-    return bool(body.get("security")) or any("security" in operation for operation in operations)

@@ -65,6 +65,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "flattening",
         "git",
         "history",
+        "http_api_security",
         "including",
         "init",
         "interpreters",

@@ -21,12 +21,14 @@ class Service:
         folder: Where its local paths start.
         path: What errors name.
         is_complete: Whether the code has all that it needs: the framework's tool installed it.
+        complete: Where that holds for a part of the code, that part's paths.
     """
 
     template: Template
     folder: Path
     path: Path
     is_complete: bool = False
+    complete: frozenset[Path] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

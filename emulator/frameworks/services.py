@@ -16,7 +16,7 @@ from emulator.errors import ConfigError
 from emulator.frameworks.service import GivenValue, Packaging, Service, ServiceReader
 from emulator.including import with_absolute_paths
 from emulator.project_file import read_project_file
-from emulator.template import STACK, Template
+from emulator.template import STACK, Template, local_code
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +101,8 @@ class Services:
     def read(self, path: Path, packaging: Packaging) -> Service:
         """A template with a nested stack for each service."""
         members = self._members(path)
-        templates = {one.name: _read(one, packaging) for one in members}
+        services = {one.name: _read(one, packaging) for one in members}
+        templates = {name: one.template for name, one in services.items()}
         parameters = _Parameters({name: one.get("Parameters", {}) for name, one in templates.items()}, members)
         _check_outputs(path, members, templates)
         resources = {one.logical_id: _stack(one, templates[one.name], parameters) for one in members}
@@ -115,7 +116,13 @@ class Services:
         for section, content in (("Parameters", dict(parameters.declared())), ("Outputs", outputs)):
             if content:
                 template[section] = content
-        return Service(template=template, folder=path.parent, path=path)
+        complete = {
+            code.path
+            for one in services.values()
+            for code in local_code(one.template, one.folder)
+            if one.is_complete or code.path in one.complete
+        }
+        return Service(template=template, folder=path.parent, path=path, complete=frozenset(complete))
 
     def _members(self, path: Path) -> list[_Member]:
         """What the file lists; whether it is well formed was checked when the project was loaded."""
@@ -165,11 +172,12 @@ def _meaning(parameter: Mapping[str, Any]) -> Mapping[str, Any]:
     return {key: value for key, value in parameter.items() if key not in ("Description", "ConstraintDescription")}
 
 
-def _read(member: _Member, packaging: Packaging) -> Template:
+def _read(member: _Member, packaging: Packaging) -> Service:
     work = packaging.work / member.name
     work.mkdir(parents=True)
     service = member.reader.read(member.path, replace(packaging, work=work))
-    return with_absolute_paths(service.template, service.folder.resolve())
+    folder = service.folder.resolve()
+    return replace(service, template=with_absolute_paths(service.template, folder), folder=folder)
 
 
 def _stack(member: _Member, template: Template, parameters: _Parameters) -> Mapping[str, Any]:

@@ -57,7 +57,25 @@ def test_an_update_replaces_the_routes_of_the_body_only() -> None:
 
 
 @pytest.mark.usefixtures("filled")
-def test_an_authorizer_is_refused() -> None:
-    """Left out in silence it would open what it guards."""
-    with pytest.raises(ValueError, match="authorizer"):
-        _HANDLERS["create"]("Http", {"Body": _body("/orders", security=[{"jwt": []}])}, "s")
+def test_an_authorizer_of_the_body_guards_its_routes_and_is_replaced_with_them() -> None:
+    """One on record that no route asks would leave them open."""
+    asks = {"jwt": {"x-amazon-apigateway-authorizer": {"type": "jwt", "identitySource": "$request.header.A"}}}
+    body = {**_body("/orders", security=[{"jwt": ["read"]}]), "components": {"securitySchemes": asks}}
+    api_id, _ = _HANDLERS["create"]("Http", {"Body": body}, "s")
+    (route,), (made,) = apigateway._routes[api_id].values(), apigateway._authorizers[api_id].values()
+    assert (route["authorizationType"], route["authorizationScopes"]) == ("JWT", ["read"])
+    assert route["authorizerId"] == made["authorizerId"]
+    assert (made["authorizerType"], made["identitySource"]) == ("JWT", ["$request.header.A"])
+    _HANDLERS["update"](api_id, {"Body": body}, {"Body": _body("/orders")}, "s", "Http")
+    (route,) = apigateway._routes[api_id].values()
+    assert route["authorizationType"] == "NONE"
+    assert apigateway._authorizers[api_id] == {}
+
+
+@pytest.mark.usefixtures("filled")
+def test_what_can_not_be_guarded_is_not_made() -> None:
+    """Left out in silence, the scheme would open what it guards; the API is taken back."""
+    before = set(apigateway._apis)
+    with pytest.raises(ValueError, match="key"):
+        _HANDLERS["create"]("Http", {"Body": _body("/orders", security=[{"key": []}])}, "s")
+    assert set(apigateway._apis) == before

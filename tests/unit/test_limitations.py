@@ -61,9 +61,19 @@ def template(kind: str, **properties: Any) -> dict[str, Any]:
         pytest.param(
             "AWS::ApiGatewayV2::Api",
             {"Body": {"paths": {"/": {"get": {"security": [{"a": []}]}}}}},
-            "can't guard an HTTP API",
+            "can't guard it by a",
             True,
-            id="authorizer",
+            id="authorizer that is not there",
+        ),
+        pytest.param(
+            "AWS::ApiGatewayV2::Route", {"AuthorizationType": "AWS_IAM"}, "any signature is let in", False, id="IAM"
+        ),
+        pytest.param(
+            "AWS::ApiGatewayV2::Authorizer",
+            {"JwtConfiguration": {"Issuer": "https://login.example.com"}},
+            "with the keys that https://login.example.com publishes",
+            False,
+            id="issuer elsewhere",
         ),
         pytest.param("AWS::WAFv2::WebACL", {}, "it blocks nothing; closest: try its rules on AWS", False, id="inert"),
     ],
@@ -86,6 +96,11 @@ def test_each_resource_is_told_with_what_comes_closest(
             FUNCTION, {"Layers": ["arn:aws:lambda:us-east-1:111111111111:layer:own:1", {"Ref": "L"}]}, id="own"
         ),
         pytest.param("AWS::ApiGatewayV2::Api", {"Body": {"paths": {"/": {"get": {}}}}}, id="open API"),
+        pytest.param(
+            "AWS::ApiGatewayV2::Authorizer",
+            {"JwtConfiguration": {"Issuer": "https://cognito-idp.us-east-1.amazonaws.com/us-east-1_1"}},
+            id="user pool",
+        ),
         pytest.param("AWS::ApiGatewayV2::Api", {"Body": {"paths": [1]}}, id="API of wrong shape"),
         pytest.param(FUNCTION, {"Layers": 3, "Code": "a"}, id="function of wrong shape"),
         pytest.param("AWS::CloudFormation::Stack", {"TemplateURL": "https://a/b"}, id="nested stack in a bucket"),

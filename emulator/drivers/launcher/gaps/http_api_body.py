@@ -13,6 +13,8 @@ import json
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from emulator.http_api_security import authorization, schemes
+
 _TYPE = "AWS::ApiGatewayV2::Api"
 _METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 _ANY_METHOD = "x-amazon-apigateway-any-method"
@@ -31,7 +33,11 @@ def apply() -> None:
     def create(logical_id: str, properties: Properties, stack_name: str) -> tuple[str, Any]:
         known = _with_cors(properties)
         api_id, attributes = created(logical_id, known, stack_name)
-        _add_routes(api_id, properties)
+        try:
+            _add_routes(api_id, properties)
+        except Exception:
+            handlers["delete"](api_id, properties)
+            raise
         return api_id, attributes
 
     def update(
@@ -47,11 +53,8 @@ def apply() -> None:
 
 
 def _with_cors(properties: Properties) -> Properties:
-    """What MiniStack understands of *properties*; an authorizer left out in silence would open what it guards."""
-    body = properties.get("Body") or {}
-    if any("security" in operation for _, operation in _operations(body)) or body.get("security"):
-        raise ValueError("an authorizer in the Body of an HTTP API is not supported by the embedded emulator")
-    cors = body.get("x-amazon-apigateway-cors")
+    """What MiniStack understands of *properties*."""
+    cors = (properties.get("Body") or {}).get("x-amazon-apigateway-cors")
     return {**properties, "CorsConfiguration": cors} if cors else properties
 
 
@@ -70,7 +73,9 @@ def _operations(body: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any
 def _add_routes(api_id: str, properties: Properties) -> None:
     from ministack.services import apigateway
 
-    for route_key, operation in _operations(properties.get("Body") or {}):
+    body = properties.get("Body") or {}
+    authorizers = _add_authorizers(api_id, body)
+    for route_key, operation in _operations(body):
         wanted = operation.get(_INTEGRATION)
         if wanted is None:
             continue
@@ -85,14 +90,47 @@ def _add_routes(api_id: str, properties: Properties) -> None:
             },
         )
         target = f"integrations/{json.loads(answer)['integrationId']}"
-        apigateway._create_route(api_id, {"routeKey": route_key, "target": target})
+        found = authorization(body, operation)
+        guard = {
+            "authorizationType": found.type,
+            "authorizationScopes": list(found.scopes),
+            "authorizerId": authorizers.get(found.scheme),
+        }
+        apigateway._create_route(api_id, {"routeKey": route_key, "target": target, **guard})
+
+
+def _add_authorizers(api_id: str, body: Mapping[str, Any]) -> Mapping[str, str]:
+    """Name of a scheme to the id of its authorizer."""
+    from ministack.services import apigateway
+
+    made = {}
+    for name, scheme in schemes(body).items():
+        if (wanted := scheme.get("x-amazon-apigateway-authorizer")) is None:
+            continue
+        source = wanted.get("identitySource", ["$request.header.Authorization"])
+        content = {
+            **wanted,
+            "name": name,
+            "authorizerType": wanted["type"].upper(),
+            "identitySource": [one.strip() for one in source.split(",")] if isinstance(source, str) else source,
+        }
+        status, _, answer = apigateway._create_authorizer(api_id, content)
+        if status >= 400:
+            raise ValueError(f"authorizer {name}: {answer.decode()}")
+        made[name] = json.loads(answer)["authorizerId"]
+    return made
 
 
 def _remove_routes(api_id: str, properties: Properties) -> None:
-    """Take away what :func:`_add_routes` made; routes that are resources of their own stay."""
+    """Take away what :func:`_add_routes` made; routes and authorizers that are resources of their own stay."""
     from ministack.services import apigateway
 
-    keys = {key for key, _ in _operations(properties.get("Body") or {})}
+    body = properties.get("Body") or {}
+    authorizers = apigateway._authorizers.get(api_id, {})
+    for authorizer_id, authorizer in list(authorizers.items()):
+        if authorizer["name"] in schemes(body):
+            del authorizers[authorizer_id]
+    keys = {key for key, _ in _operations(body)}
     for route_id, route in list(apigateway._routes.get(api_id, {}).items()):
         if route["routeKey"] in keys:
             apigateway._integrations[api_id].pop(route["target"].removeprefix("integrations/"), None)
