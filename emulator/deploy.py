@@ -16,7 +16,7 @@ from emulator.errors import DeployError, MultistackError, NotReady
 from emulator.events import Emit, Event
 from emulator.expansion import expand, hash_template, needs_sam
 from emulator.history import History
-from emulator.limitations import left_of, of_types, with_unknown
+from emulator.limitations import Limitation, left_of, of_types, with_unknown
 from emulator.model import Artifact, Cause, Endpoint, Environment, Gate, Kind, Outcome, Project, Release
 from emulator.release import check_config, parameters_of
 from emulator.template import Template

@@ -107,9 +107,7 @@ def of_types(template: Template, types: Collection[str]) -> list[Limitation]:
     ]
 
 
-def with_unknown(
-    template: Template, refused: Sequence[Limitation], ask: Callable[[], object]
-) -> Sequence[Limitation]:
+def with_unknown(template: Template, refused: Sequence[Limitation], ask: Callable[[], object]) -> Sequence[Limitation]:
     """*refused*, and what the emulator says that it does not know when asked, so that all is told at once."""
     try:
         ask()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import pytest
 
@@ -12,7 +14,8 @@ from emulator.errors import ConfigError
 from emulator.expansion import expand
 from emulator.frameworks.registry import find_service, framework_of, reader_of
 from emulator.frameworks.samconfig import overrides
-from emulator.frameworks.service import Packaging
+from emulator.frameworks.service import Packaging, Service
+from emulator.frameworks.services import Services
 from emulator.frameworks.stages import STAGE, merge
 from emulator.init import write_project_file
 from emulator.model import Artifact, Project
@@ -232,6 +235,29 @@ def test_several_services_are_one_template(shop: Path) -> None:
     assert web["DependsOn"] == ["DataTable"]
     assert found["Resources"]["DataTable"]["Properties"] == {"QueueName": {"Ref": "DataSize"}}
     assert found["Outputs"] == {"DataName": {"Value": {"Ref": "DataTable"}}}
+
+
+class _Complete:
+    """A reader that says that a tool has installed what ``orders`` needs."""
+
+    def __init__(self, path: Path) -> None:
+        self._real = reader_of(path)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._real, name)
+
+    def read(self, path: Path, given: Packaging) -> Service:
+        return replace(self._real.read(path, given), is_complete=path.parent.name == "orders")
+
+
+def test_code_that_a_tool_completed_stays_complete_among_several_services(shop: Path) -> None:
+    """Its requirements are not installed again; those of other services are."""
+    data = "Resources: {F: {Type: AWS::Serverless::Function, Properties: {CodeUri: src, InlineCode: null}}}\n"
+    write(shop.parent, "data/template.yaml", f"{data}Outputs: {{Name: {{Value: a}}}}\n")
+    write(shop.parent, "data/src/app.py", "")
+    service = Services(_Complete, find_service).read(shop, packaging(shop.parent))
+    assert {one.logical_id for one in local_code(service.template, service.folder)} == {"DataF", "OrderItemsWeb"}
+    assert service.complete == {shop.parent / "orders/src"}
 
 
 @pytest.mark.parametrize(
