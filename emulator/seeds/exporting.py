@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -53,23 +54,32 @@ def export(endpoint: Endpoint, stack: str, folder: Path, *, replaces: bool) -> S
         holders = sorted(of_types(found, KINDS), key=lambda one: one.logical_id)
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            _make_way(folder, [one.logical_id for one in holders] + [PARAMETERS], replaces=replaces)
-            done = [_export(endpoint, one, folder) for one in holders]
-            done.append(_parameters(endpoint, found, folder))
+            there = _there(folder, [one.logical_id for one in holders] + [PARAMETERS], replaces=replaces)
+            # An emulator that ends midway costs nobody the export before.
+            with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as work:
+                done = [_export(endpoint, one, Path(work)) for one in holders]
+                done.append(_parameters(endpoint, found, Path(work)))
+                _put(Path(work), folder, instead_of=there)
         except OSError as error:
             raise ConfigError(f"{error.filename or folder}: {error.strerror}", hint=file_hint(error)) from error
-    return done
+    return [one if one.path is None else replace(one, path=folder / one.path.name) for one in done]
 
 
-def _make_way(folder: Path, names: Sequence[str], *, replaces: bool) -> None:
+def _there(folder: Path, names: Sequence[str], *, replaces: bool) -> Sequence[Path]:
     there = [path for name in names for path in _paths(folder, name) if path.exists()]
     if there and not replaces:
         raise ConfigError(f"{there[0]} is there already", hint="name another folder with -o, or add --replace")
-    for path in there:
+    return there
+
+
+def _put(work: Path, folder: Path, *, instead_of: Sequence[Path]) -> None:
+    for path in instead_of:
         if path.is_dir() and not path.is_symlink():
             shutil.rmtree(path)
         else:
             path.unlink()
+    for path in sorted(work.iterdir()):
+        path.rename(folder / path.name)
 
 
 def _paths(folder: Path, name: str) -> Sequence[Path]:

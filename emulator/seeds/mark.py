@@ -29,7 +29,9 @@ def read_mark(endpoint: Endpoint, stack: str) -> Mark:
 
     try:
         found = client(endpoint, "s3").get_object(Bucket=artifact_bucket.name_of(endpoint), Key=_key(stack))
-    except ClientError:
+    except ClientError as error:
+        if error.response["Error"]["Code"] not in ("NoSuchKey", "NoSuchBucket"):
+            raise
         return Mark()
     content = json.loads(found["Body"].read())
     sent = {name: Counter(hashes) for name, hashes in content["sent"].items()}
