@@ -294,6 +294,14 @@ BEGINS_EMPTY = """
     def test_begins_empty(aws, deployed_service):
         assert aws.resource("dynamodb").Table(deployed_service.resources["Notes"]).scan()["Items"] == []
     """
+TERMINATED = """
+    import psutil
+
+    def test_terminates_the_keeper(api):
+        (keeper,) = psutil.Process().children()
+        keeper.terminate()
+        keeper.wait(30)
+    """
 KILLED = """
     import os, signal
 
@@ -326,6 +334,15 @@ def test_nothing_outlives_a_run_that_is_killed(run: Run, project: ProjectFolder)
     assert run(KILLED).ret == -signal.SIGKILL
     wait_until(lambda: not (is_running(state, "test") or is_proxy_running(state) or is_used(state)))
     assert is_running(project.folder / ".multistack", "test")
+
+
+def test_a_keeper_that_is_terminated_stops_its_environments(run: Run, project: ProjectFolder) -> None:
+    """As at a shutdown; the tests say what happened."""
+    state = own_state(project)
+    done = run(TERMINATED)
+    done.assert_outcomes(passed=1, errors=1)
+    assert not is_running(state, "test")
+    assert not is_proxy_running(state)
 
 
 def test_environments_stop_although_one_that_was_made_cannot_be_removed(project: ProjectFolder) -> None:

@@ -17,6 +17,7 @@ from typing import IO, Any
 
 from emulator.config import isolate_process
 from emulator.errors import MultistackError
+from emulator.interruption import Interruption
 from emulator.testing.keeper.environment_set import EnvironmentSet, Options
 
 _REQUESTS = frozenset(
@@ -57,10 +58,13 @@ def main() -> None:
         is_kept=arguments.keep,
     )
     kept = EnvironmentSet(options, environ=isolate_process(), cwd=Path.cwd())
+    Interruption().catch()  # SIGTERM, too, ends it in good order
     try:
         for line in sys.stdin:
             request: dict[str, Any] = json.loads(line)
             _answer(answers, kept, request)
+    except KeyboardInterrupt:
+        pass
     finally:
         _answer(answers, kept, {"do": "close", "number": None})
 
