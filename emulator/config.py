@@ -54,8 +54,11 @@ __all__ = [
     "user_name",
 ]
 
+# With SERVERLESS_ACCESS_KEY its tool asks the dashboard for credentials of AWS.
 # HTTP proxies stay: pip needs them for a requirements.txt, and clients of emulators are told to use none.
-_FOREIGN_VARIABLE = re.compile(r"AWS_.*|AMAZON.*|LOCALSTACK_.*|BOTO_CONFIG|USE_SSL|EDGE_PORT", re.DOTALL)
+_FOREIGN_VARIABLE = re.compile(
+    r"AWS_.*|AMAZON.*|LOCALSTACK_.*|BOTO_CONFIG|USE_SSL|EDGE_PORT|SERVERLESS_ACCESS_KEY", re.DOTALL
+)
 _NO_REAL_ACCOUNT = {
     "AWS_EC2_METADATA_DISABLED": "true",
     "AWS_CONFIG_FILE": os.devnull,

@@ -927,6 +927,7 @@ class TestEnviron:
         """A live key never reaches an emulator, and LocalStack's token no child that doesn't need it."""
         foreign = [
             "AWS_PROFILE",
+            "SERVERLESS_ACCESS_KEY",
             "AWS_ACCESS_KEY_ID",
             "AMAZON_X",
             "LOCALSTACK_HOST",
