@@ -69,8 +69,13 @@ class Connection:
         What the request *do* is answered with.
 
         Raises:
-            MultistackError: Of the class that the other process raised; or it ended.
+            MultistackError: Of the class that the other process raised; or it ended; or this is a fork.
         """
+        if os.getpid() != self._pid:  # it would take the answers of the process that it is a copy of
+            raise MultistackError(
+                "a forked process can't ask for environments",
+                hint="give it what it needs, e.g. `environment.url`, or start it with multiprocessing's spawn",
+            )
         with self._lock:
             process = self._running()
             self._asked += 1

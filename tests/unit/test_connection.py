@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from emulator.errors import NotReady
+from emulator.errors import MultistackError, NotReady
 from emulator.testing.connection import Connection, Settings
 from emulator.testing.environment import Shared
 from emulator.testing.running import Environments
@@ -80,3 +80,14 @@ def test_turn_ends_of_a_test_that_could_not_begin() -> None:
         ):
             pass
         assert connection._log_lines() == ["begin", "end"]
+
+
+def test_a_fork_asks_for_nothing() -> None:
+    """It shares the pipes of the process that it is a copy of, whose answers it would take."""
+    with contextlib.closing(Connection(Settings(), command=(sys.executable, "-c", KEEPER))) as connection:
+        assert connection.ask("up") == "up"
+        own, connection._pid = connection._pid, 0  # a real fork of a process with threads is a warning
+        with pytest.raises(MultistackError, match="a forked process can't ask for environments"):
+            connection.ask("up")
+        connection._pid = own
+        assert connection.ask("up") == "up"

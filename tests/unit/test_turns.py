@@ -71,6 +71,15 @@ def test_tests_of_one_key_share_a_turn(make: MakeTurns, tmp_path: Path) -> None:
     assert is_free(tmp_path, fcntl.LOCK_SH)
 
 
+def test_an_emulator_that_came_back_is_put_back_again(make: MakeTurns) -> None:
+    """A test that kills its emulator leaves the next one of its module what it began with."""
+    turns = make()
+    turns.begin("module", ["test", "prod"])
+    turns.put_back(frozenset({"test", "prod"}))
+    turns.end("module")
+    assert turns.begin("module", ["test", "prod"], revived=["test"]) == {"test"}
+
+
 def test_what_an_isolated_test_left_is_put_back_once(make: MakeTurns, tmp_path: Path) -> None:
     """Whoever comes next, in whichever process, does not see it; the one after that has nothing to do."""
     first, second = make(), make()

@@ -180,7 +180,7 @@ class EnvironmentSet:
             check_isolated(self._workspace, names)
         chosen = self._ready(names)
         revived = self._revive(chosen)
-        if back := self._turns.begin(key, names):
+        if back := self._turns.begin(key, names, revived=revived):
             self._put_back(back)
             self._turns.put_back(back)
         return {"revived": revived, "environments": self._told(chosen), "at": telling.now()}

@@ -33,17 +33,19 @@ class Turns:
         self._key: str | None = None
         self._fresh: frozenset[str] = frozenset()
 
-    def begin(self, key: str | None, names: Iterable[str]) -> frozenset[str]:
+    def begin(self, key: str | None, names: Iterable[str], *, revived: Iterable[str] = ()) -> frozenset[str]:
         """
         Wait for the turn of a test that uses *names*.
 
         Args:
             key: What shares one state with nobody else, e.g. a test or a module; None to share it with all.
+            revived: Whose emulator died in the turn and was started again: they hold what their last checkpoint did.
 
         Returns:
             The environments to be put back now; :meth:`put_back` says that they are.
         """
         if key is not None and key == self._key:
+            self._fresh -= frozenset(revived)
             return frozenset(names) - self._fresh
         self._take(_ALONE if key is not None else _TOGETHER)
         self._is_running, self._key, self._fresh = True, key, frozenset()
