@@ -6,6 +6,9 @@ They run where they are asked for, with ``--multistack-driver localstack`` (``ma
 
 from __future__ import annotations
 
+import fcntl
+import subprocess
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -16,7 +19,7 @@ from emulator.config import process_environ
 from emulator.drivers.engine import connect
 from emulator.errors import NotReady
 from emulator.model import OWN_IMAGE
-from tests.conftest import ProjectFolder, copy_sample
+from tests.conftest import MULTISTACK, ProjectFolder, copy_sample
 from tests.docker.engines import Images, OwnEngine, make_images, own_engine
 from tests.drivers import left_of
 from tests.functional.tiny import write_service
@@ -52,6 +55,14 @@ def images(engine: Any) -> Images:
 def own_image(engine: Any) -> str:
     """The image that ``multistack image build`` makes; without it the option was refused."""
     return OWN_IMAGE
+
+
+@pytest.fixture(scope="session")
+def proxy_image(own_image: str) -> None:
+    """The proxy's image as the source has it; built once for all workers, as none may replace it in use."""
+    with (Path(tempfile.gettempdir()) / "multistack-test-proxy-image.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        subprocess.run([str(MULTISTACK), "image", "build", "--proxy"], check=True, timeout=600, capture_output=True)
 
 
 MakeProject = Callable[..., ProjectFolder]

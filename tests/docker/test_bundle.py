@@ -163,6 +163,7 @@ def test_without_an_engine_there_is_a_way_on(engine: Any, names: list[str], tmp_
 
 
 @pytest.mark.xdist_group("image of the proxy")
+@pytest.mark.usefixtures("proxy_image")
 def test_learner_without_a_network_runs_containers(images: Images, second_engine: OwnEngine, tmp_path: Path) -> None:
     """Unpack, install, up: from one file, on a machine with an engine and nothing in it."""
     (tmp_path / "home").mkdir()

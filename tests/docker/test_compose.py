@@ -80,13 +80,8 @@ def program_of(version: str) -> list[str]:
     return program
 
 
-@pytest.fixture(scope="session")
-def _images(own_image: str) -> None:
-    subprocess.run([str(MULTISTACK), "image", "build", "--proxy"], check=True, timeout=600, capture_output=True)
-
-
 @pytest.fixture(params=PROGRAMS)
-def stack(request: pytest.FixtureRequest, tmp_path: Path, engine: Any, _images: None) -> Iterator[Stack]:
+def stack(request: pytest.FixtureRequest, tmp_path: Path, engine: Any, proxy_image: None) -> Iterator[Stack]:
     """The sample service in containers; everything of it is removed afterwards."""
     program = program_of(request.param)
     folder = copy_sample(tmp_path / "project")
