@@ -117,7 +117,7 @@ def _explain(said: str) -> str | None:
         return "values of a real account are not there: give these variables a default, or take them from `params`"
     if "lugin" in said and "not found" in said:
         return "npm install, so that the plugins are in node_modules"
-    if "Cannot resolve variable" in said or "resolve" in said:
+    if "Cannot resolve variable" in said:
         return "give the variable a value or a default for every stage"
     return None
 
