@@ -80,7 +80,7 @@ def test_the_same_source_packaged_again_is_the_same(service: Path, tmp_path: Pat
     assert again("first") == again("second")
 
 
-@shows(FRAMEWORK, "packaging has no way to AWS: look-ups are answered by an empty account of this machine")
+@shows(FRAMEWORK, "packaging gets no credentials of AWS: look-ups are answered by an empty account of this machine")
 def test_the_tool_gets_no_credentials(service: Path, tmp_path: Path) -> None:
     """Whatever a plugin tries, it finds no profile and no role, and the key is that of an account that is not there."""
     packaged(service, tmp_path / "work", environ=_environ(SOME="thing"))
