@@ -17,7 +17,7 @@ from emulator.testing.connection import Connection
 from emulator.testing.logs import LogLine, Logs
 
 # Kept from functions by the proxy; marks the requests of one test, for its report.
-_TOKEN_HEADER = "X-Multistack-Trace"  # noqa: S105 (the name of a header)
+TOKEN_HEADER = "X-Multistack-Trace"  # noqa: S105 (the name of a header)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +65,7 @@ class RunningEnvironment:
 
     def __init__(self, told: Mapping[str, Any], shared: Shared) -> None:
         self._told, self._shared = told, shared
-        self._api = ApiClient(lambda: self.url, lambda: {_TOKEN_HEADER: shared.token})
+        self._api = ApiClient(lambda: self.url, lambda: {TOKEN_HEADER: shared.token})
         self._aws = Aws(self._place)
         self._logs = Logs(self._read_logs)
 

@@ -15,10 +15,9 @@ from emulator.inspector.finding import Filter, Requests
 from emulator.inspector.rows import REQUESTS_FILE
 from emulator.logs import EnvironmentLog, LogEntry, merge, system_zone
 from emulator.model import Exchange
+from emulator.testing.environment import TOKEN_HEADER
 from emulator.workspace import Workspace
 
-# A header that the proxy keeps from functions: with it a test marks its own requests.
-TOKEN_HEADER = "X-Multistack-Trace"  # noqa: S105 (the name of a header)
 _MOST_REQUESTS, _MOST_LINES = 50, 100
 _LONGEST = 400
 # Seconds for requests to get from the proxy into its file, and the time it takes to write that.
