@@ -17,14 +17,22 @@ def parse(text: str) -> Any:
         ValueError: It is neither; the message is one line, which says where in YAML.
     """
     try:
-        return json.loads(text.removeprefix("\ufeff"), object_pairs_hook=_mapping, parse_constant=_refuse_constant)
+        return json.loads(
+            text.removeprefix("\ufeff"), object_pairs_hook=without_duplicates, parse_constant=_refuse_constant
+        )
     except json.JSONDecodeError:
         return _parse_yaml(text)
     except RecursionError as error:
         raise ValueError("it is nested too deeply") from error
 
 
-def _mapping(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def without_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """
+    A mapping of JSON, for ``object_pairs_hook``.
+
+    Raises:
+        ValueError: A key stands twice in it.
+    """
     result: dict[str, Any] = {}
     for key, value in pairs:
         if key in result:

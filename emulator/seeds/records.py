@@ -12,6 +12,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any, NoReturn
 
+from emulator.cfn_yaml import without_duplicates
 from emulator.errors import ConfigError
 from emulator.seeds.notation import as_json
 
@@ -84,7 +85,9 @@ def _json_records(text: str) -> Iterator[tuple[Any, int]]:
         raise _WrongLine(error.lineno, f"not valid JSON: {error.msg} (column {error.colno})") from error
     if not isinstance(document, list):
         raise _WrongLine(1, "must be an array of records")
-    decoder = json.JSONDecoder(object_pairs_hook=_mapping, parse_float=Decimal, parse_constant=_refuse_constant)
+    decoder = json.JSONDecoder(
+        object_pairs_hook=without_duplicates, parse_float=Decimal, parse_constant=_refuse_constant
+    )
     at, line, counted = _skip(text, text.index("[") + 1), 1, 0
     for _ in document:
         line, counted = line + text.count("\n", counted, at), at
@@ -100,15 +103,6 @@ def _json_records(text: str) -> Iterator[tuple[Any, int]]:
 def _skip(text: str, at: int) -> int:
     match = _SPACE.match(text, at)
     return match.end() if match else at
-
-
-def _mapping(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
-    found: dict[str, Any] = {}
-    for key, value in pairs:
-        if key in found:
-            raise ValueError(f"{key} stands twice")
-        found[key] = value
-    return found
 
 
 def _refuse_constant(name: str) -> NoReturn:
@@ -183,7 +177,7 @@ def _number(cell: str) -> Decimal:
 
 
 def _json_cell(cell: str) -> Any:
-    return json.loads(cell, object_pairs_hook=_mapping, parse_float=Decimal, parse_constant=_refuse_constant)
+    return json.loads(cell, object_pairs_hook=without_duplicates, parse_float=Decimal, parse_constant=_refuse_constant)
 
 
 TYPES: Mapping[str, _Read] = {
