@@ -42,6 +42,7 @@ from emulator.project_stamp import stamp_of
 from emulator.schema import MADE_PASSWORD, NO_PASSWORD, ProjectTable, check
 from emulator.setting import Key, Setting, show_value
 from emulator.settings import SETTINGS, TEMPLATE_NAMES
+from emulator.shell import NO_REAL_ACCOUNT
 
 __all__ = [
     "SETTINGS",
@@ -59,11 +60,6 @@ __all__ = [
 _FOREIGN_VARIABLE = re.compile(
     r"AWS_.*|AMAZON.*|LOCALSTACK_.*|BOTO_CONFIG|USE_SSL|EDGE_PORT|SERVERLESS_ACCESS_KEY", re.DOTALL
 )
-_NO_REAL_ACCOUNT = {
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
-}
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -171,7 +167,7 @@ def isolate_process() -> dict[str, str]:
     before = process_environ()
     for name in before.keys() - scrubbed_environ(before).keys():
         del os.environ[name]
-    os.environ.update(_NO_REAL_ACCOUNT)
+    os.environ.update(NO_REAL_ACCOUNT)
     return before
 
 
@@ -180,7 +176,7 @@ def aws_environ(endpoint: Endpoint) -> dict[str, str]:
     authorities = os.environ.get("SSL_CERT_FILE") if endpoint.url.startswith("https:") else None
     return {
         **({"AWS_CA_BUNDLE": authorities} if authorities else {}),
-        **_NO_REAL_ACCOUNT,
+        **NO_REAL_ACCOUNT,
         "AWS_ENDPOINT_URL": endpoint.url,
         "AWS_ACCESS_KEY_ID": endpoint.account_id,
         "AWS_SECRET_ACCESS_KEY": "multistack",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 import json
+import os
 import re
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -14,6 +15,12 @@ from emulator.model import Endpoint
 # The first line of a profile file; only a file that starts with it is ever overwritten.
 PROFILES_MARK = "# Written by `multistack aws-config`, which overwrites it."
 _PROFILE_PREFIX = "multistack-"
+# With these, an SDK looks for credentials neither in the user's home nor at the address of a machine's own role.
+NO_REAL_ACCOUNT = {
+    "AWS_EC2_METADATA_DISABLED": "true",
+    "AWS_CONFIG_FILE": os.devnull,
+    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+}
 # What would lead an AWS tool to another account or endpoint, or past ours, although ours is set. Source: AWS SDKs and
 # Tools Reference Guide, "Environment variables".
 _MISLEADING = (

@@ -17,14 +17,12 @@ from emulator.errors import ArtifactError
 from emulator.frameworks.service import Packaging
 from emulator.model import STATE_FOLDER
 from emulator.project_file import FILE_NAME
+from emulator.shell import NO_REAL_ACCOUNT
 
 # Where the package managers of Node and Python put programs of a project, seen from its folder or one above.
 _PROGRAMS = ("node_modules/.bin", ".venv/bin", "venv/bin")
-# Without these, a tool would look for credentials in the user's home and at the address of a machine's own role.
 _NO_CREDENTIALS = {
-    "AWS_EC2_METADATA_DISABLED": "true",
-    "AWS_CONFIG_FILE": os.devnull,
-    "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
+    **NO_REAL_ACCOUNT,
     # Those of an .env file, which tools load themselves, don't take the place of variables that are there.
     "AWS_ACCESS_KEY_ID": "",
     "AWS_SECRET_ACCESS_KEY": "",
