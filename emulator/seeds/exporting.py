@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -73,12 +72,12 @@ def _there(folder: Path, names: Sequence[str], *, replaces: bool) -> Sequence[Pa
 
 
 def _put(work: Path, folder: Path, *, instead_of: Sequence[Path]) -> None:
+    """Each by a rename; what was there before goes with *work*."""
+    made, before = sorted(work.iterdir()), work / ".before"
+    before.mkdir()
     for path in instead_of:
-        if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
-        else:
-            path.unlink()
-    for path in sorted(work.iterdir()):
+        path.rename(before / path.name)
+    for path in made:
         path.rename(folder / path.name)
 
 
