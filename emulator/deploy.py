@@ -16,7 +16,7 @@ from emulator.errors import DeployError, MultistackError, NotReady
 from emulator.events import Emit, Event
 from emulator.expansion import expand, hash_template, needs_sam
 from emulator.history import History
-from emulator.limitations import Limitation, left_of, of_types, with_unknown
+from emulator.limitations import Limitation, left_of, of_types
 from emulator.model import Artifact, Cause, Endpoint, Environment, Gate, Kind, Outcome, Project, Release
 from emulator.release import check_config, parameters_of
 from emulator.template import Template
@@ -156,16 +156,13 @@ class Deployer:
             return DeployResult(environment=environment.name, release=release, changes=())
         self._check(environment.name, template)
         refused = self._limits(environment.name, template)
-        if refused and not skip_unsupported:
-            ask = functools.partial(self._planned, endpoint, artifact, template, parameters)
-            refused = with_unknown(template, refused, functools.partial(ask, skip_unsupported=False, dry_run=True))
-        template, skipped = left_of(template, environment.name, refused, skips=skip_unsupported)
+        planned = functools.partial(self._planned, endpoint, artifact, parameters)
+        ask = functools.partial(planned, template, skip_unsupported=False, dry_run=True)
+        template, skipped = left_of(template, environment.name, refused, skips=skip_unsupported, ask=ask)
         put_seed = None
         if canary is None:
             put_seed = self._prepare_seed(environment, endpoint, template, restores=restores)
-        plan = self._planned(
-            endpoint, artifact, template, parameters, skip_unsupported=skip_unsupported, dry_run=dry_run
-        )
+        plan = planned(template, skip_unsupported=skip_unsupported, dry_run=dry_run)
         plan = replace(plan, is_canary=canary is not None, skipped=(*skipped, *plan.skipped))
         result = DeployResult(
             environment=environment.name,
@@ -190,8 +187,8 @@ class Deployer:
         self,
         endpoint: Endpoint,
         artifact: Artifact,
-        template: Template,
         parameters: Mapping[str, str],
+        template: Template,
         *,
         skip_unsupported: bool,
         dry_run: bool,

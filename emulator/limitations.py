@@ -107,25 +107,20 @@ def of_types(template: Template, types: Collection[str]) -> list[Limitation]:
     ]
 
 
-def with_unknown(template: Template, refused: Sequence[Limitation], ask: Callable[[], object]) -> Sequence[Limitation]:
-    """*refused*, and what the emulator says that it does not know when asked, so that all is told at once."""
-    try:
-        ask()
-    except Unsupported as error:
-        return [*refused, *of_types(template, error.types)]
-    except DeployError:
-        pass  # it has another reason, which is told when nothing of this is left
-    return refused
-
-
 def left_of(
-    template: Template, environment: str, refused: Sequence[Limitation], *, skips: bool
+    template: Template,
+    environment: str,
+    refused: Sequence[Limitation],
+    *,
+    skips: bool,
+    ask: Callable[[], object] = lambda: None,
 ) -> tuple[Template, Sequence[str]]:
     """
     *template* without what can't be deployed.
 
     Args:
         skips: Whether somebody asked for that. Bystanders are left out without being asked, if nothing else needs them.
+        ask: Has the emulator raise what it doesn't know, so that all that stands in the way is told at once.
 
     Returns:
         The smaller template, and what was left out.
@@ -139,10 +134,21 @@ def left_of(
     smaller, skipped = without(template, [one.logical_id for one in refused])
     gone = template["Resources"].keys() - smaller["Resources"].keys()
     if not skips and not all(is_bystander(template["Resources"][name]["Type"]) for name in gone):
-        raise Unsupported(environment, refused)
+        raise Unsupported(environment, _with_unknown(template, refused, ask))
     if not smaller["Resources"]:
         raise DeployError(f"environment {environment}: nothing is left to deploy", details=skipped)
     return smaller, skipped
+
+
+def _with_unknown(template: Template, refused: Sequence[Limitation], ask: Callable[[], object]) -> Sequence[Limitation]:
+    try:
+        ask()
+    except Unsupported as error:
+        told = {one.logical_id for one in refused}
+        return [*refused, *(one for one in of_types(template, error.types) if one.logical_id not in told)]
+    except DeployError:
+        pass  # it has another reason, which is told when nothing of this is left
+    return refused
 
 
 def limitations(template: Template, environment: Environment) -> Iterator[Limitation]:
