@@ -70,18 +70,8 @@ def open_workspace(
     drivers = Drivers(project, environ=with_token, interpreters=folders, cancelled=cancellation.check)
     make = functools.partial(build, project, store, emit=emit, environ=environ, cancelled=cancellation.check, kept=kept)
     once = _builder(make, project, store, folders, now=now)
-    deployer = Deployer(
-        project,
-        history,
-        vault,
-        emit=emit,
-        cancelled=cancellation.check,
-        check=RuntimeCheck(functools.partial(_machine_of, project, folders, environ.get("PATH", "")), emit=emit),
-        limits=LimitCheck({one.name: one for one in project.environments}, emit=emit),
-        get_ready=_get_ready,
-        remember=_remember,
-        prepare_seed=functools.partial(_prepare_seed, project, emit),
-    )
+    look = functools.partial(_machine_of, project, folders, environ.get("PATH", ""))
+    deployer = _deployer(project, history, vault, look=look, emit=emit, cancelled=cancellation.check)
     releases = Releases(project, vault)
     lifecycle = Lifecycle(
         drivers,
@@ -124,6 +114,29 @@ def open_workspace(
         cancellation=cancellation,
         choice=choice,
         pull_images=functools.partial(pull_images, project, environ=with_token, emit=emit),
+    )
+
+
+def _deployer(
+    project: Project,
+    history: History,
+    vault: Vault,
+    *,
+    look: Callable[[str], Machine | None],
+    emit: Emit,
+    cancelled: Callable[[], None],
+) -> Deployer:
+    return Deployer(
+        project,
+        history,
+        vault,
+        emit=emit,
+        cancelled=cancelled,
+        check=RuntimeCheck(look, emit=emit),
+        limits=LimitCheck({one.name: one for one in project.environments}, emit=emit),
+        get_ready=_get_ready,
+        remember=_remember,
+        prepare_seed=functools.partial(_prepare_seed, project, emit),
     )
 
 
