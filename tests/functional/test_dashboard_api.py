@@ -133,15 +133,16 @@ def test_unknown_topics_are_refused(base, listen):
     assert listen(base, "?topic=weather").answer.status == 422
 
 
-def test_open_pages_hold_up_no_stop(tmp_path, listen):
+def test_open_pages_hold_up_no_stop(tmp_path, listen, monkeypatch):
     """Streams end when the proxy does, long before its patience."""
+    monkeypatch.setattr("emulator.proxy.server._SHUTDOWN_TIMEOUT", 60)
     with serving(tmp_path / ".multistack") as (address, server):
         streams = [listen(address, "?topic=environments") for _ in range(10)]
         for events in streams:
             events.next()
         started = time.monotonic()
         server.stop()
-        assert time.monotonic() - started < 2.0
+        assert time.monotonic() - started < 20
         for events in streams:
             with pytest.raises(AssertionError, match="the stream ended"):
                 events.next()

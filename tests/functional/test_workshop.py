@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -66,9 +65,7 @@ def test_a_solution_passes_what_failed_before_and_fails_after_a_reset(learner: P
     code, said = check(learner, lab)
     assert (code, "✗" in said) == (0, False), said
     assert said.count("✓") == len(lab.checks)
-    began = time.monotonic()
     learner.run("workshop", "reset", str(lab.number))
-    assert time.monotonic() - began < 10  # two on a machine with nothing else to do
     assert check(learner, lab)[0] == MISSING
     state = {row["lab"]: row for row in json.loads(learner.run("workshop", "status", "--json").stdout)}
     assert state[lab.number]["passed"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import time
 import zlib
 
 import pytest
@@ -207,6 +206,7 @@ def test_no_secret_survives_in_any_json(value: object) -> None:
     assert json.loads(shown)["after"] == value or "token" in shown.lower() or MARK in shown
 
 
+@pytest.mark.timeout(30)  # a second when each takes as long as its length; minutes when one takes its square
 @pytest.mark.parametrize(
     "start", ["", '"', "<a", '"a"', "--b\ncontent-disposition:", "a=", "<secret>", '\\"pwd\\":\\"'], ids=repr
 )
@@ -216,15 +216,12 @@ def test_no_secret_survives_in_any_json(value: object) -> None:
 def test_bodies_made_to_be_slow_are_not(start: str, kind: str) -> None:
     """A body can't hold up those after it, whatever is said again and again in it."""
     for part in _SLOW:
-        started = time.process_time()
-        redacted_body(start + part * (50_000 // len(part)), kind)
-        assert time.process_time() - started < 0.25, part
+        redacted_body(start + part * (100_000 // len(part)), kind)
 
 
+@pytest.mark.timeout(30)
 def test_a_small_request_that_becomes_a_large_one_is_not_slow() -> None:
     """As much as a body may become when it is decompressed costs a moment, not a minute."""
     body = gzip.compress(b'\\"' * (MAX_DECODED // 2))
     assert len(body) < 10_000
-    started = time.process_time()
     redact(make_exchange(body=body, headers=[*JSON, ("Content-Encoding", "gzip")]))
-    assert time.process_time() - started < 2
