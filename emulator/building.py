@@ -74,7 +74,7 @@ def build(
             check_sizes(service.template, {name: one.unzipped for name, one in archives.items()})
             keys = {logical_id: key_for(one.sha256) for logical_id, one in archives.items()}
             template = inline_definitions(service.template, service.folder)
-            template = point_at_code(template, keys, bucket={"Fn::Sub": BUCKET})
+            template = point_at_code(template, keys, bucket={"Fn::Sub": BUCKET}, sources=sources)
             artifact = store.add(template, {name: (one.path, one.sha256) for name, one in archives.items()})
             kept.move(artifact)
             return artifact
@@ -113,7 +113,8 @@ def check_source(source: LocalCode, template: Path) -> None:
             hint='run `sam build`, then set template = ".aws-sam/build/template.yaml"',
         )
     is_as_it_is = source.type.endswith("::Function") and not is_built_by_tool(source)
-    if is_as_it_is and str(source.runtime).startswith("python") and source.path.is_dir():
+    known = isinstance(source.handler, str | None) and "${" not in str(source.handler)  # others are up to parameters
+    if is_as_it_is and known and str(source.runtime).startswith("python") and source.path.is_dir():
         module, dot, function = str(source.handler).rpartition(".")
         if not dot or not function:
             raise ConfigError(

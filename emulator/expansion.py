@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.errors import DeployError
+from emulator.extending import defaults_of, is_extended, written_out
 from emulator.flattening import flatten
 from emulator.frameworks.stages import of_stage
 from emulator.model import Artifact
@@ -31,7 +32,7 @@ def expand(artifact: Artifact, parameters: Mapping[str, str], *, region: str, st
         DeployError: The translator refuses the template.
     """
     template = dict(artifact.template)
-    if not needs_sam(template):
+    if not needs_sam(template) and not any(is_extended(one) for one in _owners(template)):
         expanded = _plain(template, parameters, region=region)
     else:
         wanted = json.dumps([artifact.digest, dict(parameters), region, _translator_version()], sort_keys=True)
@@ -49,11 +50,16 @@ def expand(artifact: Artifact, parameters: Mapping[str, str], *, region: str, st
 
 def needs_sam(template: Template) -> bool:
     """Whether it, or a nested stack of it, has to be translated."""
-    return is_sam(template) or any(is_sam(one.owner) for one in all_resources(template))
+    return any(is_sam(one) for one in _owners(template))
+
+
+def _owners(template: Template) -> list[Template]:
+    """It and the templates of its nested stacks."""
+    return [template, *(dict(one.owner) for one in all_resources(template))]
 
 
 def _plain(template: Template, parameters: Mapping[str, str], *, region: str) -> Template:
-    template = of_stage(template, parameters)
+    template = written_out(of_stage(template, parameters), parameters)
     nested = {name: found for name, one in template["Resources"].items() if (found := nested_template(one)) is not None}
     # The translator would take what nested templates refer to for its own.
     resources = {name: _hollow(one) if name in nested else one for name, one in template["Resources"].items()}
@@ -68,7 +74,7 @@ def _plain(template: Template, parameters: Mapping[str, str], *, region: str) ->
     if not nested:
         return outer
     check_references(outer)
-    known = {**{name: one.get("Default") for name, one in template.get("Parameters", {}).items()}, **parameters}
+    known = {**defaults_of(template), **parameters}
     return flatten(
         outer,
         {

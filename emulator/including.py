@@ -9,6 +9,7 @@ from typing import Any
 
 from emulator.cfn_yaml import parse
 from emulator.errors import ConfigError
+from emulator.loops import EXTENSIONS, Loop, changed, text_of
 from emulator.shape import check_shape
 from emulator.template import (
     CODE_PROPERTIES,
@@ -24,7 +25,7 @@ from emulator.template import (
 
 _INCLUDE = "AWS::Include"
 _MACRO = "Fn::Transform"
-_TRANSFORMS = (SAM_TRANSFORM, _INCLUDE, "AWS::LanguageExtensions")
+_TRANSFORMS = (SAM_TRANSFORM, _INCLUDE, EXTENSIONS)
 
 
 def read_whole(path: Path) -> Template:
@@ -63,12 +64,9 @@ class _Reader:
         """A template."""
         inner = self._entered(path)
         template = inner.included(_with_listed(parse_template(path)), path)
-        check_shape(template, path)
+        check_shape(template, path, loops=True)
         _refuse_macros(template, path)
-        resources = {
-            logical_id: inner._nested(logical_id, resource, path.parent)
-            for logical_id, resource in template["Resources"].items()
-        }
+        resources = changed(template["Resources"], lambda name, one, _: inner._nested(name, one, path.parent))
         return {**template, "Resources": resources}
 
     def _entered(self, path: Path) -> _Reader:
@@ -183,9 +181,9 @@ def _with_listed(template: Any) -> Any:
 
 def with_absolute_paths(template: Template, folder: Path) -> Template:
     """*template* with the local paths of code and definitions as seen from anywhere."""
-    resources = {logical_id: _absolute(resource, folder) for logical_id, resource in template["Resources"].items()}
+    resources = changed(template["Resources"], lambda _, one, loops: _absolute(one, loops, folder))
     sections = {
-        section: {**content, **_absolute_values(content, _PATHS_OF_GLOBALS.get(section, ()), folder)}
+        section: {**content, **_absolute_values(content, _PATHS_OF_GLOBALS.get(section, ()), (), folder)}
         for section, content in template.get("Globals", {}).items()
     }
     return {**template, "Resources": resources, **({"Globals": sections} if sections else {})}
@@ -196,13 +194,16 @@ _PATHS_OF_GLOBALS: Mapping[str, Sequence[str]] = {
 }
 
 
-def _absolute(resource: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
+def _absolute(resource: Mapping[str, Any], loops: Sequence[Loop], folder: Path) -> Mapping[str, Any]:
     kind = resource["Type"]
     names = [CODE_PROPERTIES.get(kind), DEFINITION_PROPERTIES.get(kind, (None,))[0]]
     properties = resource.get("Properties", {})
-    changed = _absolute_values(properties, [name for name in names if name], folder)
+    changed = _absolute_values(properties, [name for name in names if name], loops, folder)
     return {**resource, "Properties": {**properties, **changed}} if changed else resource
 
 
-def _absolute_values(properties: Mapping[str, Any], names: Sequence[str], folder: Path) -> Mapping[str, Any]:
-    return {name: str(folder / properties[name]) for name in names if is_local(properties.get(name))}
+def _absolute_values(
+    properties: Mapping[str, Any], names: Sequence[str], loops: Sequence[Loop], folder: Path
+) -> Mapping[str, Any]:
+    texts = {name: text_of(properties.get(name), loops) for name in names}
+    return {name: str(folder / text) for name, text in texts.items() if is_local(text)}

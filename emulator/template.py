@@ -6,13 +6,14 @@ import copy
 import json
 import logging
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeGuard
+from typing import Any, TypeGuard, cast
 
 from emulator.cfn_yaml import as_text, parse
 from emulator.errors import ConfigError, DeployError
+from emulator.loops import Loop, inserted, members, text_of, turns
 from emulator.shape import check_shape
 
 SAM_TRANSFORM = "AWS::Serverless-2016-10-31"
@@ -39,6 +40,8 @@ GLOBALS_SECTION = {"AWS::Serverless::Function": "Function", "AWS::Serverless::La
 
 # Bytes, whatever they are. Source: AWS CloudFormation quotas, "Template body size in an S3 object".
 _LARGEST = 1_000_000
+# The mapping that leads from the paths of code in loops to the keys of its archives, until the loops are written out.
+LOOP_CODE = "MultistackCode"
 
 Template = dict[str, Any]
 
@@ -49,11 +52,14 @@ class LocalCode:
     A folder or file of the service that a resource runs.
 
     Attributes:
+        logical_id: In a loop, with the values that lead to this code in it.
         path: Absolute.
         runtime: The function's ``Runtime``, or None for a layer.
         handler: The function's ``Handler``, or None for a layer.
         build_method: What its ``Metadata`` asks ``sam build`` for.
         build_properties: How.
+        placed: The logical id as it is written.
+        turn: The path with the values of this turn of a loop; empty where all turns have one code.
     """
 
     logical_id: str
@@ -63,6 +69,8 @@ class LocalCode:
     handler: str | None
     build_method: str | None = None
     build_properties: Mapping[str, Any] = field(default_factory=dict)
+    placed: str = ""
+    turn: str = ""
 
 
 def read_template(path: Path) -> Template:
@@ -111,16 +119,24 @@ def local_code(template: Mapping[str, Any], folder: Path) -> Iterator[LocalCode]
     for placed in all_resources(template):
         resource = placed.resource
         name = CODE_PROPERTIES.get(resource["Type"])
-        value = placed.effective(name) if name else None
-        if is_local(value):
+        value = text_of(placed.effective(name), placed.loops) if name else None
+        if not is_local(value):
+            continue
+        found = list(turns(value, placed.loops, folder))
+        if not found:
+            raise ConfigError(f"the code of {placed.logical_id} is missing: nothing in {folder} is like {value}")
+        for values in found:
+            path, handler = inserted(value, values), text_of(placed.effective("Handler"), placed.loops)
             yield LocalCode(
-                logical_id=placed.logical_id,
+                logical_id=inserted(placed.logical_id, values),
                 type=resource["Type"],
-                path=Path(os.path.realpath(folder / value)),  # resolve() fails in a loop of links
+                path=Path(os.path.realpath(folder / path)),  # resolve() fails in a loop of links
                 runtime=placed.effective("Runtime"),
-                handler=placed.effective("Handler"),
+                handler=inserted(handler, values) if isinstance(handler, str) else handler,
                 build_method=resource.get("Metadata", {}).get("BuildMethod"),
                 build_properties=resource.get("Metadata", {}).get("BuildProperties", {}),
+                placed=placed.logical_id,
+                turn=path if values else "",
             )
 
 
@@ -138,12 +154,14 @@ class Placed:
     Attributes:
         prefix: The logical ids of the stacks that it is in.
         owner: The template it stands in.
+        loops: Those that it is in; its name names their identifiers.
     """
 
     prefix: str
     name: str
     resource: dict[str, Any]
     owner: Mapping[str, Any]
+    loops: tuple[Loop, ...] = ()
 
     @property
     def logical_id(self) -> str:
@@ -160,9 +178,9 @@ class Placed:
 
 
 def all_resources(template: Mapping[str, Any], prefix: str = "") -> Iterator[Placed]:
-    """Every resource with those of nested stacks."""
-    for name, resource in template["Resources"].items():
-        yield Placed(prefix, name, resource, template)
+    """Every resource with those of nested stacks and those in loops, once each."""
+    for name, resource, loops in members(template["Resources"]):
+        yield Placed(prefix, name, resource, template, loops)
         if (nested := nested_template(resource)) is not None:
             yield from all_resources(nested, f"{prefix}{name}")
 
@@ -172,14 +190,31 @@ def is_local(value: object) -> TypeGuard[str]:
     return isinstance(value, str) and "://" not in value
 
 
-def point_at_code(template: Template, keys: Mapping[str, str], *, bucket: Any) -> Template:
-    """A copy in which each logical id of *keys* takes its code from that key of *bucket*, a name or an intrinsic."""
+def point_at_code(
+    template: Template, keys: Mapping[str, str], *, bucket: Any, sources: Iterable[LocalCode] = ()
+) -> Template:
+    """
+    A copy in which each logical id of *keys* takes its code from that key of *bucket*, a name or an intrinsic.
+
+    Args:
+        sources: What the keys are of; those in loops need it.
+    """
     result = copy.deepcopy(template)
     placed = {one.logical_id: one for one in all_resources(result)}
+    in_loops = {one.logical_id: one for one in sources if one.turn}
     for logical_id, key in keys.items():
-        resource = placed[logical_id].resource
-        names = ("Bucket", "Key") if resource["Type"].startswith("AWS::Serverless::") else ("S3Bucket", "S3Key")
-        resource.setdefault("Properties", {})[CODE_PROPERTIES[resource["Type"]]] = {names[0]: bucket, names[1]: key}
+        source = in_loops.get(logical_id)
+        found = placed[source.placed if source else logical_id]
+        properties, name = found.resource.setdefault("Properties", {}), CODE_PROPERTIES[found.resource["Type"]]
+        names = ("Bucket", "Key") if found.resource["Type"].startswith("AWS::Serverless::") else ("S3Bucket", "S3Key")
+        where: Any = key
+        if source:
+            cast(Template, found.owner).setdefault("Mappings", {}).setdefault(LOOP_CODE, {})[source.turn] = {"Key": key}
+            path = text_of(found.effective(name), found.loops)
+            if not isinstance(path, str):  # of another turn of the same loop
+                continue
+            where = {"Fn::FindInMap": [LOOP_CODE, {"Fn::Sub": path}, "Key"]}
+        properties[name] = {names[0]: bucket, names[1]: where}
     for owner in [result, *(one.owner for one in placed.values())]:
         for section in owner.get("Globals", {}).values():
             for name in ("CodeUri", "ContentUri"):
@@ -195,8 +230,13 @@ def inline_definitions(template: Template, folder: Path) -> Template:
         logical_id, resource = placed.logical_id, placed.resource
         uri, body = DEFINITION_PROPERTIES.get(resource["Type"], (None, None))
         properties = resource.get("Properties", {})
-        value = properties.get(uri)
+        value = text_of(properties.get(uri), placed.loops)
         if is_local(value):
+            if any(turns(value, placed.loops, folder)):
+                raise ConfigError(
+                    f"{uri} of {logical_id} leads to another file in each turn of its loop, which is not supported",
+                    hint="write its copies out",
+                )
             properties[body] = _read_definition(folder / value, logical_id)
             del properties[uri]
     return result

@@ -20,17 +20,18 @@ def changed_code(before: Artifact, after: Artifact) -> Mapping[str, Path]:
     """Logical id to its new zip, of functions in both whose code differs; empty when the template does as well."""
     if _without_code(before) != _without_code(after):
         return {}
+    placed = _placed(after)  # what is in a loop is not known by the name it has in an environment
     known = {(name, code.sha256) for code in before.code for name in code.functions}
     return {
         name: code.path
         for code in after.code
         for name in code.functions
-        if (name, code.sha256) not in known and not _is_layer(after, name)
+        if (name, code.sha256) not in known and name in placed and not _is_layer(placed[name])
     }
 
 
-def _is_layer(artifact: Artifact, name: str) -> bool:
-    return str(_placed(artifact)[name].resource["Type"]).endswith("::LayerVersion")
+def _is_layer(placed: Placed) -> bool:
+    return str(placed.resource["Type"]).endswith("::LayerVersion")
 
 
 def _placed(artifact: Artifact) -> Mapping[str, Placed]:
@@ -66,5 +67,6 @@ def syntax_problem(before: Artifact, after: Artifact) -> str:
 
 
 def _is_newer(artifact: Artifact, name: str) -> bool:
-    wanted = version_of(str(_placed(artifact)[name].effective("Runtime")))
+    placed = _placed(artifact).get(name)
+    wanted = version_of(str(placed.effective("Runtime"))) if placed else None
     return wanted is not None and wanted > sys.version_info[:2]
