@@ -9,7 +9,8 @@ from emulator.errors import ConfigError
 from emulator.model import Api, Project
 from emulator.template import Template
 
-_TYPES = ("AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api")
+_URL = "AWS::Lambda::Url"
+_TYPES = ("AWS::ApiGateway::RestApi", "AWS::ApiGatewayV2::Api", _URL)
 # Keys of a path in an OpenAPI document that answer GET.
 _GET = {"get", "x-amazon-apigateway-any-method"}
 # The same as routes and methods have it.
@@ -32,7 +33,7 @@ def check_api(project: Project, template: Template) -> None:
 
 
 def apis_of(template: Template, physical: Mapping[str, str]) -> list[Api]:
-    """The REST and HTTP APIs of a deployed stack that have a stage, in the template's order."""
+    """The REST and HTTP APIs of a deployed stack that have a stage, in the template's order; then URLs of functions."""
     resources = template["Resources"]
     stages: dict[str, str] = {}
     for logical_id, resource in resources.items():
@@ -46,7 +47,7 @@ def apis_of(template: Template, physical: Mapping[str, str]) -> list[Api]:
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::ApiGateway::Deployment" and isinstance(properties.get("StageName"), str):
             stages.setdefault(str((properties.get("RestApiId") or {}).get("Ref")), properties["StageName"])
-    return [
+    gateways = [
         Api(
             logical_id=api,
             stage=stages[api],
@@ -56,11 +57,29 @@ def apis_of(template: Template, physical: Mapping[str, str]) -> list[Api]:
         for api, resource in resources.items()
         if api in stages and api in physical
     ]
+    urls = [
+        Api(logical_id=name, stage="", path=f"/_aws/lambda-url/{physical[name]}")
+        for name, resource in resources.items()
+        if resource["Type"] == _URL and ":function:" not in physical.get(name, ":function:")  # an ARN leads nowhere
+    ]
+    return gateways + urls
+
+
+def default_among(apis: Sequence[Api], named: str | None) -> str | None:
+    """
+    Which of *apis* is served at the root of its environment.
+
+    The one that is *named*, else the only one, where URLs of functions count only if there is nothing else.
+    """
+    candidates = [api.logical_id for api in apis if api.stage] or [api.logical_id for api in apis]
+    if named in {api.logical_id for api in apis}:
+        return named
+    return candidates[0] if len(candidates) == 1 else None
 
 
 def are_there(apis: Sequence[Api], physical: Mapping[str, str]) -> bool:
     """Whether a stack with the resources *physical* has *apis*, as :func:`apis_of` found them in its template."""
-    return all(f"/{physical.get(api.logical_id)}/" in api.path for api in apis)
+    return all(f"/{physical.get(api.logical_id)}/" in f"{api.path}/" for api in apis)
 
 
 def _example(paths: Iterable[str]) -> str:

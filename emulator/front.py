@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
 
 from emulator import ports, process
+from emulator.apis import default_among
 from emulator.endpoint import ca_file
 from emulator.errors import NotReady
 from emulator.events import Emit, Event
@@ -253,8 +254,6 @@ class Front:
     def _route(self, environment: Environment, instance: Instance, history: History) -> Route:
         current = history.current(environment.name)
         apis = tuple(current.apis) if current else ()
-        names = [api.logical_id for api in apis]
-        only = names[0] if len(names) == 1 else None
         return Route(
             environment=environment.name,
             account_id=environment.account_id,
@@ -267,7 +266,7 @@ class Front:
             digest=current.release.digest if current else None,
             apis=apis,
             # A wrong `api` is refused when it is deployed; until then what is deployed serves on.
-            default_api=self._project.api if self._project.api in names else only,
+            default_api=default_among(apis, self._project.api),
             protected=environment.protected,
             started_by="multistack lab up" if is_lab(self._project.root) else "",
         )

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from emulator.apis import default_among
 from emulator.cli.context import Context
 from emulator.cli.sweeping import swept
 from emulator.errors import ConfigError, MultistackError
@@ -209,9 +210,10 @@ def _url_to_try(workspace: Workspace, rows: Sequence[EnvironmentStatus]) -> str 
         current = workspace.history.current(row.environment) if row.status == "ready" else None
         if current is None or not current.apis or row.url is None:
             continue
-        default = [api for api in current.apis if api.logical_id == workspace.project.api or len(current.apis) == 1]
-        if default:
-            return f"{row.url}{default[0].example}"
+        chosen = default_among(current.apis, workspace.project.api)
+        for api in current.apis:
+            if api.logical_id == chosen:
+                return f"{row.url}{api.example}"
         return f"{row.url}_api/{current.apis[0].logical_id}/{current.apis[0].example}"
     return None
 

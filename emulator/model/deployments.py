@@ -93,7 +93,7 @@ class Api:
     Attributes:
         logical_id: Its name in the template.
         path: Where the emulator serves it, e.g. ``/_aws/execute-api/00bea1dc/live``; no trailing slash.
-        stage: The stage's name, e.g. ``live``.
+        stage: The stage's name, e.g. ``live``; empty for the URL of a function, which has none.
         example: A path that answers GET and takes no parameter, without leading slash; empty when none is known.
     """
 

@@ -14,7 +14,7 @@ from typing import Any
 
 from emulator.drivers.launcher.loopback_guard import Application
 
-_APIS = "/_aws/execute-api/"
+_APIS = ("/_aws/execute-api/", "/_aws/lambda-url/")
 _INVOCATIONS = "/invocations"
 _WAITING = b"ReceiveMessage"
 _HEALTH = frozenset({"/_ministack/health", "/_localstack/health", "/health", "/_ministack/ready"})

@@ -24,7 +24,7 @@ Application = Callable[[Any, Any, Any], Awaitable[None]]
 _HOST = re.compile(r"(\[::1\]|[a-z0-9._-]+)(?::[0-9]{1,5})?", re.IGNORECASE)
 _PAGE = re.compile(r"https?://([^/?#@\s]+)(?:[/?#].*)?", re.IGNORECASE)
 # Exactly what MiniStack takes for a call of a deployed API; any other path may still mean an AWS service to it.
-_API = re.compile(r"/_aws/execute-api/[^/]+/(?!(?:[^/]*/)?@connections/)")
+_API = re.compile(r"/_aws/(?:execute-api/[^/]+/(?!(?:[^/]*/)?@connections/)|lambda-url/[^/]+/)")
 _IPV4_LABELS = 4
 
 
@@ -48,7 +48,8 @@ def refusal(path: str, headers: Iterable[tuple[bytes, bytes]]) -> str | None:
     """
     Why a request may not reach the emulator, or None.
 
-    Below ``/_aws/execute-api/`` any page may call: whom an API under development answers is its own business.
+    Below ``/_aws/execute-api/`` and ``/_aws/lambda-url/`` any page may call: whom an API under development answers is
+    its own business.
 
     Args:
         headers: Names in lower case, as ASGI has them.

@@ -22,6 +22,8 @@ GAPS = (
     "drift_properties",
     "drift_types",
     "full_buckets",
+    "function_urls",
+    "function_names",
     "function_properties",
     "http_api_body",
     "inline_modules",

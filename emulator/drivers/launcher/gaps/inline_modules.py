@@ -14,7 +14,7 @@ import io
 import zipfile
 from typing import Any
 
-_PYTHON = '''\
+_PYTHON = """\
 import json
 import urllib.request
 
@@ -40,7 +40,7 @@ def send(event, context, responseStatus, responseData, physicalResourceId=None, 
             print("Status code:", response.status)
     except Exception as error:
         print("send(..) failed executing http.request(..):", error)
-'''
+"""
 
 _NODE = """\
 exports.SUCCESS = "SUCCESS";
