@@ -54,6 +54,8 @@ GAPS = (
     # Each of these wraps what the ones before it wrapped: a request meets the last one first.
     "rest_api_import",
     "rest_api_id",
+    "mapping_templates",
+    "service_integrations",
     "proxy_event",
     "gateway_errors",
     "invoke_permission",

@@ -1,0 +1,180 @@
+"""
+Gap: MiniStack 1.5.33 knows a small part of mapping templates, and none in answers of mocks.
+
+They are written in Velocity's language. No ``#foreach``, no ``#if``, little of ``$context`` and ``$util``: what it does
+not know it leaves out, so that services and callers got something else than on AWS.
+
+Source:
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-mapping-template-reference.html
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+import json
+import urllib.parse
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+from typing import Any
+
+_ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "'": "\\'", "/": "\\/", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Call:
+    """
+    A request to an API, as templates see it.
+
+    Attributes:
+        context: What they know as ``$context``; they may set overrides in it.
+    """
+
+    context: dict[str, Any]
+    stage_variables: Mapping[str, str] = field(default_factory=dict)
+    path: Mapping[str, str] = field(default_factory=dict)
+    querystring: Mapping[str, str] = field(default_factory=dict)
+    header: Mapping[str, str] = field(default_factory=dict)
+
+    def parameter(self, name: str) -> str:
+        """Of the path, the query or the headers: the first that has it."""
+        for found in (self.path, self.querystring, self.header):
+            if name in found:
+                return found[name]
+        return {key.lower(): value for key, value in self.header.items()}.get(name.lower(), "")
+
+
+current: ContextVar[Call | None] = ContextVar("multistack_call_of_an_api", default=None)
+_request: ContextVar[tuple[Any, ...] | None] = ContextVar("multistack_request_to_an_api", default=None)
+
+
+def apply() -> None:
+    """Let a library render them that knows the whole language, and what AWS adds."""
+    from ministack.services import apigateway_v1 as v1
+
+    v1._invoke_mock_v1 = _rendering(v1, v1._invoke_mock_v1)
+    v1._execute_in_scope = _noted(v1._execute_in_scope)
+
+    def render_request_template(template: str, body: str, params: Mapping[str, str], context: Any = None) -> str:
+        call = current.get() or Call(context=dict(context or {}), header=params)
+        return render(template, body, call)
+
+    v1._render_request_template_v1 = render_request_template
+
+
+def _noted(serve: Any) -> Any:
+    """A mock is not told of the request that it answers."""
+
+    @functools.wraps(serve)
+    async def execute_in_scope(request: Any, api_id: str, *rest: Any, **more: Any) -> Any:
+        token = _request.set((request, api_id, *rest))
+        try:
+            return await serve(request, api_id, *rest, **more)
+        finally:
+            _request.reset(token)
+
+    return execute_in_scope
+
+
+def _rendering(v1: Any, answered: Any) -> Any:
+    @functools.wraps(answered)
+    def invoke_mock(integration: Any) -> Any:
+        status, headers, body = answered(integration)
+        noted = _request.get()
+        if noted is None or (b"$" not in body and b"#" not in body):
+            return status, headers, body
+        request, api_id, stage_name, method, path, sent, content, query = noted[:8]
+        resource, parameters = v1._match_resource_tree(api_id, [part for part in path.split("/") if part])
+        called = (api_id, stage_name, request.get("stage") or {}, resource, path, method, sent, content, query)
+        call = call_of(v1, *called, parameters)
+        text = content.decode("utf-8", errors="replace") if content else ""
+        rendered = render(body.decode(), text, call).encode()
+        return overridden(call, status), headers, rendered
+
+    return invoke_mock
+
+
+def call_of(v1: Any, *called: Any, authorizer_context: Any = None, caller_identity: Any = None, **_more: Any) -> Call:
+    """What templates see of a request, from what MiniStack tells of it to those who answer it."""
+    event = v1._build_lambda_event_v1(*called, authorizer_context=authorizer_context, caller_identity=caller_identity)
+    return Call(
+        context=event["requestContext"],
+        stage_variables=event["stageVariables"] or {},
+        path=event["pathParameters"] or {},
+        querystring=event["queryStringParameters"] or {},
+        header=event["headers"] or {},
+    )
+
+
+def render(template: str, body: str, call: Call) -> str:
+    """*template* for a request or an answer with this *body*."""
+    from airspeed.operators import Template
+
+    for name in ("requestOverride", "responseOverride"):
+        call.context.setdefault(name, {"header": {}, "path": {}, "querystring": {}})
+    names = {
+        "input": _Input(body, call),
+        "util": _Util(),
+        "context": call.context,
+        "stageVariables": dict(call.stage_variables),
+    }
+    return str(Template(template).merge(names))
+
+
+def overridden(call: Call, status: int) -> int:
+    """The status that a template has set, else *status*."""
+    found = str((call.context.get("responseOverride") or {}).get("status"))
+    return int(found) if found.isdigit() else status
+
+
+class _Input:
+    def __init__(self, body: str, call: Call) -> None:
+        self.body = body
+        self._call = call
+
+    def path(self, path: str) -> Any:
+        from jsonpath import JSONPathError, findall
+
+        try:
+            document = json.loads(self.body) if self.body else {}
+            found = findall(path, document)
+        except (ValueError, JSONPathError):
+            return None
+        return found[0] if len(found) == 1 else found or None
+
+    def json(self, path: str) -> str:
+        found = self.path(path)
+        return '""' if found is None else json.dumps(found, separators=(",", ":"), ensure_ascii=False)
+
+    def params(self, name: str | None = None) -> Any:
+        if name is not None:
+            return self._call.parameter(name)
+        call = self._call
+        return {"path": dict(call.path), "querystring": dict(call.querystring), "header": dict(call.header)}
+
+
+class _Util:
+    def escapeJavaScript(self, text: Any) -> str:  # noqa: N802 (as templates call it)
+        return _text(text).translate(_ESCAPED)
+
+    def parseJson(self, text: Any) -> Any:  # noqa: N802
+        return json.loads(_text(text))
+
+    def urlEncode(self, text: Any) -> str:  # noqa: N802
+        return urllib.parse.quote_plus(_text(text), safe="*").replace("~", "%7E")
+
+    def urlDecode(self, text: Any) -> str:  # noqa: N802
+        return urllib.parse.unquote_plus(_text(text))
+
+    def base64Encode(self, text: Any) -> str:  # noqa: N802
+        return base64.b64encode(_text(text).encode()).decode()
+
+    def base64Decode(self, text: Any) -> str:  # noqa: N802
+        return base64.b64decode(_text(text)).decode(errors="replace")
+
+
+def _text(value: Any) -> str:
+    if value is None:
+        return ""
+    return value if isinstance(value, str) else json.dumps(value, separators=(",", ":"), ensure_ascii=False)

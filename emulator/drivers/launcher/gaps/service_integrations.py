@@ -1,0 +1,221 @@
+"""
+Gap: MiniStack 1.5.33 lets REST APIs call functions and queues, and answers 504 for every other service.
+
+Here they call whatever the emulator has: ``<service>:action/<Action>`` and ``<service>:path/<path>``. What is asked and
+answered goes through the mapping templates. So does what a function is asked that isn't called as a proxy: MiniStack
+gives it the event of a proxy, and answers 200 for its errors. And it does not read ``~1`` in binary media types.
+
+Source:
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-integration-settings-integration-response.html
+    https://docs.aws.amazon.com/apigateway/latest/developerguide/request-response-data-mappings.html
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+import logging
+import re
+import urllib.parse
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+from xml.etree import ElementTree
+
+from emulator.drivers.launcher.gaps.mapping_parameters import Mapped, mapped, response_headers
+from emulator.drivers.launcher.gaps.mapping_templates import Call, call_of, current, overridden, render
+
+_JSON = {"Content-Type": "application/json"}
+_FAILED = (500, {**_JSON, "x-amzn-ErrorType": "InternalServerErrorException"}, b'{"message": "Internal server error"}')
+# As API Gateway calls them, and as botocore does.
+_MODELS = {"states": "stepfunctions", "monitoring": "cloudwatch"}
+
+Properties = Mapping[str, Any]
+
+_log = logging.getLogger("multistack.apigateway")
+
+
+def apply() -> None:
+    """Call services as a REST API's integration says."""
+    from ministack.services import apigateway_v1 as v1
+
+    for name in ("_invoke_lambda_proxy_v1", "_invoke_sqs_v1"):
+        setattr(v1, name, _known(v1, getattr(v1, name)))
+    v1._invoke_lambda_custom_v1 = _known(v1, _integrate)
+    is_binary = v1._media_type_matches
+    v1._media_type_matches = lambda kind, patterns: is_binary(kind, [one.replace("~1", "/") for one in patterns or []])
+
+
+def _known(v1: Any, invoke: Any) -> Any:
+    """*invoke* with what templates may ask for."""
+
+    @functools.wraps(invoke)
+    async def invoke_known(integration: Properties, *called: Any, **more: Any) -> Any:
+        token = current.set(call_of(v1, *called, **more))
+        try:
+            return await invoke(integration, *called, **more)
+        finally:
+            current.reset(token)
+
+    return invoke_known
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Request:
+    """What a service is asked: its name, how, and with what."""
+
+    service: str
+    verb: str
+    rest: str
+    method: str
+    content_type: str
+    body: str
+    parameters: Mapped
+
+
+@dataclass(frozen=True, slots=True)
+class _Answer:
+    """What a service said; *outcome* is what the patterns of an integration's responses are held against."""
+
+    outcome: str
+    headers: Mapping[str, str]
+    body: str
+
+
+async def _integrate(integration: Properties, *called: Any, **more: Any) -> Any:
+    """Ask the service that the integration's URI names, and answer as its responses say."""
+    from ministack.core.responses import get_account_id, get_region, request_scope
+    from ministack.services import apigateway_v1 as v1
+
+    headers, body = called[6], (called[7] or b"").decode("utf-8", errors="replace")
+    call = current.get() or call_of(v1, *called, **more)
+    content_type = str(v1._header_ci(headers, "content-type") or "application/json")
+    template = _by_type(integration.get("requestTemplates") or {}, content_type)
+    uri = integration.get("uri", "")
+    region, service, verb, rest = v1._parse_service_integration_uri(uri) or ("", "lambda", "", "")
+    request = _Request(
+        service=service,
+        verb=verb,
+        rest=v1._extract_lambda_ref_from_integration_uri(uri) if service == "lambda" else rest,
+        method=str(integration.get("httpMethod") or "POST"),
+        content_type=content_type,
+        body=body if template is None else render(template, body, call),
+        parameters=mapped(integration.get("requestParameters") or {}, call, body),
+    )
+    account, own = more.get("owner_account_id") or get_account_id(), more.get("owner_region") or get_region()
+    with request_scope(account, region or own):
+        answer = await (_from_function if service == "lambda" else _from_service)(request)
+    return _FAILED if answer is None else _response(integration, answer, call, headers)
+
+
+async def _from_function(request: _Request) -> _Answer | None:
+    """What a function answers; None when Lambda refuses the call."""
+    from ministack import app
+    from ministack.services import apigateway_v1 as v1
+
+    try:
+        event = json.loads(request.body) if request.body.strip() else {}
+    except ValueError:
+        _log.warning("a REST API answers 500: what it makes for a function is no JSON: %s", request.body[:500])
+        return None
+    how = {name.lower(): value for name, value in request.parameters.header.items()}
+    if how.get("x-amz-invocation-type") == "Event":
+        path = f"/2015-03-31/functions/{urllib.parse.quote(request.rest, safe=':')}/invocations"
+        headers = {"x-amz-invocation-type": "Event"}
+        status, _, _ = await app.SERVICE_HANDLERS["lambda"]("POST", path, headers, json.dumps(event).encode(), {})
+        return _Answer("", {}, "") if status < 300 else None
+    result, problem = await v1._call_lambda_raw(request.rest, event)
+    if problem or result.get("throttle"):
+        return None
+    said = result.get("body")
+    text = said.decode() if isinstance(said, bytes | bytearray) else json.dumps(said, ensure_ascii=False)
+    if not result.get("error"):
+        return _Answer("", {}, text)
+    return _Answer(str(said.get("errorMessage") if isinstance(said, dict) else said) or "Error", {}, text)
+
+
+async def _from_service(request: _Request) -> _Answer | None:
+    from ministack import app
+
+    handler = app.SERVICE_HANDLERS.get(request.service)
+    if handler is None:
+        _log.warning("a REST API answers 500: the emulator has no service %s", request.service)
+        return None
+    path, query, body = "/", dict(request.parameters.querystring), request.body
+    headers = {"content-type": request.content_type}
+    if request.verb != "action":
+        path = f"/{request.rest}"
+        for name, value in request.parameters.path.items():
+            path = path.replace(f"{{{name}}}", value)
+    elif target := _target(request.service, request.rest):
+        headers = dict(target)
+    else:
+        form = {**dict(urllib.parse.parse_qsl(body)), **query, "Action": request.rest}
+        body, query = urllib.parse.urlencode(form), {}
+        headers = {"content-type": "application/x-www-form-urlencoded"}
+    headers |= {name.lower(): value for name, value in request.parameters.header.items()}
+    listed = {name: [value] for name, value in query.items()}
+    status, answered, content = await handler(request.method, path, headers, body.encode(), listed)
+    text = content.decode("utf-8", errors="replace") if isinstance(content, bytes | bytearray) else str(content or "")
+    return _Answer(str(status), answered, _as_json(text))
+
+
+@functools.cache
+def _target(service: str, action: str) -> Mapping[str, str]:
+    """The headers that name an *action* of a service which speaks JSON; none for others."""
+    import botocore.session
+
+    metadata = botocore.session.get_session().get_service_model(_MODELS.get(service, service)).metadata
+    if "json" not in (metadata.get("protocols") or [metadata["protocol"]]):
+        return {}
+    version, prefix = metadata.get("jsonVersion", "1.1"), metadata.get("targetPrefix", "")
+    return {"content-type": f"application/x-amz-json-{version}", "x-amz-target": f"{prefix}.{action}"}
+
+
+def _as_json(text: str) -> str:
+    """API Gateway asks for JSON; a service that answers XML is answered for by the same elements."""
+    if not text.lstrip().startswith("<"):
+        return text
+    try:
+        root = ElementTree.fromstring(text)  # noqa: S314 (the emulator wrote it)
+    except ElementTree.ParseError:
+        return text
+    return json.dumps({_name(root): _content(root)})
+
+
+def _content(element: ElementTree.Element) -> Any:
+    children = list(element)
+    if not children:
+        return element.text
+    if {_name(child) for child in children} == {"member"}:
+        return [_content(child) for child in children]
+    return {_name(child): _content(child) for child in children}
+
+
+def _name(element: ElementTree.Element) -> str:
+    return element.tag.rpartition("}")[2]
+
+
+def _response(integration: Properties, answer: _Answer, call: Call, headers: Properties) -> Any:
+    selected = _selected(integration.get("integrationResponses") or {}, answer.outcome)
+    if selected is None:
+        return _FAILED
+    templates = selected.get("responseTemplates") or {}
+    template = _by_type(templates, str(headers.get("accept") or "")) or _by_type(templates, "application/json")
+    body = render(template, answer.body, call) if template else answer.body
+    status = overridden(call, int(selected.get("statusCode") or 200))
+    parameters = selected.get("responseParameters") or {}
+    return status, {**_JSON, **dict(response_headers(parameters, call, answer.headers, answer.body))}, body.encode()
+
+
+def _selected(responses: Properties, outcome: str) -> Properties | None:
+    for one in responses.values():
+        pattern = (one or {}).get("selectionPattern")
+        if pattern and outcome and re.fullmatch(pattern, outcome, re.DOTALL):
+            return dict(one)
+    return next((dict(one or {}) for one in responses.values() if not (one or {}).get("selectionPattern")), None)
+
+
+def _by_type(templates: Properties, content_type: str) -> Any:
+    wanted = content_type.partition(",")[0].partition(";")[0].strip().lower()
+    return next((one for key, one in templates.items() if key.partition(";")[0].strip().lower() == wanted), None)
