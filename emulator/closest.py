@@ -78,6 +78,7 @@ _INERT: Mapping[str, Inert] = {
     "AWS::ApiGatewayV2::DomainName": _NO_NAME,
     "AWS::AutoScaling": _NO_MACHINE,
     "AWS::Backup": Inert("it keeps no copies", "`multistack snapshot save`"),
+    "AWS::CloudFront": _NO_NAME,
     "AWS::CertificateManager": Inert("nothing speaks HTTPS with it", "plain HTTP on 127.0.0.1"),
     "AWS::CloudWatch::Dashboard": Inert("nobody draws it", "the dashboard of multistack"),
     "AWS::CodeBuild": _NO_SERVER,

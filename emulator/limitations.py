@@ -13,6 +13,7 @@ from emulator.http_api_security import issuers as issuers_of
 from emulator.http_api_security import unguarded
 from emulator.model import DriverName, Environment, Functions
 from emulator.references import without
+from emulator.shortfalls import shortfalls
 from emulator.template import Template
 
 _FUNCTION = "AWS::Lambda::Function"
@@ -155,8 +156,16 @@ def limitations(template: Template, environment: Environment) -> Iterator[Limita
     """Everything about a plain *template* that is known without asking the emulator of *environment*."""
     for logical_id, resource in template["Resources"].items():
         kind, properties = resource["Type"], resource.get("Properties") or {}
-        for lacks, closest, is_refused in _of(kind, properties, environment):
+        told = [*_of(kind, properties, environment), *_short(kind, properties, environment, template)]
+        for lacks, closest, is_refused in told:
             yield Limitation(logical_id=logical_id, type=kind, lacks=lacks, closest=closest, is_refused=is_refused)
+
+
+def _short(
+    kind: str, properties: Mapping[str, Any], environment: Environment, template: Template
+) -> Iterator[tuple[str, str, bool]]:
+    if environment.driver is DriverName.EMBEDDED:
+        yield from ((lacks, closest, False) for lacks, closest in shortfalls(kind, properties, template))
 
 
 def _of(kind: str, properties: Mapping[str, Any], environment: Environment) -> Iterator[tuple[str, str, bool]]:

@@ -99,6 +99,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "settings",
         "shape",
         "shell",
+        "shortfalls",
         "snapshots",
         "spans",
         "state",

@@ -200,6 +200,45 @@ def sam_logging(running: Running) -> None:
     assert '"path": "/todos/staging"' in logged
 
 
+def sam_loops(running: Running) -> None:
+    for name in NAMES:
+        account = f"sam-loops-{name}"
+        shown = json.dumps({"table": f"{account}-Orders", "for": "users"}, separators=(",", ":"))
+        text = running.ask(name, "users").body.decode()
+        assert text.startswith("users of 2: ")
+        assert json.loads(text.partition(": ")[2]) == json.loads(shown)
+        made = running.ask(name, "_api/LinksUrl/a/b?c=d", b"x", method="POST")
+        assert (made.status, made.headers["X-Made"], made.json()) == (201, "POST", {"path": "/a/b"})
+        cloudformation = running.client(name, "cloudformation")
+        (found,) = cloudformation.describe_stacks(StackName=account)["Stacks"]
+        outputs = {one["OutputKey"]: one["OutputValue"] for one in found["Outputs"]}
+        assert outputs["Made"] == account.upper()
+        assert [outputs["OrdersName"], outputs["UsersName"]] == [f"{account}-Orders", f"{account}-Users"]
+    running.project.run("config", "set", "test", "Services", "users,audit")
+    running.project.run("deploy", "test")
+    assert [running.ask("test", path).status for path in ("users", "audit", "orders")] == [200, 200, 404]
+    running.project.run("config", "set", "test", "Services", "users,nothing")
+    refused = running.project.run("deploy", "test", check=False)
+    assert "whose code ./services/nothing the artifact does not have" in refused.stderr
+
+
+def sam_direct(running: Running) -> None:
+    for name in NAMES:
+        made = running.ask(name, "_api/Api/notes", {"text": f'"{name}"'}, method="POST")
+        assert (made.status, made.headers["X-Stage"], made.json()) == (201, "v1", {"made": True})
+        (item,) = running.items(name, "Notes")
+        assert item["text"] == {"S": f'"{name}"'}
+        assert running.ask(name, "_api/Api/notes", {"text": "plain"}, method="POST").status == 201
+        assert running.ask(name, "_api/Api/greet?name=you").json() == {"hello": "you"}
+        refused = running.ask(name, "_api/Api/greet")
+        assert (refused.status, refused.json()) == (400, {"why": "[400] who?"})
+        started = running.ask(name, "_api/ServerlessRestApi/orders", {"amount": 7 if name == "test" else 700}, method="POST")
+        assert "executionArn" in started.json()
+    for name in NAMES:
+        wait_until(lambda name=name: bool(running.items(name, "Orders")))
+        assert [item["answer"]["S"] for item in running.items(name, "Orders")] == ["yes" if name == "test" else "no"]
+
+
 def chalice_new_project(running: Running) -> None:
     assert [running.ask(name, "").json() for name in NAMES] == [{"hello": "world"}] * 3
 
@@ -216,6 +255,8 @@ SERVICES: Mapping[str, tuple[str, Callable[[Running], None]]] = {
     "sam_projection": ("SAM", sam_projection),
     "sam_webhook": ("SAM", sam_webhook),
     "sam_logging": ("SAM", sam_logging),
+    "sam_loops": ("SAM", sam_loops),
+    "sam_direct": ("SAM", sam_direct),
     "cfn_nested": ("CloudFormation", cfn_nested),
     "cfn_inline": ("CloudFormation", cfn_inline),
     "chalice_new_project": ("Chalice", chalice_new_project),
@@ -268,7 +309,7 @@ def _files(folder: Path) -> Mapping[str, bytes]:
     }
 
 
-@shows("SAM", "eleven services of other shapes: each trigger, HTTP and REST APIs, conditions, `sam init`'s own")
+@shows("SAM", "thirteen services of other shapes: each trigger, HTTP and REST APIs, conditions, loops, `sam init`'s own")
 @shows("CloudFormation", "inline code, APIs of single resources, nested stacks by path, JSON")
 @shows("Chalice", "what `chalice new-project` makes")
 @pytest.mark.parametrize("name", SERVICES)

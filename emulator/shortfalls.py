@@ -1,0 +1,157 @@
+"""What single properties of a resource ask for that the embedded emulator doesn't do, though it accepts them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+from emulator.references import names_in
+from emulator.template import Template
+
+Properties = Mapping[str, Any]
+# What it lacks, and what comes closest.
+Told = tuple[str, str]
+
+_FUNCTION_INSTEAD = "a function in between"
+# Where rules of EventBridge deliver to, as the service in an ARN.
+_TARGETS = frozenset({"events", "lambda", "sns", "sqs", "states"})
+# Variables of a gateway response's template that are filled in; others stay as they are written.
+_FILLED = frozenset(
+    {"error.message", "error.messageString", "error.responseType", "requestId", "resourcePath", "stage", "status"}
+)
+_VARIABLE = re.compile(r"\$\{?context\.([A-Za-z.]+)")
+
+
+def shortfalls(kind: str, properties: Properties, template: Template) -> Iterator[Told]:
+    """Everything about a resource of the plain *template* that would otherwise show only when it is used."""
+    if kind in _BY_TYPE:
+        yield from _BY_TYPE[kind](properties, template)
+
+
+def _of_http_integration(properties: Properties, _template: Template) -> Iterator[Told]:
+    if subtype := properties.get("IntegrationSubtype"):
+        yield _no_subtype(str(subtype))
+
+
+def _of_http_api(properties: Properties, _template: Template) -> Iterator[Told]:
+    found = _values_of(properties.get("Body"), ("integrationSubtype", "subtype"))
+    for subtype in dict.fromkeys(str(one) for one in found if "-" in str(one)):
+        yield _no_subtype(subtype)
+
+
+def _no_subtype(subtype: str) -> Told:
+    return f"its calls get 500: HTTP APIs can't ask for {subtype}", "a REST API, which can, or a function"
+
+
+def _of_rest_api(properties: Properties, _template: Template) -> Iterator[Told]:
+    body = properties.get("Body")
+    responses = body.get("x-amazon-apigateway-gateway-responses") if isinstance(body, dict) else None
+    yield from _unfilled(responses)
+
+
+def _of_gateway_response(properties: Properties, _template: Template) -> Iterator[Told]:
+    yield from _unfilled(properties.get("ResponseTemplates"))
+
+
+def _unfilled(responses: Any) -> Iterator[Told]:
+    names = dict.fromkeys(_VARIABLE.findall(json.dumps(responses, default=str)))
+    if unknown := [f"$context.{name}" for name in names if name.rstrip(".") not in _FILLED]:
+        yield f"gateway responses don't fill in {', '.join(unknown)}", "$context.error.messageString"
+
+
+def _of_url(properties: Properties, _template: Template) -> Iterator[Told]:
+    if properties.get("AuthType") == "AWS_IAM":
+        yield "any signature is let in: it is asked for and not checked", "a check in the function itself"
+    if properties.get("InvokeMode") == "RESPONSE_STREAM":
+        yield "nothing is streamed, and Node has no awslambda.streamifyResponse", "InvokeMode: BUFFERED"
+
+
+def _of_state_machine(properties: Properties, _template: Template) -> Iterator[Told]:
+    logging = properties.get("LoggingConfiguration")
+    if isinstance(logging, dict) and logging.get("Level", "OFF") != "OFF":
+        yield "its executions aren't logged", "`aws stepfunctions get-execution-history` within `multistack exec`"
+
+
+def _of_subscription(properties: Properties, _template: Template) -> Iterator[Told]:
+    protocol = properties.get("Protocol")
+    if protocol in ("application", "email", "email-json", "sms"):
+        yield f"nothing is sent by {protocol}", "a queue that subscribes as well"
+
+
+def _of_topic(properties: Properties, template: Template) -> Iterator[Told]:
+    for one in properties.get("Subscription") or []:
+        if isinstance(one, dict):
+            yield from _of_subscription(one, template)
+
+
+def _of_rule(properties: Properties, template: Template) -> Iterator[Told]:
+    for target in properties.get("Targets") or []:
+        arn = target.get("Arn") if isinstance(target, dict) else None
+        service = _service_of(arn, template)
+        if service and service not in _TARGETS:
+            yield f"nothing reaches its target in {service}", _FUNCTION_INSTEAD
+
+
+def _of_pipe(properties: Properties, template: Template) -> Iterator[Told]:
+    source, target = (_service_of(properties.get(name), template) for name in ("Source", "Target"))
+    if source not in ("", "dynamodb"):
+        yield f"nothing leaves {source}: only streams of DynamoDB are piped", "a function with the source as its event"
+    elif target not in ("", "sns", "states"):
+        yield f"nothing reaches {target}: topics and state machines are piped to", _FUNCTION_INSTEAD
+    given = properties.get("SourceParameters") or {}
+    ignored = ["filters"] if isinstance(given, dict) and "FilterCriteria" in given else []
+    ignored += ["enrichment"] if properties.get("Enrichment") else []
+    ignored += ["input templates"] if "InputTemplate" in (properties.get("TargetParameters") or {}) else []
+    if ignored:
+        yield f"it pays no attention to {', '.join(ignored)}", _FUNCTION_INSTEAD
+
+
+def _of_alarm(properties: Properties, _template: Template) -> Iterator[Told]:
+    namespace = str(properties.get("Namespace", ""))
+    if namespace.startswith("AWS/"):
+        yield f"it never goes off: nothing is measured in {namespace}", "metrics that functions put themselves"
+
+
+def _of_metric_filter(_properties: Properties, _template: Template) -> Iterator[Told]:
+    yield "it counts nothing", "metrics that functions put themselves"
+
+
+def _service_of(arn: Any, template: Template) -> str:
+    """The service whose ARN it is, as ARNs name it; empty when that isn't known."""
+    if isinstance(arn, str):
+        parts = arn.split(":")
+        return parts[2] if parts[0] == "arn" and len(parts) > 2 else ""
+    for name in names_in(arn):
+        if name in template["Resources"]:
+            service = str(template["Resources"][name]["Type"]).split("::")[1].lower()
+            return {"stepfunctions": "states", "kinesisfirehose": "firehose"}.get(service, service)
+    return ""
+
+
+def _values_of(value: Any, keys: tuple[str, ...]) -> Iterator[Any]:
+    if isinstance(value, list):
+        for item in value:
+            yield from _values_of(item, keys)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key in keys:
+                yield item
+            yield from _values_of(item, keys)
+
+
+_BY_TYPE: Mapping[str, Callable[[Properties, Template], Iterator[Told]]] = {
+    "AWS::ApiGateway::GatewayResponse": _of_gateway_response,
+    "AWS::ApiGateway::RestApi": _of_rest_api,
+    "AWS::ApiGatewayV2::Api": _of_http_api,
+    "AWS::ApiGatewayV2::Integration": _of_http_integration,
+    "AWS::CloudWatch::Alarm": _of_alarm,
+    "AWS::Events::Rule": _of_rule,
+    "AWS::Lambda::Url": _of_url,
+    "AWS::Logs::MetricFilter": _of_metric_filter,
+    "AWS::Pipes::Pipe": _of_pipe,
+    "AWS::SNS::Subscription": _of_subscription,
+    "AWS::SNS::Topic": _of_topic,
+    "AWS::StepFunctions::StateMachine": _of_state_machine,
+}
