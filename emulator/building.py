@@ -65,6 +65,7 @@ def build(
             )
             service = reader_of(project.template).read(project.template, packaging)
             sources = list(local_code(service.template, service.folder))
+            sources = [source for source in sources if not source.is_guess or _may_run(source)]
             for source in sources:
                 check_source(source, service.path)
             requirements = _Requirements(cache=store.dependencies_folder(), python_of=python_of, emit=emit)
@@ -125,6 +126,15 @@ def check_source(source: LocalCode, template: Path) -> None:
             raise ConfigError(
                 f"{template}: handler {source.handler} of {source.logical_id} is missing: no {stem.with_suffix('.py')}"
             )
+
+
+def _may_run(source: LocalCode) -> bool:
+    """Beside the code of services there may be other folders."""
+    try:
+        check_source(source, source.path)
+    except ConfigError:
+        return False
+    return True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -110,7 +110,12 @@ def _of_pipe(properties: Properties, template: Template) -> Iterator[Told]:
 
 def _of_alarm(properties: Properties, _template: Template) -> Iterator[Told]:
     namespace = str(properties.get("Namespace", ""))
-    if namespace.startswith("AWS/"):
+    if namespace == "AWS/Lambda":
+        yield (
+            "calls that events and APIs make are not measured, only direct ones",
+            "metrics that functions put themselves",
+        )
+    elif namespace.startswith("AWS/"):
         yield f"it never goes off: nothing is measured in {namespace}", "metrics that functions put themselves"
 
 

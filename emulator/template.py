@@ -60,6 +60,7 @@ class LocalCode:
         build_properties: How.
         placed: The logical id as it is written.
         turn: The path with the values of this turn of a loop; empty where all turns have one code.
+        is_guess: Whether it is only like what a loop may come to, because parameters decide on that.
     """
 
     logical_id: str
@@ -71,6 +72,7 @@ class LocalCode:
     build_properties: Mapping[str, Any] = field(default_factory=dict)
     placed: str = ""
     turn: str = ""
+    is_guess: bool = False
 
 
 def read_template(path: Path) -> Template:
@@ -137,6 +139,7 @@ def local_code(template: Mapping[str, Any], folder: Path) -> Iterator[LocalCode]
                 build_properties=resource.get("Metadata", {}).get("BuildProperties", {}),
                 placed=placed.logical_id,
                 turn=path if values else "",
+                is_guess=any(loop.items is None and loop.identifier in values for loop in placed.loops),
             )
 
 

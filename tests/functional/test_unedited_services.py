@@ -232,7 +232,9 @@ def sam_direct(running: Running) -> None:
         assert running.ask(name, "_api/Api/greet?name=you").json() == {"hello": "you"}
         refused = running.ask(name, "_api/Api/greet")
         assert (refused.status, refused.json()) == (400, {"why": "[400] who?"})
-        started = running.ask(name, "_api/ServerlessRestApi/orders", {"amount": 7 if name == "test" else 700}, method="POST")
+        started = running.ask(
+            name, "_api/ServerlessRestApi/orders", {"amount": 7 if name == "test" else 700}, method="POST"
+        )
         assert "executionArn" in started.json()
     for name in NAMES:
         wait_until(lambda name=name: bool(running.items(name, "Orders")))
@@ -309,7 +311,9 @@ def _files(folder: Path) -> Mapping[str, bytes]:
     }
 
 
-@shows("SAM", "thirteen services of other shapes: each trigger, HTTP and REST APIs, conditions, loops, `sam init`'s own")
+@shows(
+    "SAM", "thirteen services of other shapes: each trigger, HTTP and REST APIs, conditions, loops, `sam init`'s own"
+)
 @shows("CloudFormation", "inline code, APIs of single resources, nested stacks by path, JSON")
 @shows("Chalice", "what `chalice new-project` makes")
 @pytest.mark.parametrize("name", SERVICES)

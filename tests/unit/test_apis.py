@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from emulator.apis import apis_of, are_there, check_api
+from emulator.apis import apis_of, are_there, check_api, default_among
 from emulator.errors import ConfigError
 from emulator.model import Api, Project
 
@@ -34,6 +34,35 @@ def test_rest_and_http_apis_are_found_with_their_stages() -> None:
         Api(logical_id="Rest", stage="live", path="/_aws/execute-api/r1/live"),
         Api(logical_id="Http", stage="$default", path="/_aws/execute-api/h1/$default"),
     ]
+
+
+def test_urls_of_functions_are_served_behind_apis() -> None:
+    """By the name of the function; an ARN, as other emulators have it, leads nowhere."""
+    template = {"Resources": {"Url": {"Type": "AWS::Lambda::Url"}, "Other": {"Type": "AWS::Lambda::Url"}}}
+    physical = {"Url": "shop:live", "Other": "arn:aws:lambda:eu-west-1:111111111111:function:other"}
+    found = apis_of(template, physical)
+    assert found == [Api(logical_id="Url", stage="", path="/_aws/lambda-url/shop:live")]
+    assert are_there(found, physical)
+    assert not are_there(found, {})
+
+
+@pytest.mark.parametrize(
+    ("stages", "named", "expected"),
+    [
+        pytest.param({"A": "v1"}, None, "A", id="the only one"),
+        pytest.param({"A": "v1", "B": "v1"}, None, None, id="several"),
+        pytest.param({"A": "v1", "B": "v1"}, "B", "B", id="named"),
+        pytest.param({"A": "v1", "Url": ""}, None, "A", id="beside a URL"),
+        pytest.param({"A": "v1", "Url": ""}, "Url", "Url", id="a named URL"),
+        pytest.param({"Url": ""}, None, "Url", id="a URL and nothing else"),
+        pytest.param({"Url": ""}, "Gone", "Url", id="named one that is gone"),
+        pytest.param({}, None, None, id="none"),
+    ],
+)
+def test_one_api_is_served_at_the_root(stages: dict[str, str], named: str | None, expected: str | None) -> None:
+    """What the project names, else the only one."""
+    apis = [Api(logical_id=name, stage=stage, path="/a") for name, stage in stages.items()]
+    assert default_among(apis, named) == expected
 
 
 @pytest.mark.parametrize(

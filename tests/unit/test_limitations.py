@@ -75,6 +75,68 @@ def template(kind: str, **properties: Any) -> dict[str, Any]:
             False,
             id="issuer elsewhere",
         ),
+        pytest.param(
+            "AWS::Lambda::Url", {"InvokeMode": "RESPONSE_STREAM"}, "nothing is streamed", False, id="streaming"
+        ),
+        pytest.param("AWS::Lambda::Url", {"AuthType": "AWS_IAM"}, "any signature is let in", False, id="IAM of a URL"),
+        pytest.param(
+            "AWS::ApiGatewayV2::Integration",
+            {"IntegrationSubtype": "SQS-SendMessage"},
+            "HTTP APIs can't ask for SQS-SendMessage",
+            False,
+            id="service behind an HTTP API",
+        ),
+        pytest.param(
+            "AWS::ApiGatewayV2::Api",
+            {"Body": {"paths": {"/a": {"post": {"x-amazon-apigateway-integration": {"subtype": "SQS-SendMessage"}}}}}},
+            "HTTP APIs can't ask for SQS-SendMessage",
+            False,
+            id="service in the definition of an HTTP API",
+        ),
+        pytest.param(
+            "AWS::ApiGateway::GatewayResponse",
+            {"ResponseTemplates": {"application/json": '{"a": "$context.error.validationErrorString"}'}},
+            "don't fill in $context.error.validationErrorString",
+            False,
+            id="variable of a gateway response",
+        ),
+        pytest.param(
+            "AWS::StepFunctions::StateMachine",
+            {"LoggingConfiguration": {"Level": "ALL"}},
+            "its executions aren't logged",
+            False,
+            id="log of a state machine",
+        ),
+        pytest.param("AWS::SNS::Subscription", {"Protocol": "email"}, "nothing is sent by email", False, id="mail"),
+        pytest.param(
+            "AWS::SNS::Topic", {"Subscription": [{"Protocol": "sms"}]}, "nothing is sent by sms", False, id="SMS"
+        ),
+        pytest.param(
+            "AWS::Events::Rule",
+            {"Targets": [{"Id": "a", "Arn": "arn:aws:logs:eu-west-1:111111111111:log-group:a"}]},
+            "nothing reaches its target in logs",
+            False,
+            id="target of a rule",
+        ),
+        pytest.param(
+            "AWS::Pipes::Pipe",
+            {"Source": {"Fn::GetAtt": ["Other", "Arn"]}, "Target": {"Ref": "Topic"}},
+            "nothing leaves sqs: only streams of DynamoDB are piped",
+            False,
+            id="source of a pipe",
+        ),
+        pytest.param(
+            "AWS::Pipes::Pipe",
+            {"Source": "arn:aws:dynamodb:a:1:table/t/stream/s", "Target": {"Fn::GetAtt": ["Other", "Arn"]}},
+            "nothing reaches sqs",
+            False,
+            id="target of a pipe",
+        ),
+        pytest.param("AWS::CloudWatch::Alarm", {"Namespace": "AWS/SQS"}, "it never goes off", False, id="alarm"),
+        pytest.param(
+            "AWS::CloudWatch::Alarm", {"Namespace": "AWS/Lambda"}, "only direct ones", False, id="alarm of calls"
+        ),
+        pytest.param("AWS::Logs::MetricFilter", {}, "it counts nothing", False, id="metric filter"),
         pytest.param("AWS::WAFv2::WebACL", {}, "it blocks nothing; closest: try its rules on AWS", False, id="inert"),
     ],
 )

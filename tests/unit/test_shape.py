@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Any
 
@@ -52,6 +53,36 @@ def test_a_badly_formed_template_is_refused(template: Any, said: str) -> None:
     """The error names the file and the place in it."""
     with pytest.raises(ConfigError, match=f"t.yaml.*{said}"):
         check_shape(template, Path("t.yaml"))
+
+
+LOOPED = {"Type": "AWS::SQS::Queue", "Properties": {"QueueName": {"Ref": "Name"}}}
+
+
+@pytest.mark.parametrize(
+    ("loop", "said"),
+    [
+        pytest.param(["Name", ["a"]], "is not [identifier, collection, {key: value}]", id="no fragment"),
+        pytest.param({"Name": ["a"]}, "is not [identifier, collection", id="no list"),
+        pytest.param([["Name"], ["a"], {"${Name}Queue": LOOPED}], "is not [identifier", id="identifier"),
+        pytest.param(["Name", "a,b", {"${Name}Queue": LOOPED}], "neither a list nor refers to one", id="collection"),
+        pytest.param(["Name", [], {"${Name}Queue": LOOPED}], "neither a list nor refers to one", id="nothing to do"),
+        pytest.param(["Name", ["a"], {"Queue": LOOPED}], "Queue of Fn::ForEach::Queues would be the same", id="key"),
+        pytest.param(["Name", ["a"], {"${Name}-Queue": LOOPED}], "'${Name}-Queue' is no logical id", id="logical id"),
+        pytest.param(["Name", ["a"], {"${Name}Queue": {}}], "resource ${Name}Queue has no Type", id="resource"),
+        pytest.param(
+            ["Name", ["a"], {"Fn::ForEach::In": ["Other", ["b"], {"Q${Name}": LOOPED}]}],
+            "Q${Name} of Fn::ForEach::In would be the same",
+            id="loop in a loop",
+        ),
+    ],
+)
+def test_a_bad_loop_is_refused_in_one_line(loop: Any, said: str) -> None:
+    """With its name; the transform that it needs is asked for first."""
+    template = {"Resources": {"Fn::ForEach::Queues": loop}}
+    with pytest.raises(ConfigError, match="requires the transform AWS::LanguageExtensions"):
+        check_shape(template, Path("t.yaml"), loops=True)
+    with pytest.raises(ConfigError, match=f"t.yaml.*{re.escape(said)}"):
+        check_shape({**template, "Transform": "AWS::LanguageExtensions"}, Path("t.yaml"), loops=True)
 
 
 def test_a_well_formed_template_passes() -> None:
