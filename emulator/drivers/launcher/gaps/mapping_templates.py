@@ -109,15 +109,14 @@ def call_of(v1: Any, *called: Any, authorizer_context: Any = None, caller_identi
 
 def render(template: str, body: str, call: Call) -> str:
     """*template* for a request or an answer with this *body*."""
-    from airspeed.operators import Template
+    from airspeed import Template
 
-    for name in ("requestOverride", "responseOverride"):
-        call.context.setdefault(name, {"header": {}, "path": {}, "querystring": {}})
+    call.context.setdefault("responseOverride", {"header": {}})
     names = {
         "input": _Input(body, call),
         "util": _Util(),
-        "context": call.context,
-        "stageVariables": dict(call.stage_variables),
+        "context": _Known(call.context),
+        "stageVariables": _Known(call.stage_variables),
     }
     return str(Template(template).merge(names))
 
@@ -128,12 +127,31 @@ def overridden(call: Call, status: int) -> int:
     return int(found) if found.isdigit() else status
 
 
+class _Known(dict[str, Any]):
+    """What isn't in it is an empty text; what is set in mappings within it is set in the original."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        super().__init__(
+            {
+                key: _Known(one) if isinstance(one, dict) and key != "responseOverride" else one
+                for key, one in values.items()
+            }
+        )
+
+    def __missing__(self, key: str) -> str:
+        return ""
+
+
 class _Input:
     def __init__(self, body: str, call: Call) -> None:
         self.body = body
         self._call = call
 
     def path(self, path: str) -> Any:
+        found = self._found(path)
+        return "" if found is None else found
+
+    def _found(self, path: str) -> Any:
         from jsonpath import JSONPathError, findall
 
         try:
@@ -144,7 +162,7 @@ class _Input:
         return found[0] if len(found) == 1 else found or None
 
     def json(self, path: str) -> str:
-        found = self.path(path)
+        found = self._found(path)
         return '""' if found is None else json.dumps(found, separators=(",", ":"), ensure_ascii=False)
 
     def params(self, name: str | None = None) -> Any:
