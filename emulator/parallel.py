@@ -80,6 +80,13 @@ def run_parallel(
     return results
 
 
+def raise_first(results: Mapping[str, object]) -> None:
+    """Raise the first error among *results*, if there is one."""
+    for result in results.values():
+        if isinstance(result, MultistackError):
+            raise result
+
+
 def _file_error(name: str, error: OSError) -> MultistackError:
     told = MultistackError(f"environment {name}: {error.strerror}: {error.filename}", hint=file_hint(error))
     told.__cause__ = error
