@@ -80,11 +80,15 @@ def run_parallel(
     return results
 
 
+def failed_of(results: Mapping[str, object]) -> dict[str, MultistackError]:
+    """The errors among *results*."""
+    return {name: result for name, result in results.items() if isinstance(result, MultistackError)}
+
+
 def raise_first(results: Mapping[str, object]) -> None:
     """Raise the first error among *results*, if there is one."""
-    for result in results.values():
-        if isinstance(result, MultistackError):
-            raise result
+    for error in failed_of(results).values():
+        raise error
 
 
 def _file_error(name: str, error: OSError) -> MultistackError:

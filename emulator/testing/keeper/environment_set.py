@@ -40,7 +40,7 @@ class EnvironmentSet:
         self._options, self._environ, self._cwd = options, environ, cwd
         self._opened: Workspace | None = None
         self._created: list[str] = []
-        self._broken: MultistackError | None = None
+        self._broken: dict[str, MultistackError] = {}
 
     @property
     def _workspace(self) -> Workspace:
@@ -60,36 +60,56 @@ class EnvironmentSet:
         """The environments that the project file declares, in its order."""
         return [environment.name for environment in self._workspace.project.promotion_order]
 
+    def prepare(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Start *names* at once for tests that will ask for them; one that can't be started is their error then."""
+        self._use(names)
+        return self._told(self._chosen([name for name in names if name not in self._broken]))
+
     def up(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """Each of *names*, or all that the project declares, ready; the first who asks for one gets it fresh."""
         return self._told(self._ready(names or self.names()))
 
     def _ready(self, names: Sequence[str]) -> list[Environment]:
-        """*names*, each of them used from now on. What failed once is not tried again: every test would wait for it."""
-        if self._broken is not None:
-            raise self._broken
-        chosen = self._chosen(names)
-        new = [environment for environment in chosen if environment.name not in self._users.mine]
-        if new:
-            try:
-                self._join(new)
-            except MultistackError as error:
-                self._broken = error
-                raise
-        return self._chosen(names)  # as the project is loaded by now
+        """*names*, each of them used from now on."""
+        self._use(names)
+        self._check(names)
+        return self._chosen(names)
 
-    def _join(self, environments: Sequence[Environment]) -> None:
+    def _use(self, names: Sequence[str]) -> None:
+        """What failed once is not tried again: every test that asks for it would wait for that."""
+        new = [one for one in self._chosen(names) if not (one.name in self._broken or one.name in self._users.mine)]
+        if not new:
+            return
         with self._users.deciding():
             if not self._users.is_any_used():
                 (self._folder / "left").unlink(missing_ok=True)
-            first = [one for one in environments if self._users.join(one.name)]
+            failed = self._join(new)
+            self._broken |= failed
+            last = [name for name in failed if self._users.leave(name)]
+            if not self._options.is_kept:
+                with contextlib.suppress(MultistackError):  # that it could not be started is the one to tell
+                    self._stop(last)
+
+    def _join(self, environments: Sequence[Environment]) -> starting.Failed:
+        """Start those that nobody else uses as they are to begin; returns what can't be used."""
+        first = [one for one in environments if self._users.join(one.name)]
+        failed: dict[str, MultistackError] = {}
+        try:
             self._states.forget(SAVED, [one.name for one in first])
             if not self._options.is_reused:
-                starting.begin_anew(self._workspace, first, self._states)
+                failed |= starting.begin_anew(self._workspace, first, self._states)
                 self._opened = self._open()
-            starting.note_stopped(self._workspace, environments, self._folder)
-            starting.start(self._workspace, [one.name for one in environments])
-            self._states.keep(self._workspace, [one for one in first if one.driver is DriverName.EMBEDDED], BASE)
+            whole = [one for one in environments if one.name not in failed]
+            starting.note_stopped(self._workspace, whole, self._folder)
+            failed |= starting.start(self._workspace, [one.name for one in whole])
+            embedded = [one for one in first if one.driver is DriverName.EMBEDDED and one.name not in failed]
+            failed |= self._states.keep(self._workspace, embedded, BASE)
+        except MultistackError as error:  # of the project, or of what all of them need
+            return {**{one.name: error for one in environments}, **failed}
+        return failed
+
+    def _check(self, names: Sequence[str]) -> None:
+        raise_first({name: self._broken.get(name) for name in names})
 
     def begin(self, names: Sequence[str], key: str | None) -> dict[str, Any]:
         """
@@ -103,8 +123,10 @@ class EnvironmentSet:
         chosen = self._ready(names)
         revived = self._revive(chosen)
         if back := self._turns.begin(key, names, revived=revived):
-            self._put_back(back)
-            self._turns.put_back(back)
+            # What doesn't run is the error of the test that asks for it.
+            there = frozenset(one.name for one in self._chosen(sorted(back)) if one.name in names or self._runs(one))
+            self._put_back(there)
+            self._turns.put_back(there)
         return {"revived": revived, "environments": self._told(chosen), "at": telling.now()}
 
     def end(self, next_key: str | None) -> None:
@@ -115,11 +137,15 @@ class EnvironmentSet:
         return self._workspace.environments(names) if names else []
 
     def _revive(self, chosen: Sequence[Environment]) -> list[str]:
-        gone = [one for one in chosen if self._workspace.drivers.observe(one).status is not Status.READY]
+        gone = [one.name for one in chosen if not self._runs(one)]
         if gone or (chosen and self._workspace.front.running_process() is None):
             with self._users.deciding():
-                starting.start(self._workspace, [one.name for one in gone])
-        return [one.name for one in gone]
+                self._broken |= starting.start(self._workspace, gone)
+            self._check(gone)
+        return gone
+
+    def _runs(self, environment: Environment) -> bool:
+        return self._workspace.drivers.observe(environment).status is Status.READY
 
     def _put_back(self, names: frozenset[str], *, is_lasting: bool = False) -> None:
         """By default the next test's state matters, not that of an emulator that somebody kills meanwhile."""
@@ -129,7 +155,7 @@ class EnvironmentSet:
         """From now on tests that have *names* to themselves begin with what is there now."""
         check_isolated(self._workspace, names)
         with self._turns.alone():
-            self._states.keep(self._workspace, self._chosen(names), SAVED)
+            raise_first(self._states.keep(self._workspace, self._chosen(names), SAVED))
 
     def restore(self, names: Sequence[str]) -> None:
         """Put *names* back to what they began with."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from emulator.created import read_created, write_created
@@ -11,7 +11,7 @@ from emulator.errors import MultistackError, NotReady
 from emulator.features.removing import last_row
 from emulator.lock import exclusive
 from emulator.model import Environment, Status
-from emulator.parallel import raise_first, run_parallel
+from emulator.parallel import failed_of, raise_first, run_parallel
 from emulator.testing.keeper.states import BASE, States
 from emulator.workspace import Workspace
 
@@ -22,7 +22,11 @@ COMMAND = "tests"
 _PROXY = "proxy"
 
 
-def begin_anew(workspace: Workspace, environments: Sequence[Environment], states: States) -> None:
+# Environments by name that something can't be done to, and why.
+Failed = Mapping[str, MultistackError]
+
+
+def begin_anew(workspace: Workspace, environments: Sequence[Environment], states: States) -> Failed:
     """
     As if nothing had ever been deployed; kept ones that serve the current source only get their state back.
 
@@ -49,17 +53,22 @@ def begin_anew(workspace: Workspace, environments: Sequence[Environment], states
         for name in (name for name, is_erased in results.items() if is_erased is True):
             created = created.without(name, last=last_row(workspace, name))
         write_created(workspace.project.state, created)
-    raise_first(results)
+    return failed_of(results)
 
 
-def start(workspace: Workspace, names: Sequence[str]) -> None:
-    """Each of *names* ready, and the proxy."""
+def start(workspace: Workspace, names: Sequence[str]) -> Failed:
+    """
+    Each of *names* ready, and the proxy.
+
+    Raises:
+        MultistackError: The proxy doesn't start, or the project can't be changed.
+    """
     with workspace.changing(COMMAND):
         results = workspace.lifecycle.up(workspace.environments(names) if names else [], timeout=TIMEOUT)
-        raise_first(results)
         proxy = workspace.start_proxy()
         if isinstance(proxy, NotReady):
             raise proxy
+    return failed_of(results)
 
 
 def note_stopped(workspace: Workspace, environments: Sequence[Environment], folder: Path) -> None:

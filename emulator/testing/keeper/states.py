@@ -6,9 +6,9 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from emulator.errors import NotReady
+from emulator.errors import MultistackError, NotReady
 from emulator.model import Environment
-from emulator.parallel import raise_first, run_parallel
+from emulator.parallel import failed_of, raise_first, run_parallel
 from emulator.workspace import Workspace
 
 BASE, SAVED = "base", "saved"
@@ -34,8 +34,8 @@ class States:
         for name in names:
             shutil.rmtree(self.path(kind, name), ignore_errors=True)
 
-    def keep(self, workspace: Workspace, environments: Sequence[Environment], kind: str) -> None:
-        """What *environments* hold now, whole or not at all."""
+    def keep(self, workspace: Workspace, environments: Sequence[Environment], kind: str) -> dict[str, MultistackError]:
+        """What *environments* hold now, whole or not at all; returns why it can't be done, by name."""
         by_name = {environment.name: environment for environment in environments}
 
         def keep(name: str) -> None:
@@ -46,7 +46,7 @@ class States:
             shutil.rmtree(folder, ignore_errors=True)
             new.rename(folder)
 
-        raise_first(run_parallel(list(by_name), keep, workspace.cancellation))
+        return failed_of(run_parallel(list(by_name), keep, workspace.cancellation))
 
     def put_back(self, workspace: Workspace, environments: Sequence[Environment], *, is_lasting: bool) -> None:
         """
