@@ -97,7 +97,7 @@ class Front:
 
     def await_exchanges(self, *, timeout: float) -> bool:
         """
-        Whether what the proxy had answered when this was called has reached the corpus being recorded.
+        Whether what the proxy had answered when this was called is written, also to the corpus being recorded.
 
         Args:
             timeout: Seconds to wait for that; a proxy that does not answer keeps nothing, and isn't waited for.

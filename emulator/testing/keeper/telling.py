@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -22,8 +21,8 @@ from emulator.workspace import Workspace
 
 _MOST_REQUESTS, _MOST_LINES = 50, 100
 _LONGEST = 400
-# Seconds for requests to get from the proxy into its file, and the time it takes to write that.
-_ARRIVAL, _WRITING = 2.0, 0.05
+# Seconds after which requests that are not in the proxy's file yet are left out.
+_ARRIVAL = 2.0
 
 
 def now() -> str:
@@ -83,7 +82,6 @@ def report(workspace: Workspace, names: Sequence[str], *, since: datetime, token
         token: What marks the requests of one test; those with another mark are left out.
     """
     workspace.front.await_exchanges(timeout=_ARRIVAL)
-    time.sleep(_WRITING)
     parts = []
     for name in names:
         parts.append([f"requests to {name}", _text(_requests(workspace, name, since, token), _MOST_REQUESTS)])
