@@ -19,6 +19,7 @@ from emulator.frameworks.service import Packaging
 from emulator.frameworks.stages import STAGE
 from emulator.interpreters import Interpreter, choose
 from emulator.model import Artifact, Project
+from emulator.secret_files import secret_files, warn
 from emulator.template import LocalCode, all_resources, inline_definitions, local_code, point_at_code
 from emulator.tool_builds import build_by_tool, install_npm, is_built_by_tool, needs_npm
 
@@ -152,6 +153,7 @@ def _archives(
 ) -> dict[str, Archive]:
     """By logical id; functions that share a folder share one zip."""
     known: dict[Place, Archive] = {}
+    secrets: list[str] = []
     by_id: dict[str, Place] = {}
     for number, source in enumerate(sources):
         place = (source.path, source.logical_id if is_built_by_tool(source) else source.build_method)
@@ -164,6 +166,8 @@ def _archives(
         found = kept.find(place, stamp)
         if found is None:
             emit(Event(None, "building", source.path.name))
+            found_secrets = secret_files(contents, installed=requirements.cache)
+            secrets += [f"{source.path.name}/{name}" for name in found_secrets]
             unzipped = sum(path.stat().st_size for path in contents.values())
             _check_size(source.logical_id, unzipped)
             archive = work / f"{number}.zip"
@@ -171,6 +175,7 @@ def _archives(
             found = Archive(archive, sha256_of(archive), unzipped)
             kept.keep(place, stamp, found)
         known[place] = found
+    warn(secrets, emit)
     return {logical_id: known[place] for logical_id, place in by_id.items()}
 
 

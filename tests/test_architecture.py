@@ -92,6 +92,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "routes",
         "rules",
         "schema",
+        "secret_files",
         "served",
         "setting",
         "settings",
