@@ -188,6 +188,7 @@ def _builder(
     def build_recorded() -> Artifact:
         artifact = make(python_of=python_of)
         provenance.record(store.folder(artifact.digest), project, now=now)
+        store.set_passing(artifact.digest, is_passing=False)  # whoever builds for a moment says so afterwards
         return artifact
 
     return _once(build_recorded)
