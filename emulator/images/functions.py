@@ -65,8 +65,9 @@ class FunctionImages:
         except NotReady:
             return None
         self._emit(Event(None, "building", f"image of {source.logical_id}"))
-        try:
-            with talking(f"image of {source.logical_id}"):
+        what = f"the image of {source.logical_id}"
+        with talking(what):
+            try:
                 image, _ = client.images.build(
                     path=str(source.context),
                     dockerfile=str(source.context / source.dockerfile),
@@ -75,15 +76,14 @@ class FunctionImages:
                     rm=True,
                     forcerm=True,
                 )
-                image.tag(f"multistack-function/{source.logical_id.lower()}", image.id.partition(":")[2][:12])
-        except BuildError as error:
-            said = [str(line.get("stream") or line.get("error") or "").strip() for line in error.build_log]
-            raise ArtifactError(
-                f"the image of {source.logical_id} can't be built: {error.msg}",
-                details=[line for line in said if line][-_LAST:],
-            ) from error
-        except (NotReady, OSError, TypeError) as error:
-            raise ArtifactError(f"the image of {source.logical_id} can't be built: {error}") from error
+            except BuildError as error:
+                said = [str(line.get("stream") or line.get("error") or "").strip() for line in error.build_log]
+                raise ArtifactError(
+                    f"{what} can't be built: {error.msg}", details=[line for line in said if line][-_LAST:]
+                ) from error
+            except OSError as error:  # of a file that it would be built from
+                raise ArtifactError(f"{what} can't be built: {error}") from error
+            image.tag(f"multistack-function/{source.logical_id.lower()}", image.id.partition(":")[2][:12])
         return str(image.id)
 
     def _client(self) -> DockerClient:
