@@ -209,12 +209,17 @@ def _of_function(properties: Mapping[str, Any], environment: Environment) -> Ite
 def _of_image(
     properties: Mapping[str, Any], environment: Environment, image_fault: Callable[[str], str | None]
 ) -> Iterator[tuple[str, str, bool]]:
-    uri = (properties.get("Code") or {}).get("ImageUri")
-    if environment.driver is DriverName.LOCALSTACK and uri is not None:
+    code = properties.get("Code")
+    uri = code.get("ImageUri") if isinstance(code, dict) else None
+    if uri is None and properties.get("PackageType") != "Image":
+        return
+    if environment.driver is DriverName.LOCALSTACK:
         closest = f'driver = "embedded", whose functions run in the Docker engine; or {LEAVE_OUT}'
         yield "LocalStack runs container images in its Pro version only", closest, True
+    elif uri is None:
+        yield "it is a container image, and none is named", f"ImageUri; or {LEAVE_OUT}", True
     elif isinstance(uri, str) and (fault := image_fault(uri)) is not None:
-        yield fault, f"start one, or `docker pull` it, then build again; or {LEAVE_OUT}", True
+        yield fault, f"build it again where an engine has what it needs; or {LEAVE_OUT}", True
 
 
 def _of_guards(kind: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
