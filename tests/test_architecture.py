@@ -66,6 +66,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "git",
         "history",
         "http_api_security",
+        "image_code",
         "including",
         "init",
         "interpreters",
