@@ -113,6 +113,16 @@ def test_a_tool_that_knows_no_endpoints_gets_no_key_at_all(tmp_path: Path) -> No
     assert {environ[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")} == {""}
 
 
+@pytest.mark.parametrize(("name", "version", "asked"), [("serverless", "3.40.0", True), ("osls", "4.3.1", False)])
+def test_version_3_does_not_ask_its_makers_dashboard(tmp_path: Path, name: str, version: str, asked: bool) -> None:
+    """It would give whoever logged in there keys of AWS, whatever the variables say; osls knows neither."""
+    script = f"{OSLS}\nwith open('arguments', 'w') as file:\n    file.write(' '.join(sys.argv))\n"
+    write_tool(tmp_path, name, script, package={"name": name, "version": version})
+    (tmp_path / "serverless.yml").write_text("service: notes\n")
+    packaged(tmp_path / "serverless.yml", tmp_path / "work", environ=_environ())
+    assert ("--use-local-credentials" in (tmp_path / "arguments").read_text()) is asked
+
+
 def test_an_empty_account_knows_itself_and_nothing_else() -> None:
     """As a new account of AWS answers: a parameter, a stack and an object that are not there."""
     with empty_account("111111111111") as variables:
