@@ -86,7 +86,7 @@ class EnvironmentSet:
             failed = self._join(new)
             self._broken |= failed
             last = [name for name in failed if self._users.leave(name)]
-            if not self._options.is_kept:
+            if last and not self._options.is_kept:
                 with contextlib.suppress(MultistackError):  # that it could not be started is the one to tell
                     self._stop(last)
 
