@@ -9,8 +9,7 @@ from typing import Any
 from emulator.closest import LEAVE_OUT, closest_to, inert, is_bystander
 from emulator.errors import DeployError
 from emulator.events import Emit, Event
-from emulator.http_api_security import issuers as issuers_of
-from emulator.http_api_security import unguarded
+from emulator.guards import lacking
 from emulator.model import DriverName, Environment, Functions
 from emulator.references import without
 from emulator.template import Template
@@ -172,7 +171,7 @@ def _of(kind: str, properties: Mapping[str, Any], environment: Environment) -> I
         copy = "download its template and name that as Location"
         yield "it is in AWS's Serverless Application Repository only", f"{copy}, or {LEAVE_OUT}", True
     if environment.driver is DriverName.EMBEDDED:
-        yield from _of_guards(kind, properties)
+        yield from lacking(kind, properties, environment)
         if (found := inert(kind)) is not None:
             yield found.lacks, found.closest, False
 
@@ -189,26 +188,6 @@ def _of_function(properties: Mapping[str, Any], environment: Environment) -> Ite
         if isinstance(layer, str) and _LAYER in layer and f":{environment.account_id}{_LAYER}" not in layer:
             name = layer.partition(_LAYER)[2]
             yield f"layer {name} is on AWS only", "its packages in requirements.txt, or in a layer of your own", False
-
-
-def _of_guards(kind: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
-    if properties.get("AuthorizationType") == "AWS_IAM":
-        yield "any signature is let in: it is asked for and not checked", "a function as its authorizer", False
-    issuers: list[object] = []
-    if kind == "AWS::ApiGatewayV2::Api":
-        body = properties.get("Body")
-        for scheme in unguarded(body):
-            yield f"the emulator can't guard it by {scheme}", "an authorizer of type jwt or request", True
-        issuers.extend(issuers_of(body))
-    configuration = properties.get("JwtConfiguration")
-    if kind == "AWS::ApiGatewayV2::Authorizer" and isinstance(configuration, dict):
-        issuers.append(configuration.get("Issuer"))
-    for issuer in issuers:
-        if isinstance(issuer, str) and not issuer.startswith("https://cognito-idp."):
-            lacks = (
-                f"tokens are checked with the keys that {issuer} publishes: while that can't be reached, all get 401"
-            )
-            yield lacks, "an AWS::Cognito::UserPool as the issuer, which the emulator has", False
 
 
 def _runs_processes(environment: Environment) -> bool:
