@@ -170,10 +170,9 @@ def _of(kind: str, properties: Mapping[str, Any], environment: Environment) -> I
     if kind == "AWS::CloudFormation::Stack" and isinstance(location, dict) and "ApplicationId" in location:
         copy = "download its template and name that as Location"
         yield "it is in AWS's Serverless Application Repository only", f"{copy}, or {LEAVE_OUT}", True
-    if environment.driver is DriverName.EMBEDDED:
-        yield from lacking(kind, properties, environment)
-        if (found := inert(kind)) is not None:
-            yield found.lacks, found.closest, False
+    yield from lacking(kind, properties, environment)
+    if environment.driver is DriverName.EMBEDDED and (found := inert(kind)) is not None:
+        yield found.lacks, found.closest, False
 
 
 def _of_function(properties: Mapping[str, Any], environment: Environment) -> Iterator[tuple[str, str, bool]]:

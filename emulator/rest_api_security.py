@@ -44,6 +44,12 @@ def is_signed(body: Any) -> bool:
     return any(Guard.SIGNATURE in guards.values() for guards in _operations(body))
 
 
+def asks_who_calls(body: Any) -> bool:
+    """Whether an operation of *body* asks for more than an API key."""
+    kinds = {Guard.AUTHORIZER, Guard.SIGNATURE, Guard.UNKNOWN}
+    return any(kinds & set(guards.values()) for guards in _operations(body))
+
+
 def _operations(body: Any) -> Iterator[Mapping[str, Guard]]:
     """What each operation asks for: name of a scheme to what it is."""
     paths = body.get("paths") if isinstance(body, dict) else None

@@ -12,6 +12,7 @@ from emulator.model import DriverName, Environment
 
 _TEST = Environment(name="test", driver=DriverName.EMBEDDED, account_id="111111111111", region="us-east-1")
 _STRICT = replace(_TEST, enforce_iam=True)
+_DOCKER = replace(_TEST, driver=DriverName.LOCALSTACK)
 _REST = "AWS::ApiGateway::RestApi"
 _HTTP = "AWS::ApiGatewayV2::Api"
 _SIGV4 = {"type": "apiKey", "name": "Authorization", "x-amazon-apigateway-authtype": "awsSigv4"}
@@ -109,3 +110,36 @@ def test_what_is_not_asked_for_is_told(kind: str, properties: dict[str, Any], sa
 def test_what_the_emulator_checks_is_not_told(kind: str, properties: dict[str, Any]) -> None:
     """No line without a reason; what a template's function says is known with the deployment, which then fails."""
     assert list(lacking(kind, properties, _TEST)) == []
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties"),
+    [
+        ("AWS::ApiGateway::Method", {"AuthorizationType": "CUSTOM"}),
+        ("AWS::ApiGateway::Method", {"AuthorizationType": {"Ref": "Kind"}}),
+        ("AWS::Lambda::Url", {"AuthType": "AWS_IAM"}),
+        (_REST, _signed(_REST)),
+        (_REST, {"Policy": {"Statement": []}}),
+    ],
+    ids=["method", "unknown", "URL", "Swagger", "policy"],
+)
+def test_what_a_container_leaves_open_is_told(kind: str, properties: dict[str, Any]) -> None:
+    """LocalStack's open source asks for API keys, and for nothing else."""
+    ((_, closest, is_refused),) = lacking(kind, properties, _DOCKER)
+    assert closest.startswith('driver = "embedded"')
+    assert not is_refused
+
+
+@pytest.mark.parametrize(
+    ("kind", "properties"),
+    [
+        ("AWS::ApiGateway::Method", {"AuthorizationType": "NONE", "ApiKeyRequired": True}),
+        ("AWS::ApiGateway::Method", {}),
+        (_REST, {"Policy": {"Ref": "AWS::NoValue"}}),
+        ("AWS::SQS::Queue", {}),
+    ],
+    ids=["key", "open", "no policy", "queue"],
+)
+def test_what_is_open_anyway_is_not_told_of_a_container(kind: str, properties: dict[str, Any]) -> None:
+    """Nor is what it asks for."""
+    assert list(lacking(kind, properties, _DOCKER)) == []
