@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import Answer, ProjectFolder, http
+from tests.frameworks.features import shows
 from tests.functional.tiny import PROJECT, refused, tiny_project, write
 
 _TEMPLATE = Path(__file__).with_name("authorizers.yaml").read_text()
@@ -58,10 +59,10 @@ people.admin_set_user_password(UserPoolId=pool, Username="ann", Password="Secret
 answer = people.admin_initiate_auth(UserPoolId=pool, ClientId=client, AuthFlow="ADMIN_USER_PASSWORD_AUTH",
     AuthParameters={"USERNAME": "ann", "PASSWORD": "Secret-123"})
 gateway = boto3.client("apigateway")
-(key,) = gateway.get_api_keys(includeValues=True)["items"]
-other = gateway.create_api_key(name="of no plan", value="01234567890123456789", enabled=True)
+keys = gateway.get_api_keys(includeValues=True)["items"]
 print(json.dumps({
-    "token": answer["AuthenticationResult"]["IdToken"], "key": key["value"], "other": other["value"],
+    "token": answer["AuthenticationResult"]["IdToken"],
+    **{"Plain" if one["name"] == "plain" else "Keyed": one["value"] for one in keys},
     "url": f"{formation.meta.endpoint_url}/_aws/lambda-url/{outputs['Url'].split('/')[2].split('.')[0]}/",
 }))
 """
@@ -81,7 +82,7 @@ def guarded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectFolder]
 
 @pytest.fixture(scope="module")
 def credentials(guarded: ProjectFolder) -> Mapping[str, str]:
-    """A token of the user pool, API keys in a usage plan and in none, and the address of the function's URL."""
+    """A token of the user pool, the API key of each API that asks for one, and the address of the function's URL."""
     found: Mapping[str, str] = json.loads(guarded.run("exec", "test", "--", sys.executable, "-c", _MAKE).stdout)
     return found
 
@@ -98,6 +99,7 @@ def _get(project: ProjectFolder, path: str, token: str | None = None) -> Answer:
     return _ask(project, path, **({"Authorization": token} if token else {}))
 
 
+@shows("SAM", "`Auth` of REST and HTTP APIs: functions by token or request")
 @pytest.mark.parametrize(("api", "context"), [("Http", ("lambda", "who")), ("Rest", ("who",))], ids=["HTTP", "REST"])
 def test_a_function_decides_who_comes_in(guarded: ProjectFolder, api: str, context: tuple[str, ...]) -> None:
     """Without a token 401, with a wrong one 403, with the right one the function gets what the authorizer said."""
@@ -136,6 +138,8 @@ def test_a_function_decides_by_the_whole_request(
     assert _ask(guarded, path, method, **headers).status == status
 
 
+@shows("SAM", "`Auth` of REST and HTTP APIs: tokens of a user pool")
+@shows("CloudFormation", "guards of an OpenAPI definition")
 @pytest.mark.parametrize(
     ("path", "scheme", "claims"),
     [
@@ -161,18 +165,24 @@ def test_a_token_of_the_user_pool_comes_in(
     assert found["cognito:username"] == "ann"
 
 
-@pytest.mark.parametrize(("path", "method"), [("Keyed/keyed", "GET"), ("Plain/", "PUT")], ids=["SAM", "plain"])
+@shows("SAM", "`ApiKeyRequired` and usage plans")
+@shows("CloudFormation", "methods and authorizers of their own, usage plans")
+@pytest.mark.parametrize(
+    ("path", "method", "other"),
+    [("Keyed/keyed", "GET", "Plain"), ("Plain/", "PUT", "Keyed")],
+    ids=["SAM", "plain"],
+)
 def test_a_key_of_a_usage_plan_comes_in(
-    guarded: ProjectFolder, credentials: Mapping[str, str], path: str, method: str
+    guarded: ProjectFolder, credentials: Mapping[str, str], path: str, method: str, other: str
 ) -> None:
     """Of a plan that is the API's own: a key that is right elsewhere is none here."""
-    for given in ({}, {"X_Api_Key": "wrong"}, {"X_Api_Key": credentials["other"]}):
+    for given in ({}, {"X_Api_Key": "wrong"}, {"X_Api_Key": credentials[other]}):
         answer = _ask(guarded, path, method, **given)
         assert (answer.status, answer.body) == (403, b'{"message":"Forbidden"}')
-    expected = 200 if path.startswith("Keyed") else 403
-    assert _ask(guarded, path, method, X_Api_Key=credentials["key"]).status == expected
+    assert _ask(guarded, path, method, X_Api_Key=credentials[path.partition("/")[0]]).status == 200
 
 
+@shows("SAM", "`AWS_IAM` of APIs and functions' URLs", "a signature is asked for; checked with `enforce_iam = true`")
 @pytest.mark.parametrize(
     ("path", "unsigned"),
     [
@@ -195,6 +205,7 @@ def test_a_function_url_asks_for_a_signature(guarded: ProjectFolder, credentials
     assert http("GET", credentials["url"], headers={"Authorization": _SIGNED}).status == 200
 
 
+@shows("SAM", "`ResourcePolicy`", "with `enforce_iam = true`; else told")
 @pytest.mark.parametrize("path", ["Closed/open", "Closed/guarded"], ids=["open", "with an authorizer"])
 def test_a_resource_policy_holds_where_iam_is_enforced(guarded: ProjectFolder, path: str) -> None:
     """Elsewhere it refuses nobody, and that is told."""
