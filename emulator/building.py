@@ -17,6 +17,7 @@ from emulator.events import Emit, Event
 from emulator.frameworks.registry import reader_of
 from emulator.frameworks.service import Packaging
 from emulator.frameworks.stages import STAGE
+from emulator.image_code import Images, NoImages
 from emulator.interpreters import Interpreter, choose
 from emulator.model import Artifact, Project
 from emulator.template import LocalCode, all_resources, inline_definitions, local_code, point_at_code
@@ -39,6 +40,7 @@ def build(
     environ: Mapping[str, str] = {},
     cancelled: Callable[[], None] = lambda: None,
     kept: KeptArchives | None = None,
+    images: Images | None = None,
 ) -> Artifact:
     """
     Build the service of *project* and store it.
@@ -48,6 +50,7 @@ def build(
         environ: Of the framework's own tool, should it have one.
         cancelled: Called while waiting for that; raises to stop.
         kept: Of earlier builds in this process: what didn't change since is not read again.
+        images: What builds those of functions that are container images.
 
     Raises:
         ConfigError: The template is no template, or names code that is not there.
@@ -62,6 +65,7 @@ def build(
                 work=_folder(work / "packaged"),
                 emit=emit,
                 cancelled=cancelled,
+                images=images or NoImages(),
             )
             service = reader_of(project.template).read(project.template, packaging)
             sources = list(local_code(service.template, service.folder))

@@ -67,6 +67,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "guards",
         "history",
         "http_api_security",
+        "image_code",
         "including",
         "init",
         "interpreters",
