@@ -9,8 +9,7 @@ from typing import Any
 from emulator.closest import LEAVE_OUT, closest_to, inert, is_bystander
 from emulator.errors import DeployError
 from emulator.events import Emit, Event
-from emulator.http_api_security import issuers as issuers_of
-from emulator.http_api_security import unguarded
+from emulator.guards import lacking
 from emulator.image_code import no_image
 from emulator.model import DriverName, Environment
 from emulator.references import without
@@ -190,10 +189,9 @@ def _of(
     if kind == "AWS::CloudFormation::Stack" and isinstance(location, dict) and "ApplicationId" in location:
         copy = "download its template and name that as Location"
         yield "it is in AWS's Serverless Application Repository only", f"{copy}, or {LEAVE_OUT}", True
-    if environment.driver is DriverName.EMBEDDED:
-        yield from _of_guards(kind, properties)
-        if (found := inert(kind)) is not None:
-            yield found.lacks, found.closest, False
+    yield from lacking(kind, properties, environment)
+    if environment.driver is DriverName.EMBEDDED and (found := inert(kind)) is not None:
+        yield found.lacks, found.closest, False
 
 
 def _of_function(properties: Mapping[str, Any], environment: Environment) -> Iterator[tuple[str, str, bool]]:
@@ -220,23 +218,3 @@ def _of_image(
         yield "it is a container image, and none is named", f"ImageUri; or {LEAVE_OUT}", True
     elif isinstance(uri, str) and (fault := image_fault(uri)) is not None:
         yield fault, f"build it again where an engine has what it needs; or {LEAVE_OUT}", True
-
-
-def _of_guards(kind: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
-    if properties.get("AuthorizationType") == "AWS_IAM":
-        yield "any signature is let in: it is asked for and not checked", "a function as its authorizer", False
-    issuers: list[object] = []
-    if kind == "AWS::ApiGatewayV2::Api":
-        body = properties.get("Body")
-        for scheme in unguarded(body):
-            yield f"the emulator can't guard it by {scheme}", "an authorizer of type jwt or request", True
-        issuers.extend(issuers_of(body))
-    configuration = properties.get("JwtConfiguration")
-    if kind == "AWS::ApiGatewayV2::Authorizer" and isinstance(configuration, dict):
-        issuers.append(configuration.get("Issuer"))
-    for issuer in issuers:
-        if isinstance(issuer, str) and not issuer.startswith("https://cognito-idp."):
-            lacks = (
-                f"tokens are checked with the keys that {issuer} publishes: while that can't be reached, all get 401"
-            )
-            yield lacks, "an AWS::Cognito::UserPool as the issuer, which the emulator has", False

@@ -169,8 +169,9 @@ def _run(client: DockerClient, name: str, hello: Mapping[str, Any], *, port: int
             labels={_LABEL: hello["function"]},
             **{key: value for key, value in given.items() if value},
         )
-        output = client.api.attach(container.id, stdout=True, stderr=True, stream=True, logs=True)
         container.start()
+        # Podman attaches to what runs only; what was printed until then comes first.
+        output = container.attach(stdout=True, stderr=True, stream=True, logs=True)
     except ImageNotFound as error:
         raise NotReady(f"no image {hello['image']} is in the Docker engine") from error
     except DockerException as error:
