@@ -62,8 +62,6 @@ def _unfilled(responses: Any) -> Iterator[Told]:
 
 
 def _of_url(properties: Properties, _template: Template) -> Iterator[Told]:
-    if properties.get("AuthType") == "AWS_IAM":
-        yield "any signature is let in: it is asked for and not checked", "a check in the function itself"
     if properties.get("InvokeMode") == "RESPONSE_STREAM":
         yield "nothing is streamed, and Node has no awslambda.streamifyResponse", "InvokeMode: BUFFERED"
 

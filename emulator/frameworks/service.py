@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from emulator.events import Emit
+from emulator.image_code import Images, NoImages
 from emulator.template import Template
 
 
@@ -43,6 +44,7 @@ class Packaging:
         work: A folder for what it writes; it is there until the build is done, and gone after it.
         emit: A tool that takes a while says so, e.g. ``Event(None, "packaging", "with osls 3.40")``.
         cancelled: Called while waiting; raises to stop.
+        images: Of functions that are container images.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -50,6 +52,7 @@ class Packaging:
     work: Path
     emit: Emit
     cancelled: Callable[[], None]
+    images: Images = field(default_factory=NoImages)
 
 
 @dataclass(frozen=True, slots=True)
