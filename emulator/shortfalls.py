@@ -15,6 +15,8 @@ Properties = Mapping[str, Any]
 Told = tuple[str, str]
 
 _FUNCTION_INSTEAD = "a function in between"
+# What HTTP APIs ask without a function, as their subtypes begin.
+_ASKED = frozenset({"EventBridge", "Kinesis", "SQS", "StepFunctions"})
 # Where rules of EventBridge deliver to, as the service in an ARN.
 _TARGETS = frozenset({"events", "lambda", "sns", "sqs", "states"})
 # Variables of a gateway response's template that are filled in; others stay as they are written.
@@ -31,18 +33,19 @@ def shortfalls(kind: str, properties: Properties, template: Template) -> Iterato
 
 
 def _of_http_integration(properties: Properties, _template: Template) -> Iterator[Told]:
-    if subtype := properties.get("IntegrationSubtype"):
-        yield _no_subtype(str(subtype))
+    yield from _unasked(str(properties.get("IntegrationSubtype", "")))
 
 
 def _of_http_api(properties: Properties, _template: Template) -> Iterator[Told]:
     found = _values_of(properties.get("Body"), ("integrationSubtype", "subtype"))
-    for subtype in dict.fromkeys(str(one) for one in found if "-" in str(one)):
-        yield _no_subtype(subtype)
+    for subtype in dict.fromkeys(str(one) for one in found):
+        yield from _unasked(subtype)
 
 
-def _no_subtype(subtype: str) -> Told:
-    return f"its calls get 500: HTTP APIs can't ask for {subtype}", "a REST API, which can, or a function"
+def _unasked(subtype: str) -> Iterator[Told]:
+    service, dash, _ = subtype.partition("-")
+    if dash and service not in _ASKED:
+        yield f"its calls get 500: HTTP APIs can't ask for {subtype}", _FUNCTION_INSTEAD
 
 
 def _of_rest_api(properties: Properties, _template: Template) -> Iterator[Told]:

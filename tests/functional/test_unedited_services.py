@@ -236,9 +236,13 @@ def sam_direct(running: Running) -> None:
             name, "_api/ServerlessRestApi/orders", {"amount": 7 if name == "test" else 700}, method="POST"
         )
         assert "executionArn" in started.json()
+        started = running.ask(name, f"_api/Start/start/{name}", {"amount": 1}, method="POST")
+        assert started.json()["executionArn"].endswith(f":{name}-direct")
     for name in NAMES:
-        wait_until(lambda name=name: bool(running.items(name, "Orders")))
-        assert [item["answer"]["S"] for item in running.items(name, "Orders")] == ["yes" if name == "test" else "no"]
+        wait_until(lambda name=name: len(running.items(name, "Orders")) == 2)
+        answers = {item["id"]["S"]: item["answer"]["S"] for item in running.items(name, "Orders")}
+        assert answers.pop(f"{name}-direct") == "yes"
+        assert list(answers.values()) == ["yes" if name == "test" else "no"]
 
 
 def chalice_new_project(running: Running) -> None:

@@ -80,15 +80,21 @@ def template(kind: str, **properties: Any) -> dict[str, Any]:
         ),
         pytest.param(
             "AWS::ApiGatewayV2::Integration",
-            {"IntegrationSubtype": "SQS-SendMessage"},
-            "HTTP APIs can't ask for SQS-SendMessage",
+            {"IntegrationSubtype": "AppConfig-GetConfiguration"},
+            "HTTP APIs can't ask for AppConfig-GetConfiguration",
             False,
             id="service behind an HTTP API",
         ),
         pytest.param(
             "AWS::ApiGatewayV2::Api",
-            {"Body": {"paths": {"/a": {"post": {"x-amazon-apigateway-integration": {"subtype": "SQS-SendMessage"}}}}}},
-            "HTTP APIs can't ask for SQS-SendMessage",
+            {
+                "Body": {
+                    "paths": {
+                        "/a": {"post": {"x-amazon-apigateway-integration": {"subtype": "AppConfig-GetConfiguration"}}}
+                    }
+                }
+            },
+            "HTTP APIs can't ask for AppConfig-GetConfiguration",
             False,
             id="service in the definition of an HTTP API",
         ),

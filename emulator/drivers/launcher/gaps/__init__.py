@@ -62,6 +62,7 @@ GAPS = (
     "context_identity",
     "proxy_event",
     "gateway_errors",
+    "http_api_services",
     "invoke_permission",
     "stage_snapshot",
     "http_api_throttling",

@@ -83,7 +83,11 @@ def _add_routes(api_id: str, properties: Properties) -> None:
             api_id,
             {
                 "integrationType": wanted["type"].upper(),
-                "integrationUri": wanted["uri"],
+                "integrationUri": wanted.get("uri", ""),
+                "integrationSubtype": wanted.get("integrationSubtype") or wanted.get("subtype"),
+                "credentialsArn": wanted.get("credentials"),
+                "requestParameters": wanted.get("requestParameters"),
+                "responseParameters": wanted.get("responseParameters"),
                 "integrationMethod": wanted.get("httpMethod", "POST"),
                 "payloadFormatVersion": wanted.get("payloadFormatVersion", "2.0"),
                 "timeoutInMillis": wanted.get("timeoutInMillis", 30000),

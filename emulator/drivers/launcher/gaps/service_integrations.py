@@ -147,7 +147,7 @@ async def _from_service(request: _Request) -> _Answer | None:
         path = f"/{request.rest}"
         for name, value in request.parameters.path.items():
             path = path.replace(f"{{{name}}}", value)
-    elif target := _target(request.service, request.rest):
+    elif target := target_of(request.service, request.rest):
         headers = dict(target)
     else:
         form = {**dict(urllib.parse.parse_qsl(body)), **query, "Action": request.rest}
@@ -161,7 +161,7 @@ async def _from_service(request: _Request) -> _Answer | None:
 
 
 @functools.cache
-def _target(service: str, action: str) -> Mapping[str, str]:
+def target_of(service: str, action: str) -> Mapping[str, str]:
     """The headers that name an *action* of a service which speaks JSON; none for others."""
     import botocore.session
 
