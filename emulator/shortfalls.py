@@ -69,6 +69,13 @@ def _of_url(properties: Properties, _template: Template) -> Iterator[Told]:
         yield "nothing is streamed, and Node has no awslambda.streamifyResponse", "InvokeMode: BUFFERED"
 
 
+def _of_function(properties: Properties, _template: Template) -> Iterator[Told]:
+    logging = properties.get("LoggingConfig")
+    is_json = isinstance(logging, dict) and logging.get("LogFormat") == "JSON"
+    if is_json and str(properties.get("Runtime")).startswith("nodejs"):
+        yield "its log is text: LogFormat JSON is for Python only", "Powertools' logger, or another that writes JSON"
+
+
 def _of_state_machine(properties: Properties, _template: Template) -> Iterator[Told]:
     logging = properties.get("LoggingConfiguration")
     if isinstance(logging, dict) and logging.get("Level", "OFF") != "OFF":
@@ -154,6 +161,7 @@ _BY_TYPE: Mapping[str, Callable[[Properties, Template], Iterator[Told]]] = {
     "AWS::ApiGatewayV2::Integration": _of_http_integration,
     "AWS::CloudWatch::Alarm": _of_alarm,
     "AWS::Events::Rule": _of_rule,
+    "AWS::Lambda::Function": _of_function,
     "AWS::Lambda::Url": _of_url,
     "AWS::Logs::MetricFilter": _of_metric_filter,
     "AWS::Pipes::Pipe": _of_pipe,

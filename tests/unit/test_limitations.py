@@ -141,6 +141,13 @@ def template(kind: str, **properties: Any) -> dict[str, Any]:
         pytest.param(
             "AWS::CloudWatch::Alarm", {"Namespace": "AWS/Lambda"}, "only direct ones", False, id="alarm of calls"
         ),
+        pytest.param(
+            FUNCTION,
+            {"Runtime": "nodejs22.x", "LoggingConfig": {"LogFormat": "JSON"}},
+            "its log is text",
+            False,
+            id="JSON log",
+        ),
         pytest.param("AWS::Logs::MetricFilter", {}, "it counts nothing", False, id="metric filter"),
         pytest.param("AWS::WAFv2::WebACL", {}, "it blocks nothing; closest: try its rules on AWS", False, id="inert"),
     ],

@@ -29,6 +29,7 @@ GAPS = (
     "inline_modules",
     "interrupted_stacks",
     "missing_code",
+    "network_attributes",
     "parameter_resources",
     "parameter_values",
     "paused_stacks",
