@@ -69,6 +69,15 @@ def _of_url(properties: Properties, _template: Template) -> Iterator[Told]:
         yield "nothing is streamed, and Node has no awslambda.streamifyResponse", "InvokeMode: BUFFERED"
 
 
+def _of_stage(properties: Properties, _template: Template) -> Iterator[Told]:
+    methods = [one for one in properties.get("MethodSettings") or [] if isinstance(one, dict)]
+    is_logged = any(one.get("LoggingLevel", "OFF") != "OFF" for one in methods)
+    if is_logged or properties.get("AccessLogSetting") or properties.get("AccessLogSettings"):
+        yield "its calls aren't logged in CloudWatch", "`multistack requests`"
+    if properties.get("CacheClusterEnabled") is True or any(one.get("CachingEnabled") is True for one in methods):
+        yield "nothing is cached", "try it on AWS"
+
+
 def _of_function(properties: Properties, _template: Template) -> Iterator[Told]:
     logging = properties.get("LoggingConfig")
     is_json = isinstance(logging, dict) and logging.get("LogFormat") == "JSON"
@@ -157,8 +166,10 @@ def _values_of(value: Any, keys: tuple[str, ...]) -> Iterator[Any]:
 _BY_TYPE: Mapping[str, Callable[[Properties, Template], Iterator[Told]]] = {
     "AWS::ApiGateway::GatewayResponse": _of_gateway_response,
     "AWS::ApiGateway::RestApi": _of_rest_api,
+    "AWS::ApiGateway::Stage": _of_stage,
     "AWS::ApiGatewayV2::Api": _of_http_api,
     "AWS::ApiGatewayV2::Integration": _of_http_integration,
+    "AWS::ApiGatewayV2::Stage": _of_stage,
     "AWS::CloudWatch::Alarm": _of_alarm,
     "AWS::Events::Rule": _of_rule,
     "AWS::Lambda::Function": _of_function,

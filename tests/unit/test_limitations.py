@@ -148,6 +148,23 @@ def template(kind: str, **properties: Any) -> dict[str, Any]:
             False,
             id="JSON log",
         ),
+        pytest.param(
+            "AWS::ApiGatewayV2::Stage",
+            {"AccessLogSettings": {"DestinationArn": "arn"}},
+            "its calls aren't logged in CloudWatch",
+            False,
+            id="access log",
+        ),
+        pytest.param(
+            "AWS::ApiGateway::Stage",
+            {"MethodSettings": [{"LoggingLevel": "INFO"}]},
+            "its calls aren't logged in CloudWatch",
+            False,
+            id="log of methods",
+        ),
+        pytest.param(
+            "AWS::ApiGateway::Stage", {"CacheClusterEnabled": True}, "nothing is cached", False, id="cache of a stage"
+        ),
         pytest.param("AWS::Logs::MetricFilter", {}, "it counts nothing", False, id="metric filter"),
         pytest.param("AWS::WAFv2::WebACL", {}, "it blocks nothing; closest: try its rules on AWS", False, id="inert"),
     ],
