@@ -19,7 +19,7 @@ _REFUSED: Mapping[str, str] = {
     "AWS::Batch": "a function behind a queue",
     "AWS::Budgets": _OPERATIONS,
     "AWS::CE": _OPERATIONS,
-    "AWS::CloudFormation::Macro": "take what `aws cloudformation get-template --template-stage Processed` prints on AWS",
+    "AWS::CloudFormation::Macro": "what `aws cloudformation get-template --template-stage Processed` prints",
     "AWS::CloudTrail": f"`multistack requests` and `multistack history` show what happened: {LEAVE_OUT}",
     "AWS::CodeDeploy": f"`multistack deploy --canary 10%`, and {LEAVE_OUT}",
     "AWS::CodePipeline": "`multistack pipeline`",
