@@ -8,8 +8,10 @@ Source:
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,11 +27,15 @@ from emulator.frameworks.tool import Tool, find_tool, run_tool
 from emulator.template import CODE_PROPERTIES, Template
 
 _SUFFIXES = ("yml", "yaml", "json", "ts", "js", "cjs", "mjs")
+_DATA = (".yml", ".yaml", ".json")
 _NAME = re.compile(rf"serverless(\.[\w-]+)*\.({'|'.join(_SUFFIXES)})")
 _INSTALL = "npm install --save-dev osls"
 # A deployment of an API is named by the time of packaging, so that each packaging makes a new one.
 _DEPLOYMENT = re.compile(r"(ApiGateway|Websockets)Deployment\d{10,}")
 _AWS_VARIABLE = re.compile(r"\$\{(?:aws|ssm|cf|s3)(?:\([\w-]+\))?:[^}]*\}?|AWS credentials|AWS provider credentials")
+
+_FILE = re.compile(r"\bfile\(((?:\$\{[^{}]*\}|[^)])+)\)")
+_VARIABLE = re.compile(r"\$\{[^{}]*\}")
 
 _QUIET = {"SLS_TELEMETRY_DISABLED": "1", "SLS_NOTIFICATIONS_MODE": "off", "SLS_INTERACTIVE_SETUP_ENABLE": "0"}
 
@@ -56,12 +62,14 @@ class Serverless(PackagedByTool):
         tool = _tool(path, packaging)
         packaging.emit(Event(None, "packaging", f"{path.name} with {tool.package} {tool.version}".rstrip()))
         # It works in .serverless of the service's folder, so one stage after the other.
-        return package(path, packaging, lambda stage, for_stage: _package(path, tool, stage, for_stage))
+        return package(
+            path, packaging, lambda stage, for_stage: _package(path, tool, stage, for_stage), named=_named(path)
+        )
 
 
 def _content(path: Path) -> Mapping[str, Any]:
     """The file as far as it is plain data; raises ConfigError when it is broken YAML or JSON."""
-    if path.suffix not in (".yml", ".yaml", ".json"):
+    if path.suffix not in _DATA:
         return {}
     try:
         content = parse(path.read_text(encoding="utf-8"))
@@ -70,6 +78,18 @@ def _content(path: Path) -> Mapping[str, Any]:
     except ValueError as error:
         raise ConfigError(f"{path} is not YAML: {error}") from error
     return content if isinstance(content, dict) else {}
+
+
+def _named(path: Path) -> list[str] | None:
+    """Patterns of the files that values are taken from, and of plugins of its own; None if it is code that asks."""
+    if path.suffix not in _DATA:
+        return None
+    plugins = _content(path).get("plugins")
+    plugins = plugins.get("modules") if isinstance(plugins, dict) else plugins
+    own = [one if one.endswith("js") else f"{one}*js" for one in map(str, plugins or ()) if one.startswith(".")]
+    files = [_VARIABLE.sub("*", one.strip()) for one in _FILE.findall(path.read_text(encoding="utf-8"))]
+    folder = path.parent.resolve()
+    return [os.path.normpath(Path(glob.escape(str(folder)), one)) for one in (*files, *own)]
 
 
 def _tool(path: Path, packaging: Packaging) -> Tool:

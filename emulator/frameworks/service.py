@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from emulator.events import Emit
 from emulator.template import Template
+
+if TYPE_CHECKING:
+    from emulator.frameworks.kept import KeptPackages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +25,7 @@ class Service:
         path: What errors name.
         is_complete: Whether the code has all that it needs: the framework's tool installed it.
         complete: Where that holds for a part of the code, that part's paths.
+        archives: Code that an earlier build zipped.
     """
 
     template: Template
@@ -29,6 +33,7 @@ class Service:
     path: Path
     is_complete: bool = False
     complete: frozenset[Path] = frozenset()
+    archives: frozenset[Path] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +48,8 @@ class Packaging:
         work: A folder for what it writes; it is there until the build is done, and gone after it.
         emit: A tool that takes a while says so, e.g. ``Event(None, "packaging", "with osls 3.40")``.
         cancelled: Called while waiting; raises to stop.
+        kept: What this process packaged before.
+        awaited: The stages that can't wait, where others can.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -50,6 +57,8 @@ class Packaging:
     work: Path
     emit: Emit
     cancelled: Callable[[], None]
+    kept: KeptPackages | None = None
+    awaited: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)

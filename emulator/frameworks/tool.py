@@ -50,10 +50,15 @@ for (const target of [fs, fs.promises]) {
 }
 const readdirSync = fs.readdirSync
 fs.readdirSync = function (...all) { return seen(readdirSync.apply(this, all)) }
-require("module").syncBuiltinESMExports()
+const Module = require("module"), loaded = new Set(), load = Module.prototype.load
+Module.prototype.load = function (...all) { loaded.add(all[0]); return load.apply(this, all) }
+process.on("exit", () => fs.appendFileSync(%s, [...loaded, ""].join("\\n")))
+Module.syncBuiltinESMExports()
 """
 _COLOURS = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 _TIMEOUT = 900.0
+# Beside what else a stage has: the files of its own that a tool ran as code, each on a line.
+_LOADED = "loaded.txt"
 # Runs a command that a file of the framework holds as one line.
 SHELL = ("/bin/sh", "-c")
 
@@ -143,10 +148,16 @@ def run_tool(
     raise ArtifactError(f"{shown} {ended}{reason}", hint=explain("\n".join(lines)), details=lines[:-1])
 
 
+def loaded_by_tools(work: Path) -> frozenset[Path] | None:
+    """The files that tools ran as CommonJS, for stages in folders of *work*; None if no tool is Node."""
+    told = list(work.glob(f"*/{_LOADED}"))
+    return frozenset(Path(line) for path in told for line in path.read_text().splitlines()) if told else None
+
+
 def _hiding(work: Path) -> str:
-    """The script for Node that hides multistack's files, as its options name it."""
+    """The script for Node that hides multistack's files and tells what is loaded, as its options name it."""
     script = work / "hide.cjs"
-    script.write_text(_HIDE % json.dumps(_HIDDEN), encoding="utf-8")
+    script.write_text(_HIDE % (json.dumps(_HIDDEN), json.dumps(str(work / _LOADED))), encoding="utf-8")
     return json.dumps(str(script))
 
 
