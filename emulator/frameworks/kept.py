@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import copy
+import json
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -20,6 +21,20 @@ _NODE = (".js", ".cjs", ".mjs")
 # What a file system tells of a file without reading it.
 Stamp = tuple[int, ...]
 Templates = Mapping[str, Template]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Inputs:
+    """
+    Files that a tool makes something of, as patterns of absolute paths.
+
+    Attributes:
+        named: The service's own file names them.
+        run: The tool runs them; that it tells of them shows that it tells of all.
+    """
+
+    named: Sequence[str] = ()
+    run: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +56,7 @@ class _Package:
 
     Attributes:
         files: All that it may have read, as it was before.
-        named: Patterns of files that the service's own file names.
+        inputs: What is known beforehand of what it makes something else of; None if nothing is.
         loaded: Files that the tool ran as code of its own; None if it doesn't tell.
         copies: Source file to (archive, entry), of those that are in archives as they are.
     """
@@ -49,7 +64,7 @@ class _Package:
     stages: Mapping[str, str]
     environ: Mapping[str, str] = field(repr=False)
     files: Mapping[Path, Stamp]
-    named: Sequence[str] | None
+    inputs: Inputs | None
     loaded: frozenset[Path] | None
     templates: Templates
     copies: Mapping[Path, Sequence[tuple[Path, str]]] = field(default_factory=dict)
@@ -79,7 +94,7 @@ class KeptPackages:
         self._packages: dict[Path, _Package] = {}
 
     def templates(
-        self, path: Path, packaging: Packaging, named: Sequence[str] | None, make: Callable[[Packaging], Templates]
+        self, path: Path, packaging: Packaging, inputs: Inputs | None, make: Callable[[Packaging], Templates]
     ) -> Made:
         """
         What *make* would make now of the service at *path*, without it if only copies of source files differ.
@@ -87,7 +102,7 @@ class KeptPackages:
         Whatever else was saved, it makes the stage only that somebody waits for, unless it is the first time.
 
         Args:
-            named: Patterns of files that the service's own file names; None where the tool has to run each time.
+            inputs: None where the tool has to run each time.
         """
         files, before = self._look(), self._packages.get(path)
         if before is not None and (before.stages, before.environ) == (packaging.stages, packaging.environ):
@@ -100,7 +115,7 @@ class KeptPackages:
             stages=packaging.stages,
             environ=packaging.environ,
             files=files,
-            named=named,
+            inputs=inputs,
             loaded=loaded_by_tools(packaging.work),
             templates=copy.deepcopy(templates),
         )
@@ -164,22 +179,24 @@ def _moved(templates: Templates, to: Mapping[Path, Path]) -> Templates:
 
 def _copies(package: _Package) -> Mapping[Path, Sequence[tuple[Path, str]]]:
     """Which source files are in which archives as they are; none where a tool makes something else of them."""
-    if package.loaded is None or package.named is None or not _tells_all(package.named, package.loaded):
+    inputs, loaded = package.inputs, package.loaded
+    if inputs is None or loaded is None or not all(_is_any(loaded, pattern) for pattern in inputs.run):
         return {}
     by_name: dict[str, list[Path]] = {}
     for path in package.files:
         if path.suffix in _COPIED:
             by_name.setdefault(path.name, []).append(path)
     found: dict[Path, list[tuple[Path, str]]] = {}
-    unclear = {path for path in package.files if path.resolve() in package.loaded or _is_named(path, package.named)}
+    unclear = {path for path in package.files if path.resolve() in loaded}
+    unclear |= {path for path in package.files if any(_is_any([path], pattern) for pattern in inputs.named)}
+    template = json.dumps(package.templates)
     for archive in set(_archives_of(package.templates)):
         with zipfile.ZipFile(archive) as content:
             for entry in content.namelist():
                 sources = [one for one in by_name.get(Path(entry).name, ()) if f"{one}".endswith(f"/{entry}")]
                 alike = [one for one in sources if one.is_file() and one.read_bytes() == content.read(entry)]
-                if len(alike) > 1 or not sources:
+                if len(alike) > 1 or (alike and _is_in(template, alike[0])):
                     unclear.update(alike)
-                    continue
                 for source in alike:
                     found.setdefault(source, []).append((archive, entry))
     if _is_bundled(package, {(archive, entry) for places in found.values() for archive, entry in places}):
@@ -187,15 +204,14 @@ def _copies(package: _Package) -> Mapping[Path, Sequence[tuple[Path, str]]]:
     return {path: places for path, places in found.items() if path not in unclear}
 
 
-def _tells_all(named: Sequence[str], loaded: frozenset[Path]) -> bool:
-    """Whether code that the service's file names is among what the tool tells that it loaded."""
-    return all(
-        any(fnmatchcase(str(path), pattern) for path in loaded) for pattern in named if pattern.endswith(("js", "ts"))
-    )
+def _is_any(paths: Iterable[Path], pattern: str) -> bool:
+    return any(fnmatchcase(str(path), pattern) for path in paths)
 
 
-def _is_named(path: Path, named: Sequence[str]) -> bool:
-    return any(fnmatchcase(str(path), pattern) for pattern in named)
+def _is_in(template: str, source: Path) -> bool:
+    """Whether the text of *source* is in a template, as the code of a resolver or a small function is."""
+    text = source.read_text(encoding="utf-8", errors="replace").strip()
+    return bool(text) and json.dumps(text)[1:-1] in template
 
 
 def _is_bundled(package: _Package, copies: set[tuple[Path, str]]) -> bool:

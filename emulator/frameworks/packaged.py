@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.errors import ArtifactError, ConfigError
-from emulator.frameworks.kept import Made
+from emulator.frameworks.kept import Inputs, Made
 from emulator.frameworks.service import GivenValue, Packaging, Service
 from emulator.frameworks.stages import STAGE, merge
 from emulator.shape import check_shape
@@ -68,16 +68,14 @@ def read_object(path: Path, *, hint: str | None = None) -> dict[str, Any]:
     return content
 
 
-def package(
-    path: Path, packaging: Packaging, make: Make, *, workers: int = 1, named: Sequence[str] | None = None
-) -> Service:
+def package(path: Path, packaging: Packaging, make: Make, *, workers: int = 1, inputs: Inputs | None = None) -> Service:
     """
     One service out of what *make* makes for each stage.
 
     Args:
         path: The service's file, for errors.
         workers: How many stages are made at once.
-        named: Patterns of files that the service's file names; None where only the tool knows, which then runs always.
+        inputs: What is known of what the tool makes something else of; None where it has to run each time.
 
     Raises:
         ConfigError: A stage has a name that can't be one, or other code than the others.
@@ -97,7 +95,7 @@ def package(
     if packaging.kept is None:
         made = Made(make_all(packaging))
     else:
-        made = packaging.kept.templates(path, packaging, named, make_all)
+        made = packaging.kept.templates(path, packaging, inputs, make_all)
     return Service(
         template=merge({stage: name_versions(template) for stage, template in made.templates.items()}),
         folder=path.parent,

@@ -21,6 +21,7 @@ from typing import Any
 from emulator.cfn_yaml import parse
 from emulator.errors import ArtifactError, ConfigError
 from emulator.events import Event
+from emulator.frameworks.kept import Inputs
 from emulator.frameworks.packaged import PackagedByTool, package
 from emulator.frameworks.service import Packaging, Service
 from emulator.frameworks.tool import Tool, find_tool, run_tool
@@ -63,7 +64,7 @@ class Serverless(PackagedByTool):
         packaging.emit(Event(None, "packaging", f"{path.name} with {tool.package} {tool.version}".rstrip()))
         # It works in .serverless of the service's folder, so one stage after the other.
         return package(
-            path, packaging, lambda stage, for_stage: _package(path, tool, stage, for_stage), named=_named(path)
+            path, packaging, lambda stage, for_stage: _package(path, tool, stage, for_stage), inputs=_inputs(path)
         )
 
 
@@ -80,16 +81,17 @@ def _content(path: Path) -> Mapping[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def _named(path: Path) -> list[str] | None:
-    """Patterns of the files that values are taken from, and of plugins of its own; None if it is code that asks."""
+def _inputs(path: Path) -> Inputs | None:
+    """What values are taken from, and plugins of its own; None if it is code that asks for them."""
     if path.suffix not in _DATA:
         return None
     plugins = _content(path).get("plugins")
     plugins = plugins.get("modules") if isinstance(plugins, dict) else plugins
     own = [one if one.endswith("js") else f"{one}*js" for one in map(str, plugins or ()) if one.startswith(".")]
     files = [_VARIABLE.sub("*", one.strip()) for one in _FILE.findall(path.read_text(encoding="utf-8"))]
-    folder = path.parent.resolve()
-    return [os.path.normpath(Path(glob.escape(str(folder)), one)) for one in (*files, *own)]
+    folder = glob.escape(str(path.parent.resolve()))
+    own, files = ([os.path.normpath(Path(folder, one)) for one in names] for names in (own, files))
+    return Inputs(named=files, run=[*own, *(one for one in files if one.endswith(("js", "ts")))])
 
 
 def _tool(path: Path, packaging: Packaging) -> Tool:

@@ -55,6 +55,19 @@ Module.prototype.load = function (...all) { loaded.add(all[0]); return load.appl
 process.on("exit", () => fs.appendFileSync(%s, [...loaded, ""].join("\\n")))
 Module.syncBuiltinESMExports()
 """
+_TELL = """\
+import atexit, importlib.machinery, importlib.util, os, sys
+def tell(modules=sys.modules, own=__file__, start=os.getcwd()):
+    # The file of __main__ is forgotten by now.
+    files = {getattr(one, "__file__", None) for one in list(modules.values())} | set(sys.argv[:1])
+    with open(%r, "a") as told:
+        told.writelines(f"{os.path.realpath(os.path.join(start, one))}\\n" for one in files - {None, "", own})
+atexit.register(tell)
+sys.path.remove(os.path.dirname(__file__))
+hidden = importlib.machinery.PathFinder.find_spec("sitecustomize")
+if hidden is not None:
+    hidden.loader.exec_module(importlib.util.module_from_spec(hidden))
+"""
 _COLOURS = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
 _TIMEOUT = 900.0
 # Beside what else a stage has: the files of its own that a tool ran as code, each on a line.
@@ -131,6 +144,7 @@ def run_tool(
     environ = {**packaging.environ, **_NO_CREDENTIALS, **variables}
     environ["PATH"] = search_path(folder, packaging.environ)
     environ["NODE_OPTIONS"] = f"{environ.get('NODE_OPTIONS', '')} --require {_hiding(packaging.work)}".strip()
+    environ["PYTHONPATH"] = os.pathsep.join(filter(None, [_telling(packaging.work), environ.get("PYTHONPATH")]))
     is_shell = arguments[0] == SHELL[0]
     shown = arguments[-1] if is_shell else " ".join([Path(arguments[0]).name, *arguments[1:2]])
     with tempfile.TemporaryFile() as said:
@@ -149,7 +163,7 @@ def run_tool(
 
 
 def loaded_by_tools(work: Path) -> frozenset[Path] | None:
-    """The files that tools ran as CommonJS, for stages in folders of *work*; None if no tool is Node."""
+    """What tools in Node or Python ran as code, for stages in folders of *work*; None if none is; no ES modules."""
     told = list(work.glob(f"*/{_LOADED}"))
     return frozenset(Path(line) for path in told for line in path.read_text().splitlines()) if told else None
 
@@ -159,6 +173,14 @@ def _hiding(work: Path) -> str:
     script = work / "hide.cjs"
     script.write_text(_HIDE % (json.dumps(_HIDDEN), json.dumps(str(work / _LOADED))), encoding="utf-8")
     return json.dumps(str(script))
+
+
+def _telling(work: Path) -> str:
+    """The folder of a module that lets Python tell what is loaded, which it imports when it starts."""
+    folder = work / "python"
+    folder.mkdir(exist_ok=True)
+    (folder / "sitecustomize.py").write_text(_TELL % str(work / _LOADED), encoding="utf-8")
+    return str(folder)
 
 
 def _plain(said: IO[bytes]) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
@@ -51,7 +52,7 @@ runtime = "nodejs20.x" if (folder / "handler.mjs").exists() else "python3.12"
 resources = {
     "Bucket": {"Type": "AWS::S3::Bucket"},
     "GetLambdaFunction": {"Type": "AWS::Lambda::Function", "Properties": {
-        "Code": code, "Handler": "handler.get", "Runtime": runtime, "Description": f"{stage} {len(yml)}"}},
+        "Code": code, "Handler": "handler.get", "Runtime": runtime, "Description": f"{stage} {yml}"}},
     version: {"Type": "AWS::Lambda::Version", "Properties": {
         "FunctionName": {"Ref": "GetLambdaFunction"}, "CodeSha256": os.urandom(8).hex()}}}
 (out / "cloudformation-template-update-stack.json").write_text(json.dumps({"Resources": resources}))
@@ -158,6 +159,15 @@ def test_a_file_that_went_runs_the_tool(builds: Builds) -> None:
     assert builds.made()[1] == ["test"]
 
 
+def test_a_file_whose_text_is_in_the_template_runs_the_tool(builds: Builds) -> None:
+    """A resolver's code, a small function's: the tool put it there."""
+    builds.write("resolver.js", "# a resolver\n")
+    builds.write("serverless.yml", f"{FILE}# a resolver\n")
+    builds.made()
+    builds.write("resolver.js", "# another one\n")
+    assert builds.made()[1] == ["test"]
+
+
 def test_files_that_are_alike_run_the_tool(builds: Builds) -> None:
     """Which of two files of one name is packaged can't be told while they hold the same."""
     builds.write("other/shared.py", "# lib/shared.py\n")
@@ -185,16 +195,27 @@ def test_code_saved_while_its_file_is_broken_waits_for_the_tool(builds: Builds) 
         builds.write("handler.py", "# saved meanwhile\n")
 
 
-def test_a_tool_of_node_tells_what_it_runs_as_code(tmp_path: Path) -> None:
-    """Also what it loads late, and what it forgets that it loaded."""
-    (tmp_path / "main.js").write_text('setTimeout(() => { require("./late"); delete require.cache[__filename] }, 1)\n')
-    (tmp_path / "late.js").write_text("")
-    (tmp_path / "handler.js").write_text("")
-    work = tmp_path / "work"
+_NODE = 'setTimeout(() => { require("./late"); delete require.cache[__filename] }, 1)'
+_PYTHON = 'import os, late; os.chdir("/"); import customized; assert customized.found'
+
+
+@pytest.mark.parametrize(
+    ("program", "suffix", "main"), [("node", "js", _NODE), (sys.executable, "py", _PYTHON)], ids=["node", "python"]
+)
+def test_tools_tell_what_they_run_as_code(tmp_path: Path, program: str, suffix: str, main: str) -> None:
+    """Also what they load late or forget; a sitecustomize that was there before is run as well."""
+    files = {tmp_path / f"{name}.{suffix}" for name in ("main", "late")}
+    for name in ("main", "late", "handler"):
+        (tmp_path / f"{name}.{suffix}").write_text(f"{main if name == 'main' else ''}\n")
+    beside, work = tmp_path / "beside", tmp_path / "work"
     (work / "0").mkdir(parents=True)
-    packaging = Packaging(
-        environ={"PATH": os.environ["PATH"]}, work=work / "0", emit=lambda _event: None, cancelled=lambda: None
-    )
+    beside.mkdir()
+    (beside / "customized.py").write_text("found = False\n")
+    (beside / "sitecustomize.py").write_text("import customized\ncustomized.found = True\n")
+    environ = {"PATH": os.environ["PATH"], "PYTHONPATH": str(beside)}
+    packaging = Packaging(environ=environ, work=work / "0", emit=lambda _event: None, cancelled=lambda: None)
     assert loaded_by_tools(work) is None
-    run_tool(["node", "main.js"], folder=tmp_path, packaging=packaging, variables={})
-    assert loaded_by_tools(work) == {tmp_path / "main.js", tmp_path / "late.js"}
+    run_tool([program, f"main.{suffix}"], folder=tmp_path, packaging=packaging, variables={})
+    told = loaded_by_tools(work)
+    assert told is not None
+    assert {path for path in told if path.parent == tmp_path} == files
