@@ -96,8 +96,9 @@ def package(path: Path, packaging: Packaging, make: Make, *, workers: int = 1, i
         made = Made(make_all(packaging))
     else:
         made = packaging.kept.templates(path, packaging, inputs, make_all)
+    templates = {stage: name_versions(template) for stage, template in made.templates.items()}
     return Service(
-        template=merge({stage: name_versions(template) for stage, template in made.templates.items()}),
+        template=merge(templates, are_all=templates.keys() == packaging.stages.keys()),
         folder=path.parent,
         path=path,
         is_complete=True,

@@ -13,9 +13,10 @@ from emulator.archives import KeptArchives
 from emulator.artifact import ArtifactStore
 from emulator.building import build
 from emulator.config import load_project
-from emulator.errors import ArtifactError
+from emulator.errors import ArtifactError, ConfigError
 from emulator.frameworks.kept import KeptPackages
 from emulator.frameworks.service import Packaging
+from emulator.frameworks.stages import STAGE, of_stage
 from emulator.frameworks.tool import loaded_by_tools, run_tool
 from emulator.model import Artifact, Project
 from emulator.watching.sources import Sources
@@ -151,6 +152,16 @@ def test_whatever_else_is_saved_runs_the_tool_for_the_stage_that_is_watched(buil
     assert builds.made()[1] == ["test"]
     builds.write("handler.py", "# saved after it\n")
     assert builds.made()[1] == []
+
+
+def test_what_was_made_for_one_stage_goes_into_no_other(builds: Builds) -> None:
+    """A promotion would bring prod what the tool made for test."""
+    builds.write("notes.txt", "other\n")
+    template = dict(builds.artifact()[0].template)
+    description = of_stage(template, {STAGE: "test"})["Resources"]["GetLambdaFunction"]["Properties"]["Description"]
+    assert description.startswith("test")
+    with pytest.raises(ConfigError, match="the artifact was built for test, and stage prod is none of these"):
+        of_stage(template, {STAGE: "prod"})
 
 
 def test_a_file_that_went_runs_the_tool(builds: Builds) -> None:
