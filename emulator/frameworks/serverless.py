@@ -33,12 +33,20 @@ _NAME = re.compile(rf"serverless(\.[\w-]+)*\.({'|'.join(_SUFFIXES)})")
 _INSTALL = "npm install --save-dev osls"
 # A deployment of an API is named by the time of packaging, so that each packaging makes a new one.
 _DEPLOYMENT = re.compile(r"(ApiGateway|Websockets)Deployment\d{10,}")
-_AWS_VARIABLE = re.compile(r"\$\{(?:aws|ssm|cf|s3)(?:\([\w-]+\))?:[^}]*\}?|AWS credentials|AWS provider credentials")
+_AWS_VARIABLE = re.compile(
+    r"\$\{(?:aws|ssm|cf|s3)(?:\([\w-]+\))?:[^}]*\}?|at \"(?:aws|ssm|cf|s3)\" source|AWS (?:provider )?credentials"
+)
+_NO_PYTHON = re.compile(r"(python[\d.]+) not found!")
 
 _FILE = re.compile(r"\bfile\(((?:\$\{[^{}]*\}|[^)])+)\)")
 _VARIABLE = re.compile(r"\$\{[^{}]*\}")
 
-_QUIET = {"SLS_TELEMETRY_DISABLED": "1", "SLS_NOTIFICATIONS_MODE": "off", "SLS_INTERACTIVE_SETUP_ENABLE": "0"}
+_QUIET = {
+    "AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED": "true",
+    "SLS_TELEMETRY_DISABLED": "1",
+    "SLS_NOTIFICATIONS_MODE": "off",
+    "SLS_INTERACTIVE_SETUP_ENABLE": "0",
+}
 
 
 class Serverless(PackagedByTool):
@@ -59,13 +67,20 @@ class Serverless(PackagedByTool):
 
     def read(self, path: Path, packaging: Packaging) -> Service:
         """Packaged by the tool that the project has."""
-        _content(path)
+        _check_provider(path)
         tool = _tool(path, packaging)
         packaging.emit(Event(None, "packaging", f"{path.name} with {tool.package} {tool.version}".rstrip()))
         # It works in .serverless of the service's folder, so one stage after the other.
         return package(
             path, packaging, lambda stage, for_stage: _package(path, tool, stage, for_stage), inputs=_inputs(path)
         )
+
+
+def _check_provider(path: Path) -> None:
+    provider = _content(path).get("provider")
+    name = provider.get("name") if isinstance(provider, dict) else provider
+    if isinstance(name, str) and name != "aws" and "${" not in name:
+        raise ConfigError(f"{path.name} is for {name}, and environments are accounts of AWS")
 
 
 def _content(path: Path) -> Mapping[str, Any]:
@@ -125,6 +140,7 @@ def _package(path: Path, tool: Tool, stage: str, packaging: Packaging) -> Templa
             packaging=packaging,
             variables={**_QUIET, **account},
             explain=_explain,
+            begins="Error:",
         )
     template = _json(out / "cloudformation-template-update-stack.json")
     zips = {one.name: one for one in _zips(_json(out / "serverless-state.json"), out, path.parent)}
@@ -141,6 +157,17 @@ def _explain(said: str) -> str | None:
         return "npm install, so that the plugins are in node_modules"
     if "Cannot resolve variable" in said:
         return "give the variable a value or a default for every stage"
+    if "unrecognized property 'org'" in said or "not currently logged in" in said:
+        return "leave org and app out of the file: they are for the dashboard of the Framework's maker"
+    if "unrecognized property" in said:
+        return (
+            "what only serverless 4 knows has another name here: `params` for `stages`, a plugin for `build`; or set"
+            " `configValidationMode: warn`"
+        )
+    if python := _NO_PYTHON.search(said):
+        return (
+            f"install {python[1]}, or set custom.pythonRequirements.pythonBin to a Python that is there, e.g. python3"
+        )
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -69,7 +70,10 @@ if hidden is not None:
     hidden.loader.exec_module(importlib.util.module_from_spec(hidden))
 """
 _COLOURS = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
+_CALLER = re.compile(r"at .*:\d+:\d+\)?")
 _TIMEOUT = 900.0
+# Characters of a reason.
+_LONGEST = 2000
 # Beside what else a stage has: the files of its own that a tool ran as code, each on a line.
 _LOADED = "loaded.txt"
 # Runs a command that a file of the framework holds as one line.
@@ -129,6 +133,7 @@ def run_tool(
     packaging: Packaging,
     variables: Mapping[str, str],
     explain: Callable[[str], str | None] = lambda _said: None,
+    begins: str = "",
 ) -> None:
     """
     Run a tool in the service's *folder*.
@@ -137,6 +142,7 @@ def run_tool(
         arguments: The program and its arguments.
         variables: Of the tool, beside the caller's.
         explain: From all that it says to a hint, should it fail.
+        begins: The line after which it says why it failed, up to an empty one; else its last line says that.
 
     Raises:
         ArtifactError: It can't be run, fails, or takes too long; with the last line that it says, and those before it.
@@ -156,8 +162,10 @@ def run_tool(
             raise ArtifactError(f"{shown} can't be run in {folder}: {error}") from error
         if code == 0:
             return
-        lines = _plain(said)
+        lines, why = _plain(said), _after(said, begins)
     ended = f"ended with {code}" if code is not None else f"did not end within {_TIMEOUT:g} s"
+    if why:
+        raise ArtifactError(f"{shown} {ended}: {why}", hint=explain(why))
     reason = f": {lines[-1].strip(' -')}" if lines else ""
     raise ArtifactError(f"{shown} {ended}{reason}", hint=explain("\n".join(lines)), details=lines[:-1])
 
@@ -188,3 +196,14 @@ def _plain(said: IO[bytes]) -> list[str]:
     with tempfile.TemporaryFile() as plain:
         plain.write(_COLOURS.sub(b"", said.read()))
         return [line for line in last_lines(plain) if line.strip()]
+
+
+def _after(said: IO[bytes], begins: str) -> str:
+    """The paragraph after the last line that is *begins*, as one line; empty if there is none."""
+    said.seek(0)
+    lines = [line.strip() for line in _COLOURS.sub(b"", said.read()).decode(errors="replace").splitlines()]
+    if not begins or begins not in lines:
+        return ""
+    rest = lines[len(lines) - lines[::-1].index(begins) :]
+    paragraph = itertools.takewhile(lambda line: line and not _CALLER.fullmatch(line), rest)
+    return "".join(one if one.isprintable() else " " for one in " ".join(paragraph))[:_LONGEST]
