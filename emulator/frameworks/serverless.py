@@ -33,6 +33,35 @@ _NAME = re.compile(rf"serverless(\.[\w-]+)*\.({'|'.join(_SUFFIXES)})")
 _INSTALL = "npm install --save-dev osls"
 # A deployment of an API is named by the time of packaging, so that each packaging makes a new one.
 _DEPLOYMENT = re.compile(r"(ApiGateway|Websockets)Deployment\d{10,}")
+# What the tool says, and what to do about it.
+_HINTS = (
+    (
+        re.compile(
+            r"\$\{(?:aws|ssm|cf|s3)(?:\([\w-]+\))?:[^}]*\}?|at \"(?:aws|ssm|cf|s3)\" source|AWS (?:provider )?credentials"
+        ),
+        "values of a real account are not there: give these variables a default, or take them from `params`",
+    ),
+    (re.compile(r"lugin\b.*\bnot found"), "npm install, so that the plugins are in node_modules"),
+    (re.compile("Cannot resolve variable"), "give the variable a value or a default for every stage"),
+    (
+        re.compile("unrecognized property 'org'|not currently logged in"),
+        "leave org and app out of the file: they are for the dashboard of the Framework's maker",
+    ),
+    (
+        re.compile("unrecognized property"),
+        "what only serverless 4 knows has another name here: `params` for `stages`, a plugin for `build`; or set"
+        " `configValidationMode: warn`",
+    ),
+    (
+        re.compile(r"(python[\d.]+) not found!"),
+        "install {}, or set custom.pythonRequirements.pythonBin to a Python that is there, e.g. python3",
+    ),
+)
+_DATA = (".yml", ".yaml", ".json")
+_NAME = re.compile(rf"serverless(\.[\w-]+)*\.({'|'.join(_SUFFIXES)})")
+_INSTALL = "npm install --save-dev osls"
+# A deployment of an API is named by the time of packaging, so that each packaging makes a new one.
+_DEPLOYMENT = re.compile(r"(ApiGateway|Websockets)Deployment\d{10,}")
 _AWS_VARIABLE = re.compile(
     r"\$\{(?:aws|ssm|cf|s3)(?:\([\w-]+\))?:[^}]*\}?|at \"(?:aws|ssm|cf|s3)\" source|AWS (?:provider )?credentials"
 )
@@ -151,24 +180,7 @@ def _package(path: Path, tool: Tool, stage: str, packaging: Packaging) -> Templa
 
 def _explain(said: str) -> str | None:
     """What to do about what it says."""
-    if _AWS_VARIABLE.search(said):
-        return "values of a real account are not there: give these variables a default, or take them from `params`"
-    if "lugin" in said and "not found" in said:
-        return "npm install, so that the plugins are in node_modules"
-    if "Cannot resolve variable" in said:
-        return "give the variable a value or a default for every stage"
-    if "unrecognized property 'org'" in said or "not currently logged in" in said:
-        return "leave org and app out of the file: they are for the dashboard of the Framework's maker"
-    if "unrecognized property" in said:
-        return (
-            "what only serverless 4 knows has another name here: `params` for `stages`, a plugin for `build`; or set"
-            " `configValidationMode: warn`"
-        )
-    if python := _NO_PYTHON.search(said):
-        return (
-            f"install {python[1]}, or set custom.pythonRequirements.pythonBin to a Python that is there, e.g. python3"
-        )
-    return None
+    return next((hint.format(*found.groups()) for what, hint in _HINTS if (found := what.search(said))), None)
 
 
 def _json(path: Path) -> dict[str, Any]:

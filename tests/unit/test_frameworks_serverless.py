@@ -187,7 +187,7 @@ def test_a_service_for_another_cloud_is_refused_before_any_tool_runs(tmp_path: P
     """Its tool would leave no template, and say nothing."""
     path = tmp_path / "serverless.yml"
     path.write_text("service: notes\nprovider: {name: google}\n")
-    with pytest.raises(ConfigError, match="serverless.yml is for google, and environments are accounts of AWS"):
+    with pytest.raises(ConfigError, match=r"serverless\.yml is for google, and environments are accounts of AWS"):
         packaged(path, tmp_path / "work", environ={})
 
 
