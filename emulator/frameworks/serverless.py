@@ -37,7 +37,8 @@ _DEPLOYMENT = re.compile(r"(ApiGateway|Websockets)Deployment\d{10,}")
 _HINTS = (
     (
         re.compile(
-            r"\$\{(?:aws|ssm|cf|s3)(?:\([\w-]+\))?:[^}]*\}?|at \"(?:aws|ssm|cf|s3)\" source|AWS (?:provider )?credentials"
+            r"\$\{(?:aws|ssm|cf|s3)(?:\([\w-]+\))?:[^}]*\}?|at \"(?:aws|ssm|cf|s3)\" source"
+            "|AWS (?:provider )?credentials"
         ),
         "values of a real account are not there: give these variables a default, or take them from `params`",
     ),
