@@ -25,6 +25,8 @@ from emulator.process import write_atomically
 BUCKET = "multistack-artifacts-${AWS::Region}"
 _EPOCH = (1980, 1, 1, 0, 0, 0)
 _MANIFEST = "artifact.json"
+# In the folder of an artifact that nobody asked for by name: a save made it.
+_PASSING = "passing"
 _HEX = re.compile("[0-9a-f]{64}")
 
 
@@ -150,6 +152,23 @@ class ArtifactStore:
     def digests(self) -> list[str]:
         """Of every artifact that is whole."""
         return sorted(path.parent.name for path in self._folder.glob(f"*/{_MANIFEST}"))
+
+    def passing(self) -> set[str]:
+        """Of those that may go when nothing needs them any more."""
+        return {path.parent.name for path in self._folder.glob(f"*/{_PASSING}")}
+
+    def set_passing(self, digest: str, *, is_passing: bool) -> None:
+        """Whether the artifact of *digest* may go when nothing needs it any more; by default it stays."""
+        mark = self._folder / digest / _PASSING
+        if is_passing:
+            mark.touch()
+        else:
+            mark.unlink(missing_ok=True)
+
+    def remove(self, digest: str) -> None:
+        """Forget an artifact; cut at any moment, what is left of it is none."""
+        (self._folder / digest / _MANIFEST).unlink(missing_ok=True)
+        shutil.rmtree(self._folder / digest, ignore_errors=True)
 
     def find(self, start: str) -> str:
         """

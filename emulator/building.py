@@ -17,8 +17,10 @@ from emulator.events import Emit, Event
 from emulator.frameworks.registry import reader_of
 from emulator.frameworks.service import Packaging
 from emulator.frameworks.stages import STAGE
+from emulator.image_code import Images, NoImages
 from emulator.interpreters import Interpreter, choose
 from emulator.model import Artifact, Project
+from emulator.secret_files import secret_files, warn
 from emulator.template import LocalCode, all_resources, inline_definitions, local_code, point_at_code
 from emulator.tool_builds import build_by_tool, install_npm, is_built_by_tool, needs_npm
 
@@ -39,6 +41,7 @@ def build(
     environ: Mapping[str, str] = {},
     cancelled: Callable[[], None] = lambda: None,
     kept: KeptArchives | None = None,
+    images: Images | None = None,
 ) -> Artifact:
     """
     Build the service of *project* and store it.
@@ -48,6 +51,7 @@ def build(
         environ: Of the framework's own tool, should it have one.
         cancelled: Called while waiting for that; raises to stop.
         kept: Of earlier builds in this process: what didn't change since is not read again.
+        images: What builds those of functions that are container images.
 
     Raises:
         ConfigError: The template is no template, or names code that is not there.
@@ -64,6 +68,7 @@ def build(
                 cancelled=cancelled,
                 kept=kept.packages if kept else None,
                 awaited=_awaited(project, kept),
+                images=images or NoImages(),
             )
             service = reader_of(project.template).read(project.template, packaging)
             sources = list(local_code(service.template, service.folder))
@@ -168,6 +173,7 @@ def _archives(
 ) -> dict[str, Archive]:
     """By logical id; functions that share a folder share one zip."""
     known: dict[Place, Archive] = {}
+    secrets: list[str] = []
     by_id: dict[str, Place] = {}
     for number, source in enumerate(sources):
         place = (source.path, source.logical_id if is_built_by_tool(source) else source.build_method)
@@ -183,6 +189,8 @@ def _archives(
         found = kept.find(place, stamp)
         if found is None:
             emit(Event(None, "building", source.path.name))
+            found_secrets = secret_files(contents, installed=requirements.cache)
+            secrets += [f"{source.path.name}/{name}" for name in found_secrets]
             unzipped = sum(path.stat().st_size for path in contents.values())
             _check_size(source.logical_id, unzipped)
             archive = work / f"{number}.zip"
@@ -190,6 +198,7 @@ def _archives(
             found = Archive(archive, sha256_of(archive), unzipped)
             kept.keep(place, stamp, found)
         known[place] = found
+    warn(secrets, emit)
     return {logical_id: known[place] for logical_id, place in by_id.items()}
 
 

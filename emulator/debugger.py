@@ -87,8 +87,9 @@ def session(workspace: Workspace, environment: Environment, function: str, *, po
         there = of_types(members(endpoint, project.stack_name(environment.name)), {_FUNCTION})
         member = find(there, function, environment=environment.name, what="function")
         found = client(endpoint, "lambda").get_function_configuration(FunctionName=member.name)
-    if not str(found.get("Runtime")).startswith("python"):
-        raise ConfigError(f"{member.logical_id} can't be debugged: debugpy is for Python, it is {found.get('Runtime')}")
+    runtime = found.get("Runtime") or "a container image"
+    if not runtime.startswith("python"):
+        raise ConfigError(f"{member.logical_id} can't be debugged: debugpy is for Python, it is {runtime}")
     with ports.listen(port=port, candidates=_PORTS, purpose="the debugger") as free:
         chosen = int(free.getsockname()[1])
     folder = project.environment_state(environment.name)

@@ -97,7 +97,7 @@ class Front:
 
     def await_exchanges(self, *, timeout: float) -> bool:
         """
-        Whether what the proxy had answered when this was called has reached the corpus being recorded.
+        Whether what the proxy had answered when this was called is written, also to the corpus being recorded.
 
         Args:
             timeout: Seconds to wait for that; a proxy that does not answer keeps nothing, and isn't waited for.
@@ -156,6 +156,9 @@ class Front:
             process.stop(self.folder, grace=0.0)
             raise
         self._emit(Event(None, "proxy ready", f"http://{_reached_at(host)}:{port}", time.monotonic() - started))
+        if self._project.proxy.port is None and port != candidates[0]:  # whoever has the usual address must not miss it
+            taken = f"port {candidates[0]} is taken{ports.holder(candidates[0])}"
+            self._emit(Event(None, "note:", f"{taken}: the proxy listens on {port}"))
         return True
 
     def _tell_password(self, *, made: bool) -> None:

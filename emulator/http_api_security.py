@@ -6,9 +6,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_AUTHORIZER = "x-amazon-apigateway-authorizer"
+AUTHORIZER = "x-amazon-apigateway-authorizer"
+AUTHTYPE = "x-amazon-apigateway-authtype"
+# The value of the latter, in lower case, of a scheme that asks for a signature.
+SIGNED = "awssigv4"
 # What SAM writes at a route that is open beside a default authorizer; no scheme of the definition has this name.
-_OPEN = "NONE"
+OPEN = "NONE"
 
 
 class UnknownScheme(ValueError):
@@ -21,7 +24,7 @@ class Authorization:
     What a route asks for.
 
     Attributes:
-        type: ``NONE``, ``JWT``, or ``CUSTOM``: a function decides.
+        type: ``NONE``, ``JWT``, ``AWS_IAM``, or ``CUSTOM``: a function decides.
         scheme: Its name in the definition.
     """
 
@@ -48,44 +51,52 @@ def authorization(body: Mapping[str, Any], operation: Mapping[str, Any]) -> Auth
         https://docs.aws.amazon.com/apigateway/latest/developerguide/api-gateway-swagger-extensions-authorizer.html
     """
     wanted = operation.get("security", body.get("security")) or []
-    asked = [(name, scopes) for one in wanted for name, scopes in one.items() if name != _OPEN or name in schemes(body)]
+    asked = [(name, scopes) for one in wanted for name, scopes in one.items() if name != OPEN or name in schemes(body)]
     if not asked:
         return Authorization()
     if len(asked) > 1:
         raise UnknownScheme(f"{' and '.join(name for name, _ in asked)} at once")
     ((name, scopes),) = asked
     scheme = schemes(body).get(name, {})
-    authorizer = scheme.get(_AUTHORIZER)
+    authorizer = scheme.get(AUTHORIZER)
     kind = str(authorizer.get("type")).lower() if isinstance(authorizer, dict) else ""
     if kind == "jwt":
         return Authorization("JWT", name, scopes)
     if kind == "request":
         return Authorization("CUSTOM", name)
+    if authorizer is None and str(scheme.get(AUTHTYPE)).lower() == SIGNED:
+        return Authorization("AWS_IAM", name)
     raise UnknownScheme(name)
 
 
 def unguarded(body: Any) -> Iterator[str]:
     """The schemes, each once, by which an operation of *body* asks to be guarded and can't be."""
+    refused = (name for name in _authorizations(body) if isinstance(name, str))
+    yield from dict.fromkeys(refused)
+
+
+def is_signed(body: Any) -> bool:
+    """Whether an operation of *body* asks for a signature."""
+    return any(isinstance(found, Authorization) and found.type == "AWS_IAM" for found in _authorizations(body))
+
+
+def _authorizations(body: Any) -> Iterator[Authorization | str]:
+    """What each operation takes; of one that can't be guarded, by what it asks to be."""
     paths = body.get("paths") if isinstance(body, dict) else None
-    told = set()
     for item in paths.values() if isinstance(paths, dict) else ():
         for operation in item.values() if isinstance(item, dict) else ():
             try:
-                authorization(body, operation if isinstance(operation, dict) else {})
+                yield authorization(body, operation if isinstance(operation, dict) else {})
             except UnknownScheme as error:
-                if str(error) not in told:
-                    told.add(str(error))
-                    yield str(error)
+                yield str(error)
             except (AttributeError, TypeError):
-                if "security" not in told:
-                    told.add("security")
-                    yield "security"
+                yield "security"
 
 
 def issuers(body: Any) -> Iterator[str]:
     """The issuers of tokens that are written out in *body*, without user pools, whose keys the emulator has."""
     for one in schemes(body).values() if isinstance(body, dict) else ():
-        authorizer = one.get(_AUTHORIZER)
+        authorizer = one.get(AUTHORIZER)
         configuration = authorizer.get("jwtConfiguration") if isinstance(authorizer, dict) else None
         issuer = configuration.get("issuer") if isinstance(configuration, dict) else None
         if isinstance(issuer, str) and not issuer.startswith("https://cognito-idp."):

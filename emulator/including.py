@@ -201,6 +201,12 @@ def _absolute(resource: Mapping[str, Any], folder: Path) -> Mapping[str, Any]:
     names = [CODE_PROPERTIES.get(kind), DEFINITION_PROPERTIES.get(kind, (None,))[0]]
     properties = resource.get("Properties", {})
     changed = _absolute_values(properties, [name for name in names if name], folder)
+    metadata = resource.get("Metadata", {})
+    if isinstance(metadata, dict) and "Dockerfile" in metadata:
+        resource = {
+            **resource,
+            "Metadata": {**metadata, "DockerContext": str(folder / metadata.get("DockerContext", "."))},
+        }
     return {**resource, "Properties": {**properties, **changed}} if changed else resource
 
 

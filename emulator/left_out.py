@@ -1,4 +1,4 @@
-"""Which names are no part of a service, wherever they stand: what tools make, and what editors keep for a moment."""
+"""Which names are no part of a service, wherever they stand: what tools make, what is a person's, what editors keep."""
 
 from __future__ import annotations
 
@@ -10,12 +10,26 @@ _OF_TOOLS = {
     STATE_FOLDER,
     "multistack.toml",
     "__pycache__",
-    ".git",
     ".venv",
     ".aws-sam",
     ".pytest_cache",
     ".mypy_cache",
     ".DS_Store",
+}
+# A person's way into accounts, and a repository with all that was ever in it. Whatever reads them looks in a home or a
+# checkout, which a function has not; so nothing misses them, and they need no warning as what code may read does.
+_OF_PEOPLE = {
+    ".git",
+    ".hg",
+    ".svn",
+    ".aws",
+    ".azure",
+    ".ssh",
+    ".gnupg",
+    ".netrc",
+    ".git-credentials",
+    ".npmrc",
+    ".pypirc",
 }
 # Config stays in its environment: with the code beside them, these would go into every artifact, secrets and all.
 _VARIABLES = ".env."
@@ -29,7 +43,8 @@ _OF_EDITORS = re.compile(
 
 def is_left_out(name: str) -> bool:
     """Whether a file or folder called *name* never goes into an artifact."""
-    return name in _OF_TOOLS or name.startswith(_VARIABLES) or name.endswith(".pyc") or is_of_editor(name)
+    is_known = name in _OF_TOOLS or name in _OF_PEOPLE
+    return is_known or name.startswith(_VARIABLES) or name.endswith(".pyc") or is_of_editor(name)
 
 
 def is_of_editor(name: str) -> bool:

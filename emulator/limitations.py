@@ -9,9 +9,9 @@ from typing import Any
 from emulator.closest import LEAVE_OUT, closest_to, inert, is_bystander
 from emulator.errors import DeployError
 from emulator.events import Emit, Event
-from emulator.http_api_security import issuers as issuers_of
-from emulator.http_api_security import unguarded
-from emulator.model import DriverName, Environment, Functions
+from emulator.guards import lacking
+from emulator.image_code import no_image
+from emulator.model import DriverName, Environment
 from emulator.references import without
 from emulator.template import Template
 
@@ -76,16 +76,24 @@ class LimitCheck:
 
     Args:
         environments: By name.
+        image_fault: Why no function can run an image, as a clause; None when one can.
     """
 
-    def __init__(self, environments: Mapping[str, Environment], *, emit: Emit) -> None:
+    def __init__(
+        self,
+        environments: Mapping[str, Environment],
+        *,
+        emit: Emit,
+        image_fault: Callable[[str], str | None] = no_image,
+    ) -> None:
         self._environments = environments
+        self._image_fault = image_fault
         self._emit = emit
         self._told: dict[str, str] = {}
 
     def __call__(self, environment: str, template: Template) -> list[Limitation]:
         """The resources that can't be deployed; those that do less than on AWS are told, each once."""
-        found = list(limitations(template, self._environments[environment]))
+        found = list(limitations(template, self._environments[environment], image_fault=self._image_fault))
         for one in found:
             if not one.is_refused and self._told.setdefault(str(one), environment) == environment:
                 self._emit(Event(environment, "warning:", str(one)))
@@ -151,19 +159,29 @@ def _with_unknown(template: Template, refused: Sequence[Limitation], ask: Callab
     return refused
 
 
-def limitations(template: Template, environment: Environment) -> Iterator[Limitation]:
-    """Everything about a plain *template* that is known without asking the emulator of *environment*."""
+def limitations(
+    template: Template, environment: Environment, *, image_fault: Callable[[str], str | None] = no_image
+) -> Iterator[Limitation]:
+    """
+    Everything about a plain *template* that is known without asking the emulator of *environment*.
+
+    Args:
+        image_fault: See :class:`LimitCheck`.
+    """
     for logical_id, resource in template["Resources"].items():
         kind, properties = resource["Type"], resource.get("Properties") or {}
-        for lacks, closest, is_refused in _of(kind, properties, environment):
+        for lacks, closest, is_refused in _of(kind, properties, environment, image_fault):
             yield Limitation(logical_id=logical_id, type=kind, lacks=lacks, closest=closest, is_refused=is_refused)
 
 
-def _of(kind: str, properties: Mapping[str, Any], environment: Environment) -> Iterator[tuple[str, str, bool]]:
+def _of(
+    kind: str, properties: Mapping[str, Any], environment: Environment, image_fault: Callable[[str], str | None]
+) -> Iterator[tuple[str, str, bool]]:
     if environment.driver is DriverName.EXTERNAL:
         return
     if kind == _FUNCTION:
         yield from _of_function(properties, environment)
+        yield from _of_image(properties, environment, image_fault)
     if kind == "AWS::Lambda::EventSourceMapping" and _BROKERS & properties.keys():
         lacks = "nothing comes of it: only SQS, Kinesis and streams of DynamoDB reach functions"
         yield lacks, "`multistack invoke` with its event, or a queue", False
@@ -171,17 +189,12 @@ def _of(kind: str, properties: Mapping[str, Any], environment: Environment) -> I
     if kind == "AWS::CloudFormation::Stack" and isinstance(location, dict) and "ApplicationId" in location:
         copy = "download its template and name that as Location"
         yield "it is in AWS's Serverless Application Repository only", f"{copy}, or {LEAVE_OUT}", True
-    if environment.driver is DriverName.EMBEDDED:
-        yield from _of_guards(kind, properties)
-        if (found := inert(kind)) is not None:
-            yield found.lacks, found.closest, False
+    yield from lacking(kind, properties, environment)
+    if environment.driver is DriverName.EMBEDDED and (found := inert(kind)) is not None:
+        yield found.lacks, found.closest, False
 
 
 def _of_function(properties: Mapping[str, Any], environment: Environment) -> Iterator[tuple[str, str, bool]]:
-    is_image = properties.get("PackageType") == "Image" or "ImageUri" in (properties.get("Code") or {})
-    if is_image and _runs_processes(environment):
-        engine = 'a Docker engine: driver = "localstack" with lambda = "docker" under [localstack]'
-        yield "a function that is a container image needs a Docker engine", f"{engine}; or {LEAVE_OUT}", True
     if properties.get("FileSystemConfigs"):
         yield "its file system is not mounted", "an AWS::S3::Bucket", False
     layers = properties.get("Layers")
@@ -191,26 +204,17 @@ def _of_function(properties: Mapping[str, Any], environment: Environment) -> Ite
             yield f"layer {name} is on AWS only", "its packages in requirements.txt, or in a layer of your own", False
 
 
-def _of_guards(kind: str, properties: Mapping[str, Any]) -> Iterator[tuple[str, str, bool]]:
-    if properties.get("AuthorizationType") == "AWS_IAM":
-        yield "any signature is let in: it is asked for and not checked", "a function as its authorizer", False
-    issuers: list[object] = []
-    if kind == "AWS::ApiGatewayV2::Api":
-        body = properties.get("Body")
-        for scheme in unguarded(body):
-            yield f"the emulator can't guard it by {scheme}", "an authorizer of type jwt or request", True
-        issuers.extend(issuers_of(body))
-    configuration = properties.get("JwtConfiguration")
-    if kind == "AWS::ApiGatewayV2::Authorizer" and isinstance(configuration, dict):
-        issuers.append(configuration.get("Issuer"))
-    for issuer in issuers:
-        if isinstance(issuer, str) and not issuer.startswith("https://cognito-idp."):
-            lacks = (
-                f"tokens are checked with the keys that {issuer} publishes: while that can't be reached, all get 401"
-            )
-            yield lacks, "an AWS::Cognito::UserPool as the issuer, which the emulator has", False
-
-
-def _runs_processes(environment: Environment) -> bool:
-    is_container = environment.driver is DriverName.LOCALSTACK
-    return not is_container or environment.container.functions is Functions.PROCESS
+def _of_image(
+    properties: Mapping[str, Any], environment: Environment, image_fault: Callable[[str], str | None]
+) -> Iterator[tuple[str, str, bool]]:
+    code = properties.get("Code")
+    uri = code.get("ImageUri") if isinstance(code, dict) else None
+    if uri is None and properties.get("PackageType") != "Image":
+        return
+    if environment.driver is DriverName.LOCALSTACK:
+        closest = f'driver = "embedded", whose functions run in the Docker engine; or {LEAVE_OUT}'
+        yield "LocalStack runs container images in its Pro version only", closest, True
+    elif uri is None:
+        yield "it is a container image, and none is named", f"ImageUri; or {LEAVE_OUT}", True
+    elif isinstance(uri, str) and (fault := image_fault(uri)) is not None:
+        yield fault, f"build it again where an engine has what it needs; or {LEAVE_OUT}", True

@@ -22,6 +22,7 @@ from emulator.errors import ConfigError
 from emulator.events import Emit
 from emulator.front import Front
 from emulator.history import History
+from emulator.images.functions import FunctionImages
 from emulator.lifecycle import Lifecycle
 from emulator.limitations import LimitCheck
 from emulator.model import OWN_IMAGE, Artifact, DriverName, Endpoint, Environment, Functions, Project, Release
@@ -68,10 +69,13 @@ def open_workspace(
         environ.get("PATH", ""), home=Path(environ.get("HOME", "")), pyenv_root=environ.get("PYENV_ROOT", "")
     )
     drivers = Drivers(project, environ=with_token, interpreters=folders, cancelled=cancellation.check)
-    make = functools.partial(build, project, store, emit=emit, environ=environ, cancelled=cancellation.check, kept=kept)
+    images = FunctionImages(environ=environ, emit=emit)
+    make = functools.partial(
+        build, project, store, emit=emit, environ=environ, cancelled=cancellation.check, kept=kept, images=images
+    )
     once = _builder(make, project, store, folders, now=now)
     look = functools.partial(_machine_of, project, folders, environ.get("PATH", ""))
-    deployer = _deployer(project, history, vault, look=look, emit=emit, cancelled=cancellation.check)
+    deployer = _deployer(project, history, vault, look=look, images=images, emit=emit, cancelled=cancellation.check)
     releases = Releases(project, vault)
     lifecycle = Lifecycle(
         drivers,
@@ -123,6 +127,7 @@ def _deployer(
     vault: Vault,
     *,
     look: Callable[[str], Machine | None],
+    images: FunctionImages,
     emit: Emit,
     cancelled: Callable[[], None],
 ) -> Deployer:
@@ -133,7 +138,7 @@ def _deployer(
         emit=emit,
         cancelled=cancelled,
         check=RuntimeCheck(look, emit=emit),
-        limits=LimitCheck({one.name: one for one in project.environments}, emit=emit),
+        limits=LimitCheck({one.name: one for one in project.environments}, emit=emit, image_fault=images.fault),
         get_ready=_get_ready,
         remember=_remember,
         prepare_seed=functools.partial(_prepare_seed, project, emit),
@@ -188,6 +193,7 @@ def _builder(
     def build_recorded() -> Artifact:
         artifact = make(python_of=python_of)
         provenance.record(store.folder(artifact.digest), project, now=now)
+        store.set_passing(artifact.digest, is_passing=False)  # whoever builds for a moment says so afterwards
         return artifact
 
     return _once(build_recorded)

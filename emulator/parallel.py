@@ -80,6 +80,17 @@ def run_parallel(
     return results
 
 
+def failed_of(results: Mapping[str, object]) -> dict[str, MultistackError]:
+    """The errors among *results*."""
+    return {name: result for name, result in results.items() if isinstance(result, MultistackError)}
+
+
+def raise_first(results: Mapping[str, object]) -> None:
+    """Raise the first error among *results*, if there is one."""
+    for error in failed_of(results).values():
+        raise error
+
+
 def _file_error(name: str, error: OSError) -> MultistackError:
     told = MultistackError(f"environment {name}: {error.strerror}: {error.filename}", hint=file_hint(error))
     told.__cause__ = error

@@ -6,10 +6,13 @@ import contextlib
 import errno
 import socket
 from collections.abc import Sequence
+from pathlib import Path
 
 import psutil
 
 from emulator.errors import NotReady
+from emulator.model import STATE_FOLDER
+from emulator.process import LABEL
 
 HOST = "127.0.0.1"
 EVERY_ADDRESS = "0.0.0.0"  # noqa: S104 (only what it is called)
@@ -50,7 +53,7 @@ def listen(*, port: int | None, candidates: Sequence[int], purpose: str, host: s
         return listener
     if port is None:
         raise NotReady(f"no free port for {purpose} between {candidates[0]} and {candidates[-1]}")
-    raise NotReady(f"port {port} for {purpose} is taken{_holder(port)}", hint="stop that program, or set another port")
+    raise NotReady(f"port {port} for {purpose} is taken{holder(port)}", hint="stop that program, or set another port")
 
 
 def is_own_address(address: str) -> bool:
@@ -68,11 +71,20 @@ def is_free(port: int) -> bool:
     return True
 
 
-def _holder(port: int) -> str:
-    """`` by nginx (pid 12)``, or nothing when the system doesn't say."""
+def holder(port: int) -> str:
+    """`` by nginx (pid 12)``, `` by multistack of /home/ada/orders (pid 12)``; nothing when the system does not say."""
     with contextlib.suppress(psutil.Error):
         for connection in psutil.net_connections(kind="tcp"):
             is_it = connection.status == psutil.CONN_LISTEN and connection.laddr and connection.laddr.port == port
             if is_it and connection.pid:
-                return f" by {psutil.Process(connection.pid).name()} (pid {connection.pid})"
+                return f" by {_name_of(psutil.Process(connection.pid))} (pid {connection.pid})"
     return ""
+
+
+def _name_of(process: psutil.Process) -> str:
+    """Of our own servers all are called python: whose they are says more."""
+    with contextlib.suppress(psutil.Error):
+        folders = Path(process.environ().get(LABEL, "")).parents
+        for state in (one for one in folders if one.name == STATE_FOLDER):
+            return f"multistack of {state.parent}"
+    return process.name()

@@ -38,7 +38,7 @@ def driver_name() -> str:
 def emulator_of(folder: Path, environment: str) -> str:
     """What tells the emulator of an environment of the project in *folder* from a later one."""
     if is_embedded():
-        return str(_pid(folder, environment))
+        return str(emulator_pid(folder, environment))
     found = _container(folder, environment)
     return f"{found.id} {found.attrs['State']['StartedAt']}"
 
@@ -46,12 +46,12 @@ def emulator_of(folder: Path, environment: str) -> str:
 def kill_emulator(folder: Path, environment: str) -> None:
     """End the emulator of an environment without any order."""
     if is_embedded():
-        os.kill(_pid(folder, environment), signal.SIGKILL)
+        os.kill(emulator_pid(folder, environment), signal.SIGKILL)
     else:
         _container(folder, environment).kill()
 
 
-def _pid(folder: Path, environment: str) -> int:
+def emulator_pid(folder: Path, environment: str) -> int:
     record = read_record(folder / f".multistack/environments/{environment}")
     assert record is not None
     return record.process.pid

@@ -81,16 +81,20 @@ def _say(line: str, is_error: bool) -> None:
 
 
 class _Progress:
-    """The progress of rounds, as far as it is told."""
+    """The progress of rounds, as far as it is told; a warning is told once, though each build repeats it."""
 
     def __init__(self, name: str) -> None:
         from emulator.render import Progress
 
         self._print = Progress([name])
+        self._warned: set[str] = set()
 
     def __call__(self, event: Event) -> None:
-        if event.step in _TOLD:
-            self._print(event)
+        if event.step not in _TOLD or event.detail in self._warned:
+            return
+        if event.step == "warning:":
+            self._warned.add(event.detail)
+        self._print(event)
 
 
 COMMANDS = (watch,)

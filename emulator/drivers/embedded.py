@@ -11,7 +11,7 @@ from importlib import metadata
 from pathlib import Path
 
 from emulator import checkpoint, ports, process
-from emulator.drivers import control, saved_state
+from emulator.drivers import control, embedded_environ, saved_state
 from emulator.endpoint import health
 from emulator.errors import MultistackError, NotReady, file_hint
 from emulator.log_file import LogFile
@@ -24,9 +24,7 @@ _PORTS = range(4600, 5000)
 # Seconds in which a process that doesn't answer yet counts as starting.
 _STARTING = 20.0
 _STATE = saved_state.STATE
-_TEMPORARY = "tmp"
-# Of the emulator, and so of its functions: empty at each start, and away from the saved state.
-_HOME = f"{_TEMPORARY}/home"
+_TEMPORARY = embedded_environ.TEMPORARY
 _ERASED = "erased"
 # A state that ``load`` completed, before it took the place of the other one.
 _LOADED = "loaded"
@@ -41,12 +39,16 @@ class EmbeddedDriver:
     Args:
         path: The ``PATH`` that emulators get; where they find a Node for Node functions.
         interpreters: Folders with Pythons for functions that declare another one than runs multistack.
+        engine: The variables that lead to the Docker engine, for functions that are container images.
     """
 
-    def __init__(self, project: Project, *, path: str, interpreters: Sequence[str] = ()) -> None:
+    def __init__(
+        self, project: Project, *, path: str, interpreters: Sequence[str] = (), engine: Mapping[str, str] = {}
+    ) -> None:
         self._project = project
         self._path = path
         self._interpreters = interpreters
+        self._engine = engine
 
     @property
     def version(self) -> str:
@@ -104,7 +106,7 @@ class EmbeddedDriver:
                 _refuse_newer(environment, folder / _STATE)
             make_state_folder(self._project.state)
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            (folder / _HOME).mkdir(parents=True, exist_ok=True)
+            (folder / embedded_environ.HOME).mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise NotReady(f"environment {environment.name}: can't write {folder}: {error.strerror}") from error
         with ports.listen(
@@ -120,10 +122,11 @@ class EmbeddedDriver:
                 arguments=[
                     f"--port={port}",
                     f"--settings={json.dumps(_settings(environment))}",
+                    f"--engine={json.dumps(dict(self._engine))}",
                     "--interpreters",
                     *self._interpreters,
                 ],
-                environ=self._environ(environment, folder=folder, port=port),
+                environ=embedded_environ.of(environment, folder, port=port, path=self._path),
             )
         return Endpoint(
             environment=environment.name,
@@ -239,35 +242,6 @@ class EmbeddedDriver:
 
     def _folder(self, environment: Environment) -> Path:
         return self._project.environment_state(environment.name)
-
-    def _environ(self, environment: Environment, *, folder: Path, port: int) -> Mapping[str, str]:
-        """All that the emulator, and so the functions in it, see of this machine."""
-        concurrency = environment.lambda_concurrency
-        return {
-            **({} if concurrency is None else {"LAMBDA_ACCOUNT_CONCURRENCY": str(concurrency)}),
-            "AUTH": "true" if environment.enforce_iam else "false",
-            "PATH": self._path,
-            "HOME": str(folder / _HOME),
-            "TMPDIR": str(folder / _TEMPORARY),
-            "LANG": "C.UTF-8",
-            "PYTHONUNBUFFERED": "1",
-            "MINISTACK_ACCOUNT_ID": environment.account_id,
-            "MINISTACK_REGION": environment.region,
-            "MINISTACK_HOST": ports.HOST,
-            "GATEWAY_PORT": str(port),
-            "PERSIST_STATE": "1",
-            "STATE_DIR": str(folder / _STATE),
-            "S3_PERSIST": "1",
-            "S3_DATA_DIR": str(folder / _STATE / "s3"),
-            # Listeners of their own on fixed ports, which a second environment could not open.
-            "IOT_MTLS_ENABLED": "0",
-            "SFTP_ENABLED": "0",
-            # A Docker engine of the machine is not ours to use.
-            "DOCKER_HOST": "unix:///nonexistent",
-            "AWS_ACCESS_KEY_ID": environment.account_id,
-            "AWS_SECRET_ACCESS_KEY": "multistack",
-            "AWS_EC2_METADATA_DISABLED": "true",
-        }
 
 
 def _gone(pid: int, folder: Path) -> str:

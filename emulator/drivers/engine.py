@@ -35,6 +35,12 @@ _VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CO
 _INSTALL = 'install and start Docker (Debian: `apt-get install docker.io`), or use `driver = "embedded"`'
 
 
+def variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """Those of *environ* that lead another process to the same engine."""
+    folder = environ.get("DOCKER_CONFIG") or str(Path(environ.get("HOME", "/")) / ".docker")
+    return {name: environ[name] for name in _VARIABLES if environ.get(name)} | {"DOCKER_CONFIG": folder}
+
+
 def address(environ: Mapping[str, str]) -> str:
     """The engine's address as the ``docker`` command finds it: DOCKER_HOST, then its context, then the socket."""
     return str(_connection(environ)["base_url"])

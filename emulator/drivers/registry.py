@@ -11,6 +11,7 @@ from pathlib import Path
 from emulator import ports
 from emulator.drivers.base import Driver
 from emulator.drivers.embedded import EmbeddedDriver
+from emulator.drivers.engine import variables
 from emulator.drivers.external import ExternalDriver
 from emulator.drivers.localstack import LocalstackDriver
 from emulator.errors import NotReady
@@ -36,7 +37,9 @@ class Drivers:
         cancelled: Callable[[], None] = lambda: None,
     ) -> None:
         self._project = project
-        self._embedded = EmbeddedDriver(project, path=environ.get("PATH", ""), interpreters=interpreters)
+        self._embedded = EmbeddedDriver(
+            project, path=environ.get("PATH", ""), interpreters=interpreters, engine=variables(environ)
+        )
         self._localstack = LocalstackDriver(project, environ=environ)
         self._drivers: Mapping[DriverName, Driver] = {
             DriverName.EMBEDDED: self._embedded,

@@ -20,6 +20,7 @@ from emulator.frameworks.kept import Inputs
 from emulator.frameworks.packaged import PackagedByTool, package, read_object
 from emulator.frameworks.service import Packaging, Service
 from emulator.frameworks.tool import SHELL, run_tool
+from emulator.image_code import pin_images
 from emulator.template import Template
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _template(assembly: Assembly, stage: str, packaging: Packaging) -> Template:
     packaging.emit(Event(None, "packaging", f"{stage}: {', '.join(one.name for one in stacks)}{newer}"))
     if absent := list(dict.fromkeys(name for one in stacks for name in one.absent)):
         packaging.emit(Event(None, "warning:", f"{stage}: no bucket has these assets of the app: {', '.join(absent)}"))
-    return together(stacks)
+    return pin_images(together(stacks), Path(), packaging.images)
 
 
 def _dict(value: object) -> dict[str, Any]:

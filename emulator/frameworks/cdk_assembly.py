@@ -16,6 +16,7 @@ from typing import Any
 from emulator.errors import ConfigError
 from emulator.flattening import flatten
 from emulator.frameworks.packaged import read_object
+from emulator.image_code import image_uri
 from emulator.template import CODE_PROPERTIES, NESTED, Template
 
 MANIFEST = "manifest.json"
@@ -28,6 +29,8 @@ _ASSEMBLY = "cdk:cloud-assembly"
 _BOOTSTRAP = "/cdk-bootstrap/"
 _METADATA = "AWS::CDK::Metadata"
 _AGAIN = "run `cdk synth` again"
+# What an image is built from, as SAM's ``Metadata`` says it.
+Built = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,15 +96,17 @@ def _is_newer(version: str) -> bool:
 def _stacks(manifest: Mapping[str, Any], folder: Path) -> Iterator[AppStack]:
     artifacts = manifest["artifacts"]
     files: dict[str, Path] = {}
+    built: dict[str, Built] = {}
     for one in artifacts.values():
         if one["type"] == _ASSETS:
             files |= _files(folder / one["properties"]["file"])
+            built |= _images(folder / one["properties"]["file"])
     for name, one in artifacts.items():
         if one["type"] == _ASSEMBLY:
             inner = folder / one["properties"]["directoryName"]
             yield from _stacks(read_object(inner / MANIFEST, hint=_AGAIN), inner)
         elif one["type"] == _STACK:
-            template = _deployable(read_object(folder / one["properties"]["templateFile"], hint=_AGAIN), files)
+            template = _deployable(read_object(folder / one["properties"]["templateFile"], hint=_AGAIN), files, built)
             text = json.dumps(template["Resources"])
             needs = tuple(other for other in one.get("dependencies", ()) if artifacts[other]["type"] == _STACK)
             yield AppStack(
@@ -123,16 +128,33 @@ def _files(assets: Path) -> Mapping[str, Path]:
     }
 
 
-def _deployable(template: Template, files: Mapping[str, Path]) -> Template:
+def _images(assets: Path) -> Mapping[str, Built]:
+    """Tag in the repository of images to what one would be built from."""
+    return {
+        destination["imageTag"]: {
+            "DockerContext": str((assets.parent / one["source"]["directory"]).resolve()),
+            "Dockerfile": one["source"].get("dockerFile", "Dockerfile"),
+            "DockerBuildArgs": one["source"].get("dockerBuildArgs", {}),
+            "DockerBuildTarget": one["source"].get("dockerBuildTarget"),
+        }
+        for one in read_object(assets, hint=_AGAIN).get("dockerImages", {}).values()
+        for destination in one["destinations"].values()
+        if "directory" in one["source"]
+    }
+
+
+def _deployable(template: Template, files: Mapping[str, Path], built: Mapping[str, Built]) -> Template:
     """*template* without CDK's own bookkeeping, with its code and nested templates from *files*."""
     own = {name for name, one in template.get("Parameters", {}).items() if _is_bootstrap(one)}
     rules = {name: one for name, one in template.get("Rules", {}).items() if not _names_any(one, own)}
     parameters = {name: one for name, one in template.get("Parameters", {}).items() if name not in own}
     resources = {
-        name: _with_code(one, files) for name, one in template["Resources"].items() if one["Type"] != _METADATA
+        name: _with_image(_with_code(one, files), built)
+        for name, one in template["Resources"].items()
+        if one["Type"] != _METADATA
     }
     result = {**template, "Parameters": parameters, "Rules": rules, "Resources": resources}
-    nested = {name: found for name, one in resources.items() if (found := _nested(one, files)) is not None}
+    nested = {name: found for name, one in resources.items() if (found := _nested(one, files, built)) is not None}
     return flatten({key: one for key, one in result.items() if one or key == "Resources"}, nested)
 
 
@@ -154,8 +176,15 @@ def _with_code(resource: dict[str, Any], files: Mapping[str, Path]) -> dict[str,
     return {**resource, "Properties": {**properties, name: str(files[code["S3Key"]].resolve())}}
 
 
-def _nested(resource: Mapping[str, Any], files: Mapping[str, Path]) -> Template | None:
+def _with_image(resource: dict[str, Any], built: Mapping[str, Built]) -> dict[str, Any]:
+    """Says what its image is built from as SAM does."""
+    uri = json.dumps(image_uri(resource) or "")
+    source = next((one for tag, one in built.items() if f':{tag}"' in uri), None)
+    return resource if source is None else {**resource, "Metadata": {**resource.get("Metadata", {}), **source}}
+
+
+def _nested(resource: Mapping[str, Any], files: Mapping[str, Path], built: Mapping[str, Built]) -> Template | None:
     name = NESTED.get(resource["Type"])
     place = json.dumps(resource.get("Properties", {}).get(name, "")) if name else ""
     found = next((path for key, path in files.items() if f"/{key}" in place), None)
-    return None if found is None else _deployable(read_object(found, hint=_AGAIN), files)
+    return None if found is None else _deployable(read_object(found, hint=_AGAIN), files, built)

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from emulator.frameworks.service import GivenValue, Packaging, Service
+from emulator.image_code import image_sources, pin_images
 from emulator.including import files_of_template, read_whole
 from emulator.settings import TEMPLATE_NAMES
 from emulator.template import local_code
@@ -36,8 +37,11 @@ class CloudFormation:
 
     def sources(self, path: Path) -> Sequence[Path]:
         """The template with those that it includes, and the code that they name."""
-        return [*files_of_template(path), *(code.path for code in local_code(read_whole(path), path.parent))]
+        template = read_whole(path)
+        code = [one.path for one in local_code(template, path.parent)]
+        return [*files_of_template(path), *code, *(one.context for one in image_sources(template, path.parent))]
 
     def read(self, path: Path, packaging: Packaging) -> Service:
         """The template, whose local paths start where it lies."""
-        return Service(template=read_whole(path), folder=path.parent, path=path)
+        template = pin_images(read_whole(path), path.parent, packaging.images)
+        return Service(template=template, folder=path.parent, path=path)

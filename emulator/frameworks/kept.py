@@ -21,6 +21,7 @@ _NODE = (".js", ".cjs", ".mjs")
 # What a file system tells of a file without reading it.
 Stamp = tuple[int, ...]
 Templates = Mapping[str, Template]
+Copies = Mapping[Path, Sequence[tuple[Path, str]]]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,7 +50,7 @@ class Made:
     archives: frozenset[Path] = frozenset()
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class _Package:
     """
     What a tool made, and of what.
@@ -58,7 +59,7 @@ class _Package:
         files: All that it may have read, as it was before.
         inputs: What is known beforehand of what it makes something else of; None if nothing is.
         loaded: Files that the tool ran as code of its own; None if it doesn't tell.
-        copies: Source file to (archive, entry), of those that are in archives as they are.
+        copies: Source file to (archive, entry), of those that are in archives as they are; None until these stay.
     """
 
     stages: Mapping[str, str]
@@ -67,18 +68,22 @@ class _Package:
     inputs: Inputs | None
     loaded: frozenset[Path] | None
     templates: Templates
-    copies: Mapping[Path, Sequence[tuple[Path, str]]] = field(default_factory=dict)
-    is_settled: bool = False
+    copies: Copies | None = None
 
     def changed(self, files: Mapping[Path, Stamp]) -> list[Path] | None:
         """The source files to be replaced in it; None where it takes the tool."""
-        if not self.is_settled or files.keys() != self.files.keys():
+        copies = self.copies or {}
+        if files.keys() != self.files.keys() or not all(one.exists() for one in _archives_of(self.templates)):
             return None
         changed = [path for path, stamp in files.items() if stamp != self.files[path]]
-        needed = {archive for of_one in self.copies.values() for archive, _ in of_one}
-        if not all(path in self.copies and files[path][0] == self.files[path][0] for path in changed):
-            return None
-        return changed if all(archive.exists() for archive in needed | set(_archives_of(self.templates))) else None
+        can_be = all(path in copies and files[path][0] == self.files[path][0] for path in changed)
+        return changed if can_be else None
+
+    def moved(self, to: Mapping[Path, Path]) -> _Package:
+        """The same with its code in other places."""
+        copies = self.copies or {}
+        places = {source: [(to.get(path, path), entry) for path, entry in found] for source, found in copies.items()}
+        return replace(self, templates=_moved(self.templates, to), copies=None if self.copies is None else places)
 
 
 class KeptPackages:
@@ -92,6 +97,7 @@ class KeptPackages:
     def __init__(self, look: Callable[[], Mapping[Path, Stamp]]) -> None:
         self._look = look
         self._packages: dict[Path, _Package] = {}
+        self._unsettled: dict[Path, _Package] = {}
 
     def templates(
         self, path: Path, packaging: Packaging, inputs: Inputs | None, make: Callable[[Packaging], Templates]
@@ -108,10 +114,12 @@ class KeptPackages:
         if before is not None and (before.stages, before.environ) == (packaging.stages, packaging.environ):
             changed = before.changed(files)
             if changed is not None:
-                return _replaced(before, changed, packaging.work)
+                package = replace(_replaced(before, changed, packaging.work), files=files)
+                self._unsettled[path] = package
+                return Made(package.templates, frozenset(_archives_of(package.templates)))
         only = {} if before is None else {name: packaging.stages[name] for name in packaging.awaited}
         templates = make(replace(packaging, stages=only or packaging.stages))
-        self._packages[path] = _Package(
+        self._unsettled[path] = _Package(
             stages=packaging.stages,
             environ=packaging.environ,
             files=files,
@@ -123,30 +131,28 @@ class KeptPackages:
 
     def settle(self, stored: Mapping[Path, Path]) -> None:
         """
-        Say what became of code that was just made.
+        Say what became of the code of the build just done.
 
         Args:
-            stored: Its path to an archive that stays.
+            stored: Its path to an archive that stays until the next one.
         """
-        for package in self._packages.values():
-            if not package.is_settled and set(_archives_of(package.templates)) <= stored.keys():
-                package.templates = _moved(package.templates, stored)
-                package.copies = _copies(package)
-                package.is_settled = True
+        for path, package in self._unsettled.items():
+            if not stored.keys() >= set(_archives_of(package.templates)):  # of a build that failed
+                continue
+            settled = package.moved(stored)
+            self._packages[path] = settled if settled.copies is not None else replace(settled, copies=_copies(settled))
+        self._unsettled.clear()
 
 
-def _replaced(package: _Package, changed: Sequence[Path], work: Path) -> Made:
+def _replaced(package: _Package, changed: Sequence[Path], work: Path) -> _Package:
     """*package* with *changed* files in the place of those that are in it."""
     entries: dict[Path, dict[str, Path]] = {}
     for source in changed:
-        for archive, entry in package.copies[source]:
+        for archive, entry in (package.copies or {})[source]:
             entries.setdefault(archive, {})[entry] = source
-    moved: dict[Path, Path] = {}
     for archive, sources in entries.items():
-        moved[archive] = work / archive.name
-        _write(moved[archive], archive, sources)
-    templates = _moved(package.templates, moved)
-    return Made(templates, frozenset(_archives_of(templates)))
+        _write(work / archive.name, archive, sources)
+    return package.moved({archive: work / archive.name for archive in entries})
 
 
 def _write(path: Path, archive: Path, sources: Mapping[str, Path]) -> None:
@@ -177,7 +183,7 @@ def _moved(templates: Templates, to: Mapping[Path, Path]) -> Templates:
     return moved
 
 
-def _copies(package: _Package) -> Mapping[Path, Sequence[tuple[Path, str]]]:
+def _copies(package: _Package) -> Copies:
     """Which source files are in which archives as they are; none where a tool makes something else of them."""
     inputs, loaded = package.inputs, package.loaded
     if inputs is None or loaded is None or not all(_is_any(loaded, pattern) for pattern in inputs.run):

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from emulator.frameworks import samconfig
 from emulator.frameworks.cloudformation import CloudFormation
-from emulator.frameworks.service import GivenValue, Packaging, Service
-from emulator.template import SAM_TRANSFORM, all_resources
+from emulator.frameworks.service import GivenValue
+from emulator.template import SAM_TRANSFORM
 
 
 class Sam(CloudFormation):
@@ -24,16 +24,6 @@ class Sam(CloudFormation):
     def stages(self, path: Path) -> Sequence[str]:
         """Those of ``samconfig.toml``; its default is none."""
         return [name for name in samconfig.environments_in(path.parent) if name != samconfig.DEFAULT]
-
-    def read(self, path: Path, packaging: Packaging) -> Service:
-        """A function that is an image has the name that ``sam build`` gives it, unless the template has one."""
-        service = super().read(path, packaging)
-        for placed in all_resources(service.template):
-            if placed.resource["Type"] == "AWS::Serverless::Function" and placed.effective("PackageType") == "Image":
-                tag = placed.resource.get("Metadata", {}).get("DockerTag", "latest")
-                properties = placed.resource.setdefault("Properties", {})
-                properties.setdefault("ImageUri", f"{placed.name.lower()}:{tag}")
-        return service
 
     def values(self, path: Path, environment: str) -> Mapping[str, GivenValue]:
         """``parameter_overrides`` of ``samconfig.toml``; as with SAM, one that the template doesn't name is none."""

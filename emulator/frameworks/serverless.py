@@ -160,6 +160,8 @@ def _package(path: Path, tool: Tool, stage: str, packaging: Packaging) -> Templa
 
     out = packaging.work
     arguments = [str(tool.program), "package", "--stage", stage, "--package", str(out)]
+    if tool.package == "serverless":  # a file in the home may lead to the maker's dashboard, and that to keys of AWS
+        arguments.append("--use-local-credentials")
     # Older ones would ask AWS itself with what leads to the empty account.
     knows_endpoints = tool.package == "osls" and (tool.major or 0) >= 4
     with contextlib.ExitStack() as stack:

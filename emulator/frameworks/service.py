@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from emulator.events import Emit
+from emulator.image_code import Images, NoImages
 from emulator.template import Template
 
 if TYPE_CHECKING:
@@ -50,6 +51,7 @@ class Packaging:
         cancelled: Called while waiting; raises to stop.
         kept: What this process packaged before.
         awaited: The stages that can't wait, where others can.
+        images: Of functions that are container images.
     """
 
     environ: Mapping[str, str] = field(repr=False)
@@ -59,6 +61,7 @@ class Packaging:
     cancelled: Callable[[], None]
     kept: KeptPackages | None = None
     awaited: Sequence[str] = ()
+    images: Images = field(default_factory=NoImages)
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,10 @@ _NO_CREDENTIALS = {
     "CI": "true",
     "NO_COLOR": "1",
 }
+# Of accounts at Serverless' maker. Packaging by osls or version 3 needs none, and version 4, which does, is refused.
+# All else that is called SLS_ stays: settings of the tool, and names that a serverless.yml takes its own values from.
+# SERVERLESS_ACCESS_KEY, which leads to credentials of AWS, gets into no child at all, see emulator.config.
+_KEYS_OF_MAKERS = frozenset({"SERVERLESS_LICENSE_KEY", "SLS_ORG_TOKEN"})
 # multistack's own files change with every deployment. Tools that zip whole folders must not see them, and no option of
 # theirs says so from outside of the service. They are Node, CDK too, whatever language an app is in.
 _HIDDEN = (STATE_FOLDER, FILE_NAME)
@@ -147,7 +151,8 @@ def run_tool(
     Raises:
         ArtifactError: It can't be run, fails, or takes too long; with the last line that it says, and those before it.
     """
-    environ = {**packaging.environ, **_NO_CREDENTIALS, **variables}
+    caller = {name: value for name, value in packaging.environ.items() if name not in _KEYS_OF_MAKERS}
+    environ = {**caller, **_NO_CREDENTIALS, **variables}
     environ["PATH"] = search_path(folder, packaging.environ)
     environ["NODE_OPTIONS"] = f"{environ.get('NODE_OPTIONS', '')} --require {_hiding(packaging.work)}".strip()
     environ["PYTHONPATH"] = os.pathsep.join(filter(None, [_telling(packaging.work), environ.get("PYTHONPATH")]))

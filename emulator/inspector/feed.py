@@ -54,8 +54,8 @@ class Progress:
     How far the feed is; what was offered by a moment has arrived when as many are done as were offered then.
 
     Attributes:
-        offered: Exchanges since the proxy started, with those that were lost.
-        done: Those of them that sinks were given, or told of as lost.
+        offered: Exchanges since the proxy started, with those that were lost, and those whose client has the answer.
+        done: Those of them that sinks were given, or told of as lost, and had time to write.
     """
 
     offered: int
@@ -83,6 +83,7 @@ class Feed:
         self.lost = 0
         self._untold = 0
         self._offered = 0
+        self._given = 0
         self._done = 0
         self._thread = threading.Thread(target=self._run, name="feed", daemon=True)
         self._thread.start()
@@ -93,11 +94,17 @@ class Feed:
         limits = [limit for sink in self._sinks if (limit := sink.body_limit) is not None]
         return max(limits) if limits else None
 
-    def offer(self, exchange: Exchange) -> None:
+    def announce(self) -> None:
+        """An exchange will be offered in a moment: its client may look for it before that."""
+        with self._lock:
+            self._offered += 1
+            self._is_idle.clear()
+
+    def offer(self, exchange: Exchange, *, is_announced: bool = False) -> None:
         """Take an exchange on its way, or lose it because too many wait."""
         size = _size(exchange)
         with self._lock:
-            self._offered += 1
+            self._offered += not is_announced
             self._is_idle.clear()
             if len(self._waiting) >= _MAX_WAITING or self._bytes + size > _MAX_WAITING_BYTES:
                 self.lost += 1
@@ -127,15 +134,20 @@ class Feed:
         while True:
             self._has_work.wait(_IDLE)
             self._has_work.clear()
-            if not self._is_closed:
+            is_last = self._is_closed
+            if not is_last:
                 time.sleep(_PAUSE)
             self._hand_over()
-            if self._is_closed:
+            if is_last:
                 return
 
     def _hand_over(self) -> None:
+        """What waits now, and no more: others may keep coming, and these are not done before they are written."""
         turn = 0
-        while (size := self._give_next()) is not None:
+        for _ in range(len(self._waiting) + 1):  # one for those that were lost
+            size = self._give_next()
+            if size is None:
+                break
             turn += size
             if turn >= _TURN:
                 turn = 0
@@ -143,6 +155,7 @@ class Feed:
         for sink in self._sinks:
             self._attempt(sink.flush)
         with self._lock:
+            self._done = self._given
             if self._offered == self._done:
                 self._is_idle.set()
 
@@ -157,8 +170,7 @@ class Feed:
             self._tell_lost(self._sinks, untold)
         if exchange:
             self._give(exchange)
-        with self._lock:
-            self._done += untold + (exchange is not None)
+        self._given += untold + (exchange is not None)
         return size if exchange or untold else None
 
     def _give(self, exchange: Exchange) -> None:

@@ -18,7 +18,7 @@ from emulator.lab.seeding import seed
 from emulator.lab.topologies import ENVIRONMENTS, Place, Topology, World
 from emulator.model import DriverName, Route, Status
 from emulator.opening import LEDGER
-from emulator.parallel import run_parallel
+from emulator.parallel import raise_first, run_parallel
 from emulator.workspace import Workspace
 
 T = TypeVar("T")
@@ -193,7 +193,7 @@ class Laboratory:
     def _bring_up(self, topology: Topology, *, timeout: float) -> None:
         if topology is Topology.MULTI:
             with self._workspace.changing("lab up"):
-                _raise_first(self._workspace.lifecycle.up(self._workspace.project.environments, timeout=timeout))
+                raise_first(self._workspace.lifecycle.up(self._workspace.project.environments, timeout=timeout))
             return
         (account,) = self._accounts(topology)
         endpoint = account.start(timeout=timeout)
@@ -240,11 +240,5 @@ class Laboratory:
             MultistackError: The first error, after all have ended.
         """
         results = run_parallel(names, work, self._workspace.cancellation)
-        _raise_first(results)
+        raise_first(results)
         return {name: result for name, result in results.items() if not isinstance(result, MultistackError)}
-
-
-def _raise_first(results: Mapping[str, object]) -> None:
-    for result in results.values():
-        if isinstance(result, MultistackError):
-            raise result

@@ -54,7 +54,10 @@ class Recorder:
         except BaseException:
             self._end(note, status=NO_STATUS, is_complete=False)
             raise
-        return replace(answer, body=_RecordedBody(answer, lambda **seen: self._end(note, answer, **seen), note.limit))
+        # Whoever has the whole answer may ask at once whether it is kept.
+        announce = self._feed.announce if self._feed and note.limit is not None else _do_nothing
+        body = _RecordedBody(answer, lambda **seen: self._end(note, answer, **seen), note.limit, announce)
+        return replace(answer, body=body)
 
     def refuse(self, request: Request, problem: Problem, route: Route) -> None:
         """Note a request that was meant for an environment and never passed on."""
@@ -92,6 +95,7 @@ class Recorder:
         is_complete: bool = True,
         problem: str | None = None,
         upstream_seconds: float | None = None,
+        is_announced: bool = False,
     ) -> None:
         seconds = time.perf_counter() - note.started
         code = int(answer.status_line[:3]) if answer else status or NO_STATUS
@@ -121,7 +125,8 @@ class Recorder:
                 upstream_seconds=upstream_seconds,
                 invocations=answer.invocations if answer else (),
                 faults=[value for key, value in sent if key.lower() == _FAULT_HEADER],
-            )
+            ),
+            is_announced=is_announced,
         )
 
 
@@ -175,11 +180,17 @@ class _RecordedBody:
     Args:
         end: Called once, with what was seen.
         limit: Bytes to keep; None for none.
+        announce: Called once, before a client gets the last of a body whose length it knows, and so before *end*.
     """
 
-    def __init__(self, answer: Answer, end: Callable[..., None], limit: int | None) -> None:
+    def __init__(
+        self, answer: Answer, end: Callable[..., None], limit: int | None, announce: Callable[[], None]
+    ) -> None:
         self._inner: Parts = answer.body
         self._end = end
+        self._announce = announce
+        self._is_announced = False
+        self._whole = _length_of(answer)
         self._left = limit or 0
         self._parts: list[bytes] = []
         self._length = 0
@@ -206,6 +217,9 @@ class _RecordedBody:
             if self._left:
                 self._parts.append(part[: self._left])
                 self._left -= len(self._parts[-1])
+            if self._length == self._whole:
+                self._is_announced = True
+                self._announce()
         return part
 
     def close(self) -> None:
@@ -223,4 +237,15 @@ class _RecordedBody:
                 length=self._length,
                 is_complete=is_complete,
                 upstream_seconds=self._upstream,
+                is_announced=self._is_announced,
             )
+
+
+def _length_of(answer: Answer) -> int | None:
+    """What the client takes for the body's length; None where it waits for an end."""
+    found = next((value for name, value in answer.headers if name.lower() == "content-length"), "")
+    return int(found) if found.isdecimal() else None
+
+
+def _do_nothing() -> None:
+    """Nobody waits for what isn't kept."""

@@ -153,10 +153,8 @@ def _failing() -> Iterator[None]:
     """What is wrong with the environments fails a test without a traceback: it is not the test's."""
     try:
         yield
-        return
     except MultistackError as error:
-        told = _text(error)
-    pytest.fail(told, pytrace=False)
+        raise pytest.fail.Exception(_text(error), pytrace=False) from None
 
 
 def _text(error: MultistackError) -> str:

@@ -62,7 +62,7 @@ class TestRun:
 
         names = self._names(item)
         if self._item is None and not self._shared_is_used():
-            self.shared.up(self._names_of_all(item.session))
+            self.shared.prepare(self._names_of_all(item.session))
         self._item = item
         for name in self.shared.begin(names, options.key_of(item, self.chosen)):
             print(f"multistack: the emulator of {name} had ended; it was started again", file=sys.stderr)  # noqa: T201

@@ -58,7 +58,7 @@ def export(endpoint: Endpoint, stack: str, folder: Path, *, replaces: bool) -> S
             with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as work:
                 done = [_export(endpoint, one, Path(work)) for one in holders]
                 done.append(_parameters(endpoint, found, Path(work)))
-                _put(Path(work), folder, instead_of=there)
+                put_in_place(Path(work), folder, instead_of=there)
         except OSError as error:
             raise ConfigError(f"{error.filename or folder}: {error.strerror}", hint=file_hint(error)) from error
     return [one if one.path is None else replace(one, path=folder / one.path.name) for one in done]
@@ -71,14 +71,24 @@ def _there(folder: Path, names: Sequence[str], *, replaces: bool) -> Sequence[Pa
     return there
 
 
-def _put(work: Path, folder: Path, *, instead_of: Sequence[Path]) -> None:
-    """Each by a rename; what was there before goes with *work*."""
-    made, before = sorted(work.iterdir()), work / ".before"
+def put_in_place(work: Path, folder: Path, *, instead_of: Sequence[Path]) -> None:
+    """
+    Move what is in *work* into *folder*, each by a rename. What was there before goes with *work*.
+
+    Whatever ends it midway, a Ctrl-C too, puts everything back; after a kill it is in *work* under ``.before``.
+    """
+    before = work / ".before"
+    moves = [(path, before / path.name) for path in instead_of]
+    moves += [(path, folder / path.name) for path in sorted(work.iterdir())]
     before.mkdir()
-    for path in instead_of:
-        path.rename(before / path.name)
-    for path in made:
-        path.rename(folder / path.name)
+    try:
+        for source, target in moves:
+            source.rename(target)
+    except BaseException:
+        for source, target in reversed(moves):
+            if target.exists() and not source.exists():
+                target.rename(source)
+        raise
 
 
 def _paths(folder: Path, name: str) -> Sequence[Path]:

@@ -189,6 +189,10 @@ class Shared:
     def _new_token(self) -> str:
         return f"test-{os.getpid()}-{next(self._number)}"
 
+    def prepare(self, names: Sequence[str]) -> None:
+        """Start *names* at once; one that can't be started is the error of whoever asks for it."""
+        self.take(self.connection.ask("prepare", names=list(names)))
+
     def up(self, names: Sequence[str]) -> list[RunningEnvironment]:
         """Each of *names*, or all of the project, ready."""
         self.take(told := self.connection.ask("up", names=list(names)))

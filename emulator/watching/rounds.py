@@ -18,6 +18,7 @@ from emulator.events import Event
 from emulator.model import Artifact, DriverName, Endpoint, Environment, Gate, GateResult, Verification
 from emulator.watching.batches import QUIET, Batch, said
 from emulator.watching.changed import changed_code, syntax_problem
+from emulator.watching.pruning import build_passing, prune
 from emulator.watching.sources import is_own_output
 from emulator.workspace import Workspace
 
@@ -61,12 +62,13 @@ class Rounds:
         try:
             workspace = self._open()
             with workspace.changing("watch"):
-                result = self._deploy(workspace)
+                artifact, result = self._deploy(workspace)
                 self._last_error = ""
                 if result.deployment is not None:
                     self._tell(workspace, result, batch, time.monotonic() - begun)
                 if self._tests and (result.deployment is not None or self._is_news(batch)):
                     self._test(workspace)
+                prune(workspace, artifact)
         except MultistackError as error:
             self._tell_error(_one_line(error), is_new=bool(batch))
         except OSError as error:
@@ -76,16 +78,16 @@ class Rounds:
     def _tests(self) -> bool:
         return self._wishes.tests or self._wishes.command is not None
 
-    def _deploy(self, workspace: Workspace) -> DeployResult:
+    def _deploy(self, workspace: Workspace) -> tuple[Artifact, DeployResult]:
         environment = watchable(workspace, self._wishes.environment)
         endpoint = workspace.endpoint(environment.name)
-        artifact = workspace.build()
+        artifact = build_passing(workspace)
         release = workspace.releases.make(artifact, environment)
         if not self._is_warm:  # the first save should not wait for SAM's translator
             self._is_warm = True
             threading.Thread(target=workspace.deployer.prepare, args=(artifact,), daemon=True).start()
         self._try(workspace, environment, endpoint, artifact)
-        return workspace.deployer.deploy(
+        return artifact, workspace.deployer.deploy(
             environment, endpoint, artifact, release, skip_unsupported=self._wishes.skip_unsupported
         )
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import re
 import shutil
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from emulator import git, process
@@ -15,6 +15,7 @@ from emulator.lab.opening import open_laboratory
 from emulator.lab.project import SHARED, lab_folder, sample_folder
 from emulator.lock import exclusive
 from emulator.model import STATE_FOLDER, Environment
+from emulator.parallel import raise_first
 from emulator.workshop import answers
 from emulator.workshop.lab import Lab
 from emulator.workshop.progress import FILE
@@ -170,14 +171,8 @@ def stop(folder: Path, *, open_workspace: Open) -> bool:
 def _stop(workspace: Workspace) -> list[Environment]:
     environments = [*workspace.project.environments, *workspace.drivers.leftovers()]
     workspace.front.stop()
-    _raise_first(workspace.lifecycle.down(environments).values())
+    raise_first(workspace.lifecycle.down(environments))
     return environments
-
-
-def _raise_first(results: Iterable[bool | MultistackError]) -> None:
-    for result in results:
-        if isinstance(result, MultistackError):
-            raise result
 
 
 def runs(folder: Path) -> bool:

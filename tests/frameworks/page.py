@@ -15,6 +15,8 @@ _MODULES = (
     "tests.functional.test_frameworks",
     "tests.functional.test_framework_tools",
     "tests.functional.test_unedited_services",
+    "tests.functional.test_authorizers",
+    "tests.docker.test_image_functions",
     "tests.unit.test_frameworks_serverless",
     "tests.unit.test_frameworks_cdk",
     "tests.unit.test_frameworks_others",

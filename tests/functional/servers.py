@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import shutil
 import socket
 import socketserver
@@ -41,6 +42,55 @@ class WebServer(ThreadingHTTPServer):
                 self.wfile.write(body)
 
             do_POST = do_HEAD = do_GET  # noqa: N815 (the names that http.server asks for)
+
+            def log_message(self, *_arguments: object) -> None:
+                """Say nothing."""
+
+        super().__init__(("127.0.0.1", 0), Handler)
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+@contextlib.contextmanager
+def ending_server(port: int, *, after: int) -> Iterator[EndingServer]:
+    """Passes *after* requests on to *port*, and no others, as a server that ends midway."""
+    server = EndingServer(port, after)
+    with _serving(server):
+        yield server
+
+
+class EndingServer(ThreadingHTTPServer):
+    """Counts the requests that it didn't pass on."""
+
+    def __init__(self, port: int, after: int) -> None:
+        self.refused = 0
+        left, lock, this = iter(range(after)), threading.Lock(), self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                with lock:
+                    if next(left, None) is None:
+                        this.refused += 1
+                        self.close_connection = True
+                        return
+                body = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+                connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+                with contextlib.closing(connection):
+                    connection.request(self.command, self.path, body, dict(self.headers.items()))
+                    answer = connection.getresponse()
+                    content = answer.read()
+                self.send_response(answer.status)
+                for name, value in answer.getheaders():
+                    if name.lower() not in ("content-length", "transfer-encoding", "connection"):
+                        self.send_header(name, value)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            do_GET = do_PUT = do_POST  # noqa: N815 (the names that http.server asks for)
 
             def log_message(self, *_arguments: object) -> None:
                 """Say nothing."""

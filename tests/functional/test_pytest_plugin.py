@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import signal
 import sys
@@ -14,11 +15,13 @@ import pytest
 
 import emulator as multistack
 from emulator import process
+from emulator.errors import NotReady
 from emulator.testing import running
 from emulator.testing.connection import Settings
 from emulator.testing.keeper.environment_set import EnvironmentSet, Options
 from emulator.testing.keeper.users import Users
 from tests.conftest import ProjectFolder
+from tests.functional.servers import web_server
 from tests.functional.tiny import tiny_project, write
 
 pytest_plugins = ["pytester"]
@@ -357,6 +360,75 @@ def test_environments_stop_although_one_that_was_made_cannot_be_removed(project:
         kept.close()
     assert not is_running(own_state(project), "test")
     assert not is_used(own_state(project))
+
+
+def test_one_environment_that_does_not_start_is_the_error_of_its_own_tests(
+    run: Run, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The others keep what they begin with, and serve."""
+    monkeypatch.setenv("MULTISTACK_ENVIRONMENT_PROD_DRIVER", "external")
+    monkeypatch.setenv("MULTISTACK_ENVIRONMENT_PROD_ENDPOINT", "http://127.0.0.1:9")
+    done = run(
+        """
+        import pytest
+
+        @pytest.mark.environments("prod")
+        def test_broken(api):
+            pass
+
+        @pytest.mark.environments("prod", "test")
+        def test_broken_and_healthy(environments):
+            pass
+
+        @pytest.mark.environments("test", isolated=True)
+        def test_healthy(api):
+            assert api.get("/well").text == "/well"
+
+        def test_all(environments):
+            pass
+
+        def test_goes_on(api):
+            assert api.get("/still").text == "/still"
+        """
+    )
+    done.assert_outcomes(passed=2, errors=3)
+    assert done.stdout.str().count("environment prod: nothing answers at http://127.0.0.1:9") == 3
+
+
+def test_environment_that_does_not_start_is_started_once(project: ProjectFolder) -> None:
+    """Every test that asks for it would wait for that."""
+    with web_server(status=404) as other:
+        kept = EnvironmentSet(
+            Options(file=project.folder / "multistack.toml", endpoint=f"prod={other.url}"),
+            environ=project.command_environ(),
+            cwd=project.folder,
+        )
+        with contextlib.closing(kept):
+            assert [one["name"] for one in kept.prepare(["prod", "test"])] == ["test"]
+            asked = len(other.asked)
+            for _ in range(2):
+                with pytest.raises(NotReady, match="environment prod: "):
+                    kept.begin(["prod"], None)
+            assert kept.begin(["test"], "alone")["revived"] == []
+            assert len(other.asked) == asked > 0
+    assert not is_used(own_state(project))
+
+
+def test_what_was_left_in_an_environment_that_stopped_is_nobody_elses_error(project: ProjectFolder) -> None:
+    """A process that is done stops it, while another one goes on with its own."""
+    one, other = (
+        EnvironmentSet(
+            Options(file=project.folder / "multistack.toml"), environ=project.command_environ(), cwd=project.folder
+        )
+        for _ in range(2)
+    )
+    with contextlib.closing(other):
+        other.up(["test"])
+        with contextlib.closing(one):
+            one.begin(["prod"], "alone")
+            one.end(None)
+        assert not is_running(own_state(project), "prod")
+        assert other.begin(["test"], None)["revived"] == []
 
 
 def test_nothing_starts_before_it_is_asked_for(run: Run, pytester: pytest.Pytester) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +13,11 @@ import pytest
 
 from emulator import stack
 from emulator.endpoint import client
+from emulator.errors import NotReady
 from emulator.model import Endpoint
+from emulator.seeds.exporting import export, put_in_place
 from tests.conftest import ProjectFolder
+from tests.functional.servers import ending_server
 from tests.functional.tiny import refused, tiny_project, write
 
 PROJECT = """
@@ -98,7 +102,11 @@ def seeded(project: ProjectFolder, *names: str) -> dict[str, tuple[int, int]]:
 def exported(project: ProjectFolder, environment: str, folder: str) -> dict[str, str]:
     """Run ``export``; the files that it wrote."""
     project.run("export", environment, "-o", folder, "--replace")
-    root = project.folder / folder
+    return files_in(project.folder / folder)
+
+
+def files_in(root: Path) -> dict[str, str]:
+    """Relative path to content."""
     return {str(path.relative_to(root)): path.read_text() for path in sorted(root.rglob("*")) if path.is_file()}
 
 
@@ -164,6 +172,47 @@ def test_one_wrong_record_keeps_everything_from_being_written(project: ProjectFo
     endpoint, names = physical(project, "test")
     found: Any = client(endpoint, "s3").get_object(Bucket=names["Uploads"], Key="docs/a b.txt")["Body"].read()
     assert found == b"hello\n"
+
+
+def test_an_emulator_that_ends_midway_costs_nothing_of_the_export_before(
+    project: ProjectFolder, tmp_path: Path
+) -> None:
+    """Whenever that is: what was exported stands there whole, and nothing beside it; then it is replaced as a whole."""
+    endpoint, _ = physical(project, "prod")
+    before = {"Orders.json": "[]\n", "Uploads/old.txt": "old", "mine.txt": "no export"}
+    for name, content in before.items():
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(content)
+    for requests in range(100):
+        with ending_server(int(endpoint.url.rpartition(":")[2]), after=requests) as emulator:
+            try:
+                export(replace(endpoint, url=emulator.url), "shop-prod", tmp_path, replaces=True)
+            except NotReady:
+                assert emulator.refused
+                assert files_in(tmp_path) == before
+            else:
+                break
+    assert requests > len(FILES)
+    found = files_in(tmp_path)
+    assert (found["mine.txt"], found["Uploads/logo.bin"]) == ("no export", "\0\1")
+    assert "Uploads/old.txt" not in found
+    assert json.loads(found["Orders.json"])
+
+
+def test_an_export_that_cannot_be_put_in_place_puts_everything_back(tmp_path: Path) -> None:
+    """Whatever ends it after the first of them was replaced."""
+    folder, work = tmp_path / "out", tmp_path / "work"
+    for place, content in ((folder, "before"), (work, "after")):
+        for name in ("Jobs.json", "Orders.json", "Uploads/a.txt"):
+            (place / name).parent.mkdir(parents=True, exist_ok=True)
+            (place / name).write_text(content)
+    there = [folder / name for name in ("Jobs.json", "Orders.json", "Uploads")]
+    (folder / "parameters.json" / "of somebody").mkdir(parents=True)
+    (work / "parameters.json").write_text("a file can't take the place of a folder")
+    before = files_in(folder)
+    with pytest.raises(IsADirectoryError):
+        put_in_place(work, folder, instead_of=there)
+    assert files_in(folder) == before
 
 
 def test_a_wrong_seed_stops_a_reset_before_anything_is_erased(project: ProjectFolder) -> None:

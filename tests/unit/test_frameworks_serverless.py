@@ -92,6 +92,17 @@ def test_the_tool_gets_no_credentials(service: Path, tmp_path: Path) -> None:
     assert environ["AWS_ENDPOINT_URL"].startswith("http://127.0.0.1:")
 
 
+def test_the_tool_gets_no_key_of_its_maker(service: Path, tmp_path: Path) -> None:
+    """It needs none to package; settings stay, and what else a serverless.yml may read; nothing is reported to it."""
+    kept = {"SLS_LOG_LEVEL": "info", "SLS_TABLE": "notes", "SERVERLESS_PLATFORM_STAGE": "prod"}
+    keys = {"SERVERLESS_LICENSE_KEY": "key", "SLS_ORG_TOKEN": "key"}
+    packaged(service, tmp_path / "work", environ=_environ(**kept, **keys, SLS_TELEMETRY_DISABLED=""))
+    environ = json.loads((service.parent / "environ.json").read_text())
+    assert kept.items() <= environ.items()
+    assert not keys.keys() & environ.keys()
+    assert environ["SLS_TELEMETRY_DISABLED"] == "1"
+
+
 def test_a_tool_that_knows_no_endpoints_gets_no_key_at_all(tmp_path: Path) -> None:
     """Version 3 would take the key to AWS. An empty one stays: a key in the service's own .env takes no place of it."""
     write_tool(tmp_path, "serverless", OSLS, package={"name": "serverless", "version": "3.40.0"})
@@ -100,6 +111,16 @@ def test_a_tool_that_knows_no_endpoints_gets_no_key_at_all(tmp_path: Path) -> No
     packaged(path, tmp_path / "work", environ=_environ())
     environ = json.loads((tmp_path / "environ.json").read_text())
     assert {environ[f"AWS_{name}"] for name in ("ACCESS_KEY_ID", "SECRET_ACCESS_KEY", "SESSION_TOKEN")} == {""}
+
+
+@pytest.mark.parametrize(("name", "version", "asked"), [("serverless", "3.40.0", True), ("osls", "4.3.1", False)])
+def test_version_3_does_not_ask_its_makers_dashboard(tmp_path: Path, name: str, version: str, asked: bool) -> None:
+    """It would give whoever logged in there keys of AWS, whatever the variables say; osls knows neither."""
+    script = f"{OSLS}\nwith open('arguments', 'w') as file:\n    file.write(' '.join(sys.argv))\n"
+    write_tool(tmp_path, name, script, package={"name": name, "version": version})
+    (tmp_path / "serverless.yml").write_text("service: notes\n")
+    packaged(tmp_path / "serverless.yml", tmp_path / "work", environ=_environ())
+    assert ("--use-local-credentials" in (tmp_path / "arguments").read_text()) is asked
 
 
 def test_an_empty_account_knows_itself_and_nothing_else() -> None:

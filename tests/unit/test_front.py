@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pytest
 
+from emulator import ports
+from emulator.events import Event
 from emulator.faults.fault import Effects, Fault
 from emulator.faults.file import add_fault, load_faults
 from emulator.front import Front, pages_act
@@ -27,7 +31,7 @@ from emulator.model import (
     Release,
     Status,
 )
-from emulator.process import own_process, write_record
+from emulator.process import own_process, remember_port, write_record
 from emulator.replay.recording import RECORDING_FILE, Recording, read_recording, write_recording
 from emulator.routes import load_routes
 
@@ -177,3 +181,24 @@ def test_broken_routes_are_published_anew(project: Project, content: str) -> Non
     (project.state / "routes.json").write_text(content)
     front_of(project).publish({"test": READY}, FakeHistory())
     assert list(load_routes(project.state / "routes.json")) == ["test"]
+
+
+def test_proxy_that_has_to_move_says_who_has_its_port(project: Project) -> None:
+    """Whoever has the usual address in a bookmark or a script finds somebody else there."""
+    events: list[Event] = []
+    front = Front(project, environ={}, emit=events.append)
+    with ports.listen(port=None, candidates=range(8080, 8180), purpose="a test") as other:
+        taken = other.getsockname()[1]
+        front.folder.mkdir()
+        remember_port(front.folder, taken)
+        assert front.ensure_running(cancelled=lambda: None)
+        own = str(front.url()).rpartition(":")[2]
+    front.stop()
+    (told,) = (event.detail for event in events if event.step == "note:")
+    name = psutil.Process().name()
+    assert told == f"port {taken} is taken by {name} (pid {os.getpid()}): the proxy listens on {own}"
+    assert front.ensure_running(cancelled=lambda: None)
+    assert str(front.url()).rpartition(":")[2] == own
+    assert ports.holder(int(own)).startswith(f" by multistack of {project.root} (pid ")
+    front.stop()
+    assert len([event for event in events if event.step == "note:"]) == 1

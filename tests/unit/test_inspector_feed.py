@@ -109,6 +109,57 @@ def test_what_was_offered_has_arrived_when_as_many_are_done(open_feed: Callable[
     assert feed.progress() == Progress(offered=4, done=4)
 
 
+class Desk(Shelf):
+    """A sink that writes when it is told to, which takes as long as it is let."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.is_writing, self.may_write = threading.Event(), threading.Event()
+
+    def flush(self) -> None:
+        self.is_writing.set()
+        self.may_write.wait(10)
+
+
+def test_nothing_is_done_before_it_is_written(open_feed: Callable[..., Feed]) -> None:
+    """Who waits for what was answered reads it from a file; others that came meanwhile hold nobody up."""
+    desk = Desk()
+    feed = open_feed(desk)
+    feed.offer(make_exchange())
+    assert desk.is_writing.wait(10)
+    assert feed.progress() == Progress(offered=1, done=0)
+    feed.offer(make_exchange())
+    desk.may_write.set()
+    assert feed.wait_until_idle(10)
+    assert feed.progress() == Progress(offered=2, done=2)
+
+
+def test_more_that_keeps_coming_holds_up_nobody_who_waits(open_feed: Callable[..., Feed]) -> None:
+    """Of an endless stream of exchanges each is done at some time."""
+
+    class Echo(Shelf):
+        def accept(self, exchange: Exchange) -> None:
+            super().accept(exchange)
+            if feed.progress().done == 0:
+                feed.offer(exchange)
+
+    feed = open_feed(Echo())
+    feed.offer(make_exchange())
+    assert feed.wait_until_idle(10)
+    assert feed.progress().done == feed.progress().offered > 1
+
+
+def test_answer_that_a_client_has_is_waited_for_before_it_is_offered(open_feed: Callable[..., Feed]) -> None:
+    """It is offered a moment after the client may have its last byte."""
+    feed = open_feed(Shelf())
+    feed.announce()
+    assert feed.progress() == Progress(offered=1, done=0)
+    assert not feed.wait_until_idle(0)
+    feed.offer(make_exchange(), is_announced=True)
+    assert feed.wait_until_idle(10)
+    assert feed.progress() == Progress(offered=1, done=1)
+
+
 def test_a_bug_in_one_sink_is_logged_and_the_next_one_served(
     open_feed: Callable[..., Feed], caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -70,7 +70,7 @@ class Builds:
     def __init__(self, root: Path) -> None:
         self.folder, self._runs = root / "project", root / "runs"
         self._project: Project = load_project(file=None, environ={}, cwd=self.folder, overrides={}, needs_template=True)
-        self._store = ArtifactStore(root / "store")
+        self.store = ArtifactStore(root / "store")
         self.kept = KeptArchives(KeptPackages(Sources(self._project).files), awaited="test")
 
     def made(self, *, kept: KeptArchives | None = None) -> tuple[str, list[str]]:
@@ -82,7 +82,7 @@ class Builds:
         """All of it."""
         self._runs.write_text("")
         environ = {"PATH": os.environ["PATH"], "RUNS": str(self._runs)}
-        artifact = build(self._project, self._store, emit=lambda _event: None, environ=environ, kept=kept or self.kept)
+        artifact = build(self._project, self.store, emit=lambda _event: None, environ=environ, kept=kept or self.kept)
         return artifact, self._runs.read_text().split()
 
     def write(self, name: str, text: str) -> None:
@@ -117,6 +117,17 @@ def test_saved_code_needs_no_tool_and_is_what_the_tool_would_make(builds: Builds
         digest, runs = builds.made()
         assert runs == []
         assert builds.made(kept=KeptArchives()) == (digest, ["test", "prod"])
+
+
+def test_what_was_saved_before_may_go(builds: Builds) -> None:
+    """Artifacts of saves are removed, except for the latest."""
+    for turn in range(3):
+        builds.write("handler.py", f"def get(event, context): return {turn}\n")
+        artifact, runs = builds.artifact()
+        assert runs == []
+        for digest in builds.store.digests():
+            if digest != artifact.digest:
+                builds.store.remove(digest)
 
 
 def test_a_version_is_named_by_the_code_that_it_publishes(builds: Builds) -> None:

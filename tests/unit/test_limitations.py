@@ -32,9 +32,9 @@ def template(kind: str, **properties: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("kind", "properties", "said", "is_refused"),
     [
-        pytest.param(FUNCTION, {"PackageType": "Image"}, "container image needs a Docker engine", True, id="image"),
+        pytest.param(FUNCTION, {"PackageType": "Image"}, "container image, and none is named", True, id="no image"),
         pytest.param(
-            FUNCTION, {"Code": {"ImageUri": "a:b"}}, "container image needs a Docker", True, id="image by URI"
+            FUNCTION, {"Code": {"ImageUri": "a:b"}}, "container image, and no Docker engine has a:b", True, id="image"
         ),
         pytest.param(FUNCTION, {"FileSystemConfigs": [{}]}, "its file system is not mounted", False, id="EFS"),
         pytest.param(
@@ -112,9 +112,18 @@ def test_what_works_is_not_told(kind: str, properties: dict[str, Any]) -> None:
     assert list(limitations(template(kind, **properties), EMBEDDED)) == []
 
 
-def test_an_image_may_go_where_an_engine_runs_functions() -> None:
-    """It is the engine's to run it."""
-    assert list(limitations(template(FUNCTION, PackageType="Image"), DOCKER)) == []
+def test_an_image_may_go_where_an_engine_has_it() -> None:
+    """One whose name is made of parameters is found when it is called."""
+    for uri in ("sha256:1", {"Fn::Sub": "${AWS::AccountId}.dkr.ecr.amazonaws.com/a:b"}):
+        image = template(FUNCTION, PackageType="Image", Code={"ImageUri": uri})
+        assert list(limitations(image, EMBEDDED, image_fault=lambda _: None)) == []
+
+
+def test_an_image_goes_into_no_localstack() -> None:
+    """Its Pro version runs them."""
+    image = template(FUNCTION, Code={"ImageUri": "a:b"})
+    (one,) = limitations(image, DOCKER, image_fault=lambda _: None)
+    assert (one.is_refused, "Pro" in one.lacks, 'driver = "embedded"' in one.closest) == (True, True, True)
 
 
 def test_warnings_are_given_once_however_many_environments() -> None:

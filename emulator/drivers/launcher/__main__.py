@@ -27,6 +27,7 @@ def main() -> None:
     parser.add_argument("--listen-fd", type=int, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument("--engine", type=json.loads, default={})
     parser.add_argument("--interpreters", nargs="*", default=[], metavar="FOLDER")
     arguments = parser.parse_args()
     # State holds secrets and data: whatever this process writes, MiniStack's part too, is for its owner only.
@@ -43,7 +44,7 @@ async def _serve(arguments: argparse.Namespace) -> None:
     from emulator.drivers.launcher.functions import install, tracing
 
     gaps.apply()
-    actions = install.install(_surroundings(arguments), arguments.interpreters)
+    actions = install.install(_surroundings(arguments), arguments.interpreters, engine=arguments.engine)
     traced = tracing.traced(app)
     application = durable.make_durable(
         traced, arguments.folder, arguments.settings, port=arguments.port, actions=actions

@@ -23,6 +23,7 @@ from emulator.testing.keeper.environment_set import EnvironmentSet, Options
 _REQUESTS = frozenset(
     {
         "names",
+        "prepare",
         "up",
         "begin",
         "end",

@@ -3,37 +3,28 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import uuid
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from emulator.child_environ import environ_for
-from emulator.config import aws_environ
-from emulator.created import read_created, write_created
-from emulator.errors import MultistackError, NotReady
+from emulator.errors import MultistackError
 from emulator.features.creating import Wanted, bring_up, register
-from emulator.features.removing import last_row, remove
-from emulator.lock import exclusive
+from emulator.features.removing import remove
 from emulator.model import DriverName, Environment, Status
-from emulator.parallel import run_parallel
-from emulator.testing.keeper import calling, telling
+from emulator.parallel import raise_first
+from emulator.testing.keeper import calling, starting, telling
 from emulator.testing.keeper.opening import SHARED, Options, check_isolated, open_for_tests
+from emulator.testing.keeper.states import BASE, SAVED, States
 from emulator.testing.keeper.turns import Turns
 from emulator.testing.keeper.users import Users
 from emulator.workspace import Workspace
 
 __all__ = ["EnvironmentSet", "Options"]
 
-_TIMEOUT = 60.0
 # After which another command removes one that nobody destroyed.
 _LIFETIME = timedelta(hours=1)
-_COMMAND = "tests"
-_PROXY = "proxy"
-# States: the one that the first user found, and one that a test saved.
-_BASE, _SAVED = "base", "saved"
 
 
 class EnvironmentSet:
@@ -49,7 +40,7 @@ class EnvironmentSet:
         self._options, self._environ, self._cwd = options, environ, cwd
         self._opened: Workspace | None = None
         self._created: list[str] = []
-        self._broken: MultistackError | None = None
+        self._broken: dict[str, MultistackError] = {}
 
     @property
     def _workspace(self) -> Workspace:
@@ -57,7 +48,7 @@ class EnvironmentSet:
         if self._opened is None:
             self._opened = self._open()
             folder = self._opened.project.state / SHARED
-            self._folder, self._users = folder, Users(folder)
+            self._folder, self._users, self._states = folder, Users(folder), States(folder)
             with self._users.deciding():
                 self._turns = Turns(folder)
         return self._opened
@@ -69,105 +60,56 @@ class EnvironmentSet:
         """The environments that the project file declares, in its order."""
         return [environment.name for environment in self._workspace.project.promotion_order]
 
+    def prepare(self, names: Sequence[str]) -> list[dict[str, Any]]:
+        """Start *names* at once for tests that will ask for them; one that can't be started is their error then."""
+        self._use(names)
+        return self._told(self._chosen([name for name in names if name not in self._broken]))
+
     def up(self, names: Sequence[str]) -> list[dict[str, Any]]:
         """Each of *names*, or all that the project declares, ready; the first who asks for one gets it fresh."""
         return self._told(self._ready(names or self.names()))
 
     def _ready(self, names: Sequence[str]) -> list[Environment]:
-        """*names*, each of them used from now on. What failed once is not tried again: every test would wait for it."""
-        if self._broken is not None:
-            raise self._broken
-        chosen = self._chosen(names)
-        new = [environment for environment in chosen if environment.name not in self._users.mine]
-        if new:
-            try:
-                self._join(new)
-            except MultistackError as error:
-                self._broken = error
-                raise
-        return self._chosen(names)  # as the project is loaded by now
+        """*names*, each of them used from now on."""
+        self._use(names)
+        self._check(names)
+        return self._chosen(names)
 
-    def _join(self, environments: Sequence[Environment]) -> None:
+    def _use(self, names: Sequence[str]) -> None:
+        """What failed once is not tried again: every test that asks for it would wait for that."""
+        new = [one for one in self._chosen(names) if not (one.name in self._broken or one.name in self._users.mine)]
+        if not new:
+            return
         with self._users.deciding():
             if not self._users.is_any_used():
                 (self._folder / "left").unlink(missing_ok=True)
-            first = [one for one in environments if self._users.join(one.name)]
-            self._forget_saved([one.name for one in first])
+            failed = self._join(new)
+            self._broken |= failed
+            last = [name for name in failed if self._users.leave(name)]
+            if last and not self._options.is_kept:
+                with contextlib.suppress(MultistackError):  # that it could not be started is the one to tell
+                    self._stop(last)
+
+    def _join(self, environments: Sequence[Environment]) -> starting.Failed:
+        """Start those that nobody else uses as they are to begin; returns what can't be used."""
+        first = [one for one in environments if self._users.join(one.name)]
+        failed: dict[str, MultistackError] = {}
+        try:
+            self._states.forget(SAVED, [one.name for one in first])
             if not self._options.is_reused:
-                self._begin_anew(first)
-            self._note_stopped(environments)
-            self._start(environments)
-            self._keep([one for one in first if one.driver is DriverName.EMBEDDED], _BASE)
+                failed |= starting.begin_anew(self._workspace, first, self._states)
+                self._opened = self._open()
+            whole = [one for one in environments if one.name not in failed]
+            starting.note_stopped(self._workspace, whole, self._folder)
+            failed |= starting.start(self._workspace, [one.name for one in whole])
+            embedded = [one for one in first if one.driver is DriverName.EMBEDDED and one.name not in failed]
+            failed |= self._states.keep(self._workspace, embedded, BASE)
+        except MultistackError as error:  # of the project, or of what all of them need
+            return {**{one.name: error for one in environments}, **failed}
+        return failed
 
-    def _forget_saved(self, names: Sequence[str]) -> None:
-        for name in names:
-            shutil.rmtree(self._state(_SAVED, name), ignore_errors=True)
-
-    def _begin_anew(self, environments: Sequence[Environment]) -> None:
-        """As if nothing had ever been deployed; kept ones that serve the current source only get their state back."""
-        workspace = self._workspace
-        by_name = {environment.name: environment for environment in environments}
-        artifact = workspace.build()
-
-        def begin(name: str) -> bool:
-            environment, current = by_name[name], workspace.history.current(name)
-            if current and current.release.id == workspace.releases.make(artifact, environment).id:
-                with contextlib.suppress(MultistackError):  # then it is deployed anew
-                    base = self._state(_BASE, name)
-                    if base.exists() and workspace.drivers.load_running(environment, base):
-                        return False
-            workspace.drivers.stop(environment)
-            workspace.drivers.of(environment).erase(environment)
-            shutil.rmtree(self._state(_BASE, name), ignore_errors=True)
-            return True
-
-        with exclusive(workspace.project.state, _COMMAND, emit=workspace.emit):
-            results = run_parallel(list(by_name), begin, workspace.cancellation)
-            created = read_created(workspace.project.state)
-            for name in (name for name, is_erased in results.items() if is_erased is True):
-                created = created.without(name, last=last_row(workspace, name))
-            write_created(workspace.project.state, created)
-        _raise_first(results)
-        self._opened = self._open()
-
-    def _start(self, environments: Sequence[Environment]) -> None:
-        workspace = self._workspace
-        with workspace.changing(_COMMAND):
-            # Those of the project as it is loaded now.
-            chosen = workspace.environments([environment.name for environment in environments])
-            results = workspace.lifecycle.up(chosen, timeout=_TIMEOUT)
-            _raise_first(results)
-            proxy = workspace.start_proxy()
-            if isinstance(proxy, NotReady):
-                raise proxy
-
-    def _note_stopped(self, environments: Sequence[Environment]) -> None:
-        """Whoever reuses environments stops only what did not run before."""
-        observed = self._workspace.lifecycle.observe(environments)
-        started = [name for name, one in observed.items() if one.status is Status.STOPPED]
-        for name in (*started, *([] if self._workspace.front.running_process() else [_PROXY])):
-            (self._folder / f"started-{name}").touch()
-
-    def _state(self, kind: str, name: str) -> Path:
-        return self._folder / kind / name
-
-    def _beginning(self, name: str) -> Path:
-        """What a test that has an environment to itself begins with."""
-        saved = self._state(_SAVED, name)
-        return saved if saved.exists() else self._state(_BASE, name)
-
-    def _keep(self, environments: Sequence[Environment], kind: str) -> None:
-        by_name = {environment.name: environment for environment in environments}
-
-        def keep(name: str) -> None:
-            folder = self._state(kind, name)
-            new = folder.with_suffix(".new")
-            shutil.rmtree(new, ignore_errors=True)
-            self._workspace.drivers.of(by_name[name]).save(by_name[name], new)
-            shutil.rmtree(folder, ignore_errors=True)
-            new.rename(folder)
-
-        _raise_first(run_parallel(list(by_name), keep, self._workspace.cancellation))
+    def _check(self, names: Sequence[str]) -> None:
+        raise_first({name: self._broken.get(name) for name in names})
 
     def begin(self, names: Sequence[str], key: str | None) -> dict[str, Any]:
         """
@@ -181,8 +123,10 @@ class EnvironmentSet:
         chosen = self._ready(names)
         revived = self._revive(chosen)
         if back := self._turns.begin(key, names, revived=revived):
-            self._put_back(back)
-            self._turns.put_back(back)
+            # What doesn't run is the error of the test that asks for it.
+            there = frozenset(one.name for one in self._chosen(sorted(back)) if one.name in names or self._runs(one))
+            self._put_back(there)
+            self._turns.put_back(there)
         return {"revived": revived, "environments": self._told(chosen), "at": telling.now()}
 
     def end(self, next_key: str | None) -> None:
@@ -193,28 +137,25 @@ class EnvironmentSet:
         return self._workspace.environments(names) if names else []
 
     def _revive(self, chosen: Sequence[Environment]) -> list[str]:
-        gone = [one for one in chosen if self._workspace.drivers.observe(one).status is not Status.READY]
+        gone = [one.name for one in chosen if not self._runs(one)]
         if gone or (chosen and self._workspace.front.running_process() is None):
             with self._users.deciding():
-                self._start(gone)
-        return [one.name for one in gone]
+                self._broken |= starting.start(self._workspace, gone)
+            self._check(gone)
+        return gone
+
+    def _runs(self, environment: Environment) -> bool:
+        return self._workspace.drivers.observe(environment).status is Status.READY
 
     def _put_back(self, names: frozenset[str], *, is_lasting: bool = False) -> None:
         """By default the next test's state matters, not that of an emulator that somebody kills meanwhile."""
-        by_name = {environment.name: environment for environment in self._chosen(sorted(names))}
-
-        def put_back(name: str) -> None:
-            drivers, beginning = self._workspace.drivers, self._beginning(name)
-            if not drivers.load_running(by_name[name], beginning, is_lasting=is_lasting):
-                raise NotReady(f"environment {name}: its emulator ended while its state was put back")
-
-        _raise_first(run_parallel(list(by_name), put_back, self._workspace.cancellation))
+        self._states.put_back(self._workspace, self._chosen(sorted(names)), is_lasting=is_lasting)
 
     def save(self, names: Sequence[str]) -> None:
         """From now on tests that have *names* to themselves begin with what is there now."""
         check_isolated(self._workspace, names)
         with self._turns.alone():
-            self._keep(self._chosen(names), _SAVED)
+            raise_first(self._states.keep(self._workspace, self._chosen(names), SAVED))
 
     def restore(self, names: Sequence[str]) -> None:
         """Put *names* back to what they began with."""
@@ -223,24 +164,7 @@ class EnvironmentSet:
             self._put_back(frozenset(names))
 
     def _told(self, environments: Sequence[Environment]) -> list[dict[str, Any]]:
-        front = self._workspace.front
-        told = []
-        for environment in environments:
-            endpoint = self._workspace.endpoint(environment.name)
-            url = front.environment_url(environment.name)
-            all_variables = environ_for(endpoint, url=url, caller={})
-            told.append(
-                {
-                    "name": environment.name,
-                    "url": url,
-                    "endpoint_url": endpoint.url,
-                    "account_id": endpoint.account_id,
-                    "region": endpoint.region,
-                    "driver": environment.driver.value,
-                    "variables": {**aws_environ(endpoint), **all_variables},
-                }
-            )
-        return told
+        return [telling.environment(self._workspace, one) for one in environments]
 
     def service(self, name: str) -> dict[str, Any]:
         """What is deployed into an environment."""
@@ -268,11 +192,11 @@ class EnvironmentSet:
         name = f"fresh-{uuid.uuid4().hex[:8]}"
         with self._users.deciding():
             self._users.join(name)
-            self._note_stopped([])
+            starting.note_stopped(self._workspace, [], self._folder)
             register(self._workspace, Wanted(like=like, name=name, lifetime=_LIFETIME), now=self._workspace.now())
             self._created.append(name)
             self._opened = self._open()
-            bring_up(self._opened, name, is_asked=False, timeout=_TIMEOUT)
+            bring_up(self._opened, name, is_asked=False, timeout=starting.TIMEOUT)
         return self._told(self._chosen([name]))[0]
 
     def destroy(self, name: str) -> None:
@@ -281,7 +205,7 @@ class EnvironmentSet:
             self._users.leave(name)
             self._users.forget(name)
             self._created.remove(name)
-            _raise_first(remove(self._workspace, {name: ""}, command=_COMMAND))
+            raise_first(remove(self._workspace, {name: ""}, command=starting.COMMAND))
             self._opened = self._open()
 
     def close(self) -> None:
@@ -298,7 +222,7 @@ class EnvironmentSet:
         with self._users.deciding(), contextlib.ExitStack() as steps:
             self._turns.end(None)
             last = [name for name in sorted(self._users.mine) if self._users.leave(name)]
-            self._forget_saved(last)
+            self._states.forget(SAVED, last)
             if not self._options.is_kept:
                 steps.callback(self._stop, last)
             if self._options.is_reused and (left := self._turns.left() & frozenset(last)):
@@ -306,22 +230,10 @@ class EnvironmentSet:
                 (self._folder / "left").unlink()
 
     def _stop(self, names: Sequence[str]) -> None:
-        workspace = self._workspace
-        marks = {name: self._folder / f"started-{name}" for name in (*names, _PROXY)}
-        ours = [name for name in names if not self._options.is_reused or marks[name].exists()]
-        with exclusive(workspace.project.state, _COMMAND, emit=workspace.emit):
-            if not self._users.is_any_used() and marks[_PROXY].exists():
-                workspace.front.stop()
-                marks[_PROXY].unlink()
-            results = workspace.lifecycle.down(self._chosen(ours))
-            workspace.publish()
-        for name in ours:
-            marks[name].unlink(missing_ok=True)
-        _raise_first(results)
-
-
-def _raise_first(results: Mapping[str, Any]) -> None:
-    """The first error of several environments."""
-    for result in results.values():
-        if isinstance(result, MultistackError):
-            raise result
+        starting.stop(
+            self._workspace,
+            names,
+            self._folder,
+            is_reused=self._options.is_reused,
+            is_any_used=self._users.is_any_used(),
+        )

@@ -2,31 +2,46 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
 from emulator import stack
+from emulator.child_environ import environ_for
+from emulator.config import aws_environ
 from emulator.endpoint import answering
 from emulator.errors import MultistackError
 from emulator.inspector.finding import Filter, Requests
 from emulator.inspector.rows import REQUESTS_FILE
 from emulator.logs import EnvironmentLog, LogEntry, merge, system_zone
-from emulator.model import Exchange
+from emulator.model import Environment, Exchange
 from emulator.testing.environment import TOKEN_HEADER
 from emulator.workspace import Workspace
 
 _MOST_REQUESTS, _MOST_LINES = 50, 100
 _LONGEST = 400
-# Seconds for requests to get from the proxy into its file, and the time it takes to write that.
-_ARRIVAL, _WRITING = 2.0, 0.05
+# Seconds after which requests that are not in the proxy's file yet are left out.
+_ARRIVAL = 2.0
 
 
 def now() -> str:
     """This moment, as requests and log lines are dated."""
     return datetime.now(UTC).isoformat()
+
+
+def environment(workspace: Workspace, environment: Environment) -> dict[str, Any]:
+    """Where a running environment is, and the variables that lead to it."""
+    endpoint, url = workspace.endpoint(environment.name), workspace.front.environment_url(environment.name)
+    return {
+        "name": environment.name,
+        "url": url,
+        "endpoint_url": endpoint.url,
+        "account_id": endpoint.account_id,
+        "region": endpoint.region,
+        "driver": environment.driver.value,
+        "variables": {**aws_environ(endpoint), **environ_for(endpoint, url=url, caller={})},
+    }
 
 
 def service(workspace: Workspace, name: str) -> dict[str, Any]:
@@ -67,7 +82,6 @@ def report(workspace: Workspace, names: Sequence[str], *, since: datetime, token
         token: What marks the requests of one test; those with another mark are left out.
     """
     workspace.front.await_exchanges(timeout=_ARRIVAL)
-    time.sleep(_WRITING)
     parts = []
     for name in names:
         parts.append([f"requests to {name}", _text(_requests(workspace, name, since, token), _MOST_REQUESTS)])

@@ -19,7 +19,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from emulator.drivers.launcher.functions import tracing
+from emulator.drivers.launcher.functions import image, tracing
 from emulator.drivers.launcher.functions.results import Result
 from emulator.drivers.launcher.functions.waiting import elsewhere
 from emulator.drivers.launcher.functions.worker import Call, FunctionWorker
@@ -40,6 +40,8 @@ def apply() -> None:
         parse = module._lambda_function_account_region_from_arn
         module._lambda_function_account_region_from_arn = functools.lru_cache(maxsize=4096)(parse)
     lambda_svc._execute_function_warm = noting(executing(lambda_svc._execute_function_warm))
+    in_container = lambda_svc._execute_function_docker
+    lambda_svc._execute_function_docker = noting(image.executing(executing(in_container), in_container))
     lambda_svc._invoke = with_client_context(lambda_svc._invoke)
 
 

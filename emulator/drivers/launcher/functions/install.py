@@ -12,6 +12,7 @@ from emulator.drivers.functions import DEBUG, TRY, UNDEBUG
 from emulator.drivers.launcher.control_routes import Action
 from emulator.drivers.launcher.functions import calls, idle, reentrant, sdk_folder, trying, websockets
 from emulator.drivers.launcher.functions.debugging import Debugging
+from emulator.drivers.launcher.functions.image import Image
 from emulator.drivers.launcher.functions.nursery import Nursery
 from emulator.drivers.launcher.functions.packages import Packages
 from emulator.drivers.launcher.functions.python import Python
@@ -23,12 +24,15 @@ from emulator.process import LABEL
 _log = logging.getLogger("multistack.functions")
 
 
-def install(surroundings: Surroundings, folders: Sequence[str]) -> Mapping[str, Action]:
+def install(
+    surroundings: Surroundings, folders: Sequence[str], *, engine: Mapping[str, str] = {}
+) -> Mapping[str, Action]:
     """
     Run functions as this package does; once per process, before the first request.
 
     Args:
         folders: Where interpreters are searched.
+        engine: The variables that lead to the Docker engine.
 
     Returns:
         What commands may ask of functions.
@@ -51,9 +55,12 @@ def install(surroundings: Surroundings, folders: Sequence[str]) -> Mapping[str, 
         "python": python,
         "nodejs": Node(surroundings=surroundings, packages=packages, folder=work),
     }
+    image = Image(surroundings=surroundings, packages=packages, engine=engine)
     otherwise = lambda_runtime._worker_class_for
 
     def worker_class_for(config: Mapping[str, Any]) -> Callable[..., Any]:
+        if config.get("PackageType") == "Image":
+            return functools.partial(FunctionWorker, language=image)
         runtime = str(config.get("Runtime", ""))
         for prefix, language in languages.items():
             if runtime.startswith(prefix):

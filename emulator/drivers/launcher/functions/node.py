@@ -7,9 +7,7 @@ of each call in the log, which is its stderr.
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
 import secrets
 import shutil
@@ -21,8 +19,8 @@ from typing import Any
 from ministack.core import lambda_runtime
 
 from emulator.drivers.launcher.functions import layers, variables
-from emulator.drivers.launcher.functions.conversation import Conversation
 from emulator.drivers.launcher.functions.packages import Package, Packages
+from emulator.drivers.launcher.functions.piped import converse
 from emulator.drivers.launcher.functions.processes import Started
 from emulator.drivers.launcher.functions.results import Result, failed
 from emulator.drivers.launcher.functions.variables import Installation, Surroundings
@@ -71,19 +69,11 @@ class Node:
                 self._packages.release(package)
             raise
         process = Started(child)
-        requests, answers, log = (os.dup(pipe.fileno()) for pipe in (child.stdin, child.stdout, child.stderr) if pipe)
-        for pipe in (child.stdin, child.stdout, child.stderr):
-            if pipe is not None:
-                pipe.close()
-        with contextlib.suppress(BrokenPipeError):  # it has ended; the exchange says how
-            os.write(requests, _hello(config, taken[0].folder))
-        conversation = Conversation(
-            requests=requests,
-            answers=answers,
-            log=log,
-            fate=process.fate,
+        conversation = converse(
+            child,
+            process,
+            hello=_hello(config, taken[0].folder),
             mark=mark.encode(),
-            extract=_extract,
             patience=_PATIENCE,
         )
         return ExecutionEnvironment(process, conversation, taken)
@@ -169,13 +159,3 @@ def _hello(config: Mapping[str, Any], folder: Path) -> bytes:
         "arn": config.get("FunctionArn", ""),
     }
     return json.dumps(content).encode() + b"\n"
-
-
-def _extract(received: bytearray) -> bytes | None:
-    """The answer among the lines; what a library wrote to the real stdout is none."""
-    while (end := received.find(b"\n")) >= 0:
-        line = bytes(received[:end])
-        del received[: end + 1]
-        if line.startswith(b'{"status":'):
-            return line
-    return None

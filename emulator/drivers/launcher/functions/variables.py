@@ -18,6 +18,23 @@ from typing import Any
 
 from emulator.process import LABEL
 
+# What an image says itself, or nothing outside of it can know.
+_THE_IMAGES = frozenset(
+    {
+        "AWS_EXECUTION_ENV",
+        "HOME",
+        "LAMBDA_RUNTIME_DIR",
+        "LANG",
+        "LD_LIBRARY_PATH",
+        "PATH",
+        "TMPDIR",
+        "_HANDLER",
+        LABEL,
+    }
+)
+# The only folder of a container that can be written to.
+_TMP = "/tmp"  # noqa: S108
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Surroundings:
@@ -80,6 +97,22 @@ def of_function(
         **_reserved(config, installation, region=region, stream=stream),
         LABEL: surroundings.label,
     }
+
+
+def of_image(
+    config: Mapping[str, Any],
+    surroundings: Surroundings,
+    *,
+    credentials: Mapping[str, str],
+    region: str,
+    stream: str,
+) -> dict[str, str]:
+    """The same for a function that is a container image, which has its own programs, handler and folders."""
+    installation = Installation(task_root=Path("/var/task"), opt=None, runtime_dir=Path("/var/runtime"))
+    found = of_function(config, surroundings, installation, credentials=credentials, region=region, stream=stream)
+    own = (config.get("Environment") or {}).get("Variables") or {}
+    kept = {name: value for name, value in found.items() if name in own or name not in _THE_IMAGES}
+    return {"HOME": _TMP, "TMPDIR": _TMP, **kept}
 
 
 def _defaults(installation: Installation, surroundings: Surroundings) -> dict[str, str]:

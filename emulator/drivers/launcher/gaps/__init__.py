@@ -50,6 +50,10 @@ GAPS = (
     # Each of these wraps what the ones before it wrapped: a request meets the last one first.
     "rest_api_import",
     "rest_api_id",
+    "unknown_guards",
+    "unsigned_calls",
+    "policy_of_guarded",
+    "context_identity",
     "proxy_event",
     "gateway_errors",
     "invoke_permission",
