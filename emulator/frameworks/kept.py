@@ -16,6 +16,7 @@ from emulator.template import CODE_PROPERTIES, Template, is_local
 
 # What people edit and tools copy. Of other files a tool may make something else.
 _COPIED = (".py", ".js", ".mjs", ".cjs", ".html", ".css", ".md")
+_VERSION, _ALIAS = "AWS::Lambda::Version", "AWS::Lambda::Alias"
 _NODE = (".js", ".cjs", ".mjs")
 
 # What a file system tells of a file without reading it.
@@ -188,6 +189,8 @@ def _copies(package: _Package) -> Copies:
     inputs, loaded = package.inputs, package.loaded
     if inputs is None or loaded is None or not all(_is_any(loaded, pattern) for pattern in inputs.run):
         return {}
+    if any(_asks_for_version(one) for one in package.templates.values()):
+        return {}
     by_name: dict[str, list[Path]] = {}
     for path in package.files:
         if path.suffix in _COPIED:
@@ -218,6 +221,14 @@ def _is_in(template: str, source: Path) -> bool:
     """Whether the text of *source* is in a template, as the code of a resolver or a small function is."""
     text = source.read_text(encoding="utf-8", errors="replace").strip()
     return bool(text) and json.dumps(text)[1:-1] in template
+
+
+def _asks_for_version(template: Template) -> bool:
+    """Whether anything but an alias refers to a version: its name, which goes with code, may go into other names."""
+    resources = template["Resources"]
+    versions = [name for name, one in resources.items() if one["Type"] == _VERSION]
+    text = json.dumps([one for one in resources.values() if one["Type"] not in (_VERSION, _ALIAS)])
+    return any(name in text for name in versions)
 
 
 def _is_bundled(package: _Package, copies: set[tuple[Path, str]]) -> bool:

@@ -56,6 +56,8 @@ resources = {
         "Code": code, "Handler": "handler.get", "Runtime": runtime, "Description": f"{stage} {yml}"}},
     version: {"Type": "AWS::Lambda::Version", "Properties": {
         "FunctionName": {"Ref": "GetLambdaFunction"}, "CodeSha256": os.urandom(8).hex()}}}
+if "calls the version" in yml:
+    resources["Deployment"] = {"Type": "AWS::ApiGateway::Deployment", "Properties": {"Description": {"Ref": version}}}
 (out / "cloudformation-template-update-stack.json").write_text(json.dumps({"Resources": resources}))
 (out / "serverless-state.json").write_text(json.dumps({"service": {}, "package": {"artifact": "notes.zip"}}))
 """
@@ -187,6 +189,14 @@ def test_a_file_whose_text_is_in_the_template_runs_the_tool(builds: Builds) -> N
     builds.write("serverless.yml", f"{FILE}# a resolver\n")
     builds.made()
     builds.write("resolver.js", "# another one\n")
+    assert builds.made()[1] == ["test"]
+
+
+def test_code_whose_version_is_asked_for_runs_the_tool(builds: Builds) -> None:
+    """CDK names an API's deployment by what its methods call: the version's name is in that one."""
+    builds.write("serverless.yml", f"{FILE}# calls the version\n")
+    builds.made()
+    builds.write("handler.py", "# another one\n")
     assert builds.made()[1] == ["test"]
 
 
