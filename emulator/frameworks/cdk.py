@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.errors import ArtifactError, ConfigError
 from emulator.events import Event
-from emulator.frameworks.kept import Inputs
+from emulator.frameworks.copies import Inputs
 from emulator.frameworks.packaged import PackagedByTool, package, read_object
 from emulator.frameworks.service import Packaging, Service
 from emulator.frameworks.tool import SHELL, run_tool

@@ -3,40 +3,19 @@
 from __future__ import annotations
 
 import copy
-import json
 import zipfile
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from fnmatch import fnmatchcase
 from pathlib import Path
 
+from emulator.frameworks.copies import Copies, Inputs, copies_in
 from emulator.frameworks.service import Packaging
 from emulator.frameworks.tool import loaded_by_tools
 from emulator.template import CODE_PROPERTIES, Template, is_local
 
-# What people edit and tools copy. Of other files a tool may make something else.
-_COPIED = (".py", ".js", ".mjs", ".cjs", ".html", ".css", ".md")
-_VERSION, _ALIAS = "AWS::Lambda::Version", "AWS::Lambda::Alias"
-_NODE = (".js", ".cjs", ".mjs")
-
 # What a file system tells of a file without reading it.
 Stamp = tuple[int, ...]
 Templates = Mapping[str, Template]
-Copies = Mapping[Path, Sequence[tuple[Path, str]]]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Inputs:
-    """
-    Files that a tool makes something of, as patterns of absolute paths.
-
-    Attributes:
-        named: The service's own file names them.
-        run: The tool runs them; that it tells of them shows that it tells of all.
-    """
-
-    named: Sequence[str] = ()
-    run: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,7 +94,7 @@ class KeptPackages:
         if before is not None and (before.stages, before.environ) == (packaging.stages, packaging.environ):
             changed = before.changed(files)
             if changed is not None:
-                package = replace(_replaced(before, changed, packaging.work), files=files)
+                package = replace(_replaced(before, changed, packaging.work.resolve()), files=files)
                 self._unsettled[path] = package
                 return Made(package.templates, frozenset(_archives_of(package.templates)))
         only = {} if before is None else {name: packaging.stages[name] for name in packaging.awaited}
@@ -140,9 +119,14 @@ class KeptPackages:
         for path, package in self._unsettled.items():
             if not stored.keys() >= set(_archives_of(package.templates)):  # of a build that failed
                 continue
-            settled = package.moved(stored)
-            self._packages[path] = settled if settled.copies is not None else replace(settled, copies=_copies(settled))
+            settled = package.moved({code: archive.resolve() for code, archive in stored.items()})
+            self._packages[path] = settled if settled.copies is not None else _with_copies(settled)
         self._unsettled.clear()
+
+
+def _with_copies(package: _Package) -> _Package:
+    templates, files = list(package.templates.values()), list(package.files)
+    return replace(package, copies=copies_in(templates, files, inputs=package.inputs, loaded=package.loaded))
 
 
 def _replaced(package: _Package, changed: Sequence[Path], work: Path) -> _Package:
@@ -182,63 +166,3 @@ def _moved(templates: Templates, to: Mapping[Path, Path]) -> Templates:
             path = Path(str(properties[name]))
             properties[name] = str(to.get(path, path))
     return moved
-
-
-def _copies(package: _Package) -> Copies:
-    """Which source files are in which archives as they are; none where a tool makes something else of them."""
-    inputs, loaded = package.inputs, package.loaded
-    if inputs is None or loaded is None or not all(_is_any(loaded, pattern) for pattern in inputs.run):
-        return {}
-    if any(_asks_for_version(one) for one in package.templates.values()):
-        return {}
-    by_name: dict[str, list[Path]] = {}
-    for path in package.files:
-        if path.suffix in _COPIED:
-            by_name.setdefault(path.name, []).append(path)
-    found: dict[Path, list[tuple[Path, str]]] = {}
-    unclear = {path for path in package.files if path.resolve() in loaded}
-    unclear |= {path for path in package.files if any(_is_any([path], pattern) for pattern in inputs.named)}
-    template = json.dumps(package.templates)
-    for archive in set(_archives_of(package.templates)):
-        with zipfile.ZipFile(archive) as content:
-            for entry in content.namelist():
-                sources = [one for one in by_name.get(Path(entry).name, ()) if f"{one}".endswith(f"/{entry}")]
-                alike = [one for one in sources if one.is_file() and one.read_bytes() == content.read(entry)]
-                if len(alike) > 1 or (alike and _is_in(template, alike[0])):
-                    unclear.update(alike)
-                for source in alike:
-                    found.setdefault(source, []).append((archive, entry))
-    if _is_bundled(package, {(archive, entry) for places in found.values() for archive, entry in places}):
-        return {}
-    return {path: places for path, places in found.items() if path not in unclear}
-
-
-def _is_any(paths: Iterable[Path], pattern: str) -> bool:
-    return any(fnmatchcase(str(path), pattern) for path in paths)
-
-
-def _is_in(template: str, source: Path) -> bool:
-    """Whether the text of *source* is in a template, as the code of a resolver or a small function is."""
-    text = source.read_text(encoding="utf-8", errors="replace").strip()
-    return bool(text) and json.dumps(text)[1:-1] in template
-
-
-def _asks_for_version(template: Template) -> bool:
-    """Whether anything but an alias refers to a version: its name, which goes with code, may go into other names."""
-    resources = template["Resources"]
-    versions = [name for name, one in resources.items() if one["Type"] == _VERSION]
-    text = json.dumps([one for one in resources.values() if one["Type"] not in (_VERSION, _ALIAS)])
-    return any(name in text for name in versions)
-
-
-def _is_bundled(package: _Package, copies: set[tuple[Path, str]]) -> bool:
-    """Whether the handler's file of a Node function is none of the sources: what else was made of them nobody knows."""
-    for template in package.templates.values():
-        for properties, name in _code(template):
-            if not str(properties.get("Runtime", "")).startswith("nodejs"):
-                continue
-            stem = str(properties.get("Handler", "")).rpartition(".")[0]
-            files = {(Path(str(properties[name])), f"{stem}{suffix}") for suffix in _NODE}
-            if not files & copies:
-                return True
-    return False

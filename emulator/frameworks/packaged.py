@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from emulator.errors import ArtifactError, ConfigError
-from emulator.frameworks.kept import Inputs, Made
+from emulator.frameworks.copies import Inputs
+from emulator.frameworks.kept import Made
 from emulator.frameworks.service import GivenValue, Packaging, Service
 from emulator.frameworks.stages import STAGE, merge
 from emulator.shape import check_shape

@@ -21,7 +21,7 @@ from typing import Any
 from emulator.cfn_yaml import parse
 from emulator.errors import ArtifactError, ConfigError
 from emulator.events import Event
-from emulator.frameworks.kept import Inputs
+from emulator.frameworks.copies import Inputs
 from emulator.frameworks.packaged import PackagedByTool, package
 from emulator.frameworks.service import Packaging, Service
 from emulator.frameworks.tool import Tool, find_tool, run_tool

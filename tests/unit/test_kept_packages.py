@@ -96,13 +96,16 @@ class Builds:
 
 @pytest.fixture
 def builds(tmp_path: Path) -> Builds:
-    """A service with a plugin of its own, built once."""
-    folder = tmp_path / "project"
+    """A service with a plugin of its own, built once, in a folder that a link leads to."""
+    (tmp_path / "real").mkdir()
+    root = tmp_path / "link"
+    root.symlink_to(tmp_path / "real")
+    folder = root / "project"
     folder.mkdir()
     (folder / "multistack.toml").write_text(PROJECT)
     (folder / "serverless.yml").write_text(FILE)
     write_tool(folder, "osls", TOOL, package={"name": "osls", "version": "4.3.1"})
-    made = Builds(tmp_path)
+    made = Builds(root)
     for name in ("handler.py", "lib/shared.py", "settings/test.py", "notes.txt"):
         made.write(name, f"# {name}\n")
     made.write("plugin.js", "// a plugin\n")
