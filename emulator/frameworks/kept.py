@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 import zipfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -50,12 +50,19 @@ class _Package:
     templates: Templates
     copies: Copies | None = None
 
-    def changed(self, files: Mapping[Path, Stamp]) -> list[Path] | None:
-        """The source files to be replaced in it; None where it takes the tool."""
+    def changed(self, files: Mapping[Path, Stamp], others: Collection[Path]) -> list[Path] | None:
+        """
+        The source files to be replaced in it; None where it takes the tool.
+
+        Args:
+            others: Copied by other services only.
+        """
         copies = self.copies or {}
         if files.keys() != self.files.keys() or not all(one.exists() for one in _archives_of(self.templates)):
             return None
         changed = [path for path, stamp in files.items() if stamp != self.files[path]]
+        if copies and self.loaded is not None:
+            changed = [path for path in changed if path in copies or path in self.loaded or path not in others]
         can_be = all(path in copies and files[path][0] == self.files[path][0] for path in changed)
         return changed if can_be else None
 
@@ -92,7 +99,7 @@ class KeptPackages:
         """
         files, before = self._look(), self._packages.get(path)
         if before is not None and (before.stages, before.environ) == (packaging.stages, packaging.environ):
-            changed = before.changed(files)
+            changed = before.changed(files, self._of_others(path))
             if changed is not None:
                 package = replace(_replaced(before, changed, packaging.work.resolve()), files=files)
                 self._unsettled[path] = package
@@ -108,6 +115,12 @@ class KeptPackages:
             templates=copy.deepcopy(templates),
         )
         return Made(templates)
+
+    def _of_others(self, path: Path) -> set[Path]:
+        """What other services copy, and the one of *path* has not in its folder."""
+        folder = path.parent.resolve()
+        copied = {one for other, package in self._packages.items() if other != path for one in package.copies or ()}
+        return {one for one in copied if not one.is_relative_to(folder)}
 
     def settle(self, stored: Mapping[Path, Path]) -> None:
         """

@@ -254,3 +254,24 @@ def test_tools_tell_what_they_run_as_code(tmp_path: Path, program: str, suffix: 
     told = loaded_by_tools(work)
     assert told is not None
     assert {path for path in told if path.parent == tmp_path} == files
+
+
+def test_of_several_services_only_that_runs_its_tool_which_it_reads(tmp_path: Path) -> None:
+    """Each is packaged by itself, and all are one artifact."""
+    folder = tmp_path / "project"
+    services = "".join(f'[[services]]\nname = "{name}"\ntemplate = "{name}"\n' for name in ("one", "two"))
+    for name in ("one", "two"):
+        (folder / name).mkdir(parents=True)
+        write_tool(folder / name, "osls", TOOL, package={"name": "osls", "version": "4.3.1"})
+        (folder / name / "serverless.yml").write_text("service: notes\n")
+        (folder / name / "handler.py").write_text(f"# {name}\n")
+    (folder / "multistack.toml").write_text(f'service = "both"\n[environments.test]\n{services}')
+    builds = Builds(tmp_path)
+    assert builds.made()[1] == ["test", "test"]
+    builds.write("one/handler.py", "# saved\n")
+    digest, runs = builds.made()
+    assert runs == []
+    assert builds.made(kept=KeptArchives())[0] == digest
+    builds.write("two/handler.py", "# saved\n")
+    builds.write("two/notes.txt", "new\n")
+    assert builds.made()[0] == builds.made(kept=KeptArchives())[0]
