@@ -66,6 +66,8 @@ def build(
                 work=_folder(work / "packaged"),
                 emit=emit,
                 cancelled=cancelled,
+                kept=kept.packages if kept else None,
+                awaited=_awaited(project, kept),
                 images=images or NoImages(),
             )
             service = reader_of(project.template).read(project.template, packaging)
@@ -76,13 +78,14 @@ def build(
             requirements = _Requirements(cache=store.dependencies_folder(), python_of=python_of, emit=emit)
             complete = {one.path for one in sources} if service.is_complete else service.complete
             kept = kept or KeptArchives()
-            archives = _archives(sources, _folder(work / "zips"), requirements, complete, kept, emit=emit)
+            made = {path: _as_archived(path) for path in service.archives}
+            archives = _archives(sources, _folder(work / "zips"), requirements, complete, kept, made=made, emit=emit)
             check_sizes(service.template, {name: one.unzipped for name, one in archives.items()})
             keys = {logical_id: key_for(one.sha256) for logical_id, one in archives.items()}
             template = inline_definitions(service.template, service.folder)
             template = point_at_code(template, keys, bucket={"Fn::Sub": BUCKET}, sources=sources)
             artifact = store.add(template, {name: (one.path, one.sha256) for name, one in archives.items()})
-            kept.move(artifact)
+            kept.move(artifact, {one.path: archives[one.logical_id] for one in sources})
             return artifact
     except OSError as error:
         raise ArtifactError(
@@ -97,6 +100,18 @@ def stages_of(project: Project) -> Mapping[str, str]:
     for one in project.environments:
         stages.setdefault(one.config.get(STAGE, one.name), one.account_id)
     return stages
+
+
+def _awaited(project: Project, kept: KeptArchives | None) -> list[str]:
+    """The stage of the environment that somebody waits for."""
+    name = kept.awaited if kept else None
+    return [one.config.get(STAGE, one.name) for one in project.environments if one.name == name]
+
+
+def _as_archived(path: Path) -> Archive:
+    """A zip that an earlier build made, or that was made of one."""
+    with zipfile.ZipFile(path) as content:
+        return Archive(path, sha256_of(path), sum(info.file_size for info in content.infolist()))
 
 
 def _folder(path: Path) -> Path:
@@ -164,6 +179,7 @@ def _archives(
     complete: Collection[Path],
     kept: KeptArchives,
     *,
+    made: Mapping[Path, Archive],
     emit: Emit,
 ) -> dict[str, Archive]:
     """By logical id; functions that share a folder share one zip."""
@@ -174,6 +190,9 @@ def _archives(
         place = (source.path, source.logical_id if is_built_by_tool(source) else source.build_method)
         by_id[source.logical_id] = place
         if place in known:
+            continue
+        if source.path in made:
+            known[place] = made[source.path]
             continue
         installer = None if source.path in complete else requirements
         contents = _contents(source, work / str(number), installer)

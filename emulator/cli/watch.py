@@ -33,6 +33,7 @@ def watch(
     """
     from emulator.archives import KeptArchives
     from emulator.errors import NotReady
+    from emulator.frameworks.kept import KeptPackages
     from emulator.watching.batches import batches
     from emulator.watching.rounds import Rounds, Wishes, watchable
     from emulator.watching.sources import Sources
@@ -45,7 +46,8 @@ def watch(
     _check_testable(workspace, chosen, tests=tests)
     context.file = workspace.project.file
     wishes = Wishes(environment=chosen, tests=tests, command=command, skip_unsupported=skip_unsupported)
-    sources, kept, progress = Sources(workspace.project), KeptArchives(), _Progress(chosen)
+    sources, progress = Sources(workspace.project), _Progress(chosen)
+    kept = KeptArchives(KeptPackages(sources.files), awaited=chosen)
 
     def reopen() -> Workspace:
         found = context.workspace(needs_template=True, emit=progress, kept=kept)

@@ -8,6 +8,7 @@ Source:
 
 from __future__ import annotations
 
+import glob
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.errors import ArtifactError, ConfigError
 from emulator.events import Event
+from emulator.frameworks.copies import Inputs
 from emulator.frameworks.packaged import PackagedByTool, package, read_object
 from emulator.frameworks.service import Packaging, Service
 from emulator.frameworks.tool import SHELL, run_tool
@@ -37,6 +39,7 @@ _QUIET = {
 }
 # An app in Python starts a Node process of its own; more than two at once only wait for each other.
 _WORKERS = 2
+_TELLING = (".py", ".js", ".ts")
 
 
 class Cdk(PackagedByTool):
@@ -70,7 +73,11 @@ class Cdk(PackagedByTool):
             if not (folder / app).is_dir():
                 packaging.emit(Event(None, "packaging", f"the CDK app: {app}"))
                 return package(
-                    path, packaging, lambda stage, own: _made(folder, settings, stage, own), workers=_WORKERS
+                    path,
+                    packaging,
+                    lambda stage, own: _made(folder, settings, stage, own),
+                    workers=_WORKERS,
+                    inputs=_inputs(folder, app),
                 )
             folder = folder / app
         assembly = read_assembly(folder)
@@ -95,6 +102,13 @@ def _made(folder: Path, settings: Mapping[str, Any], stage: str, packaging: Pack
             f"{settings['app']} ended well, but left no cloud assembly", hint="does it call app.synth()?"
         )
     return _template(read_assembly(out), stage, packaging)
+
+
+def _inputs(folder: Path, app: str) -> Inputs | None:
+    """The files that its command names; None if it is of a language that doesn't tell what it loads."""
+    files = [folder.resolve() / word for word in app.split() if word.endswith(_TELLING)]
+    run = [glob.escape(str(path)) for path in files if path.is_file()]
+    return Inputs(run=run) if run else None
 
 
 def _explain(said: str) -> str | None:

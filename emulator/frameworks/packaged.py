@@ -14,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from emulator.errors import ArtifactError, ConfigError
+from emulator.frameworks.copies import Inputs
+from emulator.frameworks.kept import Made
 from emulator.frameworks.service import GivenValue, Packaging, Service
 from emulator.frameworks.stages import STAGE, merge
 from emulator.shape import check_shape
@@ -23,6 +25,11 @@ from emulator.template import CODE_PROPERTIES, Template, is_local
 _STAGE_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")
 # Makes the template of a stage; its local paths of code are absolute.
 Make = Callable[[str, Packaging], Template]
+_VERSION = "AWS::Lambda::Version"
+# By the Serverless Framework and by CDK.
+_VERSION_NAME = re.compile(r"(.*(?:LambdaVersion(?=.{30})|CurrentVersion[0-9A-F]{8}))[A-Za-z0-9]{30,}")
+_CODE = frozenset(CODE_PROPERTIES.values())
+_OF_ALL_VERSIONS = {"Tags", "ReservedConcurrentExecutions"}
 
 
 class PackagedByTool:
@@ -62,13 +69,14 @@ def read_object(path: Path, *, hint: str | None = None) -> dict[str, Any]:
     return content
 
 
-def package(path: Path, packaging: Packaging, make: Make, *, workers: int = 1) -> Service:
+def package(path: Path, packaging: Packaging, make: Make, *, workers: int = 1, inputs: Inputs | None = None) -> Service:
     """
     One service out of what *make* makes for each stage.
 
     Args:
         path: The service's file, for errors.
         workers: How many stages are made at once.
+        inputs: What is known of what the tool makes something else of; None where it has to run each time.
 
     Raises:
         ConfigError: A stage has a name that can't be one, or other code than the others.
@@ -77,11 +85,64 @@ def package(path: Path, packaging: Packaging, make: Make, *, workers: int = 1) -
     for stage in packaging.stages:
         if not _STAGE_NAME.fullmatch(stage):
             raise ConfigError(f"{stage!r} can't be a stage of {path.name}", hint=f"set {STAGE} of that environment")
-    templates = _make_all(packaging, make, workers=workers)
-    for template in templates.values():
-        check_shape(template, path)
-    _share_code(templates)
-    return Service(template=merge(templates), folder=path.parent, path=path, is_complete=True)
+
+    def make_all(packaging: Packaging) -> Mapping[str, Template]:
+        templates = _make_all(packaging, make, workers=workers)
+        for template in templates.values():
+            check_shape(template, path)
+        _share_code(templates)
+        return templates
+
+    if packaging.kept is None:
+        made = Made(make_all(packaging))
+    else:
+        made = packaging.kept.templates(path, packaging, inputs, make_all)
+    templates = {stage: name_versions(template) for stage, template in made.templates.items()}
+    return Service(
+        template=merge(templates, are_all=templates.keys() == packaging.stages.keys()),
+        folder=path.parent,
+        path=path,
+        is_complete=True,
+        archives=made.archives,
+    )
+
+
+def name_versions(template: Template) -> Template:
+    """
+    Name versions of functions by what is published.
+
+    Tools name them by the bytes of their own zips, or of folders; what is deployed are other zips of the same files.
+    """
+    resources = template["Resources"]
+    names: dict[str, str] = {}
+    for logical_id, resource in resources.items():
+        if resource["Type"] != _VERSION or (found := _VERSION_NAME.fullmatch(logical_id)) is None:
+            continue
+        resource.get("Properties", {}).pop("CodeSha256", None)
+        function = resource.get("Properties", {}).get("FunctionName")
+        function = function.get("Ref") if isinstance(function, dict) else None
+        if isinstance(function, str) and function in resources:
+            digest = hashlib.sha256(json.dumps(_published(resources, function), sort_keys=True).encode())
+            names[logical_id] = f"{found[1]}{digest.hexdigest()[:32]}"
+    text = json.dumps(template)
+    for before, after in names.items():
+        text = text.replace(before, after)
+    return dict(json.loads(text))
+
+
+def _published(resources: Mapping[str, Any], function: str) -> list[Any]:
+    """What a version holds: the function and its layers, each with what its code is instead of where it is."""
+    layers = resources[function].get("Properties", {}).get("Layers")
+    named = [str(one.get("Ref")) for one in layers if isinstance(one, dict)] if isinstance(layers, list) else []
+    return [
+        {
+            key: _identity(Path(value)) if key in _CODE and is_local(value) else value
+            for key, value in resources[name].get("Properties", {}).items()
+            if key not in _OF_ALL_VERSIONS
+        }
+        for name in (function, *named)
+        if name in resources
+    ]
 
 
 def _make_all(packaging: Packaging, make: Make, *, workers: int) -> dict[str, Template]:
@@ -149,7 +210,7 @@ def _identity(path: Path) -> str:
         try:
             with zipfile.ZipFile(path) as archive:
                 for name in sorted(archive.namelist()):
-                    if not any(map(is_left_out, name.split("/"))):
+                    if not name.endswith("/") and not any(map(is_left_out, name.split("/"))):
                         _add(digest, name, archive.read(name))
         except zipfile.BadZipFile as error:
             raise ArtifactError(f"{path} is not a zip archive") from error

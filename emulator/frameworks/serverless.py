@@ -8,8 +8,10 @@ Source:
 from __future__ import annotations
 
 import contextlib
+import glob
 import hashlib
 import json
+import os
 import re
 import shutil
 from collections.abc import Iterator, Mapping, Sequence
@@ -19,19 +21,62 @@ from typing import Any
 from emulator.cfn_yaml import parse
 from emulator.errors import ArtifactError, ConfigError
 from emulator.events import Event
+from emulator.frameworks.copies import Inputs
 from emulator.frameworks.packaged import PackagedByTool, package
 from emulator.frameworks.service import Packaging, Service
 from emulator.frameworks.tool import Tool, find_tool, run_tool
 from emulator.template import CODE_PROPERTIES, Template
 
 _SUFFIXES = ("yml", "yaml", "json", "ts", "js", "cjs", "mjs")
+_DATA = (".yml", ".yaml", ".json")
 _NAME = re.compile(rf"serverless(\.[\w-]+)*\.({'|'.join(_SUFFIXES)})")
 _INSTALL = "npm install --save-dev osls"
 # A deployment of an API is named by the time of packaging, so that each packaging makes a new one.
 _DEPLOYMENT = re.compile(r"(ApiGateway|Websockets)Deployment\d{10,}")
-_AWS_VARIABLE = re.compile(r"\$\{(?:aws|ssm|cf|s3)(?:\([\w-]+\))?:[^}]*\}?|AWS credentials|AWS provider credentials")
+# What the tool says, and what to do about it.
+_HINTS = (
+    (
+        re.compile(
+            r"\$\{(?:aws|ssm|cf|s3)(?:\([\w-]+\))?:[^}]*\}?|at \"(?:aws|ssm|cf|s3)\" source"
+            "|AWS (?:provider )?credentials"
+        ),
+        "values of a real account are not there: give these variables a default, or take them from `params`",
+    ),
+    (re.compile(r"lugin\b.*\bnot found"), "npm install, so that the plugins are in node_modules"),
+    (re.compile("Cannot resolve variable"), "give the variable a value or a default for every stage"),
+    (
+        re.compile("unrecognized property 'org'|not currently logged in"),
+        "leave org and app out of the file: they are for the dashboard of the Framework's maker",
+    ),
+    (
+        re.compile("unrecognized property"),
+        "what only serverless 4 knows has another name here: `params` for `stages`, a plugin for `build`; or set"
+        " `configValidationMode: warn`",
+    ),
+    (
+        re.compile(r"(python[\d.]+) not found!"),
+        "install {}, or set custom.pythonRequirements.pythonBin to a Python that is there, e.g. python3",
+    ),
+)
+_DATA = (".yml", ".yaml", ".json")
+_NAME = re.compile(rf"serverless(\.[\w-]+)*\.({'|'.join(_SUFFIXES)})")
+_INSTALL = "npm install --save-dev osls"
+# A deployment of an API is named by the time of packaging, so that each packaging makes a new one.
+_DEPLOYMENT = re.compile(r"(ApiGateway|Websockets)Deployment\d{10,}")
+_AWS_VARIABLE = re.compile(
+    r"\$\{(?:aws|ssm|cf|s3)(?:\([\w-]+\))?:[^}]*\}?|at \"(?:aws|ssm|cf|s3)\" source|AWS (?:provider )?credentials"
+)
+_NO_PYTHON = re.compile(r"(python[\d.]+) not found!")
 
-_QUIET = {"SLS_TELEMETRY_DISABLED": "1", "SLS_NOTIFICATIONS_MODE": "off", "SLS_INTERACTIVE_SETUP_ENABLE": "0"}
+_FILE = re.compile(r"\bfile\(((?:\$\{[^{}]*\}|[^)])+)\)")
+_VARIABLE = re.compile(r"\$\{[^{}]*\}")
+
+_QUIET = {
+    "AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED": "true",
+    "SLS_TELEMETRY_DISABLED": "1",
+    "SLS_NOTIFICATIONS_MODE": "off",
+    "SLS_INTERACTIVE_SETUP_ENABLE": "0",
+}
 
 
 class Serverless(PackagedByTool):
@@ -52,16 +97,25 @@ class Serverless(PackagedByTool):
 
     def read(self, path: Path, packaging: Packaging) -> Service:
         """Packaged by the tool that the project has."""
-        _content(path)
+        _check_provider(path)
         tool = _tool(path, packaging)
         packaging.emit(Event(None, "packaging", f"{path.name} with {tool.package} {tool.version}".rstrip()))
         # It works in .serverless of the service's folder, so one stage after the other.
-        return package(path, packaging, lambda stage, for_stage: _package(path, tool, stage, for_stage))
+        return package(
+            path, packaging, lambda stage, for_stage: _package(path, tool, stage, for_stage), inputs=_inputs(path)
+        )
+
+
+def _check_provider(path: Path) -> None:
+    provider = _content(path).get("provider")
+    name = provider.get("name") if isinstance(provider, dict) else provider
+    if isinstance(name, str) and name != "aws" and "${" not in name:
+        raise ConfigError(f"{path.name} is for {name}, and environments are accounts of AWS")
 
 
 def _content(path: Path) -> Mapping[str, Any]:
     """The file as far as it is plain data; raises ConfigError when it is broken YAML or JSON."""
-    if path.suffix not in (".yml", ".yaml", ".json"):
+    if path.suffix not in _DATA:
         return {}
     try:
         content = parse(path.read_text(encoding="utf-8"))
@@ -70,6 +124,19 @@ def _content(path: Path) -> Mapping[str, Any]:
     except ValueError as error:
         raise ConfigError(f"{path} is not YAML: {error}") from error
     return content if isinstance(content, dict) else {}
+
+
+def _inputs(path: Path) -> Inputs | None:
+    """What values are taken from, and plugins of its own; None if it is code that asks for them."""
+    if path.suffix not in _DATA:
+        return None
+    plugins = _content(path).get("plugins")
+    plugins = plugins.get("modules") if isinstance(plugins, dict) else plugins
+    own = [one if one.endswith("js") else f"{one}*js" for one in map(str, plugins or ()) if one.startswith(".")]
+    files = [_VARIABLE.sub("*", one.strip()) for one in _FILE.findall(path.read_text(encoding="utf-8"))]
+    folder = glob.escape(str(path.parent.resolve()))
+    own, files = ([os.path.normpath(Path(folder, one)) for one in names] for names in (own, files))
+    return Inputs(named=files, run=[*own, *(one for one in files if one.endswith(("js", "ts")))])
 
 
 def _tool(path: Path, packaging: Packaging) -> Tool:
@@ -105,6 +172,7 @@ def _package(path: Path, tool: Tool, stage: str, packaging: Packaging) -> Templa
             packaging=packaging,
             variables={**_QUIET, **account},
             explain=_explain,
+            begins="Error:",
         )
     template = _json(out / "cloudformation-template-update-stack.json")
     zips = {one.name: one for one in _zips(_json(out / "serverless-state.json"), out, path.parent)}
@@ -115,13 +183,7 @@ def _package(path: Path, tool: Tool, stage: str, packaging: Packaging) -> Templa
 
 def _explain(said: str) -> str | None:
     """What to do about what it says."""
-    if _AWS_VARIABLE.search(said):
-        return "values of a real account are not there: give these variables a default, or take them from `params`"
-    if "lugin" in said and "not found" in said:
-        return "npm install, so that the plugins are in node_modules"
-    if "Cannot resolve variable" in said:
-        return "give the variable a value or a default for every stage"
-    return None
+    return next((hint.format(*found.groups()) for what, hint in _HINTS if (found := what.search(said))), None)
 
 
 def _json(path: Path) -> dict[str, Any]:

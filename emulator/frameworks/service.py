@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from emulator.events import Emit
 from emulator.image_code import Images, NoImages
 from emulator.template import Template
+
+if TYPE_CHECKING:
+    from emulator.frameworks.kept import KeptPackages
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -23,6 +26,7 @@ class Service:
         path: What errors name.
         is_complete: Whether the code has all that it needs: the framework's tool installed it.
         complete: Where that holds for a part of the code, that part's paths.
+        archives: Code that an earlier build zipped.
     """
 
     template: Template
@@ -30,6 +34,7 @@ class Service:
     path: Path
     is_complete: bool = False
     complete: frozenset[Path] = frozenset()
+    archives: frozenset[Path] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +49,8 @@ class Packaging:
         work: A folder for what it writes; it is there until the build is done, and gone after it.
         emit: A tool that takes a while says so, e.g. ``Event(None, "packaging", "with osls 3.40")``.
         cancelled: Called while waiting; raises to stop.
+        kept: What this process packaged before.
+        awaited: The stages that can't wait, where others can.
         images: Of functions that are container images.
     """
 
@@ -52,6 +59,8 @@ class Packaging:
     work: Path
     emit: Emit
     cancelled: Callable[[], None]
+    kept: KeptPackages | None = None
+    awaited: Sequence[str] = ()
     images: Images = field(default_factory=NoImages)
 
 

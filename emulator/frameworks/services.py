@@ -122,7 +122,10 @@ class Services:
             for code in local_code(one.template, one.folder)
             if one.is_complete or code.path in one.complete
         }
-        return Service(template=template, folder=path.parent, path=path, complete=frozenset(complete))
+        archives = frozenset(archive for one in services.values() for archive in one.archives)
+        return Service(
+            template=template, folder=path.parent, path=path, complete=frozenset(complete), archives=archives
+        )
 
     def _members(self, path: Path) -> list[_Member]:
         """What the file lists; whether it is well formed was checked when the project was loaded."""

@@ -23,18 +23,21 @@ _CONDITIONAL = ("Resources", "Outputs")
 _SECTIONS = (*_CONDITIONAL, "Parameters", "Conditions", "Mappings", "Rules")
 
 
-def merge(templates: Mapping[str, Template]) -> Template:
+def merge(templates: Mapping[str, Template], *, are_all: bool = True) -> Template:
     """
     The template that :func:`of_stage` takes apart again.
 
     Args:
         templates: Stage to its template, plain or SAM, without nested ones.
+        are_all: There is no other stage; else one that is none of these is refused, though nothing differs.
 
     Raises:
         ConfigError: A resource is of another type in another stage.
     """
     merger = _Merger(list(templates))
     merged = merger.merged(list(templates.values()))
+    if not are_all:
+        merger.know_stages()
     stage = {"Type": "String", "Description": "The stage of the framework that this environment is."}
     parameters = {**merged.get("Parameters", {}), STAGE: stage}
     conditions = {**merged.get("Conditions", {}), **merger.conditions}
@@ -117,10 +120,14 @@ class _Merger:
             result = {"Fn::If": [self._condition(numbers), values[numbers[0]], result]}
         return result
 
-    def _condition(self, stages: Sequence[int]) -> str:
-        """The name of one that is true in *stages*, which are numbers."""
+    def know_stages(self) -> None:
+        """Have a condition for each stage."""
         for number, stage in enumerate(self._stages):
             self.conditions.setdefault(f"{_IS}{number}", {"Fn::Equals": [{"Ref": STAGE}, stage]})
+
+    def _condition(self, stages: Sequence[int]) -> str:
+        """The name of one that is true in *stages*, which are numbers."""
+        self.know_stages()
         if len(stages) == 1:
             return f"{_IS}{stages[0]}"
         name = f"{STAGE}In{'Or'.join(map(str, stages))}"

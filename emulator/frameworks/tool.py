@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import re
@@ -54,10 +55,31 @@ for (const target of [fs, fs.promises]) {
 }
 const readdirSync = fs.readdirSync
 fs.readdirSync = function (...all) { return seen(readdirSync.apply(this, all)) }
-require("module").syncBuiltinESMExports()
+const Module = require("module"), loaded = new Set(), load = Module.prototype.load
+Module.prototype.load = function (...all) { loaded.add(all[0]); return load.apply(this, all) }
+process.on("exit", () => fs.appendFileSync(%s, [...loaded, ""].join("\\n")))
+Module.syncBuiltinESMExports()
+"""
+_TELL = """\
+import atexit, importlib.machinery, importlib.util, os, sys
+def tell(modules=sys.modules, own=__file__, start=os.getcwd()):
+    # The file of __main__ is forgotten by now.
+    files = {getattr(one, "__file__", None) for one in list(modules.values())} | set(sys.argv[:1])
+    with open(%r, "a") as told:
+        told.writelines(f"{os.path.realpath(os.path.join(start, one))}\\n" for one in files - {None, "", own})
+atexit.register(tell)
+sys.path.remove(os.path.dirname(__file__))
+hidden = importlib.machinery.PathFinder.find_spec("sitecustomize")
+if hidden is not None:
+    hidden.loader.exec_module(importlib.util.module_from_spec(hidden))
 """
 _COLOURS = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
+_CALLER = re.compile(r"at .*:\d+:\d+\)?")
 _TIMEOUT = 900.0
+# Characters of a reason.
+_LONGEST = 2000
+# Beside what else a stage has: the files of its own that a tool ran as code, each on a line.
+_LOADED = "loaded.txt"
 # Runs a command that a file of the framework holds as one line.
 SHELL = ("/bin/sh", "-c")
 
@@ -115,6 +137,7 @@ def run_tool(
     packaging: Packaging,
     variables: Mapping[str, str],
     explain: Callable[[str], str | None] = lambda _said: None,
+    begins: str = "",
 ) -> None:
     """
     Run a tool in the service's *folder*.
@@ -123,6 +146,7 @@ def run_tool(
         arguments: The program and its arguments.
         variables: Of the tool, beside the caller's.
         explain: From all that it says to a hint, should it fail.
+        begins: The line after which it says why it failed, up to an empty one; else its last line says that.
 
     Raises:
         ArtifactError: It can't be run, fails, or takes too long; with the last line that it says, and those before it.
@@ -131,6 +155,7 @@ def run_tool(
     environ = {**caller, **_NO_CREDENTIALS, **variables}
     environ["PATH"] = search_path(folder, packaging.environ)
     environ["NODE_OPTIONS"] = f"{environ.get('NODE_OPTIONS', '')} --require {_hiding(packaging.work)}".strip()
+    environ["PYTHONPATH"] = os.pathsep.join(filter(None, [_telling(packaging.work), environ.get("PYTHONPATH")]))
     is_shell = arguments[0] == SHELL[0]
     shown = arguments[-1] if is_shell else " ".join([Path(arguments[0]).name, *arguments[1:2]])
     with tempfile.TemporaryFile() as said:
@@ -142,17 +167,33 @@ def run_tool(
             raise ArtifactError(f"{shown} can't be run in {folder}: {error}") from error
         if code == 0:
             return
-        lines = _plain(said)
+        lines, why = _plain(said), _after(said, begins)
     ended = f"ended with {code}" if code is not None else f"did not end within {_TIMEOUT:g} s"
+    if why:
+        raise ArtifactError(f"{shown} {ended}: {why}", hint=explain(why))
     reason = f": {lines[-1].strip(' -')}" if lines else ""
     raise ArtifactError(f"{shown} {ended}{reason}", hint=explain("\n".join(lines)), details=lines[:-1])
 
 
+def loaded_by_tools(work: Path) -> frozenset[Path] | None:
+    """What tools in Node or Python ran as code, for stages in folders of *work*; None if none is; no ES modules."""
+    told = list(work.glob(f"*/{_LOADED}"))
+    return frozenset(Path(line) for path in told for line in path.read_text().splitlines()) if told else None
+
+
 def _hiding(work: Path) -> str:
-    """The script for Node that hides multistack's files, as its options name it."""
+    """The script for Node that hides multistack's files and tells what is loaded, as its options name it."""
     script = work / "hide.cjs"
-    script.write_text(_HIDE % json.dumps(_HIDDEN), encoding="utf-8")
+    script.write_text(_HIDE % (json.dumps(_HIDDEN), json.dumps(str(work / _LOADED))), encoding="utf-8")
     return json.dumps(str(script))
+
+
+def _telling(work: Path) -> str:
+    """The folder of a module that lets Python tell what is loaded, which it imports when it starts."""
+    folder = work / "python"
+    folder.mkdir(exist_ok=True)
+    (folder / "sitecustomize.py").write_text(_TELL % str(work / _LOADED), encoding="utf-8")
+    return str(folder)
 
 
 def _plain(said: IO[bytes]) -> list[str]:
@@ -160,3 +201,14 @@ def _plain(said: IO[bytes]) -> list[str]:
     with tempfile.TemporaryFile() as plain:
         plain.write(_COLOURS.sub(b"", said.read()))
         return [line for line in last_lines(plain) if line.strip()]
+
+
+def _after(said: IO[bytes], begins: str) -> str:
+    """The paragraph after the last line that is *begins*, as one line; empty if there is none."""
+    said.seek(0)
+    lines = [line.strip() for line in _COLOURS.sub(b"", said.read()).decode(errors="replace").splitlines()]
+    if not begins or begins not in lines:
+        return ""
+    rest = lines[len(lines) - lines[::-1].index(begins) :]
+    paragraph = itertools.takewhile(lambda line: line and not _CALLER.fullmatch(line), rest)
+    return "".join(one if one.isprintable() else " " for one in " ".join(paragraph))[:_LONGEST]

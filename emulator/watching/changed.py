@@ -8,12 +8,15 @@ import sys
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from emulator.comparison.code import code_changes
 from emulator.comparison.structure import Kind
 from emulator.interpreters import version_of
 from emulator.model import Artifact
 from emulator.template import Placed, all_resources
+
+_VERSION = "AWS::Lambda::Version"
 
 
 def changed_code(before: Artifact, after: Artifact) -> Mapping[str, Path]:
@@ -39,9 +42,16 @@ def _placed(artifact: Artifact) -> Mapping[str, Placed]:
 
 
 def _without_code(artifact: Artifact) -> str:
-    text = json.dumps(artifact.template, sort_keys=True)
+    """The template as far as it doesn't follow from code, as digests and the names of published versions do."""
+    template: Mapping[str, Any] = artifact.template
+    resources = template["Resources"]
+    versions = [name for name, one in resources.items() if one.get("Type") == _VERSION]
+    others = {name: one for name, one in resources.items() if name not in versions}
+    text = json.dumps({**template, "Resources": others}, sort_keys=True)
     for code in artifact.code:
         text = text.replace(code.sha256, " ".join(sorted(code.functions)))
+    for name in versions:
+        text = text.replace(name, _VERSION)
     return text
 
 

@@ -10,6 +10,8 @@ from emulator.left_out import is_left_out, is_of_editor
 
 # Installed packages: tens of thousands of files that nobody edits.
 _INSTALLED = "node_modules"
+# npm writes the second with each installation.
+_INSTALLATION = (_INSTALLED, f"{_INSTALLED}/.package-lock.json")
 _VENV = "pyvenv.cfg"
 # What frameworks' own tools write while they package: watched, each build would lead to the next.
 _WRITTEN = {".serverless", "cdk.out", ".chalice/deployments", ".terraform"}
@@ -80,3 +82,8 @@ def _is_compiled(path: Path) -> bool:
     """Whether a compiler puts it beside its TypeScript: a build that writes it must not start the next one."""
     stems = (path.name.removesuffix(suffix) for suffix in _COMPILED if path.name.endswith(suffix))
     return any(path.with_name(f"{stem}.ts").exists() for stem in stems)
+
+
+def installed_in(folder: Path) -> list[Path]:
+    """What tells of an installation of packages in *folder*, none of whose files is watched."""
+    return [folder / name for name in _INSTALLATION]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import tempfile
 import threading
@@ -20,6 +19,7 @@ from emulator.model import Artifact, DriverName, Endpoint, Environment, Gate, Ga
 from emulator.watching.batches import QUIET, Batch, said
 from emulator.watching.changed import changed_code, syntax_problem
 from emulator.watching.pruning import build_passing, prune
+from emulator.watching.sources import is_own_output
 from emulator.workspace import Workspace
 
 
@@ -136,7 +136,7 @@ class Rounds:
 
     def _is_news(self, batch: Batch) -> bool:
         """Whether a file of *batch* was saved after the last tests ended: what they wrote is older."""
-        return any(_changed_at(path) > self._tests_ended for path in batch if not _is_own_output(path))
+        return any(_changed_at(path) > self._tests_ended for path in batch if not is_own_output(path))
 
     def _test(self, workspace: Workspace) -> None:
         from emulator.promotion.promotion import Promotion
@@ -199,13 +199,6 @@ def _changed_at(path: Path) -> float:
         return path.stat().st_mtime
     except OSError:
         return 0.0
-
-
-def _is_own_output(path: Path) -> bool:
-    """Whether this process writes it: each line that it says would be a change."""
-    with contextlib.suppress(OSError):
-        return any(os.path.samestat(path.stat(), os.fstat(fd)) for fd in (1, 2))
-    return False
 
 
 def _file_time(folder: Path) -> float:

@@ -20,6 +20,7 @@ _MODULES = (
     "tests.unit.test_frameworks_serverless",
     "tests.unit.test_frameworks_cdk",
     "tests.unit.test_frameworks_others",
+    "tests.unit.test_kept_packages",
 )
 
 

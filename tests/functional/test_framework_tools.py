@@ -19,6 +19,12 @@ from pathlib import Path
 
 import pytest
 
+from emulator.archives import KeptArchives
+from emulator.artifact import ArtifactStore
+from emulator.building import build
+from emulator.config import load_project
+from emulator.frameworks.kept import KeptPackages
+from emulator.watching.sources import Sources
 from tests.conftest import MULTISTACK, REPOSITORY, ProjectFolder, http
 from tests.drivers import assert_nothing_left
 from tests.frameworks.features import shows
@@ -79,6 +85,14 @@ def get(event, context):
 def work(event, context):
     for record in event["Records"]:
         table.put_item(Item={"id": record["body"]})
+"""
+SUITE = """
+import pytest
+
+@pytest.mark.environments("test", "prod")
+def test_greeting(api, environment):
+    answer = api.get("/_api/HttpApi/notes").json()
+    assert answer["greeting"] == {"test": "hi", "prod": "good day"}[environment.name]
 """
 CHALICE = """
 import os
@@ -203,10 +217,56 @@ def test_a_queue_of_a_serverless_service_calls_its_function(serverless: ProjectF
     assert http("GET", f"{rows['prod']['url']}{_HTTP_API}notes").json()["done"] == []
 
 
+@shows("Serverless Framework", 'pytest: `@pytest.mark.environments("test")`')
+def test_a_test_of_a_serverless_service_has_its_environment_by_a_marker(
+    serverless: ProjectFolder, tmp_path: Path
+) -> None:
+    """As for any other service; its stage is the environment's."""
+    (tmp_path / "test_notes.py").write_text(SUITE)
+    (tmp_path / "pytest.ini").write_text(f"[pytest]\nmultistack_file = {serverless.folder / 'multistack.toml'}\n")
+    arguments = [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "--multistack-reuse", str(tmp_path)]
+    environ = {**serverless.command_environ(None), "PYTHONDONTWRITEBYTECODE": "1"}
+    done = subprocess.run(
+        arguments, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=_INSTALL_TIMEOUT, check=False
+    )
+    assert "2 passed" in done.stdout, done.stdout + done.stderr
+
+
 def test_a_serverless_service_is_left_as_it_was(serverless: ProjectFolder) -> None:
     """The folder holds what its author put there, and multistack's own."""
     names = {path.name for path in serverless.folder.iterdir()}
     assert names == {"serverless.yml", "handler.py", "multistack.toml", ".multistack"}
+
+
+def test_its_own_tool_runs_for_what_it_reads_and_for_no_code_that_it_copies(osls: Path, tmp_path: Path) -> None:
+    """A plugin counts; it is loaded, so that a change of it is one of the tool."""
+    runs, plugin = (
+        tmp_path / "runs",
+        "module.exports = class { constructor() { require('fs').appendFileSync(%s, 'x') } }\n",
+    )
+    folder = tmp_path / "project"
+    folder.mkdir()
+    for name, text in {
+        "multistack.toml": 'service = "notes"\n[environments.test]\n',
+        "serverless.yml": f"{SERVERLESS}plugins: [./counter]\npackage: {{excludeDevDependencies: false}}\n",
+        "handler.py": HANDLER,
+        "counter.js": plugin % json.dumps(str(runs)),
+    }.items():
+        (folder / name).write_text(text)
+    project = load_project(file=None, environ={}, cwd=folder, overrides={}, needs_template=True)
+    kept = KeptArchives(KeptPackages(Sources(project).files), awaited="test")
+    environ = {**os.environ, "PATH": f"{osls}{os.pathsep}{os.environ['PATH']}"}
+    store = ArtifactStore(tmp_path / "store")
+
+    def built() -> str:
+        build(project, store, emit=lambda _event: None, environ=environ, kept=kept)
+        return runs.read_text()
+
+    assert built() == "x"
+    (folder / "handler.py").write_text(HANDLER.replace("None", "True"))
+    assert built() == "x"
+    (folder / "counter.js").write_text(f"{plugin % json.dumps(str(runs))}// saved\n")
+    assert built() == "xx"
 
 
 @shows("CDK", "REST API, functions, tables, roles and grants, each stage with its own context")

@@ -173,6 +173,9 @@ def test_a_tool_that_needs_an_account_is_refused(tmp_path: Path) -> None:
         ),
         pytest.param('Cannot resolve variable at "custom.x": Value not found at "env"', "a default", id="variable"),
         pytest.param('Serverless plugin "serverless-x" not found.', "npm install", id="plugin"),
+        pytest.param("Configuration error at root: unrecognized property 'stages'", "`params`", id="of version 4"),
+        pytest.param("Configuration error: at root: unrecognized property 'org'", "dashboard", id="dashboard"),
+        pytest.param("python3.12 not found! Install it.", "pythonBin", id="no such Python"),
     ],
 )
 def test_what_the_tool_says_is_shown_with_what_to_do(tmp_path: Path, said: str, hint: str) -> None:
@@ -182,6 +185,31 @@ def test_what_the_tool_says_is_shown_with_what_to_do(tmp_path: Path, said: str, 
         packaged(path, tmp_path / "work", environ=_environ())
     assert refused.value.message == f"osls package ended with 1: {said}"
     assert hint in str(refused.value.hint)
+
+
+def test_of_all_that_the_tool_says_its_reason_is_shown(tmp_path: Path) -> None:
+    """Several unresolved variables are one line; spinners, the machine and links to documents are none."""
+    said = (
+        "⠋ Packaging (0s)\nEnvironment: linux, node 20\nDocs: github.com\nError:\nCannot resolve serverless.yml:\n"
+        '  - Cannot resolve variable at "custom.x": Value not found at "env" source,\n'
+        '  - Cannot resolve variable at "custom.y": Value not found at "ssm" source\n'
+        "    at resolve (/tool/index.js:12:3)\n\nLearn more: https://example.com\n"
+    )
+    with pytest.raises(ArtifactError) as refused:
+        packaged(_failing(tmp_path, said), tmp_path / "work", environ=_environ())
+    assert refused.value.message == (
+        'osls package ended with 1: Cannot resolve serverless.yml: - Cannot resolve variable at "custom.x": Value not'
+        ' found at "env" source, - Cannot resolve variable at "custom.y": Value not found at "ssm" source'
+    )
+    assert not refused.value.details
+
+
+def test_a_service_for_another_cloud_is_refused_before_any_tool_runs(tmp_path: Path) -> None:
+    """Its tool would leave no template, and say nothing."""
+    path = tmp_path / "serverless.yml"
+    path.write_text("service: notes\nprovider: {name: google}\n")
+    with pytest.raises(ConfigError, match=r"serverless\.yml is for google, and environments are accounts of AWS"):
+        packaged(path, tmp_path / "work", environ={})
 
 
 def test_a_stage_that_is_no_name_is_refused(service: Path, tmp_path: Path) -> None:
