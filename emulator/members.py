@@ -75,7 +75,9 @@ def of_types(found: Sequence[Member], types: Collection[str]) -> Sequence[Member
 
 def find(found: Sequence[Member], name: str, *, environment: str, what: str) -> Member:
     """
-    The one that *name* means: its logical id, else its name on AWS or its whole physical id.
+    The one that *name* means: its logical id, else its name on AWS or its whole physical id, else how its id begins.
+
+    The last is for frameworks that make ids of their users' names: ``get`` is ``GetLambdaFunction`` or ``Get4A628BD4``.
 
     Args:
         what: What is looked for, in the singular, e.g. ``function``.
@@ -84,7 +86,8 @@ def find(found: Sequence[Member], name: str, *, environment: str, what: str) -> 
         ConfigError: None, or several, are called so.
     """
     by_id = [member for member in found if member.logical_id == name]
-    matching = by_id or [member for member in found if name in (member.name, member.physical_id)]
+    by_name = [member for member in found if name in (member.name, member.physical_id)]
+    matching = by_id or by_name or [member for member in found if _begins(member.logical_id, name)]
     if len(matching) == 1:
         return matching[0]
     names = [member.logical_id for member in found]
@@ -96,3 +99,8 @@ def find(found: Sequence[Member], name: str, *, environment: str, what: str) -> 
     raise ConfigError(
         f"environment {environment} has no {what} {name}", hint=f"did you mean {near[0]}?" if near else there
     )
+
+
+def _begins(logical_id: str, name: str) -> bool:
+    own = logical_id.rpartition(".")[2]
+    return bool(name) and own.casefold().startswith(name.casefold())

@@ -27,6 +27,7 @@ FOUND = [
         pytest.param("shop-test-News-1", "News", id="end of an ARN"),
         pytest.param("arn:aws:sns:us-east-1:111111111111:Jobs", "Shop.News", id="whole physical id"),
         pytest.param("Shop.News", "Shop.News", id="nested"),
+        pytest.param("job", "Jobs", id="how an id begins"),
     ],
 )
 def test_a_resource_is_found_by_its_names(name: str, logical_id: str) -> None:
@@ -37,7 +38,8 @@ def test_a_resource_is_found_by_its_names(name: str, logical_id: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message", "hint"),
     [
-        pytest.param("Job", "environment test has no queue Job", "did you mean Jobs?", id="nearly"),
+        pytest.param("Jbs", "environment test has no queue Jbs", "did you mean Jobs?", id="nearly"),
+        pytest.param("n", "environment test has several that are called n: News, Shop.News", None, id="beginnings"),
         pytest.param("x", "environment test has no queue x", "there are: Jobs, News, Shop.News, A, B", id="not at all"),
         pytest.param("twins", "environment test has several that are called twins: A, B", None, id="several"),
     ],

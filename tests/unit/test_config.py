@@ -955,6 +955,7 @@ class TestEnviron:
             "AWS_CONFIG_FILE": os.devnull,
             "AWS_SHARED_CREDENTIALS_FILE": os.devnull,
             "AWS_PAGER": "",
+            "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
         }
 
     def test_isolated_process_has_no_credentials(self) -> None:
