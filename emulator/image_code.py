@@ -37,8 +37,8 @@ class ImageSource:
 class Images(Protocol):
     """The images of this machine."""
 
-    def fault(self, name: str) -> str | None:
-        """Why no function can run the image *name*, as a clause; None when one can."""
+    def fault(self, name: str | None) -> str | None:
+        """Why no function can run the image *name*, or any, as a clause; None when one can."""
 
     def build(self, source: ImageSource) -> str | None:
         """The id of the image of *source*; None when there is nothing that builds images. Raises ArtifactError."""
@@ -47,15 +47,15 @@ class Images(Protocol):
         """The id of the image *name*; None when it is not here."""
 
 
-def no_image(name: str) -> str | None:
+def no_image(name: str | None) -> str | None:
     """What :meth:`Images.fault` says on a machine without a Docker engine."""
-    return f"it is a container image, and no Docker engine has {name}"
+    return f"it is a container image, and no Docker engine has {name or 'it'}"
 
 
 class NoImages:
     """The images of a machine without a Docker engine."""
 
-    def fault(self, name: str) -> str | None:
+    def fault(self, name: str | None) -> str | None:
         """See :class:`Images`."""
         return no_image(name)
 
@@ -127,7 +127,9 @@ def _source(placed: Placed, folder: Path) -> ImageSource | None:
     metadata = placed.resource.get("Metadata", {})
     if not isinstance(metadata.get("Dockerfile"), str):
         return None
-    context = (folder / str(metadata.get("DockerContext", "."))).resolve()
+    if not isinstance(given := metadata.get("DockerContext", "."), str):
+        raise ConfigError(f"DockerContext of {placed.logical_id} is {given!r}, not a folder")
+    context = (folder / given).resolve()
     dockerfile = metadata["Dockerfile"]
     if not (context / dockerfile).is_file():
         raise ConfigError(

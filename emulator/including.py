@@ -200,11 +200,9 @@ def _absolute(resource: Mapping[str, Any], loops: Sequence[Loop], folder: Path) 
     properties = resource.get("Properties", {})
     changed = _absolute_values(properties, [name for name in names if name], loops, folder)
     metadata = resource.get("Metadata", {})
-    if isinstance(metadata, dict) and "Dockerfile" in metadata:
-        resource = {
-            **resource,
-            "Metadata": {**metadata, "DockerContext": str(folder / metadata.get("DockerContext", "."))},
-        }
+    context = metadata.get("DockerContext", ".") if isinstance(metadata, dict) else None
+    if isinstance(context, str) and "Dockerfile" in metadata:
+        resource = {**resource, "Metadata": {**metadata, "DockerContext": str(folder / context)}}
     return {**resource, "Properties": {**properties, **changed}} if changed else resource
 
 

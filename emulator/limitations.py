@@ -85,7 +85,7 @@ class LimitCheck:
         environments: Mapping[str, Environment],
         *,
         emit: Emit,
-        image_fault: Callable[[str], str | None] = no_image,
+        image_fault: Callable[[str | None], str | None] = no_image,
     ) -> None:
         self._environments = environments
         self._image_fault = image_fault
@@ -161,7 +161,7 @@ def _with_unknown(template: Template, refused: Sequence[Limitation], ask: Callab
 
 
 def limitations(
-    template: Template, environment: Environment, *, image_fault: Callable[[str], str | None] = no_image
+    template: Template, environment: Environment, *, image_fault: Callable[[str | None], str | None] = no_image
 ) -> Iterator[Limitation]:
     """
     Everything about a plain *template* that is known without asking the emulator of *environment*.
@@ -184,7 +184,7 @@ def _short(
 
 
 def _of(
-    kind: str, properties: Mapping[str, Any], environment: Environment, image_fault: Callable[[str], str | None]
+    kind: str, properties: Mapping[str, Any], environment: Environment, image_fault: Callable[[str | None], str | None]
 ) -> Iterator[tuple[str, str, bool]]:
     if environment.driver is DriverName.EXTERNAL:
         return
@@ -214,7 +214,7 @@ def _of_function(properties: Mapping[str, Any], environment: Environment) -> Ite
 
 
 def _of_image(
-    properties: Mapping[str, Any], environment: Environment, image_fault: Callable[[str], str | None]
+    properties: Mapping[str, Any], environment: Environment, image_fault: Callable[[str | None], str | None]
 ) -> Iterator[tuple[str, str, bool]]:
     code = properties.get("Code")
     uri = code.get("ImageUri") if isinstance(code, dict) else None
@@ -225,5 +225,6 @@ def _of_image(
         yield "LocalStack runs container images in its Pro version only", closest, True
     elif uri is None:
         yield "it is a container image, and none is named", f"ImageUri; or {LEAVE_OUT}", True
-    elif isinstance(uri, str) and (fault := image_fault(uri)) is not None:
+    # What a template's function makes of a name is known when it is called.
+    elif (fault := image_fault(uri if isinstance(uri, str) else None)) is not None:
         yield fault, f"build it again where an engine has what it needs; or {LEAVE_OUT}", True

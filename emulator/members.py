@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -75,9 +76,9 @@ def of_types(found: Sequence[Member], types: Collection[str]) -> Sequence[Member
 
 def find(found: Sequence[Member], name: str, *, environment: str, what: str) -> Member:
     """
-    The one that *name* means: its logical id, else its name on AWS or its whole physical id, else how its id begins.
+    The one that *name* means: its logical id, else its name on AWS or its whole physical id, else words of its id.
 
-    The last is for frameworks that make ids of their users' names: ``get`` is ``GetLambdaFunction`` or ``Get4A628BD4``.
+    The last is for frameworks that make ids of their users' names: ``get`` is ``GetLambdaFunction`` or ``AppGet4A628BD4``.
 
     Args:
         what: What is looked for, in the singular, e.g. ``function``.
@@ -87,7 +88,7 @@ def find(found: Sequence[Member], name: str, *, environment: str, what: str) -> 
     """
     by_id = [member for member in found if member.logical_id == name]
     by_name = [member for member in found if name in (member.name, member.physical_id)]
-    matching = by_id or by_name or [member for member in found if _begins(member.logical_id, name)]
+    matching = by_id or by_name or [member for member in found if _has_words(member.logical_id, name)]
     if len(matching) == 1:
         return matching[0]
     names = [member.logical_id for member in found]
@@ -101,6 +102,6 @@ def find(found: Sequence[Member], name: str, *, environment: str, what: str) -> 
     )
 
 
-def _begins(logical_id: str, name: str) -> bool:
-    own = logical_id.rpartition(".")[2]
-    return bool(name) and own.casefold().startswith(name.casefold())
+def _has_words(logical_id: str, name: str) -> bool:
+    """Whether *name* stands in the id from the start of a word to the end of one."""
+    return re.search(rf"(^|(?<=[a-z0-9.]))(?=[A-Z])(?i:{re.escape(name)})(?=[A-Z0-9]|$)", logical_id) is not None

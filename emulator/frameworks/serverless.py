@@ -58,15 +58,6 @@ _HINTS = (
         "install {}, or set custom.pythonRequirements.pythonBin to a Python that is there, e.g. python3",
     ),
 )
-_DATA = (".yml", ".yaml", ".json")
-_NAME = re.compile(rf"serverless(\.[\w-]+)*\.({'|'.join(_SUFFIXES)})")
-_INSTALL = "npm install --save-dev osls"
-# A deployment of an API is named by the time of packaging, so that each packaging makes a new one.
-_DEPLOYMENT = re.compile(r"(ApiGateway|Websockets)Deployment\d{10,}")
-_AWS_VARIABLE = re.compile(
-    r"\$\{(?:aws|ssm|cf|s3)(?:\([\w-]+\))?:[^}]*\}?|at \"(?:aws|ssm|cf|s3)\" source|AWS (?:provider )?credentials"
-)
-_NO_PYTHON = re.compile(r"(python[\d.]+) not found!")
 
 _FILE = re.compile(r"\bfile\(((?:\$\{[^{}]*\}|[^)])+)\)")
 _VARIABLE = re.compile(r"\$\{[^{}]*\}")

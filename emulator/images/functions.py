@@ -30,13 +30,15 @@ class FunctionImages:
         self._environ = environ
         self._emit = emit
 
-    def fault(self, name: str) -> str | None:
+    def fault(self, name: str | None) -> str | None:
         """See :class:`emulator.image_code.Images`."""
         try:
             self._client()
         except NotReady as error:
             return f"it is a container image, and {error.message}"
-        return None if self.find(name) else f"it is a container image, and no image {name} is in the Docker engine"
+        if name is None or self.find(name):
+            return None
+        return f"it is a container image, and no image {name} is in the Docker engine"
 
     def find(self, name: str) -> str | None:
         """See :class:`emulator.image_code.Images`."""

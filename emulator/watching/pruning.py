@@ -46,8 +46,9 @@ def _needed(workspace: Workspace) -> Iterator[str]:
     for one in reversed(workspace.history.deployments()):  # also of environments that the project file lacks right now
         if one.outcome in _SERVING:
             served.setdefault(one.environment, {})[one.release.digest] = None
-    for name, digests in served.items():
+    for digests in served.values():
         yield from list(digests)[:KEPT]
+    for name in served.keys() | {one.name for one in workspace.project.environments}:
         yield from (approval.digest for approval in workspace.permits.approvals(name))
     yield from (one.digest for one in read_created(workspace.project.state).environments.values() if one.digest)
     snapshots = workspace.snapshots

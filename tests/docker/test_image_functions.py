@@ -57,7 +57,9 @@ def other(event, context):
     if event.get("do") == "raise":
         raise ValueError("as asked")
     if event.get("do") == "exit":
-        os._exit(3)
+        os._exit(event["status"])
+    if event.get("do") == "abort":
+        os.abort()
     if event.get("do") == "hang":
         time.sleep(60)
     if event.get("do") == "write":
@@ -129,9 +131,17 @@ def test_what_an_image_raises_is_told_as_on_aws(project: ProjectFolder) -> None:
     assert invoke(project)["got"] == {}
 
 
-def test_an_image_that_ends_is_started_again(project: ProjectFolder) -> None:
-    """Its exit is told with its status."""
-    assert "exit status 3" in invoke(project, do="exit")["errorMessage"]
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        ({"do": "exit", "status": 3}, "exit status 3"),
+        ({"do": "exit", "status": 255}, "exit status 255"),
+        ({"do": "abort"}, "error: signal: "),
+    ],
+)
+def test_an_image_that_ends_is_started_again(project: ProjectFolder, event: dict[str, Any], said: str) -> None:
+    """How it ended is told at once."""
+    assert said in invoke(project, **event)["errorMessage"]
     assert invoke(project)["got"] == {}
 
 

@@ -484,6 +484,8 @@ def test_environments_as_a_context_manager(project: ProjectFolder) -> None:
         assert list(environments) == ["test"]
         assert environments["test"].api.get("/plain").text == "/plain"
         assert environments["prod"].account_id == "222222222222"
+        with pytest.raises(multistack.MultistackError, match="nope"), environments.fresh(like="nope"):
+            pass
         with environments.fresh(like="prod") as fresh:
             assert fresh.api.get("/new").text == "/new"
         assert "asked for /plain" in environments["test"].logs.text

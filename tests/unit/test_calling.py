@@ -16,6 +16,7 @@ FOUND = [
     Member(logical_id="Shop.News", type=TOPIC, physical_id="arn:aws:sns:us-east-1:111111111111:Jobs"),
     Member(logical_id="A", type=QUEUE, physical_id="twins"),
     Member(logical_id="B", type=QUEUE, physical_id="twins"),
+    *(Member(logical_id=name, type=QUEUE, physical_id=f"p-{name}") for name in ("GetLambdaFunction", "Put1", "PutB")),
 ]
 
 
@@ -27,7 +28,8 @@ FOUND = [
         pytest.param("shop-test-News-1", "News", id="end of an ARN"),
         pytest.param("arn:aws:sns:us-east-1:111111111111:Jobs", "Shop.News", id="whole physical id"),
         pytest.param("Shop.News", "Shop.News", id="nested"),
-        pytest.param("job", "Jobs", id="how an id begins"),
+        pytest.param("get", "GetLambdaFunction", id="first word of an id"),
+        pytest.param("lambdafunction", "GetLambdaFunction", id="other words of an id"),
     ],
 )
 def test_a_resource_is_found_by_its_names(name: str, logical_id: str) -> None:
@@ -38,9 +40,14 @@ def test_a_resource_is_found_by_its_names(name: str, logical_id: str) -> None:
 @pytest.mark.parametrize(
     ("name", "message", "hint"),
     [
-        pytest.param("Jbs", "environment test has no queue Jbs", "did you mean Jobs?", id="nearly"),
-        pytest.param("n", "environment test has several that are called n: News, Shop.News", None, id="beginnings"),
-        pytest.param("x", "environment test has no queue x", "there are: Jobs, News, Shop.News, A, B", id="not at all"),
+        pytest.param("Job", "environment test has no queue Job", "did you mean Jobs?", id="nearly"),
+        pytest.param("put", "environment test has several that are called put: Put1, PutB", None, id="first words"),
+        pytest.param(
+            "x",
+            "environment test has no queue x",
+            "there are: Jobs, News, Shop.News, A, B, GetLambdaFunction, Put1, PutB",
+            id="not at all",
+        ),
         pytest.param("twins", "environment test has several that are called twins: A, B", None, id="several"),
     ],
 )

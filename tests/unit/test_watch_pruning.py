@@ -19,6 +19,8 @@ PROJECT = """
 service = "tiny"
 [environments.test]
 account_id = "111111111111"
+[environments.prod]
+account_id = "222222222222"
 """
 TEMPLATE = """
 Transform: AWS::Serverless-2016-10-31
@@ -68,7 +70,7 @@ def test_saves_that_nothing_needs_go(folder: Path) -> None:
     asked_for, elsewhere, approved, held, latest = made[:5]
     store.set_passing(asked_for.digest, is_passing=False)
     deploy(workspace, elsewhere, "gone-from-the-file")
-    workspace.permits.approve("test", approved.digest, by="ada", expires=workspace.now() + timedelta(days=1))
+    workspace.permits.approve("prod", approved.digest, by="ada", expires=workspace.now() + timedelta(days=1))
     snapshots = workspace.snapshots
     with snapshots.making("before", ["test"], replace=False) as aside:
         describe(

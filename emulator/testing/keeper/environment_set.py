@@ -193,7 +193,12 @@ class EnvironmentSet:
         with self._users.deciding():
             self._users.join(name)
             starting.note_stopped(self._workspace, [], self._folder)
-            register(self._workspace, Wanted(like=like, name=name, lifetime=_LIFETIME), now=self._workspace.now())
+            try:
+                register(self._workspace, Wanted(like=like, name=name, lifetime=_LIFETIME), now=self._workspace.now())
+            except BaseException:  # there is none of that name, so nobody has to stop it
+                self._users.leave(name)
+                self._users.forget(name)
+                raise
             self._created.append(name)
             self._opened = self._open()
             bring_up(self._opened, name, is_asked=False, timeout=starting.TIMEOUT)

@@ -27,6 +27,8 @@ from emulator.drivers.launcher.functions.results import Result
 from emulator.drivers.launcher.functions.variables import Surroundings
 from emulator.drivers.launcher.functions.worker import Call, ExecutionEnvironment
 
+# Added to a signal's number.
+_SHELL = 128
 _BRIDGE = "emulator.drivers.launcher.functions.image_bridge"
 _Execute = Callable[[dict[str, Any], Any, str], dict[str, Any]]
 
@@ -110,6 +112,11 @@ class _Bridge(Started):
                 os.kill(self.pid, signal.SIGTERM)
 
     terminate = kill
+
+    def _read_status(self) -> int:
+        """The container's own, which says of a signal what a shell says."""
+        status = super()._read_status()
+        return _SHELL - status if status - _SHELL in signal.valid_signals() else status
 
 
 def executing(execute: _Execute, otherwise: _Execute) -> _Execute:

@@ -22,6 +22,7 @@ import signal
 import sys
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -52,10 +53,15 @@ class Bridge:
 
     Args:
         mark: Ends the log of a call.
+
+    Attributes:
+        host: Its own host and port.
     """
 
     def __init__(self, mark: str) -> None:
+        self.host = ""
         self._mark = mark.encode()
+        self._request_id = ""
         self._calls: queue.SimpleQueue[Mapping[str, Any]] = queue.SimpleQueue()
         self._is_ready = False
         self._last_line = 0.0
@@ -80,18 +86,23 @@ class Bridge:
 
     def __call__(self, environ: Mapping[str, Any], start_response: _StartResponse) -> Iterable[bytes]:
         """The API, as a WSGI application."""
+        # A page in a browser reaches any port of this machine, and would take events and answer them.
+        if environ.get("HTTP_HOST") != self.host or environ.keys() & {"HTTP_ORIGIN", "HTTP_SEC_FETCH_SITE"}:
+            return _refused(start_response, "403 Forbidden")
         parts = str(environ["PATH_INFO"]).removeprefix(_VERSION).split("/")
         body = environ["wsgi.input"].read()
+        if parts == ["invocation", "next"]:
+            return self._next(start_response)
+        if parts[0] == "invocation" and self._request_id not in parts[1:2]:
+            return _refused(start_response, "400 Bad Request")  # of a call that is over, or of none
+        self._request_id = ""
         match parts:
-            case ["invocation", "next"]:
-                return self._next(start_response)
             case ["invocation", _, "response"]:
                 self.answer(value=_value(body))
             case ["invocation", _, "error"] | ["init", "error"]:
                 self.answer(error=_error(body, str(environ.get("HTTP_LAMBDA_RUNTIME_FUNCTION_ERROR_TYPE", ""))))
             case _:
-                start_response("404 Not Found", [("Content-Length", "0")])
-                return []
+                return _refused(start_response, "404 Not Found")
         accepted = b'{"status":"OK"}\n'
         start_response("202 Accepted", [("Content-Type", "application/json"), ("Content-Length", str(len(accepted)))])
         return [accepted]
@@ -101,6 +112,7 @@ class Bridge:
             self._is_ready = True
             self.answer()
         call = self._calls.get()
+        self._request_id = call["request_id"]
         event = json.dumps(call["event"]).encode()
         headers = [
             ("Content-Type", "application/json"),
@@ -117,51 +129,68 @@ class Bridge:
         return [event]
 
 
+def _refused(start_response: _StartResponse, status: str) -> Iterable[bytes]:
+    start_response(status, [("Content-Length", "0")])
+    return []
+
+
 def main() -> int:
-    """Serve until stdin ends; the exit status is the container's if it ended first."""
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    """Serve until stdin or the container ends, or SIGTERM comes; the exit status is the container's if it was first."""
+    ended: queue.SimpleQueue[int] = queue.SimpleQueue()
+    signal.signal(signal.SIGTERM, lambda *_: ended.put(0))
     hello = json.loads(sys.stdin.buffer.readline())
     bridge = Bridge(hello["mark"])
     server = wsgi.Server((_HOST, 0), bridge, numthreads=4)
     server.prepare()
+    bridge.host = f"{_HOST}:{server.bind_addr[1]}"
     threading.Thread(target=server.serve, daemon=True).start()
+    threading.Thread(target=_read, args=(bridge, ended), daemon=True).start()
     name = f"multistack-function-{secrets.token_hex(6)}"
     client = None
     try:
         client = engine.connect(hello["engine"], allow_remote=False)
-        _run(client, name, hello, port=server.bind_addr[1], bridge=bridge)
-        for line in sys.stdin.buffer:
-            bridge.put(json.loads(line))
+        container, output = _start(client, name, hello, api=bridge.host)
+        threading.Thread(target=_follow, args=(container, output, bridge, ended), daemon=True).start()
     except NotReady as error:
         bridge.answer(error={"errorType": "Runtime.InvalidEntrypoint", "errorMessage": error.message})
-        sys.stdin.buffer.read()  # the emulator hangs up when it has read that
+    try:
+        return ended.get()
     finally:
         if client is not None:
             _remove(client, name)
-    return 0
 
 
-def _run(client: DockerClient, name: str, hello: Mapping[str, Any], *, port: int, bridge: Bridge) -> None:
+def _read(bridge: Bridge, ended: queue.SimpleQueue[int]) -> None:
+    """Take calls from the emulator until it hangs up."""
+    for line in sys.stdin.buffer:
+        bridge.put(json.loads(line))
+    ended.put(0)
+
+
+def _start(client: DockerClient, name: str, hello: Mapping[str, Any], *, api: str) -> tuple[Any, Iterator[bytes]]:
     """
-    Start the container, and follow it.
+    The container, which runs, and what it prints.
+
+    Args:
+        api: Host and port of the Runtime API.
 
     Raises:
         NotReady: There is no such image, or the engine can't start it.
     """
-    from docker.errors import DockerException, ImageNotFound
-
     given = {"entrypoint": hello["entrypoint"], "command": hello["command"], "working_dir": hello["folder"]}
-    try:
+    memory = f"{hello['megabytes']}m"
+    with engine.talking(f"image {hello['image']}"):
         container = client.containers.create(
             hello["image"],
             name=name,
-            environment={**hello["environ"], "AWS_LAMBDA_RUNTIME_API": f"{_HOST}:{port}"},
+            environment={**hello["environ"], "AWS_LAMBDA_RUNTIME_API": api},
             # What listens on loopback only, as emulators do, is reached from nowhere else.
             network_mode="host",
             user=_USER,
             read_only=True,
             tmpfs={"/tmp": f"rw,exec,mode=1777,size={hello['temporary_megabytes']}m"},  # noqa: S108 - the container's
-            mem_limit=f"{hello['megabytes']}m",
+            mem_limit=memory,
+            memswap_limit=memory,
             pids_limit=_PROCESSES,
             cap_drop=["ALL"],
             security_opt=["no-new-privileges"],
@@ -171,28 +200,18 @@ def _run(client: DockerClient, name: str, hello: Mapping[str, Any], *, port: int
         )
         container.start()
         # Podman attaches to what runs only; what was printed until then comes first.
-        output = container.attach(stdout=True, stderr=True, stream=True, logs=True)
-    except ImageNotFound as error:
-        raise NotReady(f"no image {hello['image']} is in the Docker engine") from error
-    except DockerException as error:
-        raise NotReady(f"the Docker engine can't start {hello['image']}: {error}") from error
-    threading.Thread(target=_follow, args=(container, output, bridge), daemon=True).start()
+        return container, container.attach(stdout=True, stderr=True, stream=True, logs=True)
 
 
-def _follow(container: Any, output: Iterator[bytes], bridge: Bridge) -> None:
-    """Pass on what the container prints; when it ends, end as it did."""
+def _follow(container: Any, output: Iterator[bytes], bridge: Bridge, ended: queue.SimpleQueue[int]) -> None:
+    """Pass on what the container prints, and its exit status."""
+    status = 1
     with contextlib.suppress(Exception):  # the connection to the engine, whatever it breaks by
         for chunk in output:
             bridge.log(chunk)
-    status = 1
     with contextlib.suppress(Exception):
         status = int(container.wait(timeout=10)["StatusCode"])
-    with contextlib.suppress(Exception):
-        container.remove(force=True)
-    if status > 128:
-        signal.signal(status - 128, signal.SIG_DFL) if status - 128 != signal.SIGKILL else None
-        os.kill(os.getpid(), status - 128)
-    os._exit(status)
+    ended.put(status)
 
 
 def _remove(client: DockerClient, name: str) -> None:
@@ -224,4 +243,9 @@ def _write(fd: int, content: bytes) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    status = 1
+    try:
+        status = main()
+    except Exception:
+        traceback.print_exc()
+    os._exit(status)  # threads of the server would be waited for
