@@ -78,7 +78,7 @@ def find(found: Sequence[Member], name: str, *, environment: str, what: str) -> 
     """
     The one that *name* means: its logical id, else its name on AWS or its whole physical id, else words of its id.
 
-    The last is for frameworks that make ids of their users' names: ``get`` is ``GetLambdaFunction`` or ``AppGet4A628BD4``.
+    The last is for frameworks that make ids of their users' names: ``get`` is ``GetLambdaFunction`` or ``AppGet4A628``.
 
     Args:
         what: What is looked for, in the singular, e.g. ``function``.
