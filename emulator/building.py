@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from emulator import node_sdk
 from emulator.archives import Archive, KeptArchives, Place, stamp_of
 from emulator.artifact import BUCKET, ArtifactStore, files_of, key_for, sha256_of, write_zip
 from emulator.errors import ArtifactError, ConfigError, file_hint
@@ -200,6 +201,7 @@ def _archives(
         found = kept.find(place, stamp)
         if found is None:
             emit(Event(None, "building", source.path.name))
+            node_sdk.provide(contents, source, requirements.cache, emit=emit)
             found_secrets = secret_files(contents, installed=requirements.cache)
             secrets += [f"{source.path.name}/{name}" for name in found_secrets]
             unzipped = sum(path.stat().st_size for path in contents.values())

@@ -80,6 +80,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "lock",
         "log_file",
         "loops",
+        "node_sdk",
         "overrides",
         "parallel",
         "permissions",

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from importlib import metadata
 from pathlib import Path
 
-from emulator import checkpoint, ports, process
+from emulator import checkpoint, node_sdk, ports, process
 from emulator.drivers import control, embedded_environ, saved_state
 from emulator.endpoint import health
 from emulator.errors import MultistackError, NotReady, file_hint
@@ -123,6 +123,7 @@ class EmbeddedDriver:
                     f"--port={port}",
                     f"--settings={json.dumps(_settings(environment))}",
                     f"--engine={json.dumps(dict(self._engine))}",
+                    f"--node-sdk={node_sdk.folder_of(self._project.state)}",
                     "--interpreters",
                     *self._interpreters,
                 ],

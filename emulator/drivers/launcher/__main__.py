@@ -28,6 +28,7 @@ def main() -> None:
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--settings", type=json.loads, required=True)
     parser.add_argument("--engine", type=json.loads, default={})
+    parser.add_argument("--node-sdk", type=Path)
     parser.add_argument("--interpreters", nargs="*", default=[], metavar="FOLDER")
     arguments = parser.parse_args()
     # State holds secrets and data: whatever this process writes, MiniStack's part too, is for its owner only.
@@ -44,7 +45,9 @@ async def _serve(arguments: argparse.Namespace) -> None:
     from emulator.drivers.launcher.functions import install, tracing
 
     gaps.apply()
-    actions = install.install(_surroundings(arguments), arguments.interpreters, engine=arguments.engine)
+    actions = install.install(
+        _surroundings(arguments), arguments.interpreters, engine=arguments.engine, node_sdk=arguments.node_sdk
+    )
     traced = tracing.traced(app)
     application = durable.make_durable(
         traced, arguments.folder, arguments.settings, port=arguments.port, actions=actions

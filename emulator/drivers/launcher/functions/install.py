@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from emulator import interpreters
@@ -25,7 +26,7 @@ _log = logging.getLogger("multistack.functions")
 
 
 def install(
-    surroundings: Surroundings, folders: Sequence[str], *, engine: Mapping[str, str] = {}
+    surroundings: Surroundings, folders: Sequence[str], *, engine: Mapping[str, str] = {}, node_sdk: Path | None = None
 ) -> Mapping[str, Action]:
     """
     Run functions as this package does; once per process, before the first request.
@@ -33,6 +34,7 @@ def install(
     Args:
         folders: Where interpreters are searched.
         engine: The variables that lead to the Docker engine.
+        node_sdk: Where builds install the AWS SDK for Node functions.
 
     Returns:
         What commands may ask of functions.
@@ -53,7 +55,7 @@ def install(
     )
     languages: Mapping[str, Language] = {
         "python": python,
-        "nodejs": Node(surroundings=surroundings, packages=packages, folder=work),
+        "nodejs": Node(surroundings=surroundings, packages=packages, folder=work, sdk=node_sdk),
     }
     image = Image(surroundings=surroundings, packages=packages, engine=engine)
     otherwise = lambda_runtime._worker_class_for

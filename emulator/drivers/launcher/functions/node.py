@@ -7,6 +7,7 @@ of each call in the log, which is its stderr.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 import secrets
@@ -46,11 +47,12 @@ class Node:
     The language.
 
     Args:
-        folder: Where the script is put.
+        folder: Where the script is put; packages are below it.
+        sdk: Where the AWS SDK is, once a build has installed some of it.
     """
 
-    def __init__(self, *, surroundings: Surroundings, packages: Packages, folder: Path) -> None:
-        self._surroundings, self._packages = surroundings, packages
+    def __init__(self, *, surroundings: Surroundings, packages: Packages, folder: Path, sdk: Path | None) -> None:
+        self._surroundings, self._packages, self._sdk = surroundings, packages, sdk
         self._script = folder / "node.js"
 
     @property
@@ -108,6 +110,10 @@ class Node:
         program = shutil.which("node", path=self._surroundings.path)
         if program is None:
             raise FileNotFoundError("there is no node on the PATH")
+        found = self._script.with_name("node_modules")
+        if self._sdk is not None and self._sdk.is_dir() and not found.is_symlink():
+            with contextlib.suppress(FileExistsError):  # another function's start was first
+                found.symlink_to(self._sdk / "node_modules")  # Node asks each folder above the code for one
         if not self._script.exists():
             # Node asks the nearest one above whether code is a module: not the project's, which is not in the package.
             self._script.with_name("package.json").write_text("{}")
