@@ -118,7 +118,7 @@ _QUEUE = "Resources:\n  A: {Type: AWS::SQS::Queue}\n"
         pytest.param(f"Globals: a\n{_QUEUE}", CONFIG, "Globals is not a mapping", id="globals"),
         pytest.param(f"Outputs: {{A: b}}\n{_QUEUE}", CONFIG, "output A is not a mapping", id="output"),
         pytest.param(
-            "Resources:\n  Fn::ForEach::A: [N, [a], {}]", CONFIG, "Fn::ForEach, which is not supported", id="loop"
+            "Resources:\n  Fn::ForEach::A: [N, [a], {}]", CONFIG, "requires the transform AWS::LanguageExt", id="loop"
         ),
         pytest.param(TEMPLATE.replace("src/", "nowhere/"), CONFIG, "the code of Web is missing", id="no code"),
         pytest.param(TEMPLATE.replace("app.handler", "app"), CONFIG, "not <module>.<function>: app", id="no function"),
