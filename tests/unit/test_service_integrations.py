@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import urllib.parse
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -63,3 +64,32 @@ def test_what_an_action_answers_in_xml_is_given_as_json(ask: Any) -> None:
     topic = Service(b"<R xmlns='n'><Id>1</Id><L><member>a</member><member>b</member></L></R>")
     status, body = ask(topic, "sns:action/Publish")
     assert (status, json.loads(body)) == (200, {"R": {"Id": "1", "L": ["a", "b"]}})
+
+
+@pytest.mark.parametrize(
+    ("body", "parameters"),
+    [
+        pytest.param(b"Action=SendMessage&MessageBody=hi+there", {}, id="form"),
+        pytest.param(b"", {"integration.request.querystring.MessageBody": "'hi there'"}, id="query"),
+    ],
+)
+def test_a_queue_takes_forms(ask: Any, body: bytes, parameters: Mapping[str, str]) -> None:
+    """Not only JSON."""
+    queue = Service()
+    ask(queue, "sqs:action/SendMessage", body, httpMethod="GET", requestParameters=parameters)
+    method, _, headers, sent, query = queue.asked[0]
+    assert (method, headers, query) == ("POST", {"content-type": "application/x-www-form-urlencoded"}, {})
+    assert dict(urllib.parse.parse_qsl(sent.decode())) == {"Action": "SendMessage", "MessageBody": "hi there"}
+
+
+def test_a_queue_takes_json(ask: Any) -> None:
+    """As its clients send it, whatever stands in it."""
+    queue = Service()
+    ask(queue, "sqs:action/SendMessage", b' {"MessageBody": "a=b&c"}')
+    _, _, headers, sent, _ = queue.asked[0]
+    assert (headers["x-amz-target"], json.loads(sent)) == ("AmazonSQS.SendMessage", {"MessageBody": "a=b&c"})
+
+
+def test_actions_of_a_service_that_is_not_known_are_answered_with_500(ask: Any) -> None:
+    """The emulator may have one that AWS's client calls otherwise."""
+    assert ask(Service(), "tagging:action/GetResources")[0] == 500

@@ -143,32 +143,54 @@ async def _from_service(request: _Request) -> _Answer | None:
         _log.warning("a REST API answers 500: the emulator has no service %s", request.service)
         return None
     path, query, body = "/", dict(request.parameters.querystring), request.body
-    headers = {"content-type": request.content_type}
+    method, headers = request.method, {"content-type": request.content_type}
     if request.verb != "action":
         path = f"/{request.rest}"
         for name, value in request.parameters.path.items():
             path = path.replace(f"{{{name}}}", value)
-    elif target := target_of(request.service, request.rest):
-        headers = dict(target)
+    elif (protocols := protocols_of(request.service)) is None:
+        _log.warning("a REST API answers 500: nothing is known of actions of %s", request.service)
+        return None
+    elif "json" in protocols and not ("query" in protocols and (query or _is_form(body))):
+        headers = dict(target_of(request.service, request.rest))
     else:
         form = {**dict(urllib.parse.parse_qsl(_text(body))), **query, "Action": request.rest}
-        body, query = urllib.parse.urlencode(form).encode(), {}
+        method, body, query = "POST", urllib.parse.urlencode(form).encode(), {}
         headers = {"content-type": "application/x-www-form-urlencoded"}
     headers |= {name.lower(): value for name, value in request.parameters.header.items()}
     listed = {name: [value] for name, value in query.items()}
-    status, answered, content = await handler(request.method, path, headers, body, listed)
+    status, answered, content = await handler(method, path, headers, body, listed)
     said = bytes(content) if isinstance(content, bytes | bytearray) else str(content or "").encode()
     return _Answer(str(status), answered, _as_json(said) if request.verb == "action" else said)
 
 
+def _is_form(body: bytes) -> bool:
+    return b"=" in body and not body.lstrip().startswith(b"{")
+
+
 @functools.cache
-def target_of(service: str, action: str) -> Mapping[str, str]:
-    """The headers that name an *action* of a service which speaks JSON; none for others."""
+def _metadata(service: str) -> Mapping[str, Any]:
     import botocore.session
 
-    metadata = botocore.session.get_session().get_service_model(_MODELS.get(service, service)).metadata
-    if "json" not in (metadata.get("protocols") or [metadata["protocol"]]):
-        return {}
+    found: Mapping[str, Any] = botocore.session.get_session().get_service_model(_MODELS.get(service, service)).metadata
+    return found
+
+
+def protocols_of(service: str) -> frozenset[str] | None:
+    """What a service speaks, ``query`` too where it is kept for old clients; None for one that AWS's client lacks."""
+    from botocore.exceptions import UnknownServiceError
+
+    try:
+        metadata = _metadata(service)
+    except UnknownServiceError:
+        return None
+    also = ["query"] if "awsQueryCompatible" in metadata else []
+    return frozenset([*(metadata.get("protocols") or [metadata["protocol"]]), *also])
+
+
+def target_of(service: str, action: str) -> Mapping[str, str]:
+    """The headers that name an *action* of a service which speaks JSON."""
+    metadata = _metadata(service)
     version, prefix = metadata.get("jsonVersion", "1.1"), metadata.get("targetPrefix", "")
     return {"content-type": f"application/x-amz-json-{version}", "x-amz-target": f"{prefix}.{action}"}
 
