@@ -82,7 +82,7 @@ def project(own_image: str, tmp_path_factory: pytest.TempPathFactory) -> Iterato
     found.run("up", timeout=300)
     yield found
     found.run("down")
-    assert found.processes() == []
+    wait_until(lambda: not found.processes())  # what is beside a container ends when that is removed
 
 
 @pytest.fixture
@@ -101,12 +101,17 @@ def invoke(project: ProjectFolder, environment: str = "test", **event: Any) -> A
     return json.loads(project.run("invoke", environment, "Other", "-d", json.dumps(event), check=False).stdout)
 
 
-def wait_for_none(containers: Callable[[str], list[Any]], start: str) -> None:
-    """Removing one takes the engine a part of a second, which nobody waits for."""
+def wait_until(condition: Callable[[], bool]) -> None:
+    """Removing a container takes the engine a part of a second, which no command waits for."""
     until = time.monotonic() + 60
-    while found := containers(start):
-        assert time.monotonic() < until, found
+    while not condition():
+        assert time.monotonic() < until
         time.sleep(0.1)
+
+
+def wait_for_none(containers: Callable[[str], list[Any]], start: str) -> None:
+    """Those of functions whose names start so are gone."""
+    wait_until(lambda: not containers(start))
 
 
 @shows("SAM", "functions that are container images, where a Docker engine is")

@@ -51,6 +51,19 @@ def test_a_function_that_returned_may_still_answer(ask: Any, monkeypatch: pytest
     assert ask({"body": None}) == ("p", {"a": "b"})
 
 
+def test_the_first_answer_for_a_custom_resource_counts(ask: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A function may fail after it, or run out of time."""
+    register = custom_resource.register_token
+
+    def answered(token: str) -> threading.Event:
+        event = register(token)
+        custom_resource.deliver_response(token, {"Status": "SUCCESS", "PhysicalResourceId": "p"})
+        return event
+
+    monkeypatch.setattr(custom_resource, "register_token", answered)
+    assert ask({"error": True, "body": {"errorMessage": "Task timed out after 3.00 seconds"}}) == ("p", {})
+
+
 @pytest.mark.parametrize(
     ("runtime", "expected"),
     [

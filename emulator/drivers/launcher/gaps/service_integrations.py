@@ -69,7 +69,7 @@ class _Request:
     rest: str
     method: str
     content_type: str
-    body: str
+    body: bytes
     parameters: Mapped
 
 
@@ -79,7 +79,7 @@ class _Answer:
 
     outcome: str
     headers: Mapping[str, str]
-    body: str
+    body: bytes
 
 
 async def _integrate(integration: Properties, *called: Any, **more: Any) -> Any:
@@ -87,7 +87,8 @@ async def _integrate(integration: Properties, *called: Any, **more: Any) -> Any:
     from ministack.core.responses import get_account_id, get_region, request_scope
     from ministack.services import apigateway_v1 as v1
 
-    headers, body = called[6], (called[7] or b"").decode("utf-8", errors="replace")
+    headers, sent = called[6], called[7] or b""
+    body = _text(sent)
     call = current.get() or call_of(v1, *called, **more)
     content_type = str(v1._header_ci(headers, "content-type") or "application/json")
     template = _by_type(integration.get("requestTemplates") or {}, content_type)
@@ -99,7 +100,7 @@ async def _integrate(integration: Properties, *called: Any, **more: Any) -> Any:
         rest=v1._extract_lambda_ref_from_integration_uri(uri) if service == "lambda" else rest,
         method=str(integration.get("httpMethod") or "POST"),
         content_type=content_type,
-        body=body if template is None else render(template, body, call),
+        body=sent if template is None else render(template, body, call).encode(),
         parameters=mapped(integration.get("requestParameters") or {}, call, body),
     )
     account, own = more.get("owner_account_id") or get_account_id(), more.get("owner_region") or get_region()
@@ -116,22 +117,22 @@ async def _from_function(request: _Request) -> _Answer | None:
     try:
         event = json.loads(request.body) if request.body.strip() else {}
     except ValueError:
-        _log.warning("a REST API answers 500: what it makes for a function is no JSON: %s", request.body[:500])
+        _log.warning("a REST API answers 500: what it makes for a function is no JSON: %s", _text(request.body[:500]))
         return None
     how = {name.lower(): value for name, value in request.parameters.header.items()}
     if how.get("x-amz-invocation-type") == "Event":
         path = f"/2015-03-31/functions/{urllib.parse.quote(request.rest, safe=':')}/invocations"
         headers = {"x-amz-invocation-type": "Event"}
         status, _, _ = await app.SERVICE_HANDLERS["lambda"]("POST", path, headers, json.dumps(event).encode(), {})
-        return _Answer("", {}, "") if status < 300 else None
+        return _Answer("", {}, b"") if status < 300 else None
     result, problem = await v1._call_lambda_raw(request.rest, event)
     if problem or result.get("throttle"):
         return None
     said = result.get("body")
-    text = said.decode() if isinstance(said, bytes | bytearray) else json.dumps(said, ensure_ascii=False)
+    content = bytes(said) if isinstance(said, bytes | bytearray) else json.dumps(said, ensure_ascii=False).encode()
     if not result.get("error"):
-        return _Answer("", {}, text)
-    return _Answer(str(said.get("errorMessage") if isinstance(said, dict) else said) or "Error", {}, text)
+        return _Answer("", {}, content)
+    return _Answer(str(said.get("errorMessage") if isinstance(said, dict) else said) or "Error", {}, content)
 
 
 async def _from_service(request: _Request) -> _Answer | None:
@@ -142,45 +143,71 @@ async def _from_service(request: _Request) -> _Answer | None:
         _log.warning("a REST API answers 500: the emulator has no service %s", request.service)
         return None
     path, query, body = "/", dict(request.parameters.querystring), request.body
-    headers = {"content-type": request.content_type}
+    method, headers = request.method, {"content-type": request.content_type}
     if request.verb != "action":
         path = f"/{request.rest}"
         for name, value in request.parameters.path.items():
             path = path.replace(f"{{{name}}}", value)
-    elif target := target_of(request.service, request.rest):
-        headers = dict(target)
+    elif (protocols := protocols_of(request.service)) is None:
+        _log.warning("a REST API answers 500: nothing is known of actions of %s", request.service)
+        return None
+    elif "json" in protocols and not ("query" in protocols and (query or _is_form(body))):
+        headers = dict(target_of(request.service, request.rest))
     else:
-        form = {**dict(urllib.parse.parse_qsl(body)), **query, "Action": request.rest}
-        body, query = urllib.parse.urlencode(form), {}
+        form = {**dict(urllib.parse.parse_qsl(_text(body))), **query, "Action": request.rest}
+        method, body, query = "POST", urllib.parse.urlencode(form).encode(), {}
         headers = {"content-type": "application/x-www-form-urlencoded"}
     headers |= {name.lower(): value for name, value in request.parameters.header.items()}
     listed = {name: [value] for name, value in query.items()}
-    status, answered, content = await handler(request.method, path, headers, body.encode(), listed)
-    text = content.decode("utf-8", errors="replace") if isinstance(content, bytes | bytearray) else str(content or "")
-    return _Answer(str(status), answered, _as_json(text))
+    status, answered, content = await handler(method, path, headers, body, listed)
+    said = bytes(content) if isinstance(content, bytes | bytearray) else str(content or "").encode()
+    return _Answer(str(status), answered, _as_json(said) if request.verb == "action" else said)
+
+
+def _is_form(body: bytes) -> bool:
+    return b"=" in body and not body.lstrip().startswith(b"{")
 
 
 @functools.cache
-def target_of(service: str, action: str) -> Mapping[str, str]:
-    """The headers that name an *action* of a service which speaks JSON; none for others."""
+def _metadata(service: str) -> Mapping[str, Any]:
     import botocore.session
 
-    metadata = botocore.session.get_session().get_service_model(_MODELS.get(service, service)).metadata
-    if "json" not in (metadata.get("protocols") or [metadata["protocol"]]):
-        return {}
+    found: Mapping[str, Any] = botocore.session.get_session().get_service_model(_MODELS.get(service, service)).metadata
+    return found
+
+
+def protocols_of(service: str) -> frozenset[str] | None:
+    """What a service speaks, ``query`` too where it is kept for old clients; None for one that AWS's client lacks."""
+    from botocore.exceptions import UnknownServiceError
+
+    try:
+        metadata = _metadata(service)
+    except UnknownServiceError:
+        return None
+    also = ["query"] if "awsQueryCompatible" in metadata else []
+    return frozenset([*(metadata.get("protocols") or [metadata["protocol"]]), *also])
+
+
+def target_of(service: str, action: str) -> Mapping[str, str]:
+    """The headers that name an *action* of a service which speaks JSON."""
+    metadata = _metadata(service)
     version, prefix = metadata.get("jsonVersion", "1.1"), metadata.get("targetPrefix", "")
     return {"content-type": f"application/x-amz-json-{version}", "x-amz-target": f"{prefix}.{action}"}
 
 
-def _as_json(text: str) -> str:
-    """API Gateway asks for JSON; a service that answers XML is answered for by the same elements."""
-    if not text.lstrip().startswith("<"):
-        return text
+def _text(content: bytes) -> str:
+    return content.decode("utf-8", errors="replace")
+
+
+def _as_json(said: bytes) -> bytes:
+    """API Gateway asks actions for JSON; one that answers XML is answered for by the same elements."""
+    if not said.lstrip().startswith(b"<"):
+        return said
     try:
-        root = ElementTree.fromstring(text)  # noqa: S314 (the emulator wrote it)
+        root = ElementTree.fromstring(said)  # noqa: S314 (the emulator wrote it)
     except ElementTree.ParseError:
-        return text
-    return json.dumps({_name(root): _content(root)})
+        return said
+    return json.dumps({_name(root): _content(root)}).encode()
 
 
 def _content(element: ElementTree.Element) -> Any:
@@ -202,10 +229,11 @@ def _response(integration: Properties, answer: _Answer, call: Call, headers: Pro
         return _FAILED
     templates = selected.get("responseTemplates") or {}
     template = _by_type(templates, str(headers.get("accept") or "")) or _by_type(templates, "application/json")
-    body = render(template, answer.body, call) if template else answer.body
+    text = _text(answer.body)
+    body = render(template, text, call).encode() if template else answer.body
     status = overridden(call, int(selected.get("statusCode") or 200))
     parameters = selected.get("responseParameters") or {}
-    return status, {**_JSON, **dict(response_headers(parameters, call, answer.headers, answer.body))}, body.encode()
+    return status, {**_JSON, **dict(response_headers(parameters, call, answer.headers, text))}, body
 
 
 def _selected(responses: Properties, outcome: str) -> Properties | None:
