@@ -236,3 +236,19 @@ Outputs:
     assert "Odd (AWS::ApiGateway::RestApi): the emulator can't guard it by odd; closest: an authorizer of type" in said
     assert "Image (AWS::Lambda::Function): " in said
     assert "Old (AWS::Timestream::Database): the emulator does not know it" in said
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "status", "said"),
+    [
+        pytest.param("items?q=1", {"n": 1}, 200, None, id="as asked for"),
+        pytest.param("items", {"n": 1}, 400, "Missing required request parameters: [q]", id="parameter"),
+        pytest.param("items?q=1", {"n": "x"}, 400, "Invalid request body", id="body"),
+    ],
+)
+def test_requests_are_checked_by_the_validators_of_a_template(
+    guarded: ProjectFolder, path: str, body: dict[str, object], status: int, said: str | None
+) -> None:
+    """Those of resources of their own as those of a definition."""
+    answer = http("POST", guarded.url("test", f"_api/Checked/{path}"), body)
+    assert (answer.status, answer.json().get("message")) == (status, said)

@@ -34,6 +34,7 @@ GAPS = (
     "parameter_values",
     "paused_stacks",
     "payload_limits",
+    "request_validators",
     "reserved_concurrency",
     "rollback_failed",
     "rule_creation",
