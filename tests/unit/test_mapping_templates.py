@@ -1,4 +1,4 @@
-"""The gaps that ``mapping_templates`` and ``mapping_parameters`` fill."""
+"""The gaps that ``mapping_templates``, ``velocity`` and ``mapping_parameters`` fill."""
 
 from __future__ import annotations
 
@@ -9,7 +9,8 @@ import pytest
 from emulator.drivers.launcher.gaps.mapping_parameters import mapped, response_headers
 from emulator.drivers.launcher.gaps.mapping_templates import Call, overridden, render
 
-BODY = json.dumps({"items": [{"name": {"S": "a"}}, {"name": {"S": "b"}}], "who": {"first": "it's"}, "count": 2})
+ITEMS = [{"name": {"S": "a"}}, {"name": {"S": "b"}}]
+BODY = json.dumps({"items": ITEMS, "who": {"first": "it's"}, "count": 2, "on": True})
 
 
 def call() -> Call:
@@ -41,6 +42,19 @@ def call() -> Call:
         pytest.param("$util.base64Decode($util.base64Encode('é'))", "é", id="base64"),
         pytest.param("$util.escapeJavaScript($input.json('$.who'))", '{\\"first\\":\\"it\\\'s\\"}', id="JavaScript"),
         pytest.param('$util.parseJson(\'{"a": {"b": 1}}\').a.b', "1", id="JSON in a text"),
+        pytest.param("$input.path('$.items[0]')", "{name={S=a}}", id="object, as Java writes it"),
+        pytest.param("$input.path('$.items[*].name.S')", '["a","b"]', id="list"),
+        pytest.param("$input.path('$.on')#set($off = false) $off", "true false", id="booleans"),
+        pytest.param("$input.json('$.items[?@.name.S==\"a\"].name.S')", '["a"]', id="one of several"),
+        pytest.param("$input.json('$.items[*].no')", "[]", id="none of several"),
+        pytest.param("#set($e = $input.path('$.who'))<$e.note.S$!e.no$e.no>", "<>", id="what an object lacks"),
+        pytest.param("$context.no.claims.email$stageVariables.no.x", "", id="within what is not there"),
+        pytest.param("$unknown $context.requestId.fooBar()", "$unknown $context.requestId.fooBar()", id="no names"),
+        pytest.param("$input.params('q').toUpperCase().substring(0, 1)", "X", id="methods of texts"),
+        pytest.param("#if($input.params('q').equals('x y'))same#end", "same", id="comparison of texts"),
+        pytest.param("#foreach($e in $input.path('$.who').entrySet())$e.key=$e.getValue()#end", "first=it's", id="map"),
+        pytest.param("#set($l = [])#set($d = $l.add('a'))$l.size()$l", '1["a"]', id="list of its own"),
+        pytest.param("$util.escapeJavaScript($util.urlDecode('%00%08%1F'))", "\\u0000\\b\\u001F", id="controls"),
     ],
 )
 def test_templates_are_evaluated(template: str, expected: str) -> None:

@@ -19,7 +19,11 @@ from contextvars import ContextVar
 from dataclasses import dataclass, field
 from typing import Any
 
-_ESCAPED = str.maketrans({"\\": "\\\\", '"': '\\"', "'": "\\'", "/": "\\/", "\n": "\\n", "\r": "\\r", "\t": "\\t"})
+from emulator.drivers.launcher.gaps.velocity import evaluated
+
+_NAMED = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
+_CONTROL = {chr(code): f"\\u{code:04X}" for code in range(32)}
+_ESCAPED = str.maketrans({**_CONTROL, **_NAMED, "\\": "\\\\", '"': '\\"', "'": "\\'", "/": "\\/"})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,8 +113,6 @@ def call_of(v1: Any, *called: Any, authorizer_context: Any = None, caller_identi
 
 def render(template: str, body: str, call: Call) -> str:
     """*template* for a request or an answer with this *body*."""
-    from airspeed import Template
-
     call.context.setdefault("responseOverride", {"header": {}})
     names = {
         "input": _Input(body, call),
@@ -118,7 +120,7 @@ def render(template: str, body: str, call: Call) -> str:
         "context": _Known(call.context),
         "stageVariables": _Known(call.stage_variables),
     }
-    return str(Template(template).merge(names))
+    return evaluated(template, names)
 
 
 def overridden(call: Call, status: int) -> int:
@@ -152,14 +154,17 @@ class _Input:
         return "" if found is None else found
 
     def _found(self, path: str) -> Any:
-        from jsonpath import JSONPathError, findall
+        """What is there; a list of everything where a path may lead to several places."""
+        from jsonpath import JSONPath, JSONPathError, compile
 
         try:
-            document = json.loads(self.body) if self.body else {}
-            found = findall(path, document)
+            compiled = compile(path)
+            found = compiled.findall(json.loads(self.body) if self.body else {})
         except (ValueError, JSONPathError):
             return None
-        return found[0] if len(found) == 1 else found or None
+        if isinstance(compiled, JSONPath) and compiled.singular_query():
+            return found[0] if found else None
+        return found
 
     def json(self, path: str) -> str:
         found = self._found(path)
