@@ -73,7 +73,9 @@ def _whole(resource: Mapping[str, Any], inner: Mapping[str, Template]) -> Mappin
 
 def _as_given(value: Any) -> str:
     """A parameter's value as CloudFormation takes it."""
-    return ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    if isinstance(value, bool):
+        return str(value).lower()
+    return ",".join(map(_as_given, value)) if isinstance(value, list) else str(value)
 
 
 def _plain_texts(value: Any) -> Any:

@@ -93,6 +93,22 @@ def test_loops_are_written_out_for_an_environment(folder: Path) -> None:
     assert found.keys() & {"Transform", "Mappings"} == set()
 
 
+def test_a_loop_chosen_by_a_flag_takes_yaml_s_booleans(folder: Path) -> None:
+    """A default ``true`` is the text by which a mapping has it."""
+    (folder / "template.yaml").write_text("""
+Transform: AWS::LanguageExtensions
+Parameters: {Many: {Type: String, Default: true}}
+Mappings: {By: {"true": {Names: [A, B]}, "false": {Names: [A]}}}
+Resources:
+  Fn::ForEach::Queues:
+    - Name
+    - !FindInMap [By, !Ref Many, Names]
+    - Queue${Name}: {Type: AWS::SQS::Queue}
+""")
+    assert list(expanded(folder)["Resources"]) == ["QueueA", "QueueB"]
+    assert list(expanded(folder, Many="false")["Resources"]) == ["QueueA"]
+
+
 def test_a_parameter_s_loop_has_all_code_that_is_there(folder: Path) -> None:
     """An artifact is one for all environments, whose lists differ; a list in the template says it all."""
     _, sources = built(folder)
