@@ -80,13 +80,6 @@ def _substring(text: str, start: int, end: int | None = None) -> str:
     return text[start:end]
 
 
-def _split(text: str, pattern: str) -> list[str]:
-    parts = re.split(pattern, text)
-    while len(parts) > 1 and not parts[-1]:
-        parts.pop()
-    return parts
-
-
 def _entries(values: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     return [
         {"key": key, "value": value, "getKey": functools.partial(str, key), "getValue": functools.partial(_same, value)}
