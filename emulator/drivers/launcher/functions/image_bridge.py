@@ -91,16 +91,17 @@ class Bridge:
             return _refused(start_response, "403 Forbidden")
         parts = str(environ["PATH_INFO"]).removeprefix(_VERSION).split("/")
         body = environ["wsgi.input"].read()
-        if parts == ["invocation", "next"]:
-            return self._next(start_response)
-        if parts[0] == "invocation" and self._request_id not in parts[1:2]:
-            return _refused(start_response, "400 Bad Request")  # of a call that is over, or of none
-        self._request_id = ""
+        kind = str(environ.get("HTTP_LAMBDA_RUNTIME_FUNCTION_ERROR_TYPE", ""))
         match parts:
-            case ["invocation", _, "response"]:
-                self.answer(value=_value(body))
-            case ["invocation", _, "error"] | ["init", "error"]:
-                self.answer(error=_error(body, str(environ.get("HTTP_LAMBDA_RUNTIME_FUNCTION_ERROR_TYPE", ""))))
+            case ["invocation", "next"]:
+                return self._next(start_response)
+            case ["invocation", call, "response" | "error" as outcome] if call and call == self._request_id:
+                self._request_id = ""
+                self.answer(**{"value": _value(body)} if outcome == "response" else {"error": _error(body, kind)})
+            case ["invocation", *_]:
+                return _refused(start_response, "400 Bad Request")  # of a call that is over, or of none
+            case ["init", "error"]:
+                self.answer(error=_error(body, kind))
             case _:
                 return _refused(start_response, "404 Not Found")
         accepted = b'{"status":"OK"}\n'
