@@ -12,7 +12,7 @@ from emulator.model import DriverName, Environment
 _REST = "AWS::ApiGateway::RestApi"
 _HTTP = "AWS::ApiGatewayV2::Api"
 # A resource's type, its property that says how callers are checked, and what the emulator knows of that.
-_KINDS: Mapping[str, tuple[str, Sequence[str]]] = {
+KINDS: Mapping[str, tuple[str, Sequence[str]]] = {
     "AWS::ApiGateway::Authorizer": ("Type", ("COGNITO_USER_POOLS", "REQUEST", "TOKEN")),
     "AWS::ApiGateway::Method": ("AuthorizationType", ("AWS_IAM", "COGNITO_USER_POOLS", "CUSTOM", "NONE")),
     "AWS::ApiGatewayV2::Authorizer": ("AuthorizerType", ("JWT", "REQUEST")),
@@ -33,7 +33,7 @@ def lacking(kind: str, properties: Mapping[str, Any], environment: Environment) 
 
 
 def _embedded(kind: str, properties: Mapping[str, Any], environment: Environment) -> Iterator[Lack]:
-    name, known = _KINDS.get(kind, ("", ()))
+    name, known = KINDS.get(kind, ("", ()))
     asked, body = properties.get(name), _mapping(properties.get("Body"))
     if isinstance(asked, str) and known and asked not in known:
         yield f"the emulator can't guard anything by {name} {asked}", f"one of {', '.join(known)}", True

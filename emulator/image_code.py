@@ -37,9 +37,6 @@ class ImageSource:
 class Images(Protocol):
     """The images of this machine."""
 
-    def fault(self, name: str | None) -> str | None:
-        """Why no function can run the image *name*, or any, as a clause; None when one can."""
-
     def build(self, source: ImageSource) -> str | None:
         """The id of the image of *source*; None when there is nothing that builds images. Raises ArtifactError."""
 
@@ -48,16 +45,12 @@ class Images(Protocol):
 
 
 def no_image(name: str | None) -> str | None:
-    """What :meth:`Images.fault` says on a machine without a Docker engine."""
+    """Why no function can run the image *name*, or any, on a machine without a Docker engine; a clause."""
     return f"it is a container image, and no Docker engine has {name or 'it'}"
 
 
 class NoImages:
     """The images of a machine without a Docker engine."""
-
-    def fault(self, name: str | None) -> str | None:
-        """See :class:`Images`."""
-        return no_image(name)
 
     def build(self, source: ImageSource) -> str | None:
         """See :class:`Images`."""
@@ -100,9 +93,10 @@ def pin_images(template: Template, folder: Path, images: Images) -> Template:
         found = images.build(source) if source is not None else None
         if source is None and is_local(uri):
             found = images.find(uri)
-        properties = placed.resource.setdefault("Properties", {})
-        place = properties if placed.resource["Type"] == _SAM else properties.setdefault("Code", {})
-        place["ImageUri"] = found or uri
+        if named := found or uri:
+            properties = placed.resource.setdefault("Properties", {})
+            place = properties if placed.resource["Type"] == _SAM else properties.setdefault("Code", {})
+            place["ImageUri"] = named
         for name in metadata.keys() & _METADATA:
             del metadata[name]  # where it was built from is another folder on another machine
     return result

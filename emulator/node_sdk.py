@@ -63,6 +63,7 @@ def provide(contents: Mapping[str, Path], source: LocalCode, cache: Path, *, emi
         emit(Event(None, "warning:", f"{lacks}: {error.message}"))
         return
     link = cache / f"{_LINK}.{os.getpid()}"
+    link.unlink(missing_ok=True)  # of a build that was killed
     link.symlink_to(folder.name)
     link.replace(cache / _LINK)
 

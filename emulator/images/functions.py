@@ -9,7 +9,6 @@ from emulator.drivers.engine import connect, talking
 from emulator.errors import ArtifactError, NotReady
 from emulator.events import Emit, Event
 from emulator.image_code import ImageSource
-from emulator.images.host_pip import proxies
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -31,7 +30,7 @@ class FunctionImages:
         self._emit = emit
 
     def fault(self, name: str | None) -> str | None:
-        """See :class:`emulator.image_code.Images`."""
+        """Why no function can run the image *name*, or any, as a clause; None when one can."""
         try:
             self._client()
         except NotReady as error:
@@ -61,6 +60,8 @@ class FunctionImages:
         It gets a name, so that no ``docker image prune`` takes away what an environment runs.
         """
         from docker.errors import BuildError
+
+        from emulator.images.host_pip import proxies
 
         try:
             client = self._client()

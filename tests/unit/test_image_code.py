@@ -21,10 +21,6 @@ class Engine:
 
     built: list[ImageSource] = field(default_factory=list)
 
-    def fault(self, name: str) -> str | None:
-        """None: nobody asks."""
-        return None
-
     def build(self, source: ImageSource) -> str | None:
         """An id that says what of."""
         self.built.append(source)

@@ -16,10 +16,11 @@ import functools
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from emulator.guards import KINDS
 from emulator.rest_api_security import AUTH, unguarded
 
-_METHOD = ("AWS_IAM", "COGNITO_USER_POOLS", "CUSTOM", "NONE")
-_ROUTE = ("AWS_IAM", "CUSTOM", "JWT", "NONE")
+_OF = {kind: known for kind, (_, known) in KINDS.items()}
+_METHOD, _ROUTE = "AWS::ApiGateway::Method", "AWS::ApiGatewayV2::Route"
 
 Properties = Mapping[str, Any]
 
@@ -31,13 +32,13 @@ def apply() -> None:
     from ministack.services.cloudformation import provisioners
 
     _check_imports(v1)
-    v1._put_method = _refusing(v1._put_method, v1._v1_error, _METHOD)
+    v1._put_method = _refusing(v1._put_method, v1._v1_error, _OF[_METHOD])
     v1._authorize_request_v1 = _closed(v1, v1._authorize_request_v1)
     for name in ("_create_route", "_update_route"):
-        setattr(v2, name, _refusing(getattr(v2, name), v2._apigw_error, _ROUTE))
-    for kind, known in (("AWS::ApiGateway::Method", _METHOD), ("AWS::ApiGatewayV2::Route", _ROUTE)):
+        setattr(v2, name, _refusing(getattr(v2, name), v2._apigw_error, _OF[_ROUTE]))
+    for kind in (_METHOD, _ROUTE):
         handlers = provisioners._RESOURCE_HANDLERS[kind]
-        handlers.update({name: _raising(handlers[name], known) for name in ("create", "update")})
+        handlers.update({name: _raising(handlers[name], _OF[kind]) for name in ("create", "update")})
 
 
 def _problem(kind: object, known: Sequence[str]) -> str:
@@ -99,7 +100,7 @@ def _closed(v1: Any, authorize: Any) -> Any:
 
     @functools.wraps(authorize)
     async def closed(api_id: str, stage_name: str, method: Properties, *rest: Any) -> Any:
-        if _problem(method.get("authorizationType") or None, _METHOD):
+        if _problem(method.get("authorizationType") or None, _OF[_METHOD]):
             return v1._gw_error("AUTHORIZER_CONFIGURATION_ERROR", "Internal server error"), None
         return await authorize(api_id, stage_name, method, *rest)
 
