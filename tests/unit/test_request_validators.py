@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import pytest
@@ -13,13 +12,6 @@ from emulator.drivers.launcher.gaps import request_validators
 
 _HANDLERS = provisioners._RESOURCE_HANDLERS
 _VALIDATOR, _METHOD = _HANDLERS["AWS::ApiGateway::RequestValidator"], _HANDLERS["AWS::ApiGateway::Method"]
-
-
-@pytest.fixture
-def api_id() -> str:
-    """A REST API with nothing but its root."""
-    found: str = json.loads(v1._create_rest_api({"name": "api"})[2])["id"]
-    return found
 
 
 @pytest.fixture

@@ -32,13 +32,6 @@ def _authorize(method: dict[str, Any]) -> Any:
 
 
 @pytest.fixture
-def api_id() -> str:
-    """A REST API with nothing but its root."""
-    found: str = json.loads(v1._create_rest_api({"name": "api"})[2])["id"]
-    return found
-
-
-@pytest.fixture
 def filled(monkeypatch: pytest.MonkeyPatch) -> None:
     """The addition, for this test only."""
     for name in ("_import_rest_api", "_import_operation", "_put_method", "_authorize_request_v1"):
