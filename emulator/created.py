@@ -6,23 +6,21 @@ Who changes it holds the project's lock; who reads it sees one moment.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import AwareDatetime, Field
 
 from emulator.environment_names import name_problem
-from emulator.errors import MultistackError, file_hint
+from emulator.listed_file import ListedFile, ListedRow, damaged, read_listed, write_listed
 from emulator.model import Creation
-from emulator.process import write_atomically
-from emulator.state import make_state_folder
 
 CREATED_FILE = "created.json"
 FORMAT = 1
+_WHAT = "created environments"
 _START_ANEW = (
     "move the file away; `multistack down` then stops the environments it listed, whose data stays in the"
     " folder environments beside it"
@@ -63,9 +61,7 @@ class Created:
         return Created(environments=others, ended={**self.ended, **({name: last} if last else {})})
 
 
-class _Row(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
+class _Row(ListedRow):
     like: str
     at: AwareDatetime
     expires: AwareDatetime | None
@@ -75,10 +71,7 @@ class _Row(BaseModel):
     is_ending: bool
 
 
-class _File(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    format: int
+class _File(ListedFile):
     environments: dict[str, _Row]
     ended: dict[str, int]
 
@@ -91,40 +84,13 @@ def read_created(state: Path) -> Created:
         MultistackError: The file is damaged, of a newer format, or can't be read.
     """
     path = state / CREATED_FILE
-    try:
-        content = path.read_bytes()
-    except FileNotFoundError:
+    file = read_listed(path, _File, newest=FORMAT, what=_WHAT, hint=_START_ANEW)
+    if file is None:
         return Created()
-    except OSError as error:
-        raise MultistackError(f"{path} can't be read: {error.strerror}", hint=file_hint(error)) from error
-    try:
-        raw = json.loads(content)
-        _refuse_newer(path, raw)
-        file = _File.model_validate(raw)
-    except (ValueError, RecursionError) as error:
-        raise MultistackError(
-            f"the list of created environments, {path}, is damaged: {_reason(error)}", hint=_START_ANEW
-        ) from error
     if problem := next(filter(None, map(name_problem, file.environments)), None):
-        raise MultistackError(f"the list of created environments, {path}, is damaged: {problem}", hint=_START_ANEW)
+        raise damaged(path, problem, what=_WHAT, hint=_START_ANEW)
     rows = {name: Creation(**dict(row)) for name, row in file.environments.items()}
     return Created(environments=rows, ended=file.ended)
-
-
-def _refuse_newer(path: Path, raw: Any) -> None:
-    written = raw.get("format") if isinstance(raw, dict) else None
-    if isinstance(written, int) and written > FORMAT:
-        raise MultistackError(
-            f"{path} has format {written}, newer than this multistack knows ({FORMAT})",
-            hint="use the multistack that wrote it",
-        )
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, ValidationError):
-        first = error.errors(include_url=False, include_context=False, include_input=False)[0]
-        return f"{'.'.join(map(str, first['loc'])) or 'the whole'}: {first['msg']}"
-    return f"no JSON ({error})"
 
 
 def write_created(state: Path, created: Created) -> None:
@@ -134,22 +100,8 @@ def write_created(state: Path, created: Created) -> None:
     Raises:
         OSError: It can't be written; the old one stays.
     """
-    make_state_folder(state)
-    rows = {name: _plain(creation) for name, creation in created.environments.items()}
-    content = {"format": FORMAT, "environments": rows, "ended": dict(created.ended)}
-    write_atomically(state / CREATED_FILE, json.dumps(content, indent=1).encode() + b"\n")
-
-
-def _plain(creation: Creation) -> Mapping[str, object]:
-    return {
-        "like": creation.like,
-        "at": creation.at.isoformat(),
-        "expires": creation.expires.isoformat() if creation.expires else None,
-        "branch": creation.branch,
-        "digest": creation.digest,
-        "is_complete": creation.is_complete,
-        "is_ending": creation.is_ending,
-    }
+    rows = {name: _Row(**asdict(creation)) for name, creation in created.environments.items()}
+    write_listed(state / CREATED_FILE, _File(format=FORMAT, environments=rows, ended=dict(created.ended)))
 
 
 def is_expired(creation: Creation, now: datetime) -> bool:

@@ -36,10 +36,12 @@ from emulator.model.environments import (
 )
 from emulator.model.exchanges import CarryRule, Exchange, Headers, HttpAnswer, HttpRequest, Invocation, Source
 from emulator.model.rules import ComparisonRules, ExpectedDifference, InspectorSettings, Rules
+from emulator.model.spaces import SEPARATOR, Quota, Space
 
 __all__ = [
     "OWN_IMAGE",
     "OWN_TOPOLOGY",
+    "SEPARATOR",
     "STATE_FOLDER",
     "Api",
     "Artifact",
@@ -73,10 +75,12 @@ __all__ = [
     "ProcessId",
     "Project",
     "ProxySettings",
+    "Quota",
     "Release",
     "Route",
     "Rules",
     "Source",
+    "Space",
     "Status",
     "Verification",
 ]
