@@ -22,6 +22,8 @@ from emulator.model import Space
 from emulator.state import make_state_folder
 
 KEY_FILE = "spaces.key"
+# Behind a space's name: the path where a join token is traded.
+JOIN = "_join"
 # Signs of a token: it may stand in a URL, and be the access key id of AWS's clients, as it is.
 LONGEST = 128
 _KEY_BYTES = 32
@@ -57,7 +59,21 @@ def make_token(key: bytes, purpose: Purpose, space: Space, *, expires: datetime 
     return f"{text}.{_signature(key, text)}"
 
 
-def flaw_of(  # noqa: PLR0913 (what a token is held against)
+def join_url(url: str, state: Path, space: Space) -> str:
+    """
+    The link by which *space* is joined, once; with the first one the key is made.
+
+    Args:
+        url: The proxy's.
+
+    Raises:
+        MultistackError: The key can't be read or written.
+    """
+    token = make_token(keep_key(state), Purpose.JOIN, space, expires=space.expires)
+    return f"{url}/{space.name}/{JOIN}?token={token}"
+
+
+def flaw_of(
     token: str, *, key: bytes | None, purpose: Purpose, name: str, space: Space | None, now: datetime
 ) -> Flaw | None:
     """

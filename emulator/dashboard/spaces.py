@@ -13,8 +13,9 @@ from emulator.model import Route
 from emulator.proxy.joining import Joined, Joining
 from emulator.proxy.problems import CONTENT_TYPE, Problem
 from emulator.proxy.request import read_request
-from emulator.proxy.seat import AWS, JOIN, SPACE_COOKIE
+from emulator.proxy.seat import AWS, SPACE_COOKIE
 from emulator.proxy.spaces import SpaceGate
+from emulator.space_tokens import JOIN
 
 _MOST_BYTES = 16 * 1024
 _FIELD = "token"

@@ -89,12 +89,12 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     app.url_map.merge_slashes = False
     state = settings.routes.parent
     upstreams = Upstreams(timeout=settings.timeout, allow_remote=settings.allow_remote, ca_file=settings.ca_file)
-    table = watch_routes(settings.routes, on_change=lambda _routes: keep_connections())
-    spaces = SpaceTable(state, on_change=lambda: keep_connections())
 
-    def keep_connections() -> None:
+    def keep_connections(_routes: object = None) -> None:
         upstreams.keep_only([*(route.url for route in (table.current() or {}).values()), *spaces.urls()])
 
+    table = watch_routes(settings.routes, on_change=keep_connections)
+    spaces = SpaceTable(state, on_change=keep_connections)
     forwarder = Forwarder(upstreams, timeout=settings.timeout, max_body=settings.max_body)
     forward: Forward = forwarder.forward
     faults = watch_faults(settings.faults, own_process()) if settings.faults is not None else None

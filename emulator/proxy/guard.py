@@ -20,7 +20,7 @@ from emulator.proxy.seat import TOKEN_HEADER
 PASSWORD_HEADER = "x-multistack-password"  # noqa: S105 (the header's name)
 SESSION_COOKIE = "multistack_session"
 _SECRET_HEADERS = frozenset({PASSWORD_HEADER, "proxy-authorization", TOKEN_HEADER})
-# They tell nothing: whoever starts the proxy asks the first, and the page on which spaces are joined looks by the others.
+# They tell nothing: whoever starts the proxy asks the first, and the page where spaces are joined needs the others.
 _OPEN = ("/_multistack/health", "/_multistack/static/style.css", "/_multistack/static/icon.svg")
 _SESSION_SECONDS = 12 * 3600
 

@@ -1,4 +1,4 @@
-"""Which environment of which space a request asks for, and the tokens that it carries. Decided from the request alone."""
+"""Which environment of which space a request asks for, and the tokens that it carries; decided from it alone."""
 
 from __future__ import annotations
 
@@ -12,12 +12,11 @@ from emulator.model import SEPARATOR, Route
 from emulator.proxy.request import Request
 from emulator.proxy.resolve import ENVIRONMENT_HEADER, environment_of_host, split_segment
 from emulator.proxy.selection import ALL, EVERY
-from emulator.space_tokens import tokens_in, without_tokens
+from emulator.space_tokens import JOIN, tokens_in, without_tokens
 
 TOKEN_HEADER = "x-multistack-token"  # noqa: S105 (the header's name)
 SPACE_COOKIE = "multistack_space"
-# Segments behind a space's name, and behind an environment's, that are no part of a service.
-JOIN = "_join"
+# Behind an environment's name: its AWS API.
 AWS = "_aws"
 _CREDENTIALS = ("authorization", "x-amz-credential")
 
