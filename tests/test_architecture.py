@@ -108,6 +108,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "shortfalls",
         "snapshots",
         "space_list",
+        "space_tokens",
         "spans",
         "state",
         "svg_charts",
