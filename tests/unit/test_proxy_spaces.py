@@ -72,7 +72,7 @@ class World:
             listens_on=lambda _host: False,
             is_alive=lambda _process: True,
             guesses=Guesses(lambda _client: False, lambda: self.seconds),
-            waker=Waker(self._start, clock=lambda: self.seconds, pause=lambda seconds: self.pause(seconds)),
+            waker=Waker(self._start, clock=lambda: self.seconds, pause=self._wait),
             clock=lambda: self.seconds,
             now=lambda: NOW + timedelta(seconds=self.seconds - 1000.0),
         )
@@ -118,6 +118,9 @@ class World:
     def _start(self, name: str) -> int:
         self.started.append(name)
         return self.start(name) if self.start else 0
+
+    def _wait(self, seconds: float) -> None:
+        self.pause(seconds)
 
     def let_pass(self, seconds: float) -> None:
         """Time goes by without waiting for it."""
