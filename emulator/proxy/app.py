@@ -21,6 +21,7 @@ from emulator.inspector.rates import Rates
 from emulator.model import ComparisonRules, Route
 from emulator.process import is_alive, own_process
 from emulator.proxy.answer import Answer, Forward
+from emulator.proxy.aws_errors import aws_error
 from emulator.proxy.disturb import Disturber
 from emulator.proxy.fan_out import FanOut
 from emulator.proxy.forward import Forwarder
@@ -216,8 +217,14 @@ class Proxy:
         """Its token stands for the password, also on this machine."""
         if seat.is_join:
             return self._pages(environ, start_response)
-        space = self._gate.admit(request, name=seat.space)
-        answer = self._gate.answer(self._without_credentials(request), seat, space)
+        try:
+            space = self._gate.admit(request, name=seat.space)
+            answer = self._gate.answer(self._without_credentials(request), seat, space)
+        except Problem as problem:
+            if seat.aws_target is None:
+                raise
+            kind, content, more = aws_error(problem, request, instance=without_tokens(request.target, "token"))
+            return _send(problem.status_line, kind, content, request, start_response, more=more)
         start_response(answer.status_line, answer.headers)
         return answer.body
 
