@@ -62,6 +62,7 @@ class Settings:
         ca_file: See :func:`emulator.endpoint.ca_file`.
         host: The address it listens on; requests may name it.
         command: Runs multistack for the pages; None when they are for reading only.
+        waking: Runs it to wake spaces; None where they stay asleep.
         rules: The published rules; None for none.
         faults: The file of the faults that are set; read again whenever it changes.
         password_file: Holds the password of other machines; None lets them in without one.
@@ -74,6 +75,7 @@ class Settings:
     ca_file: str | None = None
     host: str = ports.HOST
     command: Command | None = None
+    waking: Command | None = None
     rules: Path | None = None
     faults: Path | None = None
     password_file: Path | None = None
@@ -112,7 +114,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
         listens_on=listens_on,
         is_alive=is_alive,
         guesses=guesses,
-        waker=Waker(starting_by(settings.command) if settings.command else None),
+        waker=Waker(starting_by(settings.waking) if settings.waking else None),
     )
     proxy = Proxy(
         app.wsgi_app,

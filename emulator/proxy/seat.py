@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import posixpath
+import re
 import urllib.parse
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
@@ -19,6 +20,8 @@ SPACE_COOKIE = "multistack_space"
 # Behind an environment's name: its AWS API.
 AWS = "_aws"
 _CREDENTIALS = ("authorization", "x-amz-credential")
+# As AWS's clients sign URLs; any other parameter would be a link that somebody shares.
+_PRESIGNED = re.compile(r"[?&](?:X-Amz-Credential|AWSAccessKeyId)=([^&%/]*)")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,7 +104,7 @@ def given_tokens(request: Request) -> list[str]:
     given = [value.strip() for value in request.values(TOKEN_HEADER)]
     for header in _CREDENTIALS:
         given += [token for value in request.values(header) for token in tokens_in(value)]
-    given += tokens_in(request.target.partition("?")[2])
+    given += [token for value in _PRESIGNED.findall(request.target) for token in tokens_in(value)]
     given += [value for cookies in request.values("cookie") for name, value in _pairs(cookies) if name == SPACE_COOKIE]
     return [token for token in given if token]
 

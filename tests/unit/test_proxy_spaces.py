@@ -222,6 +222,14 @@ def test_a_token_lets_in_and_goes_no_further(world: World, place: str) -> None:
     assert world.passed == []
 
 
+def test_a_token_in_a_plain_link_opens_nothing(world: World) -> None:
+    """Links are shared, and stay in histories; it is taken out all the same."""
+    token = world.token("alice")
+    assert world.refused(asking(f"/alice/test/?token={token}")).kind == "token-missing"
+    world.ask(asking(f"/alice/test/?token={token}", token))
+    assert token not in repr(world.passed)
+
+
 def test_any_good_token_will_do(world: World) -> None:
     """A browser may still have the cookie of an earlier link beside what a page sends."""
     old = world.token("alice")

@@ -283,7 +283,7 @@ def test_a_sleeping_space_is_started_as_a_person_would(tmp_path: Path) -> None:
         f"import json, sys\nopen({str(said)!r}, 'w').write(json.dumps(sys.argv[1:]))\nsys.exit('error: no')"
     )
     command = Command(program=(sys.executable, str(script)), file=tmp_path / "multistack.toml", environ=dict)
-    seats = make_class(tmp_path / STATE_FOLDER, command=command)
+    seats = make_class(tmp_path / STATE_FOLDER, waking=command)
     seats.change(is_asleep=True)
     token = make_token(keep_key(seats.state), Purpose.ACCESS, seats.space(), expires=None)
     response = seats.get("/alice/prod/", headers={"X-Multistack-Token": token})
