@@ -67,14 +67,17 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     from emulator.dashboard.jobs import own_command
     from emulator.faults.file import FAULTS_FILE
     from emulator.proxy.app import Settings, create_app
+    from emulator.proxy.caretaking import Caretaker
     from emulator.proxy.keeping import Keeping
     from emulator.proxy.server import Server
+    from emulator.proxy.waking import running_by
     from emulator.replay.recording import RECORDING_FILE, watch_recording
     from emulator.replay.writing import CorpusWriter
     from emulator.rules import RULES_FILE
 
     recorded = CorpusWriter(watch_recording(options.folder / RECORDING_FILE))
     keeping = Keeping(options.folder, sinks=[recorded])
+    waking = own_command(Path(options.waking)) if options.waking else None
     app = create_app(
         Settings(
             routes=Path(options.routes),
@@ -86,12 +89,15 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
             ca_file=options.ca_file or None,
             host=options.host,
             command=own_command(Path(options.project)) if options.project else None,
-            waking=own_command(Path(options.waking)) if options.waking else None,
+            waking=waking,
             rules=options.folder / RULES_FILE,
         ),
         keeping=keeping,
     )
     server = Server(listener, app, closing=app.extensions["dashboard"].close)
+    gate = app.extensions["spaces"]
+    if waking is not None:
+        Caretaker(gate.spaces, gate.idle, running_by(waking)).start()
     try:
         server.start()
     finally:

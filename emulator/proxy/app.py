@@ -137,6 +137,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     )
     dashboard = app.extensions["dashboard"] = Dashboard(sources)
     register(app, dashboard)
+    app.extensions["spaces"] = gate
     app.register_blueprint(make_space_pages(gate, Joining(state, spaces, guesses), is_local=guesses.is_local))
     app.wsgi_app = proxy  # type: ignore[method-assign]
     return app

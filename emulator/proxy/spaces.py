@@ -152,6 +152,14 @@ class SpaceGate:
             counts = {name: self._counts[name] for name in spaces if name in self._counts}
             return {name: Use(now - one.at, one.requests, one.refused) for name, one in counts.items()}
 
+    def spaces(self) -> Mapping[str, Space]:
+        """Name to space."""
+        return self._spaces()
+
+    def idle(self) -> Mapping[str, float]:
+        """Name to the seconds since the last request; see :class:`Use`."""
+        return {name: use.idle for name, use in self.uses().items()}
+
     def routes(self, name: str) -> Mapping[str, Route]:
         """Environment to route in a space that there is."""
         return self._table.routes(name) or {}

@@ -7,7 +7,7 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 from emulator.dashboard.jobs import Command
@@ -111,21 +111,27 @@ class Waker:
                 self._starting.discard(name)
 
 
-def starting_by(command: Command) -> Start:
-    """Starts spaces as a person would: ``multistack --space NAME up``."""
+def running_by(command: Command) -> Callable[[Sequence[str]], int]:
+    """Runs multistack with arguments, and returns its exit code; what one that fails said is in the proxy's log."""
 
-    def start(name: str) -> int:
+    def run(arguments: Sequence[str]) -> int:
         # A file and no pipe: it goes on when the proxy that started it is replaced.
         with tempfile.TemporaryFile() as said:
-            process = command.start(["--space", name, "up"], stdout=said, stderr=subprocess.STDOUT)
+            process = command.start(arguments, stdout=said, stderr=subprocess.STDOUT)
             code = process.wait()
             if code:
                 said.seek(0)
                 lines = said.read().decode(errors="replace").splitlines()
-                _log.warning("`multistack --space %s up` ended with %d: %s", name, code, " | ".join(lines[-5:]))
+                _log.warning("`multistack %s` ended with %d: %s", " ".join(arguments), code, " | ".join(lines[-5:]))
         return code
 
-    return start
+    return run
+
+
+def starting_by(command: Command) -> Start:
+    """Starts spaces as a person would: ``multistack --space NAME up``."""
+    run = running_by(command)
+    return lambda name: run(["--space", name, "up"])
 
 
 def _failed(name: str) -> Problem:
