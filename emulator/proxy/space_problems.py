@@ -6,12 +6,13 @@ from emulator.proxy.problems import Problem
 from emulator.space_tokens import Flaw
 
 _ASK = "ask whoever runs it for a new link"
+_NEEDS = "is no environment of the project, and a space of that name needs its token"
 _FLAWS = {
-    None: (401, f"needs the token of its space: open the link to join, or {_ASK}"),
-    Flaw.MALFORMED: (401, f"needs the token of its space, and this is none; {_ASK}"),
-    Flaw.OTHER_SPACE: (403, "needs the token of its space, and this one is of another space"),
-    Flaw.EARLIER: (401, f"needs the token of its space, and this one is void: a newer link was made; {_ASK}"),
-    Flaw.EXPIRED: (401, f"needs the token of its space, and this one has expired; {_ASK}"),
+    None: (401, f": open the link to join, or {_ASK}"),
+    Flaw.MALFORMED: (401, f", which this is not; {_ASK}"),
+    Flaw.OTHER_SPACE: (403, "; this one is of another space"),
+    Flaw.EARLIER: (401, f"; this one is void, since a newer link was made or the space removed: {_ASK}"),
+    Flaw.EXPIRED: (401, f"; this one has expired: {_ASK}"),
 }
 
 
@@ -24,7 +25,7 @@ def token_problem(name: str, flaw: Flaw | None) -> Problem:
     """
     status, detail = _FLAWS[flaw]
     kind = f"token-{flaw.value}" if flaw else "token-missing"
-    problem = Problem(status, kind, "Token needed", f"{name!r} {detail}", next_command=_new_link(name))
+    problem = Problem(status, kind, "Token needed", f"{name!r} {_NEEDS}{detail}", next_command=_new_link(name))
     if status == 401:
         # Of this scheme browsers make no dialog.
         problem.headers.append(("WWW-Authenticate", 'Multistack realm="multistack"'))
