@@ -51,6 +51,8 @@ def up(
     as_json: bool,
 ) -> None:
     """Start environments, deploy what they miss, start the proxy."""
+    from emulator.spaces.sleeping import woken
+
     if listen is not None:
         context.overrides["proxy.host"] = listen
     reopen = functools.partial(context.workspace, needs_template=artifact is None and not no_deploy, pulls=pull)
@@ -65,6 +67,7 @@ def up(
         stored = workspace.store.open(workspace.store.find(artifact)) if artifact is not None else None
         build = (lambda: stored) if stored else None
         results = workspace.lifecycle.up(chosen, timeout=wait, build=build, deploys=not no_deploy)
+        woken(workspace.project, workspace.emit)
         proxy = workspace.start_proxy()
     _report(workspace, results, proxy, as_json=as_json)
 
