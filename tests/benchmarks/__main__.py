@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from tests.benchmarks import (
     calls,
+    capacity,
     cold,
     commands,
     containers,
@@ -46,6 +47,7 @@ BENCHMARKS = {
     "memory": memory.run,
     "commands": commands.run,
     "scale": scale.run,
+    "capacity": capacity.run,
     "suites": suites.run,
     "promotion": promotion.run,
     "lab": lab.run,

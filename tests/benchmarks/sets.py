@@ -21,7 +21,7 @@ from urllib.parse import urlsplit
 import psutil
 
 from emulator.config import load_project, scrubbed_environ
-from emulator.model import STATE_FOLDER
+from emulator.model import STATE_FOLDER, Artifact
 from emulator.opening import open_workspace
 from emulator.parallel import raise_first
 from emulator.routes import ROUTES_FILE, load_routes
@@ -35,59 +35,37 @@ _ORDER = json.dumps({"item": "lamp", "qty": 2, "price": 10})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Memory:
+class Spent:
     """
-    Bytes of all emulators together, with the processes of their functions.
+    Seconds of processor time, and of the clock.
 
     Attributes:
-        resident: What `ps` says; pages that several share count in each.
-        proportional: Each page once, in parts for whoever shares it: what the machine really gives.
-        functions: The proportional part of function processes, and their number.
+        command: Of the process that starts everything, with the programs that it ran to their end.
+        emulators: Of all emulators and their functions.
+    """
+
+    command: float
+    emulators: float
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Use:
+    """
+    What all emulators together have, with the processes of their functions.
+
+    Attributes:
+        resident: Bytes as `ps` says; pages that several share count in each.
+        proportional: Bytes with each page once, in parts for whoever shares it: what the machine really gives.
+        functions: The part of it that function processes have.
     """
 
     resident: int
     proportional: int
-    emulators: int
     functions: int
-    function_processes: int
+    processes: int
     descriptors: int
     threads: int
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Sets:
-    """
-    What so many sets cost together.
-
-    Attributes:
-        environments: Of all sets.
-        start_cpu: Seconds of processor time, of emulators and of the process that starts them.
-        command: Proportional bytes of that process after everything, which is there once.
-        peak: The most that any emulator was, in resident bytes, while it was deployed into.
-        idle_cpu: Seconds of processor time per second while nobody asks.
-        request_cpu: Seconds of processor time of one request, of the emulator and its functions.
-        state_disk: Bytes that the state folders of environments take once they were stopped.
-        artifact_disk: The same for the artifact stores.
-        home_disk: The same for the rest of each home: ledger, routes, keys.
-    """
-
-    count: int
-    environments: int
-    start_cpu: float
-    start_seconds: float
-    deploy_cpu: float
-    deploy_seconds: float
-    first_cpu: float
-    started: Memory
-    deployed: Memory
-    loaded: Memory
-    command: int
-    peak: int
-    idle_cpu: float
-    request_cpu: float
-    state_disk: int
-    artifact_disk: int
-    home_disk: int
 
 
 def main(count: int) -> None:
@@ -98,8 +76,8 @@ def main(count: int) -> None:
     finally:
         for workspace in sets:
             workspace.lifecycle.down(workspace.environments([]))
-    state, artifacts, others = (sum(sizes) for sizes in zip(*(_disk_of(one) for one in sets), strict=True))
-    print(json.dumps({**measured, "state_disk": state, "artifact_disk": artifacts, "home_disk": others}))
+    disks = [_disk_of(one) for one in sets]
+    print(json.dumps({**measured, "disk": {name: sum(one[name] for one in disks) for name in disks[0]}}))
 
 
 def _open(number: int) -> Workspace:
@@ -111,42 +89,46 @@ def _open(number: int) -> Workspace:
 
 
 def _measure(sets: Sequence[Workspace]) -> dict[str, object]:
-    start_cpu, start_seconds = _spent(lambda: [_up(one, deploys=False) for one in sets], sets)
-    started = _memory(sets)
-    deploy_cpu, deploy_seconds = _spent(lambda: [_up(one, deploys=True) for one in sets], sets)
+    start = _spent(lambda: [_up(one, None) for one in sets], sets)
+    started = _use(sets)
+    build = _spent(sets[0].build, sets)
+    artifact = sets[0].build()
+    deploy = _spent(lambda: [_up(one, _adopted(one, artifact, sets[0])) for one in sets], sets)
     time.sleep(1.0)
-    deployed, peak = _memory(sets), max(map(_peak_of, _emulators(sets)))
-    idle_cpu, idle_seconds = _spent(lambda: time.sleep(_IDLE_SECONDS), sets, is_ours=False)
-    endpoints = list(_endpoints(sets))
-    first_cpu, _ = _spent(lambda: [_request_all_routes(url, rounds=1) for url in endpoints], sets, is_ours=False)
-    request_cpu, _ = _spent(
-        lambda: [_request_all_routes(url, rounds=REQUESTS // 6) for url in endpoints], sets, is_ours=False
-    )
+    deployed, peak, command = _use(sets), max(map(_peak_of, _emulators(sets))), psutil.Process().memory_full_info().pss
+    descriptors = psutil.Process().num_fds()
+    idle = _spent(lambda: time.sleep(_IDLE_SECONDS), sets)
+    urls = list(_urls(sets))
+    first = _spent(lambda: [_request_all_routes(url, rounds=1) for url in urls], sets)
+    requests = _spent(lambda: [_request_all_routes(url, rounds=REQUESTS // 6) for url in urls], sets)
     time.sleep(2.0)  # the workers of the queue finish
+    loaded = _use(sets)
+    spent = {"start": start, "build": build, "deploy": deploy, "idle": idle, "first": first, "requests": requests}
+    used = {"started": started, "deployed": deployed, "loaded": loaded}
     return {
-        "count": len(sets),
-        "environments": len(endpoints),
-        "start_cpu": start_cpu,
-        "start_seconds": start_seconds,
-        "deploy_cpu": deploy_cpu,
-        "deploy_seconds": deploy_seconds,
-        "first_cpu": first_cpu,
-        "started": asdict(started),
-        "deployed": asdict(deployed),
-        "loaded": asdict(_memory(sets)),
-        "command": psutil.Process().memory_full_info().pss,
+        "sets": len(sets),
+        "environments": len(urls),
+        "command": command,
+        "command_descriptors": descriptors,
         "peak": peak,
-        "idle_cpu": idle_cpu / idle_seconds,
-        "request_cpu": request_cpu / (REQUESTS * len(endpoints)),
+        **{name: asdict(one) for name, one in {**spent, **used}.items()},
     }
 
 
-def _up(workspace: Workspace, *, deploys: bool) -> None:
+def _adopted(workspace: Workspace, artifact: Artifact, maker: Workspace) -> Artifact:
+    """As spaces get it: built once, and taken over by the store of each."""
+    return artifact if workspace is maker else workspace.store.adopt(artifact.digest, maker.store)
+
+
+def _up(workspace: Workspace, artifact: Artifact | None) -> None:
+    """Started, and with *artifact* deployed as well."""
+    chosen = workspace.environments([])
     with workspace.changing("up"):
-        raise_first(workspace.lifecycle.up(workspace.environments([]), timeout=_TIMEOUT, deploys=deploys))
+        build = (lambda: artifact) if artifact else None
+        raise_first(workspace.lifecycle.up(chosen, timeout=_TIMEOUT, build=build, deploys=artifact is not None))
 
 
-def _endpoints(sets: Sequence[Workspace]) -> Iterator[str]:
+def _urls(sets: Sequence[Workspace]) -> Iterator[str]:
     """Where each environment's API answers, without a proxy."""
     for workspace in sets:
         for route in load_routes(workspace.project.state / ROUTES_FILE).values():
@@ -180,18 +162,22 @@ def _ask(connection: http.client.HTTPConnection, method: str, path: str, body: s
     return dict(json.loads(content)) if content else {}
 
 
-def _spent(work: Callable[[], object], sets: Sequence[Workspace], *, is_ours: bool = True) -> tuple[float, float]:
-    """Seconds of processor time and of the clock; with *is_ours* also what this process and its commands took."""
-    before, began = _cpu(sets, is_ours=is_ours), time.monotonic()
+def _spent(work: Callable[[], object], sets: Sequence[Workspace]) -> Spent:
+    before, began = _cpu(sets), time.monotonic()
     work()
-    return _cpu(sets, is_ours=is_ours) - before, time.monotonic() - began
+    seconds, after = time.monotonic() - began, _cpu(sets)
+    return Spent(command=after[0] - before[0], emulators=after[1] - before[1], seconds=seconds)
 
 
-def _cpu(sets: Sequence[Workspace], *, is_ours: bool) -> float:
-    """Of processes that run and of those that these waited for."""
+def _cpu(sets: Sequence[Workspace]) -> tuple[float, float]:
+    """Seconds of this process and of the emulators, each with those that it waited for."""
     emulators = list(_emulators(sets))
-    processes = [child for one in emulators for child in (one, *one.children(recursive=True))]
-    times = [one.cpu_times() for one in [*processes, *([psutil.Process()] if is_ours else [])]]
+    running = [child for one in emulators for child in (one, *one.children(recursive=True))]
+    return _cpu_of([psutil.Process()]), _cpu_of(running)
+
+
+def _cpu_of(processes: Sequence[psutil.Process]) -> float:
+    times = [one.cpu_times() for one in processes]
     return sum(one.user + one.system + one.children_user + one.children_system for one in times)
 
 
@@ -202,17 +188,16 @@ def _emulators(sets: Sequence[Workspace]) -> Iterator[psutil.Process]:
                 yield psutil.Process(instance.process.pid)
 
 
-def _memory(sets: Sequence[Workspace]) -> Memory:
+def _use(sets: Sequence[Workspace]) -> Use:
     emulators = list(_emulators(sets))
     functions = [child for one in emulators for child in one.children(recursive=True)]
     own, theirs = ([one.memory_full_info() for one in group] for group in (emulators, functions))
     everyone = [*emulators, *functions]
-    return Memory(
+    return Use(
         resident=sum(one.rss for one in (*own, *theirs)),
         proportional=sum(one.pss for one in (*own, *theirs)),
-        emulators=sum(one.pss for one in own),
         functions=sum(one.pss for one in theirs),
-        function_processes=len(functions),
+        processes=len(everyone),
         descriptors=sum(one.num_fds() for one in everyone),
         threads=sum(one.num_threads() for one in everyone),
     )
@@ -223,11 +208,11 @@ def _peak_of(emulator: psutil.Process) -> int:
     return int(status.partition("VmHWM:")[2].split()[0]) * 1024
 
 
-def _disk_of(workspace: Workspace) -> tuple[int, int, int]:
-    """Bytes of environments, of artifacts, of the rest."""
+def _disk_of(workspace: Workspace) -> dict[str, int]:
+    """Bytes of the state folders of environments once they were stopped, of artifacts, of the rest of a home."""
     state = workspace.project.state
-    environments, artifacts = _size_of(state / "environments"), _size_of(workspace.store.folder("x").parent)
-    return environments, artifacts, _size_of(state) - environments - artifacts
+    environments, artifacts = _size_of(state / "environments"), _size_of(state / "artifacts")
+    return {"environments": environments, "artifacts": artifacts, "rest": _size_of(state) - environments - artifacts}
 
 
 def _size_of(folder: Path) -> int:
