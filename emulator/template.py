@@ -262,7 +262,8 @@ def load_translator() -> None:
     """
     Load SAM's translator.
 
-    One thread at a time: its modules import each other, and two threads that come in by different ones end in a deadlock.
+    One thread at a time: its modules import each other, and two threads that come in by different ones would end in a
+    deadlock.
     """
     with _LOADING:
         import samtranslator.translator.translator  # noqa: F401

@@ -104,7 +104,9 @@ def read_figures(path: Path = RECORDED) -> Mapping[str, Figures]:
 
 def _figures(driver: str, drivers: Mapping[str, Any]) -> Figures:
     row = drivers[driver]
-    values = {key: Span(*value) if isinstance(value, list) else value for key, value in row["figures"].items()}
+    values: dict[str, Any] = {
+        key: Span(*value) if isinstance(value, list) else value for key, value in row["figures"].items()
+    }
     sources = [Source(**{**source, "figures": tuple(source["figures"])}) for source in row["sources"]]
     if "like" not in row:
         return Figures(driver=driver, sources=tuple(sources), **values)

@@ -75,7 +75,7 @@ class Plan:
     Attributes:
         limits: The lowest first.
         learners: How many fit.
-        machines: How many such machines all learners need; None when one space is too much for one, or nothing is known.
+        machines: How many such machines all learners need; None when no number of them is enough.
         start: How the start goes; None when its seconds were not measured.
         is_start_scaled: Its time was simulated for fewer spaces, and is in proportion.
         unknown: Figures that nobody measured, and that are in no sum.

@@ -1,10 +1,10 @@
 """
 How long it takes to start many spaces, so many at a time: a simulation by events.
 
-What it assumes: a space's environments start together. Each waits for its machine's image and for whatever places it, then
-the command works for it, then its emulator does. The command is one process that has one core for all, its share of it for
-each; an emulator has a core at most; on a machine that has more to do than cores, all get the same. A space that is up
-makes way for the next one.
+What it assumes: a space's environments start together. Each waits for its machine's image and for whatever places it,
+then the command works for it, then its emulator does. The command is one process that has one core for all, its share of
+it for each; an emulator has a core at most; on a machine that has more to do than cores, all get the same. A space that
+is up makes way for the next one.
 """
 
 from __future__ import annotations
@@ -216,7 +216,7 @@ def simulate(
     The same arguments give the same result.
     """
     run = _Run(environments=environments, assumed=assumed, cluster=cluster, seed=seed)
-    waiting, left = deque(range(spaces)), {space: environments for space in range(spaces)}
+    waiting, left = deque(range(spaces)), dict.fromkeys(range(spaces), environments)
     peak, most = 0.0, 0
     starting = 0
     while waiting or run.jobs:

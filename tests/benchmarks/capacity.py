@@ -1,4 +1,4 @@
-"""What a set of environments costs, from one to five of them; the figures that `multistack capacity` calculates with."""
+"""What a set of environments costs, from one to five of them: the figures of `multistack capacity`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.benchmarks.sets import REQUESTS
 from tests.conftest import REPOSITORY
 
 _SETS = (1, 3, 5)
-_ROUNDS = 3
+_ROUNDS = 2
 _TOLERANCE = 1.2
 _TIMEOUT = 600.0
 Run = Mapping[str, Any]
@@ -27,12 +27,13 @@ Run = Mapping[str, Any]
 
 def run() -> Result:
     """Measure, and record: what was measured is part of the package, with the machine and the day."""
+    machine = describe_machine()
     runs: dict[int, list[Run]] = {count: [] for count in _SETS}
     for number in range(_ROUNDS):
         for count in _SETS:
             runs[count].append(_measure(count))
             say(f"capacity {number + 1}/{_ROUNDS}: {count} sets, {_per(runs[count][-1], 'loaded') / MB:.0f} MB each")
-    record(_figures(runs, proxy=measure_proxy()))
+    record(_figures(runs, machine, proxy=measure_proxy()))
     return Result(title="Sets of environments", figures=list(_verdicts(runs)), tables=[_table(runs)])
 
 
@@ -82,8 +83,7 @@ def _command(runs: Mapping[int, Sequence[Run]]) -> tuple[float, float]:
     return max(0.0, few - each * first), each
 
 
-def _figures(runs: Mapping[int, Sequence[Run]], *, proxy: float) -> Figures:
-    machine = describe_machine()
+def _figures(runs: Mapping[int, Sequence[Run]], machine: Mapping[str, str], *, proxy: float) -> Figures:
     command_once, command = _command(runs)
     everyone = _all(runs)
     values: dict[str, Any] = {
@@ -165,7 +165,7 @@ def _table(runs: Mapping[int, Sequence[Run]]) -> Table:
             "command",
         ],
         rows=rows,
-        note="Memory as the kernel shares it out (PSS), but for one column: processes of functions are forked from one, "
-        "and each counts what they share. Start, deploy and command are seconds of processor time; the command "
+        note="Memory as the kernel shares it out (PSS), but for one column: processes of functions are forked from "
+        "one, and each counts what they share. Start, deploy and command are seconds of processor time; the command "
         "starts all sets, so that what it does once is in the first row's most.",
     )
