@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -111,8 +111,13 @@ def _figures(driver: str, drivers: Mapping[str, Any]) -> Figures:
     if "like" not in row:
         return Figures(driver=driver, sources=tuple(sources), **values)
     other = _figures(row["like"], drivers)
-    taken = {key: value for key, value in _values(other).items() if key not in row["unknown"]}
-    return Figures(driver=driver, sources=(*sources, *other.sources), **{**taken, **values})
+    taken = {key: value for key, value in _values(other).items() if key not in (*row["unknown"], *values)}
+    sources += [replace(one, figures=named) for one in other.sources if (named := _among(one.figures, taken))]
+    return Figures(driver=driver, sources=tuple(sources), **{**taken, **values})
+
+
+def _among(names: Sequence[str], taken: Mapping[str, Any]) -> tuple[str, ...]:
+    return tuple(name for name in names if name in taken)
 
 
 def _values(figures: Figures) -> dict[str, Any]:
@@ -148,8 +153,4 @@ def record(figures: Figures, path: Path = RECORDED) -> None:
 
 def said_of(sources: Sequence[Source]) -> list[str]:
     """A line per source, for people."""
-    return [
-        f"{', '.join(name.replace('_', ' ') for name in source.figures)}: {source.how}, {source.at}, {source.machine}"
-        f"; {source.service}"
-        for source in sources
-    ]
+    return [", ".join(text for text in (one.how, one.at, one.machine, one.service) if text) for one in sources]

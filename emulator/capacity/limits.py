@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from emulator.capacity.figures import Figures
+from emulator.capacity.words import show_size
 
 # Threads and processes of a Linux machine, as the kernel has it where nothing raised it (kernel.pid_max).
 PIDS = 32_768
@@ -82,8 +83,6 @@ def limits_of(figures: Figures, machine: Machine, *, environments: int) -> Seque
 
 
 def _limits_of_machine(figures: Figures, machine: Machine) -> Iterator[Limit]:
-    from emulator.capacity.words import show_size
-
     if figures.memory_loaded is not None:
         room = max(0.0, machine.memory - once(figures))
         yield Limit(
@@ -108,14 +107,20 @@ def _limits_of_machine(figures: Figures, machine: Machine) -> Iterator[Limit]:
         )
 
 
-def _ports(_figures: Figures) -> Iterator[Limit]:
-    yield Limit(name="ports", most=PORTS, why="multistack takes 4600 to 4999 of a machine")
-    yield Limit(
+def _open_files(*, is_shared: bool) -> Limit:
+    """Of the proxy: each machine of a project of its own has one, a cluster has one for all."""
+    return Limit(
         name="open files of the proxy",
         most=OPEN_FILES - PROXY_THREADS,
-        why=f"one connection kept to each environment, beside {PROXY_THREADS} clients, of {OPEN_FILES:,}",
+        why=f"a connection kept to each environment, beside {PROXY_THREADS} clients, of {OPEN_FILES:,}",
         remedy="ulimit -n",
+        is_shared=is_shared,
     )
+
+
+def _ports(_figures: Figures) -> Iterator[Limit]:
+    yield Limit(name="ports", most=PORTS, why="multistack takes 4600 to 4999 of a machine")
+    yield _open_files(is_shared=False)
 
 
 def _containers(figures: Figures) -> Iterator[Limit]:
@@ -129,6 +134,7 @@ def _containers(figures: Figures) -> Iterator[Limit]:
 
 
 def _swarm(_figures: Figures) -> Iterator[Limit]:
+    yield _open_files(is_shared=True)
     yield Limit(
         name="overlay networks",
         most=OVERLAYS,
@@ -139,6 +145,7 @@ def _swarm(_figures: Figures) -> Iterator[Limit]:
 
 
 def _kubernetes(_figures: Figures) -> Iterator[Limit]:
+    yield _open_files(is_shared=True)
     yield Limit(
         name="pods of a node", most=PODS_OF_NODE, why="a pod each, of kubelet's 110", remedy="maxPods of kubelet"
     )

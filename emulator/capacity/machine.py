@@ -8,21 +8,18 @@ from pathlib import Path
 
 import psutil
 
-from emulator.capacity.limits import Machine
 from emulator.errors import MultistackError
 
 # What a container may use of its machine's memory; a file that isn't there, or says max, limits nothing.
 _CGROUP = Path("/sys/fs/cgroup/memory.max")
 
 
-def this_machine(
-    *, total: Callable[[], int] = lambda: psutil.virtual_memory().total, cgroup: Path = _CGROUP
-) -> Machine:
+def own_memory(*, total: Callable[[], int] = lambda: psutil.virtual_memory().total, cgroup: Path = _CGROUP) -> float:
     """
-    Its memory and the cores that this process may use.
+    Bytes that it has, or that this container may use of them.
 
     Raises:
-        MultistackError: The system doesn't say how much memory there is.
+        MultistackError: The system doesn't say.
     """
     try:
         memory = total()
@@ -30,7 +27,12 @@ def this_machine(
         raise MultistackError(
             f"this machine doesn't say how much memory it has: {error}", hint="say it: --memory 16GiB"
         ) from error
-    return Machine(memory=min(memory, _allowed(cgroup) or memory), cores=len(os.sched_getaffinity(0)))
+    return min(memory, _allowed(cgroup) or memory)
+
+
+def own_cores() -> float:
+    """Those that this process may use."""
+    return len(os.sched_getaffinity(0))
 
 
 def _allowed(cgroup: Path) -> int | None:

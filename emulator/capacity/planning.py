@@ -6,7 +6,7 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from emulator.capacity.figures import Figures, Source, figures_of
+from emulator.capacity.figures import Figures, Source, read_figures
 from emulator.capacity.limits import MOST_SPACES, Limit, Machine, limits_of, once
 from emulator.capacity.waves import Assumptions, Cluster, Started, assumptions_of, best_of, by_width, simulate
 from emulator.capacity.words import show_size
@@ -77,6 +77,7 @@ class Plan:
         learners: How many fit.
         machines: How many such machines all learners need; None when no number of them is enough.
         start: How the start goes; None when its seconds were not measured.
+        requests: How many per second all cores answer together, at most; None when nobody measured one.
         is_start_scaled: Its time was simulated for fewer spaces, and is in proportion.
         unknown: Figures that nobody measured, and that are in no sum.
     """
@@ -87,6 +88,7 @@ class Plan:
     learners: int
     machines: int | None
     start: Started | None
+    requests: float | None
     is_start_scaled: bool
     unknown: Sequence[str]
     sources: Sequence[Source]
@@ -140,6 +142,7 @@ def plan(request: Request, figures: Figures) -> Plan:
         learners=_spaces_that_fit(limits, request.environments, machines=request.machines),
         machines=_machines(request, limits),
         start=start,
+        requests=request.machine.cores * request.machines / figures.request if figures.request else None,
         is_start_scaled=is_scaled,
         unknown=figures.unknown,
         sources=figures.sources,
@@ -276,11 +279,10 @@ def room_for_spaces(*, memory: float, cores: float, environments: int, driver: s
 
     Args:
         memory: Bytes.
-
-    Raises:
-        ConfigError: Nothing was measured of *driver*.
+        driver: One of which nothing was measured is refused nothing but more spaces than there are numbers.
     """
-    limits = limits_of(figures_of(driver), Machine(memory=memory, cores=cores), environments=environments)
+    figures = read_figures().get(driver, Figures(driver=driver, sources=()))
+    limits = limits_of(figures, Machine(memory=memory, cores=cores), environments=environments)
     spaces, first = _spaces_that_fit(limits, environments, machines=1), limits[0]
     return Room(
         spaces,

@@ -2,16 +2,16 @@
 How long it takes to start many spaces, so many at a time: a simulation by events.
 
 What it assumes: a space's environments start together. Each waits for its machine's image and for whatever places it,
-then the command works for it, then its emulator does. The command is one process that has one core for all, its share of
-it for each; an emulator has a core at most; on a machine that has more to do than cores, all get the same. A space that
-is up makes way for the next one.
+then the command works for it, then its emulator does. The command is one process that has one core for all, its share
+of it for each; an emulator has a core at most; on a machine that has more to do than cores, all get the same. A space
+that is up makes way for the next one.
 """
 
 from __future__ import annotations
 
 import random
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from emulator.capacity.figures import Figures, Span
@@ -167,33 +167,33 @@ class _Run:
 
     def _rates(self) -> list[float]:
         """Seconds of processor time per second that each gets; 1 for those that only wait."""
-        commanded, threads = 0, [0] * self.cluster.hosts
+        commanded, threads = 0, {0: 0}
         for job in self.jobs:
             if job.wait <= _NOTHING:
                 if job.command > _NOTHING:
                     commanded += 1
                 else:
-                    threads[job.host] += 1
+                    threads[job.host] = threads.get(job.host, 0) + 1
         threads[0] += commanded > 0
-        shares = [min(1.0, self.cluster.cores / count) if count else 1.0 for count in threads]
+        shares = {host: min(1.0, self.cluster.cores / count) if count else 1.0 for host, count in threads.items()}
         return [self._rate(job, shares, commanded) for job in self.jobs]
 
     @staticmethod
-    def _rate(job: _Job, shares: Sequence[float], commanded: int) -> float:
+    def _rate(job: _Job, shares: Mapping[int, float], commanded: int) -> float:
         if job.wait > _NOTHING:
             return 1.0
         return shares[0] / commanded if job.command > _NOTHING else shares[job.host]
 
     def memory(self) -> float:
-        """Bytes of the machine that has most, right now."""
-        starting: dict[int, int] = {}
+        """Bytes of the machine that has most, of those on which something starts, and of the first one."""
+        starting: dict[int, int] = {0: 0}
         for job in self.jobs:
             starting[job.host] = starting.get(job.host, 0) + 1
         return max(
             self.up.get(host, 0) * self.assumed.deployed
-            + starting.get(host, 0) * self.assumed.peak
+            + count * self.assumed.peak
             + (self.assumed.once if host == 0 else 0.0)
-            for host in range(self.cluster.hosts)
+            for host, count in starting.items()
         )
 
 
@@ -230,7 +230,7 @@ def simulate(
     return Started(
         width=width,
         seconds=run.now,
-        peak_memory=max(peak, run.memory()),
+        peak_memory=peak,
         peak_concurrency=most,
         worked=run.worked,
         pulled=assumed.image * len(run.pulled_at),

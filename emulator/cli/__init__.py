@@ -15,6 +15,7 @@ from emulator.cli import (
     calling,
     canary,
     capabilities,
+    capacity,
     ci,
     compare,
     comparison,
@@ -124,6 +125,7 @@ for _module in (
     project,
     ci,
     capabilities,
+    capacity,
     workshop,
 ):
     for _command in _module.COMMANDS:
