@@ -41,6 +41,8 @@ class SpaceFront(Front):
 
     def ensure_running(self, *, cancelled: Callable[[], None]) -> bool:
         """As the project's own commands do, and one command at a time: several spaces may come up at once."""
+        if self.is_serving():  # nobody waits then for a command on the project's own environments
+            return False
         with exclusive(self._project.state, "space", emit=self._emit):
             if not self._routes.exists():  # the project itself was never up
                 publish_routes(self._routes, [])

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -57,7 +59,25 @@ IN_SPACES = frozenset(
 )
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+# One of them, as hints name it.
+_COMMAND = re.compile(rf"\bmultistack ({'|'.join(sorted(IN_SPACES))})\b")
+
+
+class _Multistack(click.Group):
+    """The command itself."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run what was typed; in a space the commands that errors hint at are those for the space."""
+        try:
+            return super().invoke(ctx)
+        except MultistackError as error:
+            space = ctx.obj.space if ctx.obj else None
+            if space and error.hint:
+                error.hint = _COMMAND.sub(rf"multistack --space {space} \1", error.hint)
+            raise
+
+
+@click.group(cls=_Multistack, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--file",
     type=click.Path(path_type=Path),

@@ -96,7 +96,7 @@ def register(spaces: Spaces, wanted: Wanted, *, now: datetime) -> list[Space]:
             if not space.is_complete:
                 chosen.append(space)
         for space in chosen[:1]:  # what holds of one holds of all
-            check_driver(spaces.project_of(space))
+            check_driver(spaces.open(space).project)
             _check_quota(project, space)
         write(listed)
     return chosen

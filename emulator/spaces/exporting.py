@@ -17,7 +17,7 @@ HISTORY = "history.json"
 
 def export(workspace: Workspace, folder: Path, *, replaces: bool) -> Sequence[Path]:
     """
-    Write seed files into ``folder/<environment>/``, which other environments take by ``[seed] folders``; and the ledger.
+    Write the ledger, and seed files into ``folder/<environment>/``, which other environments take as their seed.
 
     Args:
         workspace: Of the space.

@@ -31,7 +31,7 @@ def _sleep(spaces: Spaces, name: str) -> bool:
     with exclusive(found.project.state, "space sleep", emit=spaces.workspace.emit):
         # First, so that a request that comes meanwhile wakes it when this is over.
         spaces.change("space sleep", name, is_asleep=True)
-        results = found.lifecycle.down(found.project.environments)
+        results = found.lifecycle.down([*found.project.environments, *found.drivers.leftovers()])
         found.publish()
         if failed_of(results):
             spaces.change("space sleep", name, is_asleep=False)
