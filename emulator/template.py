@@ -266,6 +266,10 @@ def load_translator() -> None:
     deadlock.
     """
     with _LOADING:
+        import samtranslator.internal.managed_policies
+        import samtranslator.parser.parser
+        import samtranslator.plugins.api.implicit_http_api_plugin  # it loads these two itself, but late
+        import samtranslator.plugins.api.implicit_rest_api_plugin
         import samtranslator.translator.translator  # noqa: F401
 
 

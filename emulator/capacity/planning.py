@@ -15,8 +15,8 @@ from emulator.errors import ConfigError
 # Account ids have five digits for an environment's number; nobody has so many of one service.
 MOST_ENVIRONMENTS = 99
 MOST_MACHINES = 100_000
-# More spaces than these are not simulated one by one: their time is in proportion.
-_MOST_SIMULATED = 2_000
+# More environments than these are not simulated one by one: their time is in proportion.
+_MOST_SIMULATED = 3_000
 # Drivers that place environments on several machines for one command; with the others each machine has a project.
 CLUSTERS = ("swarm", "kubernetes")
 
@@ -213,21 +213,31 @@ def width_of(request: Request) -> int:
 
 
 def _start(request: Request, assumed: Assumptions) -> tuple[Started, bool]:
-    """Of all spaces of a cluster, or of the machine that has most of them: each has a command of its own."""
-    is_cluster = request.driver in CLUSTERS
-    spaces = request.learners if is_cluster else request.busiest
-    simulated = min(spaces, _MOST_SIMULATED)
+    simulated, share = _simulated(request)
     started = simulate(
-        simulated,
-        request.environments,
-        width=width_of(request),
-        assumed=assumed,
-        cluster=cluster_of(request),
+        simulated, request.environments, width=width_of(request), assumed=assumed, cluster=cluster_of(request)
     )
-    if simulated == spaces:
-        return started, False
-    share = spaces / simulated
-    return replace(started, seconds=started.seconds * share, worked=started.worked * share), True
+    return _in_proportion(started, share), share > 1
+
+
+def _simulated(request: Request) -> tuple[int, float]:
+    """
+    How many spaces are simulated, and what part of all that makes them.
+
+    All are those of a cluster, or of the machine that has most of them: each has a command of its own.
+    """
+    spaces = request.learners if request.driver in CLUSTERS else request.busiest
+    simulated = min(spaces, max(1, _MOST_SIMULATED // request.environments))
+    return simulated, spaces / simulated
+
+
+def _in_proportion(started: Started, share: float) -> Started:
+    return replace(
+        started,
+        seconds=started.seconds * share,
+        worked=started.worked * share,
+        peak_memory=started.peak_memory * share,
+    )
 
 
 def cluster_of(request: Request) -> Cluster:
@@ -241,7 +251,7 @@ def cluster_of(request: Request) -> Cluster:
 
 def starts_by_width(request: Request, figures: Figures, *, widest: int) -> Sequence[Started]:
     """
-    The same start with 1 to *widest* spaces at a time, for as many spaces as are simulated.
+    The same start with 1 to *widest* spaces at a time.
 
     Raises:
         ConfigError: The seconds of a start were not measured, or a number is too small or too large.
@@ -255,9 +265,10 @@ def starts_by_width(request: Request, figures: Figures, *, widest: int) -> Seque
             f"how long an environment of driver {figures.driver} takes to start was not measured",
             hint="leave --waves out",
         )
-    spaces = min(_MOST_SIMULATED, request.learners if request.driver in CLUSTERS else request.busiest)
+    spaces, share = _simulated(request)
     widths = range(1, min(widest, spaces) + 1)
-    return by_width(spaces, request.environments, widths=widths, assumed=assumed, cluster=cluster_of(request))
+    runs = by_width(spaces, request.environments, widths=widths, assumed=assumed, cluster=cluster_of(request))
+    return [_in_proportion(run, share) for run in runs]
 
 
 def best_width(runs: Sequence[Started]) -> int:

@@ -137,10 +137,16 @@ def _title(found: Plan) -> str:
     from emulator.capacity.words import show_size
 
     request = found.request
-    each = f"{show_size(request.machine.memory)} and {request.machine.cores:g} cores"
+    cores = request.machine.cores
+    each = f"{show_size(request.machine.memory)} and {cores:g} {'core' if cores == 1 else 'cores'}"
     machines = f"one machine of {each}" if request.machines == 1 else f"{request.machines:,} machines of {each} each"
-    environments = f"{request.total:,} environments ({request.learners:,} spaces of {request.environments})"
+    spaces = f"{_counted(request.learners, 'space')} of {request.environments}"
+    environments = f"{_counted(request.total, 'environment')} ({spaces})"
     return f"{environments} on driver {request.driver}, on {machines}"
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
 
 
 def _need_row(need: Need) -> Sequence[str]:
@@ -179,7 +185,7 @@ def _wave_lines(runs: Sequence[Started]) -> Iterator[str]:
 
 
 def _verdict(found: Plan) -> str:
-    told = f"at most {found.learners:,} learners, what ends first: {found.first.name}"
+    told = f"at most {_counted(found.learners, 'learner')}, what ends first: {found.first.name}"
     if found.fits:
         return f"it fits: {told}"
     if found.machines is None:

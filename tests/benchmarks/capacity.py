@@ -108,8 +108,8 @@ def _figures(runs: Mapping[int, Sequence[Run]], machine: Mapping[str, str], *, p
     }
     source = Source(
         how=f"python -m tests.benchmarks capacity at commit {machine['commit']}, {' and '.join(map(str, _SETS))} sets"
-        f" of three environments, {_ROUNDS} rounds; memory is what the kernel shares out (PSS); busy with other work before"
-        f" the start: {machine['busy before the start']}",
+        f" of three environments, {_ROUNDS} rounds; memory is what the kernel shares out (PSS); "
+        f"busy with other work before the start: {machine['busy before the start']}",
         at=f"{datetime.now(UTC):%Y-%m-%d}",
         machine=f"{machine['CPU']}, {machine['memory']}, {machine['kernel']}, Python {machine['Python']}",
         service="the sample service",
@@ -121,8 +121,8 @@ def _figures(runs: Mapping[int, Sequence[Run]], machine: Mapping[str, str], *, p
 def _verdicts(runs: Mapping[int, Sequence[Run]]) -> Iterator[Figure]:
     how = (
         f"sets of three environments of the sample, each with a home of its own, {_ROUNDS} rounds in turn: what an "
-        f"environment takes among {_SETS[-1]} sets, to what it takes in one; the least of all rounds, as other work on the "
-        "machine makes it more."
+        f"environment takes among {_SETS[-1]} sets, to what it takes in one; the least of all rounds, as other work "
+        "on the machine makes it more."
     )
     for name, phase, what in (
         ("memory per environment, functions running", "loaded", "proportional"),
