@@ -19,7 +19,7 @@ from tests.benchmarks.sets import REQUESTS
 from tests.conftest import REPOSITORY
 
 _SETS = (1, 3, 5)
-_ROUNDS = 2
+_ROUNDS = 3
 _TOLERANCE = 1.2
 _TIMEOUT = 600.0
 Run = Mapping[str, Any]
