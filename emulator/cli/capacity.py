@@ -47,7 +47,9 @@ def capacity(
     From figures that were measured once; nothing is started or asked.
     """
     from emulator.capacity.figures import figures_of
-    from emulator.capacity.planning import Request, plan, starts_by_width
+    from emulator.capacity.planning import plan
+    from emulator.capacity.request import Request
+    from emulator.capacity.starts import starts_by_width
     from emulator.render import print_json
 
     figures = figures_of(driver)
@@ -89,7 +91,7 @@ def _read(option: str, read: Callable[[str], T], text: str) -> T:
 
 
 def _plain(found: Plan, runs: Sequence[Started]) -> dict[str, object]:
-    from emulator.capacity.planning import best_width
+    from emulator.capacity.waves import best_of
 
     request = found.request
     return {
@@ -109,7 +111,7 @@ def _plain(found: Plan, runs: Sequence[Started]) -> dict[str, object]:
         "start": found.start,
         "start_is_in_proportion": found.is_start_scaled,
         "waves": runs,
-        "best_width": best_width(runs) if runs else None,
+        "best_width": best_of(runs).width if runs else None,
         "unknown": found.unknown,
         "figures_from": found.sources,
     }
@@ -167,11 +169,11 @@ def _shown(value: float | None, unit: str) -> str:
 
 
 def _wave_lines(runs: Sequence[Started]) -> Iterator[str]:
-    from emulator.capacity.planning import best_width
+    from emulator.capacity.waves import best_of
     from emulator.capacity.words import show_seconds, show_size
     from emulator.render import table
 
-    best = best_width(runs)
+    best = best_of(runs).width
     rows = [
         [
             f"{run.width}{' (best)' if run.width == best else ''}",
@@ -195,7 +197,7 @@ def _verdict(found: Plan) -> str:
 
 def _remarks(found: Plan) -> Iterator[str]:
     from emulator.capacity.figures import said_of
-    from emulator.capacity.planning import width_of
+    from emulator.capacity.request import width_of
 
     if found.start:
         left_out = [name for name in ("image", "wait") if name in found.unknown]

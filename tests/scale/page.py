@@ -11,8 +11,10 @@ from pathlib import Path
 
 from emulator.capacity.figures import Figures, Span, read_figures
 from emulator.capacity.limits import Machine, limits_of
-from emulator.capacity.planning import Plan, Request, best_width, plan, starts_by_width
-from emulator.capacity.waves import Cluster, assumptions_of, simulate
+from emulator.capacity.planning import Plan, plan
+from emulator.capacity.request import Request
+from emulator.capacity.starts import starts_by_width
+from emulator.capacity.waves import Cluster, assumptions_of, best_of, simulate
 from emulator.capacity.words import show_seconds, show_size
 from emulator.model import Space
 from emulator.space_list import SPACES_FILE, write_spaces
@@ -66,7 +68,7 @@ def _shown(name: str, value: float | Span | None) -> str:
     if isinstance(value, Span):
         return f"{value.least:.2f} to {value.most:.2f} s" if value.most else "none"
     if name.startswith(("memory", "disk", "image")):
-        return show_size(value) if value else "none"
+        return _sized(value)
     if name == "request":
         return f"{value * 1000:.1f} ms"
     return f"{value:.2f} s" if name.startswith("command") else f"{value:.4g}"
@@ -119,6 +121,7 @@ def _steps(driver: str) -> Callable[[Mapping[str, Figures]], str]:
                 "on one machine",
                 "machines",
                 "GiB and cores",
+                "images pulled",
                 "all up after",
             ],
             [_step(figures[driver], total) for total in SIZES],
@@ -137,11 +140,17 @@ def _step(figures: Figures, total: int) -> list[str]:
     broken = [f"{limit.name} ({limit.most:,})" for limit in alone.limits if limit.most < total]
     verdict = "fits" if alone.fits else f"breaks: {', '.join(broken)}"
     if alone.machines is None:
-        return [f"{total:,}", *sizes, verdict, "no number of them", "", ""]
+        return [f"{total:,}", *sizes, verdict, "no number of them", "", "", ""]
     there = _plan(figures, total, machines=alone.machines)
     bought = f"{alone.machines * _MACHINE.memory / 2**30:,.0f} GiB, {alone.machines * _MACHINE.cores:,.0f} cores"
+    images = next(need.needed for need in there.needs if need.what == "images pulled")
+    pulled = "not measured" if images is None else _sized(images)
     start = show_seconds(there.start.seconds) if there.start else "not measured"
-    return [f"{total:,}", *sizes, verdict, f"{alone.machines:,}", bought, start]
+    return [f"{total:,}", *sizes, verdict, f"{alone.machines:,}", bought, pulled, start]
+
+
+def _sized(size: float) -> str:
+    return show_size(size) if size else "none"
 
 
 def _lists(_figures: Mapping[str, Figures]) -> str:
@@ -171,7 +180,7 @@ def _waves(driver: str, *, learners: int, machines: int, cores: float) -> Callab
             machine=Machine(memory=_MACHINE.memory, cores=cores),
         )
         runs = starts_by_width(request, figures[driver], widest=12)
-        best = best_width(runs)
+        best = best_of(runs).width
         rows = [
             [
                 f"{run.width}{' (best)' if run.width == best else ''}",

@@ -15,7 +15,10 @@ from hypothesis import strategies as st
 from emulator.capacity.figures import Figures, Source, Span, figures_of, read_figures, record
 from emulator.capacity.limits import BRIDGES, MOST_SPACES, PODS_OF_NODE, PORTS, Machine, limits_of
 from emulator.capacity.machine import own_memory
-from emulator.capacity.planning import Plan, Request, most_spaces, plan, room_for_spaces, starts_by_width
+from emulator.capacity.planning import Plan, plan
+from emulator.capacity.request import Request
+from emulator.capacity.room import check_spaces, most_spaces, room_for_spaces
+from emulator.capacity.starts import starts_by_width
 from emulator.capacity.words import read_rate, read_size, show_seconds, show_size
 from emulator.cli import cli
 from emulator.errors import ConfigError, MultistackError
@@ -145,6 +148,16 @@ def test_a_laptop_does_not_carry_a_thousand_spaces() -> None:
         f"a machine of 16.0 GiB and 4 cores carries {room.spaces} spaces of 3 environments: "
     )
     assert "MiB each with functions running" in room.sentence
+
+
+def test_a_thousand_spaces_are_refused_in_one_line() -> None:
+    """With the figure, and the command that says what they need; as many as fit are taken."""
+    room = room_for_spaces(memory=16 * GIB, cores=4, environments=3, driver="embedded")
+    check_spaces(room.spaces, memory=16 * GIB, cores=4, environments=3, driver="embedded")
+    with pytest.raises(ConfigError) as caught:
+        check_spaces(1000, memory=16 * GIB, cores=4, environments=3, driver="embedded")
+    assert caught.value.message == f"1,000 spaces are too many: {room.sentence}"
+    assert "multistack capacity --learners 1000 --environments 3 --driver embedded" in str(caught.value.hint)
 
 
 def test_a_driver_of_which_nothing_was_measured_is_not_refused() -> None:
