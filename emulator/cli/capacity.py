@@ -169,12 +169,18 @@ def _shown(value: float | None, unit: str) -> str:
 
 
 def _wave_lines(runs: Sequence[Started]) -> Iterator[str]:
-    from emulator.capacity.waves import best_of
-    from emulator.capacity.words import show_seconds, show_size
     from emulator.render import table
 
+    yield table(["spaces at a time", "all up after", "most memory of a machine", "start at once"], wave_rows(runs))
+
+
+def wave_rows(runs: Sequence[Started]) -> list[Sequence[str]]:
+    """The start with each width as cells: spaces at a time, time, memory, environments that start at once."""
+    from emulator.capacity.waves import best_of
+    from emulator.capacity.words import show_seconds, show_size
+
     best = best_of(runs).width
-    rows = [
+    return [
         [
             f"{run.width}{' (best)' if run.width == best else ''}",
             show_seconds(run.seconds),
@@ -183,7 +189,6 @@ def _wave_lines(runs: Sequence[Started]) -> Iterator[str]:
         ]
         for run in runs
     ]
-    yield table(["spaces at a time", "all up after", "most memory of a machine", "most that start at once"], rows)
 
 
 def _verdict(found: Plan) -> str:

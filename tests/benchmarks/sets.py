@@ -16,6 +16,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 import psutil
@@ -27,6 +28,7 @@ from emulator.parallel import raise_first
 from emulator.routes import ROUTES_FILE, load_routes
 from emulator.workspace import Workspace
 
+T = TypeVar("T")
 # The first request of an environment starts its functions; those after it are what one costs.
 REQUESTS = 60
 _IDLE_SECONDS = 10.0
@@ -176,8 +178,15 @@ def _cpu(sets: Sequence[Workspace]) -> tuple[float, float]:
     return _cpu_of([psutil.Process()]), _cpu_of(running)
 
 
+def _asked(processes: Sequence[psutil.Process], ask: Callable[[psutil.Process], T]) -> Iterator[T]:
+    """Of those that are still there: a function's process may end meanwhile, and whoever waited for it has its time."""
+    for one in processes:
+        with contextlib.suppress(psutil.NoSuchProcess):
+            yield ask(one)
+
+
 def _cpu_of(processes: Sequence[psutil.Process]) -> float:
-    times = [one.cpu_times() for one in processes]
+    times = list(_asked(processes, lambda one: one.cpu_times()))
     return sum(one.user + one.system + one.children_user + one.children_system for one in times)
 
 
@@ -191,15 +200,15 @@ def _emulators(sets: Sequence[Workspace]) -> Iterator[psutil.Process]:
 def _use(sets: Sequence[Workspace]) -> Use:
     emulators = list(_emulators(sets))
     functions = [child for one in emulators for child in one.children(recursive=True)]
-    own, theirs = ([one.memory_full_info() for one in group] for group in (emulators, functions))
+    own, theirs = (list(_asked(group, lambda one: one.memory_full_info())) for group in (emulators, functions))
     everyone = [*emulators, *functions]
     return Use(
         resident=sum(one.rss for one in (*own, *theirs)),
         proportional=sum(one.pss for one in (*own, *theirs)),
         functions=sum(one.pss for one in theirs),
-        processes=len(everyone),
-        descriptors=sum(one.num_fds() for one in everyone),
-        threads=sum(one.num_threads() for one in everyone),
+        processes=len(own) + len(theirs),
+        descriptors=sum(_asked(everyone, lambda one: one.num_fds())),
+        threads=sum(_asked(everyone, lambda one: one.num_threads())),
     )
 
 

@@ -14,8 +14,9 @@ from emulator.capacity.limits import Machine, limits_of
 from emulator.capacity.planning import Plan, plan
 from emulator.capacity.request import Request
 from emulator.capacity.starts import starts_by_width
-from emulator.capacity.waves import Cluster, assumptions_of, best_of, simulate
+from emulator.capacity.waves import Cluster, assumptions_of, simulate
 from emulator.capacity.words import show_seconds, show_size
+from emulator.cli.capacity import wave_rows
 from emulator.model import Space
 from emulator.space_list import SPACES_FILE, write_spaces
 from tests.conftest import REPOSITORY
@@ -180,17 +181,9 @@ def _waves(driver: str, *, learners: int, machines: int, cores: float) -> Callab
             machine=Machine(memory=_MACHINE.memory, cores=cores),
         )
         runs = starts_by_width(request, figures[driver], widest=12)
-        best = best_of(runs).width
-        rows = [
-            [
-                f"{run.width}{' (best)' if run.width == best else ''}",
-                show_seconds(run.seconds),
-                show_size(run.peak_memory),
-                str(run.peak_concurrency),
-            ]
-            for run in runs
-        ]
-        return _table(["spaces at a time", "all up after", "most memory of a machine", "start at once"], rows)
+        return _table(
+            ["spaces at a time", "all up after", "most memory of a machine", "start at once"], wave_rows(runs)
+        )
 
     return table
 
