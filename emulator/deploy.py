@@ -19,7 +19,7 @@ from emulator.history import History
 from emulator.limitations import Limitation, left_of, of_types
 from emulator.model import Artifact, Cause, Endpoint, Environment, Gate, Kind, Outcome, Project, Release
 from emulator.release import check_config, parameters_of
-from emulator.template import Template
+from emulator.template import Template, load_translator
 from emulator.vault import Vault
 
 Cancelled = Callable[[], None]
@@ -100,7 +100,7 @@ class Deployer:
     def prepare(self, artifact: Artifact) -> None:
         """Load what deploying *artifact* needs, while its emulators still start: SAM's translator takes its time."""
         if needs_sam(dict(artifact.template)):
-            import samtranslator.translator.translator  # noqa: F401
+            load_translator()
 
     def is_deployed(self, endpoint: Endpoint, release: Release) -> bool:
         """Whether *release*, verified, is what the environment serves right now, by the APIs that are on record."""

@@ -6,6 +6,7 @@ import copy
 import json
 import logging
 import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -254,6 +255,24 @@ def _read_definition(path: Path, logical_id: str) -> Any:
         raise ConfigError(f"definition {path} of {logical_id} is not YAML: {error}") from error
 
 
+_LOADING = threading.Lock()
+
+
+def load_translator() -> None:
+    """
+    Load SAM's translator.
+
+    One thread at a time: its modules import each other, and two threads that come in by different ones would end in a
+    deadlock.
+    """
+    with _LOADING:
+        import samtranslator.internal.managed_policies
+        import samtranslator.parser.parser
+        import samtranslator.plugins.api.implicit_http_api_plugin  # it loads these two itself, but late
+        import samtranslator.plugins.api.implicit_rest_api_plugin
+        import samtranslator.translator.translator  # noqa: F401
+
+
 def expand_sam(template: Template, parameters: Mapping[str, str], *, region: str) -> Template:
     """
     Plain CloudFormation for a SAM template, as the transform on AWS would make it.
@@ -267,6 +286,8 @@ def expand_sam(template: Template, parameters: Mapping[str, str], *, region: str
         DeployError: The translator refuses the template; details are its reasons.
     """
     import boto3
+
+    load_translator()
     from samtranslator.internal.managed_policies import get_bundled_managed_policy_map
     from samtranslator.model.exceptions import InvalidDocumentException
     from samtranslator.parser.parser import Parser

@@ -37,6 +37,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "branches",
         "building",
         "capabilities",
+        "capacity",
         "cfn_yaml",
         "change_set",
         "child_environ",
