@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from emulator.http_api_parameters import problem, unknown_variables
 from emulator.references import names_in
 from emulator.template import Template
 
@@ -33,19 +34,32 @@ def shortfalls(kind: str, properties: Properties, template: Template) -> Iterato
 
 
 def _of_http_integration(properties: Properties, _template: Template) -> Iterator[Told]:
-    yield from _unasked(str(properties.get("IntegrationSubtype", "")))
+    yield from _unasked(properties.get("IntegrationSubtype"), properties.get("RequestParameters"))
 
 
 def _of_http_api(properties: Properties, _template: Template) -> Iterator[Told]:
-    found = _values_of(properties.get("Body"), ("integrationSubtype", "subtype"))
-    for subtype in dict.fromkeys(str(one) for one in found):
-        yield from _unasked(subtype)
+    told = [
+        one
+        for integration in _values_of(properties.get("Body"), ("x-amazon-apigateway-integration",))
+        if isinstance(integration, dict)
+        for one in _unasked(
+            integration.get("integrationSubtype") or integration.get("subtype"), integration.get("requestParameters")
+        )
+    ]
+    yield from dict.fromkeys(told)
 
 
-def _unasked(subtype: str) -> Iterator[Told]:
-    service, dash, _ = subtype.partition("-")
-    if dash and service not in _ASKED:
+def _unasked(subtype: Any, parameters: Any) -> Iterator[Told]:
+    """What comes of an integration that asks a service itself."""
+    if not isinstance(subtype, str):
+        return
+    given = parameters if isinstance(parameters, dict) else {}
+    if refused := problem(subtype, given):
+        yield f"its creation fails, as on AWS: {refused}", "what API Gateway's list of integration subtypes says"
+    elif subtype.partition("-")[0] not in _ASKED:
         yield f"its calls get 500: HTTP APIs can't ask for {subtype}", _FUNCTION_INSTEAD
+    elif unknown := [f"$context.{name}" for name in unknown_variables(given)]:
+        yield f"its calls get 400: {', '.join(unknown)} is not known here", "$context.requestId, or a function"
 
 
 def _of_rest_api(properties: Properties, _template: Template) -> Iterator[Told]:

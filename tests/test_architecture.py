@@ -67,6 +67,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "git",
         "guards",
         "history",
+        "http_api_parameters",
         "http_api_security",
         "image_code",
         "including",

@@ -16,6 +16,7 @@ from emulator.model import ContainerSettings, DriverName, Environment, Functions
 EMBEDDED = Environment(name="test", driver=DriverName.EMBEDDED, account_id="111111111111", region="us-east-1")
 DOCKER = replace(EMBEDDED, driver=DriverName.LOCALSTACK, container=ContainerSettings(functions=Functions.DOCKER))
 FUNCTION = "AWS::Lambda::Function"
+APP_CONFIG = {"Application": "a", "Environment": "e", "Configuration": "c", "ClientId": "i"}
 
 
 def template(kind: str, **properties: Any) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def template(kind: str, **properties: Any) -> dict[str, Any]:
         ),
         pytest.param(
             "AWS::ApiGatewayV2::Integration",
-            {"IntegrationSubtype": "AppConfig-GetConfiguration"},
+            {"IntegrationSubtype": "AppConfig-GetConfiguration", "RequestParameters": APP_CONFIG},
             "HTTP APIs can't ask for AppConfig-GetConfiguration",
             False,
             id="service behind an HTTP API",
@@ -90,13 +91,37 @@ def template(kind: str, **properties: Any) -> dict[str, Any]:
             {
                 "Body": {
                     "paths": {
-                        "/a": {"post": {"x-amazon-apigateway-integration": {"subtype": "AppConfig-GetConfiguration"}}}
+                        "/a": {
+                            "post": {
+                                "x-amazon-apigateway-integration": {
+                                    "subtype": "AppConfig-GetConfiguration",
+                                    "requestParameters": APP_CONFIG,
+                                }
+                            }
+                        }
                     }
                 }
             },
             "HTTP APIs can't ask for AppConfig-GetConfiguration",
             False,
             id="service in the definition of an HTTP API",
+        ),
+        pytest.param(
+            "AWS::ApiGatewayV2::Integration",
+            {
+                "IntegrationSubtype": "SQS-SendMessage",
+                "RequestParameters": {"QueueUrl": {"Ref": "Q"}, "MessageBody": "$context.status"},
+            },
+            "its calls get 400: $context.status is not known here",
+            False,
+            id="variable of an HTTP API",
+        ),
+        pytest.param(
+            "AWS::ApiGatewayV2::Integration",
+            {"IntegrationSubtype": "SQS-SendMessage", "RequestParameters": {"QueueUrl": "u"}},
+            "its creation fails, as on AWS: Missing required parameters of SQS-SendMessage: MessageBody",
+            False,
+            id="parameter that is missing",
         ),
         pytest.param(
             "AWS::ApiGateway::GatewayResponse",
