@@ -62,8 +62,32 @@ def _unasked(subtype: Any, parameters: Any) -> Iterator[Told]:
         yield f"its calls get 400: {', '.join(unknown)} is not known here", "$context.requestId, or a function"
 
 
+def _of_method(properties: Properties, _template: Template) -> Iterator[Told]:
+    integration = properties.get("Integration")
+    if isinstance(integration, dict):
+        mappings = _values_of(integration.get("IntegrationResponses"), ("ResponseTemplates", "ResponseParameters"))
+        yield from _unmapped(integration.get("Type"), integration.get("RequestTemplates"), any(mappings))
+
+
+def _unmapped(kind: Any, request_templates: Any, is_response_mapped: bool) -> Iterator[Told]:
+    """What comes of an integration of this *kind* that has templates, or has none."""
+    if str(kind).upper() == "HTTP" and (request_templates or is_response_mapped):
+        yield (
+            "it passes requests and answers as they are: templates of HTTP integrations aren't evaluated",
+            "HTTP_PROXY",
+        )
+    if str(kind).upper() == "MOCK" and not request_templates:
+        yield "its calls get 500, as on AWS: no request template names a statusCode", '{"statusCode": 200}'
+
+
 def _of_rest_api(properties: Properties, _template: Template) -> Iterator[Told]:
     body = properties.get("Body")
+    told: dict[Told, None] = {}
+    for one in _values_of(body, ("x-amazon-apigateway-integration",)):
+        if isinstance(one, dict):
+            mappings = _values_of(one.get("responses"), ("responseTemplates", "responseParameters"))
+            told |= dict.fromkeys(_unmapped(one.get("type"), one.get("requestTemplates"), any(mappings)))
+    yield from told
     responses = body.get("x-amazon-apigateway-gateway-responses") if isinstance(body, dict) else None
     yield from _unfilled(responses)
 
@@ -179,6 +203,7 @@ def _values_of(value: Any, keys: tuple[str, ...]) -> Iterator[Any]:
 
 _BY_TYPE: Mapping[str, Callable[[Properties, Template], Iterator[Told]]] = {
     "AWS::ApiGateway::GatewayResponse": _of_gateway_response,
+    "AWS::ApiGateway::Method": _of_method,
     "AWS::ApiGateway::RestApi": _of_rest_api,
     "AWS::ApiGateway::Stage": _of_stage,
     "AWS::ApiGatewayV2::Api": _of_http_api,

@@ -124,6 +124,38 @@ def template(kind: str, **properties: Any) -> dict[str, Any]:
             id="parameter that is missing",
         ),
         pytest.param(
+            "AWS::ApiGateway::Method",
+            {"Integration": {"Type": "MOCK", "IntegrationResponses": [{"StatusCode": 200}]}},
+            "its calls get 500, as on AWS: no request template",
+            False,
+            id="mock without a template",
+        ),
+        pytest.param(
+            "AWS::ApiGateway::Method",
+            {"Integration": {"Type": "HTTP", "IntegrationResponses": [{"ResponseTemplates": {"a/b": "$input"}}]}},
+            "templates of HTTP integrations aren't evaluated",
+            False,
+            id="template of an HTTP integration",
+        ),
+        pytest.param(
+            "AWS::ApiGateway::RestApi",
+            {
+                "Body": {
+                    "paths": {
+                        path: {
+                            "get": {
+                                "x-amazon-apigateway-integration": {"type": "http", "requestTemplates": {"a/b": ""}}
+                            }
+                        }
+                        for path in ("/a", "/b")
+                    }
+                }
+            },
+            "templates of HTTP integrations aren't evaluated",
+            False,
+            id="template of an HTTP integration in a definition",
+        ),
+        pytest.param(
             "AWS::ApiGateway::GatewayResponse",
             {"ResponseTemplates": {"application/json": '{"a": "$context.error.validationErrorString"}'}},
             "don't fill in $context.error.validationErrorString",
@@ -218,6 +250,11 @@ def test_each_resource_is_told_with_what_comes_closest(
             id="user pool",
         ),
         pytest.param("AWS::ApiGatewayV2::Api", {"Body": {"paths": [1]}}, id="API of wrong shape"),
+        pytest.param(
+            "AWS::ApiGateway::Method",
+            {"Integration": {"Type": "MOCK", "RequestTemplates": {"application/json": '{"statusCode": 200}'}}},
+            id="mock",
+        ),
         pytest.param(FUNCTION, {"Layers": 3, "Code": "a"}, id="function of wrong shape"),
         pytest.param("AWS::CloudFormation::Stack", {"TemplateURL": "https://a/b"}, id="nested stack in a bucket"),
         pytest.param("AWS::DynamoDB::Table", {}, id="table"),
