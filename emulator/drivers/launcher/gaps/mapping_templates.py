@@ -22,6 +22,8 @@ from emulator.drivers.launcher.gaps.velocity import evaluated
 
 _NAMED = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 _CONTROL = {chr(code): f"\\u{code:04X}" for code in range(32)}
+# Of `$context`, what templates set.
+_OVERRIDES = ("requestOverride", "responseOverride")
 _ESCAPED = str.maketrans({**_CONTROL, **_NAMED, "\\": "\\\\", '"': '\\"', "'": "\\'", "/": "\\/"})
 
 
@@ -79,6 +81,7 @@ def render(template: str, body: str, call: Call) -> str:
     if "$" not in template and "#" not in template:
         return template
     call.context.setdefault("responseOverride", {"header": {}})
+    call.context.setdefault("requestOverride", {"header": {}, "path": {}, "querystring": {}})
     names = {
         "input": _Input(body, call),
         "util": _Util(),
@@ -100,7 +103,7 @@ class _Known(dict[str, Any]):
     def __init__(self, values: Mapping[str, Any]) -> None:
         super().__init__(
             {
-                key: _Known(one) if isinstance(one, dict) and key != "responseOverride" else one
+                key: _Known(one) if isinstance(one, dict) and key not in _OVERRIDES else one
                 for key, one in values.items()
             }
         )
@@ -111,7 +114,7 @@ class _Known(dict[str, Any]):
 
 class _Input:
     def __init__(self, body: str, call: Call) -> None:
-        self.body = body
+        self.body = body or "{}"
         self._call = call
 
     def path(self, path: str) -> Any:
@@ -124,7 +127,7 @@ class _Input:
 
         try:
             compiled = compile(path)
-            found = compiled.findall(json.loads(self.body) if self.body else {})
+            found = compiled.findall(json.loads(self.body))
         except (ValueError, JSONPathError):
             return None
         if isinstance(compiled, JSONPath) and compiled.singular_query():
