@@ -44,6 +44,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "closest",
         "clock",
         "command",
+        "conditions",
         "config",
         "config_editing",
         "config_keys",
