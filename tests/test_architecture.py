@@ -67,6 +67,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "flattening",
         "git",
         "guards",
+        "handlers",
         "history",
         "http_api_parameters",
         "http_api_security",

@@ -125,6 +125,12 @@ _QUEUE = "Resources:\n  A: {Type: AWS::SQS::Queue}\n"
         pytest.param(
             TEMPLATE.replace("app.handler", "nope.f"), CONFIG, "handler nope.f of Web is missing", id="module"
         ),
+        pytest.param(
+            TEMPLATE.replace("python3.12", "nodejs22.x"),
+            CONFIG,
+            "handler app.handler of Web is missing",
+            id="Node module",
+        ),
         pytest.param(TEMPLATE + "Parameters: {Size: {Type: String}}", CONFIG, "Size has no value", id="no value"),
         pytest.param(
             "Resources:\n  A: {Type: AWS::SQS::Queue, DependsOn: B}\n  B: {Type: AWS::SQS::Queue, DependsOn: A}\n",
