@@ -25,6 +25,9 @@ def main() -> None:
         if not interruption.has_come:
             raise
         sys.exit(interruption.exit_code)  # its terminal is gone, and with it the place to say so
+    except SystemExit as end:
+        # What went wrong while it was ending is told by now; why it ended is that it was asked to.
+        sys.exit(interruption.exit_code if interruption.has_come and end.code else end.code)
     finally:
         interruption.release()
         _drop_unread()
