@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from tests.benchmarks import (
     calls,
+    capacity,
     cold,
     commands,
     containers,
@@ -48,6 +49,7 @@ BENCHMARKS = {
     "commands": commands.run,
     "scale": scale.run,
     "spaces": spaces.run,
+    "capacity": capacity.run,
     "suites": suites.run,
     "promotion": promotion.run,
     "lab": lab.run,
