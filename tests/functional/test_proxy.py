@@ -778,6 +778,7 @@ def test_process_says_who_it_is_and_stops_in_good_order(tmp_path):
             "allow_remote": "no",
             "ca_file": "",
             "project": "",
+            "waking": "",
             "password_file": "",
         }
 
