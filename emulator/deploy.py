@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from emulator import artifact_bucket, own_stack, secret_delivery, stack
 from emulator.apis import apis_of, are_there, check_api
 from emulator.artifact import ArtifactStore
+from emulator.conditions import as_made
 from emulator.deployed_code import WrongCode, put_code, verify_code
 from emulator.endpoint import answering
 from emulator.errors import DeployError, MultistackError, NotReady
@@ -154,8 +155,9 @@ class Deployer:
         is_on_record = running is None and self._is_current(environment.name, release)
         if not dry_run and is_on_record and self.is_deployed(endpoint, release):
             return DeployResult(environment=environment.name, release=release, changes=())
-        self._check(environment.name, template)
-        refused = self._limits(environment.name, template)
+        made = as_made(template, parameters, environment, self._project.stack_name(environment.name))
+        self._check(environment.name, made)
+        refused = self._limits(environment.name, made)
         planned = functools.partial(self._planned, endpoint, artifact, parameters)
         ask = functools.partial(planned, template, skip_unsupported=False, dry_run=True)
         template, skipped = left_of(template, environment.name, refused, skips=skip_unsupported, ask=ask)

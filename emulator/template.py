@@ -61,6 +61,7 @@ class LocalCode:
         build_properties: How.
         placed: The logical id as it is written.
         turn: The path with the values of this turn of a loop; empty where all turns have one code.
+        has_layers: Whether the function has layers, in which more of its code may be.
         is_guess: Whether it is only like what a loop may come to, because parameters decide on that.
     """
 
@@ -73,6 +74,7 @@ class LocalCode:
     build_properties: Mapping[str, Any] = field(default_factory=dict)
     placed: str = ""
     turn: str = ""
+    has_layers: bool = False
     is_guess: bool = False
 
 
@@ -140,6 +142,7 @@ def local_code(template: Mapping[str, Any], folder: Path) -> Iterator[LocalCode]
                 build_properties=resource.get("Metadata", {}).get("BuildProperties", {}),
                 placed=placed.logical_id,
                 turn=path if values else "",
+                has_layers=bool(placed.effective("Layers")),
                 is_guess=any(loop.items is None and loop.identifier in values for loop in placed.loops),
             )
 
