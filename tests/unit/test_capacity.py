@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from emulator.capacity.figures import Figures, Source, Span, figures_of, read_figures, record
-from emulator.capacity.limits import BRIDGES, MOST_SPACES, PODS_OF_NODE, PORTS, Machine, limits_of
+from emulator.capacity.limits import BRIDGES, MOST_SPACES, PODS_OF_NODE, PORTS, PROXY_THREADS, Machine, limits_of
 from emulator.capacity.machine import own_memory
 from emulator.capacity.planning import Plan, plan
 from emulator.capacity.request import Request
@@ -21,7 +21,9 @@ from emulator.capacity.room import check_spaces, most_spaces, room_for_spaces
 from emulator.capacity.starts import starts_by_width
 from emulator.capacity.words import read_rate, read_size, show_seconds, show_size
 from emulator.cli import cli
+from emulator.drivers import container_making, embedded
 from emulator.errors import ConfigError, MultistackError
+from emulator.proxy import server
 
 GIB, MIB = 2**30, 2**20
 MACHINE = Machine(memory=16 * GIB, cores=4)
@@ -99,6 +101,12 @@ def test_the_limit_that_breaks_first_depends_on_the_driver() -> None:
         "localstack": BRIDGES,
         "kubernetes": PODS_OF_NODE,
     }
+
+
+def test_limits_of_ours_are_those_of_the_code() -> None:
+    """Whoever widens a range widens the plan."""
+    assert len(embedded._PORTS) == len(container_making._PORTS) == PORTS
+    assert server._THREADS == PROXY_THREADS
 
 
 def test_what_machines_share_no_machine_more_raises() -> None:
