@@ -74,6 +74,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "interpreters",
         "interruption",
         "junit",
+        "kubernetes",
         "ledger",
         "left_out",
         "limitations",

@@ -1,0 +1,145 @@
+"""One namespace of a project: which environments are in it, and what they may use."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from emulator.environment_names import name_problem
+from emulator.errors import ConfigError
+from emulator.kubernetes.names import label
+from emulator.kubernetes.options import Options
+from emulator.model import DriverName, Environment, Project, Space
+from emulator.setting import show_value
+
+MOST = 1000
+MIB = 2**20
+# Measured: docs/benchmarks.md has 119 MB for an environment with its service deployed.
+LEAST_MEMORY = 128 * MIB
+# Spaces of a rendering are on no list: nothing depends on when they were made.
+_ANY_TIME = datetime.fromtimestamp(0, UTC)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """
+    A namespace with its environments.
+
+    Attributes:
+        space: Whose it is; None for the project's own environments.
+        accounts: Environment to the account that it is.
+        memory: Environment to the bytes that it may use; None for no limit.
+        total_memory: Bytes that all may use together; None for no limit.
+        places: How many environments there may be.
+    """
+
+    namespace: str
+    space: str | None
+    accounts: Mapping[str, str]
+    memory: Mapping[str, int | None]
+    total_memory: int | None
+    places: int
+
+
+def named_spaces(listed: Mapping[str, Space], *, prefix: str, count: int) -> list[Space]:
+    """
+    Spaces ``learner-01`` to ``learner-30``: those on the project's list as they are there, the others as new ones.
+
+    Raises:
+        ConfigError: There can't be so many, or none can be called so.
+    """
+    if not 1 <= count <= MOST:
+        raise ConfigError(f"--spaces must be 1 to {MOST}, not {count}")
+    names = [f"{prefix}-{number:0{max(2, len(str(count)))}d}" for number in range(1, count + 1)]
+    if problem := name_problem(names[-1]):
+        raise ConfigError(f"--prefix {show_value(prefix)}: {problem.replace('environment name', 'space name', 1)}")
+    taken = {space.number for space in listed.values()}
+    free = (number for number in range(1, count + len(taken) + 1) if number not in taken)
+    return [listed.get(name) or Space(name=name, number=next(free), at=_ANY_TIME) for name in names]
+
+
+def seats_of(project: Project, spaces: Sequence[Space] | None, options: Options) -> list[Seat]:
+    """
+    A namespace for each of *spaces*, or one for the project's own environments where there is no talk of spaces.
+
+    Created environments are in none.
+
+    Raises:
+        ConfigError: An environment can't be in a cluster, or two namespaces would be one.
+    """
+    environments = project.promotion_order
+    for environment in environments:
+        _check(environment)
+    prefix = options.namespace_prefix or project.service
+    if spaces is None:
+        seats = [_own(label(prefix), environments)]
+    else:
+        seats = [_of_space(label(f"{prefix}-{space.name}"), space, environments) for space in spaces]
+    used: dict[str, Seat] = {}
+    for seat in seats:
+        if seat.namespace in used or seat.namespace in (options.proxy_namespace, "default"):
+            other = "another space" if seat.namespace in used else "somebody else"
+            raise ConfigError(f"namespace {seat.namespace} is {other}'s", hint="--namespace-prefix chooses other names")
+        used[seat.namespace] = seat
+    return seats
+
+
+def _check(environment: Environment) -> None:
+    if environment.driver is DriverName.EXTERNAL:
+        raise ConfigError(
+            f"environment {environment.name} can't be in a cluster: somebody else runs its emulator",
+            hint=f"--set environments.{environment.name}.driver=embedded",
+        )
+    if environment.enforce_iam:
+        raise ConfigError(
+            f"environment {environment.name} can't be in a cluster: the image doesn't enforce IAM",
+            hint=f"--set environments.{environment.name}.enforce_iam=false",
+        )
+    memory = environment.container.memory
+    if memory is not None and memory < LEAST_MEMORY:
+        raise ConfigError(
+            f"environment {environment.name} may use {memory // MIB} MiB, and needs {LEAST_MEMORY // MIB} MiB",
+            hint=f"--set environments.{environment.name}.memory={LEAST_MEMORY // MIB}m",
+        )
+
+
+def _own(namespace: str, environments: Sequence[Environment]) -> Seat:
+    memory = {one.name: one.container.memory for one in environments}
+    return Seat(
+        namespace=namespace,
+        space=None,
+        accounts={one.name: one.account_id for one in environments},
+        memory=memory,
+        total_memory=_sum(memory),
+        places=len(environments),
+    )
+
+
+def _of_space(namespace: str, space: Space, environments: Sequence[Environment]) -> Seat:
+    places = space.quota.environments or len(environments)
+    if places < len(environments):
+        raise ConfigError(f"space {space.name} may have {places} environments, and the project has {len(environments)}")
+    memory = {one.name: one.container.memory for one in environments}
+    if space.quota.memory is not None:
+        share = space.quota.memory // places
+        if share < LEAST_MEMORY:
+            raise ConfigError(
+                f"space {space.name} may use {space.quota.memory // MIB} MiB, which is {share // MIB} MiB for each of "
+                f"{places} environments: one needs {LEAST_MEMORY // MIB} MiB"
+            )
+        memory = dict.fromkeys(memory, share)
+    return Seat(
+        namespace=namespace,
+        space=space.name,
+        accounts={one.name: space.account_id(at) for at, one in enumerate(environments)},
+        memory=memory,
+        # Further environments need memory that no file tells of.
+        total_memory=space.quota.memory or (_sum(memory) if places == len(environments) else None),
+        places=places,
+    )
+
+
+def _sum(memory: Mapping[str, int | None]) -> int | None:
+    known = [each for each in memory.values() if each is not None]
+    return sum(known) if len(known) == len(memory) else None
