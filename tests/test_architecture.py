@@ -130,6 +130,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "doctor",
         "explain",
         "front",
+        "space_front",
         "inspector",
         "invoking",
         "lifecycle",
@@ -145,7 +146,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "state_transfer",
         "status",
     ),
-    ("features", "opening", "workspace"),
+    ("features", "opening", "spaces", "workspace"),
     ("canary", "promotion"),
     (
         "calls_side_by_side",
