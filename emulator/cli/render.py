@@ -59,8 +59,9 @@ def kubernetes(
     from emulator.kubernetes.files import files_of, mark_of, one_file
     from emulator.kubernetes.folder import write_files
     from emulator.kubernetes.options import Options, embedded_image
-    from emulator.kubernetes.seat import named_spaces, seats_of
+    from emulator.kubernetes.seat import seats_of, spaces_called
     from emulator.space_list import read_spaces
+    from emulator.spaces.creating import series
 
     options = Options(
         image=embedded_image() if image is None else image,
@@ -77,7 +78,7 @@ def kubernetes(
     )
     chosen = None
     if spaces is not None:
-        chosen = named_spaces(read_spaces(project.state), prefix=prefix, count=spaces)
+        chosen = spaces_called(series(prefix, spaces, option="--spaces"), read_spaces(project.state))
     seats = seats_of(project, chosen, options)
     if str(output) == "-":
         click.echo(one_file(project, seats, options), nl=False)

@@ -25,8 +25,8 @@ ACCOUNT = "MULTISTACK_ACCOUNT_ID"
 SECRET, SECRET_KEY = "multistack-key", "key"
 _STATE, _TEMPORARY = "/var/lib/multistack", "/tmp"  # noqa: S108 (in the pod)
 _HEALTH = "/_localstack/health"
-# Whoever it is: the image's files can be read by all, and the volume belongs to this group.
-_USER = 10001
+# As whom the image runs.
+_USER = 1000
 # Of a core. What starts takes more, when there is more.
 CORES = "100m"
 # Seconds until an emulator has written its last checkpoint.
@@ -149,9 +149,12 @@ def _container(environment: Environment, seat: Seat, options: Options) -> Object
         "imagePullPolicy": "IfNotPresent",
         "ports": [{"name": "http", "containerPort": PORT, "protocol": "TCP"}],
         "env": [
+            # First, as where an overlay's patch puts it: both ways of rendering are then the same.
             {"name": ACCOUNT, "value": seat.accounts[name]},
+            {"name": "MULTISTACK_ENVIRONMENT", "value": name},
             {"name": "MULTISTACK_REGION", "value": environment.region},
             {"name": "MULTISTACK_KEY", "valueFrom": {"secretKeyRef": {"name": SECRET, "key": SECRET_KEY}}},
+            *_settings(environment),
         ],
         "resources": resources(seat.memory[name], environment.container.cpus),
         # A start reads the state first, and on a busy node that takes its time: two minutes, then it counts as failed.
@@ -170,7 +173,15 @@ def _container(environment: Environment, seat: Seat, options: Options) -> Object
     }
 
 
+def _settings(environment: Environment) -> list[Object]:
+    concurrency = environment.lambda_concurrency
+    return [
+        *([{"name": "MULTISTACK_ENFORCE_IAM", "value": "true"}] if environment.enforce_iam else []),
+        *([{"name": "MULTISTACK_LAMBDA_CONCURRENCY", "value": str(concurrency)}] if concurrency else []),
+    ]
+
+
 def _probe(*, period: int, failures: int) -> Object:
-    # The emulator answers nobody who calls it by a name that isn't loopback, and the kubelet asks by the pod's address.
-    request = {"path": _HEALTH, "port": "http", "httpHeaders": [{"name": "Host", "value": f"localhost:{PORT}"}]}
+    # Asked without a key: that is all that anybody learns without one.
+    request = {"path": _HEALTH, "port": "http"}
     return {"httpGet": request, "periodSeconds": period, "timeoutSeconds": 5, "failureThreshold": failures}

@@ -6,14 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from emulator.environment_names import name_problem
 from emulator.errors import ConfigError
 from emulator.kubernetes.names import label
 from emulator.kubernetes.options import Options
 from emulator.model import DriverName, Environment, Project, Space
-from emulator.setting import show_value
 
-MOST = 1000
 MIB = 2**20
 # Measured: docs/benchmarks.md has 119 MB for an environment with its service deployed.
 LEAST_MEMORY = 128 * MIB
@@ -42,20 +39,10 @@ class Seat:
     places: int
 
 
-def named_spaces(listed: Mapping[str, Space], *, prefix: str, count: int) -> list[Space]:
-    """
-    Spaces ``learner-01`` to ``learner-30``: those on the project's list as they are there, the others as new ones.
-
-    Raises:
-        ConfigError: There can't be so many, or none can be called so.
-    """
-    if not 1 <= count <= MOST:
-        raise ConfigError(f"--spaces must be 1 to {MOST}, not {count}")
-    names = [f"{prefix}-{number:0{max(2, len(str(count)))}d}" for number in range(1, count + 1)]
-    if problem := name_problem(names[-1]):
-        raise ConfigError(f"--prefix {show_value(prefix)}: {problem.replace('environment name', 'space name', 1)}")
+def spaces_called(names: Sequence[str], listed: Mapping[str, Space]) -> list[Space]:
+    """Spaces called *names*: those on the project's list as they are there, the others as new ones."""
     taken = {space.number for space in listed.values()}
-    free = (number for number in range(1, count + len(taken) + 1) if number not in taken)
+    free = (number for number in range(1, len(names) + len(taken) + 1) if number not in taken)
     return [listed.get(name) or Space(name=name, number=next(free), at=_ANY_TIME) for name in names]
 
 
@@ -90,11 +77,6 @@ def _check(environment: Environment) -> None:
         raise ConfigError(
             f"environment {environment.name} can't be in a cluster: somebody else runs its emulator",
             hint=f"--set environments.{environment.name}.driver=embedded",
-        )
-    if environment.enforce_iam:
-        raise ConfigError(
-            f"environment {environment.name} can't be in a cluster: the image doesn't enforce IAM",
-            hint=f"--set environments.{environment.name}.enforce_iam=false",
         )
     memory = environment.container.memory
     if memory is not None and memory < LEAST_MEMORY:

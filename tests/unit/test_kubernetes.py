@@ -21,8 +21,9 @@ from emulator.kubernetes.folder import write_files
 from emulator.kubernetes.names import is_label, label
 from emulator.kubernetes.namespace import objects
 from emulator.kubernetes.options import Options
-from emulator.kubernetes.seat import Seat, named_spaces, seats_of
+from emulator.kubernetes.seat import Seat, seats_of, spaces_called
 from emulator.model import ContainerSettings, DriverName, Environment, Project, Quota, Space
+from emulator.spaces.creating import series
 from tests.kubernetes_schemas import VERSIONS, problem_of
 
 MIB = 2**20
@@ -40,7 +41,7 @@ LIMITED = ContainerSettings(memory=512 * MIB, cpus=0.5)
 
 def seats(count: int | None, project: Project = PROJECT, options: Options = OPTIONS, **listed: Space) -> list[Seat]:
     """The namespaces of *count* spaces; of the project's own environments without one."""
-    spaces = None if count is None else named_spaces(listed, prefix="learner", count=count)
+    spaces = None if count is None else spaces_called(series("learner", count, option="--spaces"), listed)
     return seats_of(project, spaces, options)
 
 
@@ -91,7 +92,7 @@ def test_schemas_find_what_is_wrong() -> None:
 def test_kustomizations_are_the_same_as_the_objects(count: int | None, storage: str | None, tmp_path: Path) -> None:
     """What `kubectl apply -k` takes from the folder is what stdout says, in a space with a quota of its own too."""
     options, project = replace(OPTIONS, storage=storage), limited()
-    narrow = replace(named_spaces({}, prefix="learner", count=2)[1], quota=Quota(memory=300 * MIB, environments=2))
+    narrow = replace(spaces_called(series("learner", 2), {})[1], quota=Quota(memory=300 * MIB, environments=2))
     chosen = seats(count, project, options, **{narrow.name: narrow})
     write_files(tmp_path, files_of(project, chosen, options), mark=mark_of(project))
     built = subprocess.run(
@@ -126,7 +127,7 @@ def test_every_environment_has_one_pod_and_never_two(tmp_path: Path) -> None:
 
 def test_each_environment_of_each_space_is_an_account_of_its_own() -> None:
     """A space that is on the project's list keeps its number; others take those that are free."""
-    listed = Space(name="learner-02", number=7, at=named_spaces({}, prefix="x", count=1)[0].at)
+    listed = Space(name="learner-02", number=7, at=spaces_called(series("x", 1), {})[0].at)
     found = seats(3, **{"learner-02": listed})
     assert {seat.namespace: dict(seat.accounts) for seat in found} == {
         "orders-learner-01": {"test": "900000100001", "prod": "900000100002"},
@@ -188,17 +189,33 @@ def test_the_key_is_only_referred_to() -> None:
 
 
 def test_all_probes_ask_for_the_emulators_health() -> None:
-    """By a name that is loopback, as the emulator answers nobody who calls it by another."""
+    """Which it tells without its key: no probe can have one."""
     container = find(made(None), "StatefulSet")["spec"]["template"]["spec"]["containers"][0]
     for probe in ("startupProbe", "readinessProbe", "livenessProbe"):
         asked = container[probe]["httpGet"]
         assert (asked["path"], asked["port"]) == ("/_localstack/health", container["ports"][0]["name"])
-        assert asked["httpHeaders"] == [{"name": "Host", "value": "localhost:4566"}]
+
+
+def test_the_emulator_is_told_what_its_environment_is() -> None:
+    """What its image reads; the settings that have a default are left to it."""
+    strict = replace(TEST, enforce_iam=True, lambda_concurrency=5)
+    containers = [
+        find(made(None, replace(PROJECT, environments=(one,))), "StatefulSet")["spec"]["template"]["spec"]["containers"]
+        for one in (TEST, strict)
+    ]
+    told = [{one["name"]: one["value"] for one in each[0]["env"] if "value" in one} for each in containers]
+    plain = {
+        "MULTISTACK_ENVIRONMENT": "test",
+        "MULTISTACK_ACCOUNT_ID": "111111111111",
+        "MULTISTACK_REGION": "eu-west-1",
+    }
+    assert told[0] == plain
+    assert told[1] == {**plain, "MULTISTACK_ENFORCE_IAM": "true", "MULTISTACK_LAMBDA_CONCURRENCY": "5"}
 
 
 def test_a_namespace_is_bounded_by_its_spaces_quota() -> None:
     """Its environments share the memory; there are places for those that it may still create."""
-    space = replace(named_spaces({}, prefix="learner", count=1)[0], quota=Quota(memory=900 * MIB + 1, environments=3))
+    space = replace(spaces_called(series("learner", 1), {})[0], quota=Quota(memory=900 * MIB + 1, environments=3))
     seat = seats_of(limited(), [space], OPTIONS)[0]
     found = objects(limited(), seat, OPTIONS)
     assert find(found, "ResourceQuota")["spec"]["hard"] == {
@@ -265,7 +282,7 @@ def test_different_texts_are_different_names() -> None:
 def test_namespaces_of_the_longest_names_are_names() -> None:
     """A service has up to 40 characters and a space up to 30: together more than a namespace may."""
     project = replace(PROJECT, service="s" * 40)
-    found = seats_of(project, named_spaces({}, prefix="p" * 27, count=99), OPTIONS)
+    found = seats_of(project, spaces_called(series("p" * 27, 99), {}), OPTIONS)
     assert all(is_label(seat.namespace) for seat in found)
     assert len({seat.namespace for seat in found}) == 99
     assert {seat.namespace for seat in seats(2, options=replace(OPTIONS, namespace_prefix="class"))} == {
@@ -297,9 +314,9 @@ EXTERNAL = replace(TEST, name="theirs", driver=DriverName.EXTERNAL, url="http://
         (functools.partial(seats, 0), "--spaces must be 1 to 1000, not 0"),
         (functools.partial(seats, -1), "--spaces must be 1 to 1000, not -1"),
         (functools.partial(seats, 1001), "--spaces must be 1 to 1000, not 1001"),
-        (functools.partial(named_spaces, {}, prefix="p" * 200, count=1), "--prefix .* must be 1 to 30"),
-        (functools.partial(named_spaces, {}, prefix="größe", count=1), "--prefix .* must be 1 to 30"),
-        (functools.partial(named_spaces, {}, prefix="", count=1), "--prefix"),
+        (functools.partial(series, "p" * 200, 1), "--prefix .* must be 1 to 30"),
+        (functools.partial(series, "größe", 1), "--prefix .* must be 1 to 30"),
+        (functools.partial(series, "", 1), "--prefix"),
         (functools.partial(Options, image=""), '--image must be the name of an image, not ""'),
         (functools.partial(Options, image="a b"), "--image must be the name of an image"),
         (functools.partial(Options, image="x" * 300), "--image must be the name of an image"),
@@ -317,10 +334,6 @@ EXTERNAL = replace(TEST, name="theirs", driver=DriverName.EXTERNAL, url="http://
         (
             functools.partial(seats, None, replace(PROJECT, environments=(EXTERNAL,))),
             "environment theirs can't be in a cluster: somebody else runs its emulator",
-        ),
-        (
-            functools.partial(seats, None, replace(PROJECT, environments=(replace(TEST, enforce_iam=True),))),
-            "environment test can't be in a cluster: the image doesn't enforce IAM",
         ),
         (
             functools.partial(
@@ -344,6 +357,6 @@ def test_what_cannot_be_is_refused(call: Any, message: str) -> None:
 )
 def test_a_quota_that_is_too_small_is_refused(quota: Quota, message: str) -> None:
     """Pods that the scheduler or the quota would never let run are no rendering."""
-    space = replace(named_spaces({}, prefix="learner", count=1)[0], quota=quota)
+    space = replace(spaces_called(series("learner", 1), {})[0], quota=quota)
     with pytest.raises(ConfigError, match=message):
         seats_of(PROJECT, [space], OPTIONS)

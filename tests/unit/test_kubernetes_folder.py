@@ -10,8 +10,9 @@ import yaml
 from click.testing import CliRunner, Result
 
 from emulator.cli import cli
-from emulator.kubernetes.seat import named_spaces
+from emulator.kubernetes.seat import spaces_called
 from emulator.space_list import write_spaces
+from emulator.spaces.creating import series
 from emulator.state import make_state_folder
 from tests.conftest import SAMPLE
 from tests.kubernetes_schemas import problem_of
@@ -129,7 +130,7 @@ def test_spaces_on_the_projects_list_keep_their_accounts(tmp_path: Path) -> None
     file.write_text((SAMPLE / "multistack.toml").read_text())
     (tmp_path / "template.yaml").write_text((SAMPLE / "template.yaml").read_text())
     make_state_folder(tmp_path / ".multistack")
-    listed = named_spaces({}, prefix="learner", count=3)[2]
+    listed = spaces_called(series("learner", 3), {})[2]
     write_spaces(tmp_path / ".multistack", {listed.name: listed})
     result = render("--spaces", "3", file=file)
     first = re.findall(r'value: "(9\d{11})"', result.stdout)
