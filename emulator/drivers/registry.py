@@ -13,6 +13,7 @@ from emulator.drivers.base import Driver
 from emulator.drivers.embedded import EmbeddedDriver
 from emulator.drivers.engine import variables
 from emulator.drivers.external import ExternalDriver
+from emulator.drivers.kubernetes import KubernetesDriver
 from emulator.drivers.localstack import LocalstackDriver
 from emulator.errors import NotReady
 from emulator.model import DriverName, Environment, Instance, Project, Status
@@ -41,10 +42,12 @@ class Drivers:
             project, path=environ.get("PATH", ""), interpreters=interpreters, engine=variables(environ)
         )
         self._localstack = LocalstackDriver(project, environ=environ)
+        self._kubernetes = KubernetesDriver(project, environ=environ)
         self._drivers: Mapping[DriverName, Driver] = {
             DriverName.EMBEDDED: self._embedded,
             DriverName.LOCALSTACK: self._localstack,
             DriverName.EXTERNAL: ExternalDriver(project, cancelled=cancelled),
+            DriverName.KUBERNETES: self._kubernetes,
         }
 
     def of(self, environment: Environment) -> Driver:
@@ -118,6 +121,8 @@ class Drivers:
             # Who needs the engine says why it can't be asked; an environment of another driver can go without.
             with contextlib.suppress(NotReady):
                 found += self._localstack.leftovers()
+        if any(one.driver is DriverName.KUBERNETES for one in self._project.environments):
+            found += self._kubernetes.leftovers()
         return found
 
     @functools.cached_property

@@ -21,7 +21,7 @@ def objects(project: Project, seat: Seat, options: Options) -> list[Object]:
     found = [*bounds(project, seat, options), *shared_objects(project, options)]
     for environment in project.promotion_order:
         found += environment_objects(project, environment, seat, options)
-    return [_placed(each, seat) for each in found]
+    return [placed(each, seat) for each in found]
 
 
 def bounds(project: Project, seat: Seat, options: Options) -> list[Object]:
@@ -89,7 +89,8 @@ def _named(project: Project, version: str, kind: str, name: str, spec: Object) -
     return {"apiVersion": version, "kind": kind, "metadata": metadata, "spec": spec}
 
 
-def _placed(one: Object, seat: Seat) -> Object:
+def placed(one: Object, seat: Seat) -> Object:
+    """*one* in *seat*'s namespace, with the label of its space."""
     metadata: Object = {**one["metadata"], "labels": {**one["metadata"]["labels"], **space_labels(seat)}}
     if one["kind"] != "Namespace":
         metadata["namespace"] = seat.namespace

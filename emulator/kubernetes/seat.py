@@ -57,7 +57,7 @@ def seats_of(project: Project, spaces: Sequence[Space] | None, options: Options)
     """
     environments = project.promotion_order
     for environment in environments:
-        _check(environment)
+        check_environment(environment)
     prefix = options.namespace_prefix or project.service
     if spaces is None:
         seats = [_own(label(prefix), environments)]
@@ -72,7 +72,29 @@ def seats_of(project: Project, spaces: Sequence[Space] | None, options: Options)
     return seats
 
 
-def _check(environment: Environment) -> None:
+def seat_of(project: Project) -> Seat:
+    """The namespace of *project*, which may be a space of another one, with all environments that it has now."""
+    space = project.space
+    name = project.service if space is None else f"{project.service}-{space.name}"
+    memory = {one.name: one.container.memory for one in project.environments}
+    quota = None if space is None else space.quota
+    return Seat(
+        namespace=label(name),
+        space=None if space is None else space.name,
+        accounts={one.name: one.account_id for one in project.environments},
+        memory=memory,
+        total_memory=(quota.memory if quota else None) or _sum(memory),
+        places=(quota.environments if quota else None) or len(project.environments),
+    )
+
+
+def check_environment(environment: Environment) -> None:
+    """
+    Refuse what can't be in a cluster.
+
+    Raises:
+        ConfigError: Somebody else runs it, or it may use less memory than it needs.
+    """
     if environment.driver is DriverName.EXTERNAL:
         raise ConfigError(
             f"environment {environment.name} can't be in a cluster: somebody else runs its emulator",

@@ -25,18 +25,17 @@ from emulator.model.environments import (
     Endpoint,
     Environment,
     Functions,
-    HttpCheck,
     Instance,
     ProcessId,
     Project,
     ProxySettings,
     Route,
     Status,
-    Verification,
 )
 from emulator.model.exchanges import CarryRule, Exchange, Headers, HttpAnswer, HttpRequest, Invocation, Source
 from emulator.model.rules import ComparisonRules, ExpectedDifference, InspectorSettings, Rules
 from emulator.model.spaces import SEPARATOR, Quota, Space
+from emulator.model.verification import HttpCheck, Verification
 
 __all__ = [
     "OWN_IMAGE",

@@ -13,6 +13,7 @@ from emulator.model.deployments import Api, ConfigKey
 from emulator.model.exchanges import CarryRule
 from emulator.model.rules import Rules
 from emulator.model.spaces import Space
+from emulator.model.verification import Verification
 
 STATE_FOLDER = ".multistack"
 # A stack and an account per environment: how a project's own environments are laid out.
@@ -34,6 +35,7 @@ class DriverName(enum.Enum):
     EMBEDDED = "embedded"
     LOCALSTACK = "localstack"
     EXTERNAL = "external"
+    KUBERNETES = "kubernetes"
     # Only in a project as it was written: whoever acts on one has made it one of the others.
     AUTO = "auto"
 
@@ -121,12 +123,13 @@ class Environment:
     @property
     def settings(self) -> Mapping[str, str]:
         """What its emulator must be told at its start, name to value: a change needs a restart."""
-        enforced = {"Lambda concurrency": str(self.lambda_concurrency or "auto")}
         if self.driver is DriverName.EXTERNAL:
             return {}
-        if self.driver is DriverName.LOCALSTACK:
-            return {**enforced, **self.container.settings}
-        return {"IAM enforcement": "on" if self.enforce_iam else "off", **enforced}
+        enforced = (
+            {} if self.driver is DriverName.LOCALSTACK else {"IAM enforcement": "on" if self.enforce_iam else "off"}
+        )
+        contained = {} if self.driver is DriverName.EMBEDDED else self.container.settings
+        return {**enforced, "Lambda concurrency": str(self.lambda_concurrency or "auto"), **contained}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,39 +150,6 @@ class ProxySettings:
     max_body: int = 10 * 1024 * 1024
     asks_password: bool = True
     password: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpCheck:
-    """A request that must be answered so: *path* begins with a slash, *contains* is in the body."""
-
-    path: str
-    status: int
-    contains: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verification:
-    """
-    How to tell that a release works where it was deployed.
-
-    Attributes:
-        command: For the shell; its exit status 0 is good.
-        timeout: Seconds that the command may take.
-        replay: A corpus whose requests must be answered as they were when it was recorded.
-        replay_writes: Its requests that may change something are sent as well, but not into a protected environment.
-    """
-
-    command: str | None = None
-    timeout: float = 300.0
-    checks: Sequence[HttpCheck] = ()
-    replay: str | None = None
-    replay_writes: bool = False
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the project says nothing about it."""
-        return self.command is None and not self.checks and self.replay is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +244,7 @@ class Endpoint:
 
     Attributes:
         is_shared: Others may use that emulator as well: what is in it need not be ours.
+        key: What it asks of every request, see :mod:`emulator.endpoint_key`; empty where it asks for none.
     """
 
     environment: str
@@ -281,6 +252,7 @@ class Endpoint:
     account_id: str
     region: str
     is_shared: bool = False
+    key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -38,7 +38,7 @@ from emulator.schema import (
 )
 from emulator.settings import SETTINGS
 
-DRIVERS = '"embedded" or "localstack" or "external" or "auto"'
+DRIVERS = '"embedded" or "localstack" or "external" or "kubernetes" or "auto"'
 MINIMAL = 'service = "orders"\n\n[environments.test]\n'
 FULL = """\
 service = "orders"
