@@ -150,12 +150,17 @@ class _Refused(MultistackError):
 
 def connect(environ: Mapping[str, str]) -> Cluster:
     """
-    The cluster that this process runs in.
+    The cluster that this process runs in. Not for several threads at once: the client's modules import each other.
 
     Raises:
         ConfigError: The client is not installed.
         NotReady: It runs in none.
     """
+    if "KUBERNETES_SERVICE_HOST" not in environ or not (_ACCOUNT / "namespace").exists():
+        raise NotReady(
+            "driver kubernetes works inside of a cluster: no address of its environments leads there from here",
+            hint="run multistack in a pod of it, or write manifests with `multistack render kubernetes`",
+        )
     try:
         from kubernetes.client import ApiClient, Configuration
         from kubernetes.config.incluster_config import (
@@ -167,11 +172,6 @@ def connect(environ: Mapping[str, str]) -> Cluster:
         raise ConfigError(
             "driver kubernetes needs the package kubernetes", hint="pip install 'multistack-emulator[kubernetes]'"
         ) from error
-    if "KUBERNETES_SERVICE_HOST" not in environ or not (_ACCOUNT / "namespace").exists():
-        raise NotReady(
-            "driver kubernetes works inside of a cluster: no address of its environments leads there from here",
-            hint="run multistack in a pod of it, or write manifests with `multistack render kubernetes`",
-        )
     configuration = Configuration()
     loader = InClusterConfigLoader(  # type: ignore[no-untyped-call]
         token_filename=SERVICE_TOKEN_FILENAME, cert_filename=SERVICE_CERT_FILENAME, environ=environ
@@ -183,6 +183,7 @@ def connect(environ: Mapping[str, str]) -> Cluster:
 
 def cluster_of(client: Any, *, namespace: str) -> Cluster:
     """A cluster by the official client's *client*."""
+    from kubernetes.client import exceptions  # noqa: F401 (here, where no other thread imports it)
     from kubernetes.dynamic import DynamicClient
 
     dynamic = DynamicClient(client, discoverer=_nothing_to_discover)  # type: ignore[no-untyped-call]

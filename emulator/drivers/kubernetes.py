@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import secrets
+import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,7 +18,7 @@ from typing import Any, NoReturn
 
 from emulator.drivers.cluster import Cluster, Connect, connect
 from emulator.drivers.cluster_pods import health_of
-from emulator.errors import ConfigError, MultistackError, NotReady
+from emulator.errors import ConfigError, MultistackError, NotReady, file_hint
 from emulator.kubernetes.environment import PORT, SECRET, SECRET_KEY, environment_objects
 from emulator.kubernetes.names import ENVIRONMENT, project_labels, selector
 from emulator.kubernetes.namespace import bounds, placed, shared_objects, space_labels
@@ -25,6 +26,7 @@ from emulator.kubernetes.options import Options, embedded_image
 from emulator.kubernetes.seat import Seat, check_environment, seat_of
 from emulator.log_file import LogReader, NoLog
 from emulator.model import OWN_IMAGE, DriverName, Endpoint, Environment, Instance, Project, Status
+from emulator.state import make_state_folder
 
 _KIND = "StatefulSet"
 # On a workload: how its environment was when it was started, as JSON.
@@ -51,6 +53,7 @@ class KubernetesDriver:
         self._connect = connect
         self._pause = pause
         self._connected: Cluster | None = None
+        self._lock = threading.Lock()
 
     @property
     def version(self) -> str:
@@ -59,7 +62,7 @@ class KubernetesDriver:
 
     def observe(self, environment: Environment) -> Instance:
         """See :class:`emulator.drivers.base.Driver`; its health is what the cluster's probes found."""
-        found = self._workload(environment)
+        found = self._workload(environment) if self._may_run(environment) else None
         if found is None or found["spec"]["replicas"] == 0:
             return Instance(environment=environment.name, status=Status.STOPPED)
         name, namespace = environment.name, self._seat().namespace
@@ -88,10 +91,12 @@ class KubernetesDriver:
             MultistackError: The cluster refuses an object, or its namespace is somebody else's.
         """
         check_environment(environment)
+        self._cluster()
         if self.observe(environment).status is not Status.STOPPED:
             raise NotReady(f"environment {environment.name} already runs")
         seat, options = self._seat(), self._options(environment)
         self._check_namespace(seat)
+        self._begin(environment)
         for each in (*bounds(self._project, seat, options), *shared_objects(self._project, options)):
             self._cluster().apply(placed(each, seat))
         self._make_key(seat)
@@ -108,7 +113,7 @@ class KubernetesDriver:
 
     def stop(self, environment: Environment) -> bool:
         """See :class:`emulator.drivers.base.Driver`; its volume stays, and everything that costs no memory."""
-        found = self._workload(environment)
+        found = self._workload(environment) if self._may_run(environment) else None
         if found is None:
             return False
         was_running = bool(found["spec"]["replicas"] or self._pods(environment))
@@ -126,12 +131,13 @@ class KubernetesDriver:
 
     def erase(self, environment: Environment) -> None:
         """Remove what there is of it in the cluster: all and only what carries its labels."""
-        if not self._may_run():
+        if not self._may_run(environment) or not self._has_namespace():
             return
         namespace, labels = self._seat().namespace, self._labels(environment)
         for kind in (_KIND, "Service", "PersistentVolumeClaim"):
             for found in self._cluster().find(kind, labels, namespace=namespace):
                 self._cluster().delete(kind, found["metadata"]["name"], namespace=namespace)
+        self._mark(environment).unlink(missing_ok=True)
 
     def save(self, environment: Environment, folder: Path) -> None:
         """See :class:`emulator.drivers.base.Driver`: always refused."""
@@ -149,6 +155,8 @@ class KubernetesDriver:
 
     def logs(self, environment: Environment, *, tail: int) -> list[str]:
         """See :class:`emulator.drivers.base.Driver`."""
+        if not self._may_run(environment):
+            return []
         found = [
             self._cluster().log(pod["metadata"]["name"], namespace=self._seat().namespace, tail=tail)
             for pod in self._pods(environment)
@@ -161,7 +169,7 @@ class KubernetesDriver:
 
     def leftovers(self) -> list[Environment]:
         """See :class:`emulator.drivers.base.Driver`."""
-        if not self._may_run():
+        if not self._may_run() or not self._has_namespace():
             return []
         known = {environment.name for environment in self._project.environments}
         ours = project_labels(self._project.service)
@@ -173,9 +181,10 @@ class KubernetesDriver:
         ]
 
     def _cluster(self) -> Cluster:
-        if self._connected is None:
-            self._connected = self._connect(self._environ)
-        return self._connected
+        with self._lock:  # environments are looked at side by side
+            if self._connected is None:
+                self._connected = self._connect(self._environ)
+            return self._connected
 
     def _options(self, environment: Environment) -> Options:
         image = environment.container.image
@@ -190,7 +199,37 @@ class KubernetesDriver:
         """What everything of *environment* has, volume claims too."""
         return {**project_labels(self._project.service), **selector(self._project.service, environment.name)}
 
-    def _may_run(self) -> bool:
+    def _may_run(self, environment: Environment | None = None) -> bool:
+        """
+        Whether there is a cluster to ask.
+
+        Raises:
+            NotReady: There is none, and *environment* was started in one.
+        """
+        try:
+            self._cluster()
+        except NotReady:
+            if environment is not None and self._mark(environment).exists():
+                raise
+            return False
+        return True
+
+    def _mark(self, environment: Environment) -> Path:
+        """Is there while there may be something of *environment* in a cluster, for whoever looks from elsewhere."""
+        return self._project.environment_state(environment.name) / "cluster"
+
+    def _begin(self, environment: Environment) -> None:
+        mark = self._mark(environment)
+        try:
+            make_state_folder(self._project.state)
+            mark.parent.mkdir(parents=True, exist_ok=True)
+            mark.write_text(f"{self._seat().namespace}\n", encoding="utf-8")
+        except OSError as error:
+            raise NotReady(
+                f"environment {environment.name}: can't write {mark}: {error.strerror}", hint=file_hint(error)
+            ) from error
+
+    def _has_namespace(self) -> bool:
         """Whether there is a namespace of ours to look into."""
         found = self._cluster().get("Namespace", self._seat().namespace)
         return found is not None and self._is_ours(found)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -24,13 +25,18 @@ from tests.cluster_double import Double, serving
 
 TEST = Environment(name="test", driver=DriverName.KUBERNETES, account_id="111111111111", region="eu-west-1")
 PROD = replace(TEST, name="prod", account_id="333333333333", enforce_iam=True)
-PROJECT = Project(
-    file=Path("/orders/multistack.toml"),
-    service="orders",
-    template=Path("/orders/template.yaml"),
-    environments=(TEST, PROD),
-)
 STRANGER = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "orders", "labels": {"team": "theirs"}}}
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Two environments in a cluster."""
+    return Project(
+        file=tmp_path / "multistack.toml",
+        service="orders",
+        template=tmp_path / "template.yaml",
+        environments=(TEST, PROD),
+    )
 
 
 @pytest.fixture
@@ -40,7 +46,7 @@ def double() -> Iterator[Double]:
         yield found
 
 
-def driver_of(double: Double, project: Project = PROJECT) -> KubernetesDriver:
+def driver_of(double: Double, project: Project) -> KubernetesDriver:
     """The driver of a pod in the namespace gateway."""
     client = ApiClient(Configuration(host=double.url))
 
@@ -50,22 +56,22 @@ def driver_of(double: Double, project: Project = PROJECT) -> KubernetesDriver:
     return KubernetesDriver(project, environ={}, connect=here, pause=0)
 
 
-def test_what_never_ran_is_stopped(double: Double) -> None:
+def test_what_never_ran_is_stopped(double: Double, project: Project) -> None:
     """Nothing to stop, erase or show is no error, and nothing is made."""
-    driver = driver_of(double)
+    driver = driver_of(double, project)
     assert driver.observe(TEST) == Instance(environment="test", status=Status.STOPPED)
     assert (driver.stop(TEST), driver.logs(TEST, tail=5), driver.leftovers()) == (False, [], [])
     driver.erase(TEST)
     assert (double.objects, {method for method, _ in double.requests}) == ({}, {"GET"})
 
 
-def test_a_start_makes_the_objects_that_render_writes(double: Double) -> None:
+def test_a_start_makes_the_objects_that_render_writes(double: Double, project: Project) -> None:
     """Each passed the API's schemas; what is told apart is how it was started, and that a stop keeps the volume."""
-    driver = driver_of(double)
+    driver = driver_of(double, project)
     endpoint = driver.start(TEST)
     driver.start(PROD)
     assert (endpoint.url, endpoint.account_id) == ("http://test.orders.svc:4566", "111111111111")
-    rendered = objects(PROJECT, seat_of(PROJECT), Options(image=embedded_image(), proxy_namespace="gateway"))
+    rendered = objects(project, seat_of(project), Options(image=embedded_image(), proxy_namespace="gateway"))
     for wanted in rendered:
         metadata = wanted["metadata"]
         found = double.objects[metadata.get("namespace", ""), wanted["kind"], metadata["name"]]
@@ -80,40 +86,40 @@ def test_a_start_makes_the_objects_that_render_writes(double: Double) -> None:
     assert rest == ["PersistentVolumeClaim", "PersistentVolumeClaim", "Pod", "Pod", "Secret"]
 
 
-def test_the_key_is_made_once_and_kept_by_the_cluster(double: Double) -> None:
+def test_the_key_is_made_once_and_kept_by_the_cluster(double: Double, project: Project) -> None:
     """All environments of a namespace ask for it; one that somebody made is taken as it is."""
-    driver = driver_of(double)
+    driver = driver_of(double, project)
     first, second = driver.start(TEST), driver.start(PROD)
     secret = double.objects["orders", "Secret", "multistack-key"]
     assert first.key == second.key == base64.b64decode(secret["data"]["key"]).decode()
     assert len(first.key) == 64
     assert first.key not in repr(first)
-    observed = driver_of(double).observe(TEST).endpoint
+    observed = driver_of(double, project).observe(TEST).endpoint
     assert observed is not None
     assert observed.key == first.key
 
 
-def test_a_running_one_says_how_it_was_started(double: Double) -> None:
+def test_a_running_one_says_how_it_was_started(double: Double, project: Project) -> None:
     """What the project says now may be something else: that is for `up` to see."""
-    driver_of(double).start(PROD)
+    driver_of(double, project).start(PROD)
     changed = replace(PROD, enforce_iam=False, region="us-east-1", account_id="444444444444")
-    found = driver_of(double).observe(changed)
+    found = driver_of(double, project).observe(changed)
     assert (found.status, found.settings["IAM enforcement"]) == (Status.READY, "on")
     assert found.endpoint is not None
     assert (found.endpoint.account_id, found.endpoint.region) == ("333333333333", "eu-west-1")
 
 
-def test_a_second_start_is_refused(double: Double) -> None:
+def test_a_second_start_is_refused(double: Double, project: Project) -> None:
     """One environment has one emulator."""
-    driver = driver_of(double)
+    driver = driver_of(double, project)
     driver.start(TEST)
     with pytest.raises(NotReady, match="environment test already runs"):
         driver.start(TEST)
 
 
-def test_a_stop_keeps_the_volume_and_an_erase_removes_it(double: Double) -> None:
+def test_a_stop_keeps_the_volume_and_an_erase_removes_it(double: Double, project: Project) -> None:
     """Stopping twice is no error; the other environment is left alone, and so is what is not ours."""
-    driver = driver_of(double)
+    driver = driver_of(double, project)
     driver.start(TEST)
     driver.start(PROD)
     theirs = {"name": "state-test-0-theirs", "namespace": "orders", "labels": {"dev.multistack/environment": "test"}}
@@ -129,26 +135,26 @@ def test_a_stop_keeps_the_volume_and_an_erase_removes_it(double: Double) -> None
     assert driver.observe(TEST).status is Status.READY
 
 
-def test_a_namespace_of_somebody_else_is_left_alone(double: Double) -> None:
+def test_a_namespace_of_somebody_else_is_left_alone(double: Double, project: Project) -> None:
     """Neither made ours nor looked into for what could be removed; nor is the namespace of multistack itself used."""
     double.put(STRANGER)
     workload = {"apiVersion": "apps/v1", "kind": "StatefulSet", "metadata": {"name": "test", "namespace": "orders"}}
     double.put({**workload, "spec": {"replicas": 1}})
     before = dict(double.objects)
-    driver = driver_of(double)
+    driver = driver_of(double, project)
     with pytest.raises(ConfigError, match="namespace orders is in use for something else"):
         driver.start(TEST)
     driver.erase(TEST)
     assert (driver.stop(TEST), driver.leftovers(), double.objects) == (False, [], before)
     with pytest.raises(ConfigError, match="namespace gateway is in use"):
-        driver_of(double, replace(PROJECT, service="gateway")).start(TEST)
+        driver_of(double, replace(project, service="gateway")).start(TEST)
 
 
-def test_a_space_is_a_namespace_of_its_own(double: Double) -> None:
+def test_a_space_is_a_namespace_of_its_own(double: Double, project: Project) -> None:
     """With its label; what runs for the project itself is not its."""
     space = Space(name="learner-01", number=1, at=datetime(2026, 11, 27, tzinfo=UTC))
-    driver_of(double).start(TEST)
-    inside = driver_of(double, replace(PROJECT, space=space))
+    driver_of(double, project).start(TEST)
+    inside = driver_of(double, replace(project, space=space))
     assert inside.observe(TEST).status is Status.STOPPED
     assert inside.start(TEST).url == "http://test.orders-learner-01.svc:4566"
     labels = double.objects["", "Namespace", "orders-learner-01"]["metadata"]["labels"]
@@ -161,42 +167,42 @@ def _namespaces(double: Double) -> list[str]:
     return [name for _, kind, name in double.objects if kind == "Namespace"]
 
 
-def test_a_leftover_is_what_runs_but_is_not_in_the_file(double: Double) -> None:
+def test_a_leftover_is_what_runs_but_is_not_in_the_file(double: Double, project: Project) -> None:
     """An environment taken out of the project file can still be found, and stopped."""
-    driver_of(double).start(PROD)
-    smaller = driver_of(double, replace(PROJECT, environments=(TEST,)))
+    driver_of(double, project).start(PROD)
+    smaller = driver_of(double, replace(project, environments=(TEST,)))
     (leftover,) = smaller.leftovers()
     assert (leftover.name, leftover.driver, leftover.account_id) == ("prod", DriverName.KUBERNETES, "333333333333")
     assert smaller.stop(leftover) is True
     assert smaller.leftovers() == []
 
 
-def test_logs_are_the_last_lines(double: Double) -> None:
+def test_logs_are_the_last_lines(double: Double, project: Project) -> None:
     """Oldest first, and no more than asked for."""
-    driver, double.log = driver_of(double), "one\ntwo\nthree\n"
+    driver, double.log = driver_of(double, project), "one\ntwo\nthree\n"
     driver.start(TEST)
     assert driver.logs(TEST, tail=2) == ["two", "three"]
 
 
-def test_what_the_cluster_refuses_is_told_in_its_words(double: Double) -> None:
+def test_what_the_cluster_refuses_is_told_in_its_words(double: Double, project: Project) -> None:
     """With what to do where it is a matter of rights; a cluster that is gone is not a bug of ours."""
     double.denied = {"ResourceQuota"}
     with pytest.raises(
         MultistackError, match="refuses ResourceQuota environments: resourcequotas is forbidden"
     ) as told:
-        driver_of(double).start(TEST)
+        driver_of(double, project).start(TEST)
     assert "rights" in (told.value.hint or "")
-    gone = replace_url(double, "http://127.0.0.1:1")
+    gone = elsewhere(project, "http://127.0.0.1:1")
     with pytest.raises(NotReady, match="the cluster does not answer"):
         gone.observe(TEST)
 
 
-def replace_url(double: Double, url: str) -> KubernetesDriver:
+def elsewhere(project: Project, url: str) -> KubernetesDriver:
     """The driver of a cluster that is elsewhere."""
     configuration = Configuration(host=url)
     configuration.retries = False
     return KubernetesDriver(
-        PROJECT, environ={}, connect=lambda _environ: cluster_of(ApiClient(configuration), namespace="gateway")
+        project, environ={}, connect=lambda _environ: cluster_of(ApiClient(configuration), namespace="gateway")
     )
 
 
@@ -214,19 +220,53 @@ def test_the_api_server_refuses_what_no_schema_has(double: Double) -> None:
         cluster.apply({**STRANGER, "kind": "Secret", "metadata": service["metadata"], "apiVersion": "v2"})
 
 
-def test_state_cannot_be_carried(double: Double) -> None:
+def test_state_cannot_be_carried(double: Double, project: Project) -> None:
     """It lies in the cluster's volume, of which the API tells nothing."""
     with pytest.raises(MultistackError, match="in a cluster can't be saved"):
-        driver_of(double).save(TEST, Path("/nowhere"))
+        driver_of(double, project).save(TEST, Path("/nowhere"))
     with pytest.raises(MultistackError, match="in a cluster can't be replaced"):
-        driver_of(double).load(TEST, Path("/nowhere"))
+        driver_of(double, project).load(TEST, Path("/nowhere"))
 
 
-def test_outside_of_a_cluster_it_is_refused() -> None:
+def test_environments_side_by_side_share_a_connection(double: Double, project: Project) -> None:
+    """The client's modules import each other lazily: two threads that begin with it would wait for each other."""
+    made: list[Cluster] = []
+
+    def here(_environ: Mapping[str, str]) -> Cluster:
+        made.append(cluster_of(ApiClient(Configuration(host=double.url)), namespace="gateway"))
+        return made[-1]
+
+    environments = tuple(replace(TEST, name=f"e{number}") for number in range(8))
+    driver = KubernetesDriver(replace(project, environments=environments), environ={}, connect=here, pause=0)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(driver.start, environments))
+    assert len({endpoint.url for endpoint in found}) == 8
+    assert len(made) == len({endpoint.key for endpoint in found}) == 1
+
+
+def test_outside_of_a_cluster_nothing_starts(project: Project) -> None:
     """No address of an environment leads there from a laptop: a port-forward ends with the command that made it."""
     with pytest.raises(NotReady, match="driver kubernetes works inside of a cluster") as told:
         connect({})
     assert "multistack render kubernetes" in (told.value.hint or "")
+    driver = KubernetesDriver(project, environ={})
+    with pytest.raises(NotReady, match="driver kubernetes works inside of a cluster"):
+        driver.start(TEST)
+
+
+def test_outside_of_a_cluster_what_never_ran_is_stopped(double: Double, project: Project) -> None:
+    """What was started in one can't be called stopped by somebody who can't look; what never was can be removed."""
+    driver_of(double, project).start(TEST)
+    outside = KubernetesDriver(project, environ={})
+    with pytest.raises(NotReady, match="driver kubernetes works inside of a cluster"):
+        outside.stop(TEST)
+    assert (outside.stop(PROD), outside.logs(PROD, tail=1), outside.leftovers()) == (False, [], [])
+    assert outside.observe(PROD) == Instance(environment="prod", status=Status.STOPPED)
+    outside.erase(PROD)
+    inside = driver_of(double, project)
+    inside.stop(TEST)
+    inside.erase(TEST)
+    assert outside.stop(TEST) is False
 
 
 def pod(status: Mapping[str, Any], **metadata: Any) -> dict[str, Any]:
