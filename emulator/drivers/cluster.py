@@ -22,7 +22,7 @@ _ACCOUNT = Path("/var/run/secrets/kubernetes.io/serviceaccount")
 _OWN_FIELDS = "multistack"
 _TIMEOUT = 30.0
 # Kind to where its objects are; asking the cluster for that would take a dozen requests for each command.
-_PLACES = {
+PLACES = {
     "Namespace": "/api/v1/namespaces",
     "ResourceQuota": "/api/v1/namespaces/{namespace}/resourcequotas",
     "LimitRange": "/api/v1/namespaces/{namespace}/limitranges",
@@ -195,7 +195,7 @@ def _nothing_to_discover(_client: Any, _cache: Any) -> SimpleNamespace:
 
 
 def _place(kind: str, namespace: str) -> str:
-    return _PLACES[kind].format(namespace=namespace)
+    return PLACES[kind].format(namespace=namespace)
 
 
 @contextlib.contextmanager

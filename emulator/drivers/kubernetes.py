@@ -31,6 +31,8 @@ from emulator.state import make_state_folder
 _KIND = "StatefulSet"
 # On a workload: how its environment was when it was started, as JSON.
 _STARTED_AS = "dev.multistack/started-as"
+# What is noted of an environment in its folder.
+_RUNS, _STOPPED = "runs\n", "stopped\n"
 # Seconds for a pod to end, its last checkpoint included, and between two looks.
 _PATIENCE, _PAUSE = 90.0, 0.5
 
@@ -60,9 +62,27 @@ class KubernetesDriver:
         """See :class:`emulator.drivers.base.Driver`."""
         return "kubernetes"
 
+    def may_run(self, environment: Environment) -> bool:
+        """Whether it is worth asking the cluster for *environment* although its driver is another one now."""
+        try:
+            return self._mark(environment).read_text(encoding="utf-8") == _RUNS
+        except OSError:
+            return False
+
+    def check(self, environment: Environment) -> None:
+        """
+        Find out what would keep a pod from starting, before the one that runs is stopped for it.
+
+        Raises:
+            ConfigError: It needs what a cluster doesn't have.
+            NotReady: There is no cluster here.
+        """
+        check_environment(environment)
+        self._cluster()
+
     def observe(self, environment: Environment) -> Instance:
         """See :class:`emulator.drivers.base.Driver`; its health is what the cluster's probes found."""
-        found = self._workload(environment) if self._may_run(environment) else None
+        found = self._workload(environment) if self._can_look(environment) else None
         if found is None or found["spec"]["replicas"] == 0:
             return Instance(environment=environment.name, status=Status.STOPPED)
         name, namespace = environment.name, self._seat().namespace
@@ -90,13 +110,12 @@ class KubernetesDriver:
             ConfigError: It needs what a cluster doesn't have.
             MultistackError: The cluster refuses an object, or its namespace is somebody else's.
         """
-        check_environment(environment)
-        self._cluster()
+        self.check(environment)
         if self.observe(environment).status is not Status.STOPPED:
             raise NotReady(f"environment {environment.name} already runs")
         seat, options = self._seat(), self._options(environment)
         self._check_namespace(seat)
-        self._begin(environment)
+        self._note(environment, _RUNS)
         for each in (*bounds(self._project, seat, options), *shared_objects(self._project, options)):
             self._cluster().apply(placed(each, seat))
         self._make_key(seat)
@@ -113,7 +132,7 @@ class KubernetesDriver:
 
     def stop(self, environment: Environment) -> bool:
         """See :class:`emulator.drivers.base.Driver`; its volume stays, and everything that costs no memory."""
-        found = self._workload(environment) if self._may_run(environment) else None
+        found = self._workload(environment) if self._can_look(environment) else None
         if found is None:
             return False
         was_running = bool(found["spec"]["replicas"] or self._pods(environment))
@@ -127,11 +146,12 @@ class KubernetesDriver:
                     hint=f"kubectl -n {self._seat().namespace} describe pod {environment.name}-0",
                 )
             time.sleep(self._pause)
+        self._note(environment, _STOPPED)
         return was_running
 
     def erase(self, environment: Environment) -> None:
         """Remove what there is of it in the cluster: all and only what carries its labels."""
-        if not self._may_run(environment) or not self._has_namespace():
+        if not self._can_look(environment) or not self._has_namespace():
             return
         namespace, labels = self._seat().namespace, self._labels(environment)
         for kind in (_KIND, "Service", "PersistentVolumeClaim"):
@@ -155,7 +175,7 @@ class KubernetesDriver:
 
     def logs(self, environment: Environment, *, tail: int) -> list[str]:
         """See :class:`emulator.drivers.base.Driver`."""
-        if not self._may_run(environment):
+        if not self._can_look(environment):
             return []
         found = [
             self._cluster().log(pod["metadata"]["name"], namespace=self._seat().namespace, tail=tail)
@@ -169,7 +189,7 @@ class KubernetesDriver:
 
     def leftovers(self) -> list[Environment]:
         """See :class:`emulator.drivers.base.Driver`."""
-        if not self._may_run() or not self._has_namespace():
+        if not self._can_look() or not self._has_namespace():
             return []
         known = {environment.name for environment in self._project.environments}
         ours = project_labels(self._project.service)
@@ -199,7 +219,7 @@ class KubernetesDriver:
         """What everything of *environment* has, volume claims too."""
         return {**project_labels(self._project.service), **selector(self._project.service, environment.name)}
 
-    def _may_run(self, environment: Environment | None = None) -> bool:
+    def _can_look(self, environment: Environment | None = None) -> bool:
         """
         Whether there is a cluster to ask.
 
@@ -215,18 +235,18 @@ class KubernetesDriver:
         return True
 
     def _mark(self, environment: Environment) -> Path:
-        """Is there while there may be something of *environment* in a cluster, for whoever looks from elsewhere."""
+        """Is there while something of *environment* may be in a cluster, for whoever looks from elsewhere."""
         return self._project.environment_state(environment.name) / "cluster"
 
-    def _begin(self, environment: Environment) -> None:
+    def _note(self, environment: Environment, what: str) -> None:
         mark = self._mark(environment)
         try:
             make_state_folder(self._project.state)
             mark.parent.mkdir(parents=True, exist_ok=True)
-            mark.write_text(f"{self._seat().namespace}\n", encoding="utf-8")
+            mark.write_text(what, encoding="utf-8")
         except OSError as error:
             raise NotReady(
-                f"environment {environment.name}: can't write {mark}: {error.strerror}", hint=file_hint(error)
+                f"environment {environment.name}: {mark} can't be written: {error.strerror}", hint=file_hint(error)
             ) from error
 
     def _has_namespace(self) -> bool:

@@ -74,6 +74,9 @@ class Drivers:
         """
         if environment.driver is DriverName.LOCALSTACK:
             self._localstack.check(environment)
+        if environment.driver is DriverName.KUBERNETES:
+            self._kubernetes.check(environment)
+            return  # its port is that of its service
         endpoint = self.observe(environment).endpoint
         has_port = endpoint is not None and endpoint.url.endswith(f":{environment.port}")
         if environment.port is not None and not has_port:
@@ -112,6 +115,8 @@ class Drivers:
             with contextlib.suppress(NotReady):  # no engine runs nothing
                 found = self._localstack.observe(environment)
                 return DriverName.LOCALSTACK if found.status is not Status.STOPPED or found.reason else None
+        if environment.driver is not DriverName.KUBERNETES and self._kubernetes.may_run(environment):
+            return DriverName.KUBERNETES
         return None
 
     def leftovers(self) -> list[Environment]:

@@ -264,7 +264,9 @@ def test_outside_of_a_cluster_what_never_ran_is_stopped(double: Double, project:
     assert outside.observe(PROD) == Instance(environment="prod", status=Status.STOPPED)
     outside.erase(PROD)
     inside = driver_of(double, project)
+    assert (inside.may_run(TEST), inside.may_run(PROD)) == (True, False)
     inside.stop(TEST)
+    assert inside.may_run(TEST) is False
     inside.erase(TEST)
     assert outside.stop(TEST) is False
 

@@ -10,11 +10,12 @@ import yaml
 from click.testing import CliRunner, Result
 
 from emulator.cli import cli
+from emulator.drivers.cluster import PLACES
 from emulator.kubernetes.seat import spaces_called
 from emulator.space_list import write_spaces
 from emulator.spaces.creating import series
 from emulator.state import make_state_folder
-from tests.conftest import SAMPLE
+from tests.conftest import REPOSITORY, SAMPLE
 from tests.kubernetes_schemas import problem_of
 
 
@@ -48,6 +49,16 @@ def test_the_folder_has_a_base_and_a_namespace_for_each_space(tmp_path: Path) ->
     assert named == {path for path in (tmp_path / "out").rglob("*.yaml") if path.parent != tmp_path / "out"}
     render("--spaces", "2", "--output", str(tmp_path / "out"))
     assert files(tmp_path / "out") == found
+
+
+def test_the_role_in_the_guide_is_one_of_the_api() -> None:
+    """And its rights are on all that the driver asks for."""
+    guide = (REPOSITORY / "docs/guides/kubernetes.md").read_text("utf-8")
+    (text,) = re.findall(r"^```yaml\n(.*?)^```$", guide, re.MULTILINE | re.DOTALL)
+    role = yaml.safe_load(text)
+    assert problem_of(role) is None
+    named = {resource for rule in role["rules"] for resource in rule["resources"]}
+    assert named == {place.rpartition("/")[2] for place in PLACES.values()} | {"pods/log"}
 
 
 def test_stdout_is_one_file_for_apply() -> None:
