@@ -103,6 +103,9 @@ def _workload(project: Project, environment: Environment, seat: Seat, options: O
     }
     if options.storage:
         spec["serviceName"] = environment.name
+        # With the other policy a pod that never gets ready, for want of an image, is not replaced by a corrected one:
+        # https://kubernetes.io/docs/concepts/workloads/controllers/statefulset/#forced-rollback
+        spec["podManagementPolicy"] = "Parallel"
         spec["persistentVolumeClaimRetentionPolicy"] = {"whenDeleted": "Delete", "whenScaled": "Retain"}
         spec["volumeClaimTemplates"] = [_claim(project, options.storage)]
     else:

@@ -120,6 +120,7 @@ def test_every_environment_has_one_pod_and_never_two(tmp_path: Path) -> None:
     """An emulator is one process with its state: a controller that starts another must know that the first ended."""
     kept = find(made(None), "StatefulSet")["spec"]
     assert (kept["replicas"], kept["volumeClaimTemplates"][0]["spec"]["accessModes"]) == (1, ["ReadWriteOnce"])
+    assert kept["podManagementPolicy"] == "Parallel"
     passing = find(made(None, options=replace(OPTIONS, storage=None)), "Deployment")["spec"]
     assert (passing["replicas"], passing["strategy"]) == (1, {"type": "Recreate"})
     assert {"name": "state", "emptyDir": {"sizeLimit": "1Gi"}} in passing["template"]["spec"]["volumes"]
