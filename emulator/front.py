@@ -272,6 +272,7 @@ class Front:
             default_api=default_among(apis, self._project.api),
             protected=environment.protected,
             started_by="multistack lab up" if is_lab(self._project.root) else "",
+            key=instance.endpoint.key if instance.endpoint else "",
         )
 
 

@@ -269,6 +269,7 @@ class Endpoint:
 
     Attributes:
         is_shared: Others may use that emulator as well: what is in it need not be ours.
+        key: What it asks of every request, see :mod:`emulator.endpoint_key`; empty where it asks for none.
     """
 
     environment: str
@@ -276,6 +277,7 @@ class Endpoint:
     account_id: str
     region: str
     is_shared: bool = False
+    key: str = field(default="", repr=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -327,6 +329,7 @@ class Route:
         topology: Of the lab's, in which it is an environment; the project's own ones are ``multi``. The names of others
             have two parts, e.g. ``single/prod``.
         started_by: The command that starts it; empty when that is ``multistack up <environment>``.
+        key: See :attr:`Endpoint.key`.
     """
 
     environment: str
@@ -342,3 +345,4 @@ class Route:
     protected: bool = False
     topology: str = OWN_TOPOLOGY
     started_by: str = ""
+    key: str = field(default="", repr=False)
