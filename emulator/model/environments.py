@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from emulator.model.containers import ContainerSettings, SwarmSettings
 from emulator.model.creation import Creation
 from emulator.model.deployments import Api, ConfigKey
 from emulator.model.exchanges import CarryRule
@@ -33,49 +34,9 @@ class DriverName(enum.Enum):
     EMBEDDED = "embedded"
     LOCALSTACK = "localstack"
     EXTERNAL = "external"
+    SWARM = "swarm"
     # Only in a project as it was written: whoever acts on one has made it one of the others.
     AUTO = "auto"
-
-
-class Functions(enum.Enum):
-    """What runs the functions of a container: processes inside it, or further containers."""
-
-    PROCESS = "process"
-    DOCKER = "docker"
-
-
-# Made by `multistack image build`.
-OWN_IMAGE = "multistack/localstack:4.14.0"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerSettings:
-    """
-    How an environment's container is run.
-
-    Attributes:
-        functions: With ``DOCKER`` the container gets the engine's socket, and so the whole machine.
-        memory: Bytes, or None for no limit.
-        cpus: Cores, or None for no limit.
-        internal: Its network leads nowhere; the emulator then answers at the container's own address.
-    """
-
-    image: str = OWN_IMAGE
-    functions: Functions = Functions.PROCESS
-    memory: int | None = None
-    cpus: float | None = None
-    internal: bool = False
-
-    @property
-    def settings(self) -> Mapping[str, str]:
-        """Each of them as a person reads it."""
-        return {
-            "image": self.image,
-            "functions": f"run by {self.functions.value}",
-            "memory": f"{self.memory // 2**20} MiB" if self.memory else "unlimited",
-            "cores": f"{self.cpus:g}" if self.cpus else "unlimited",
-            "network": "internal" if self.internal else "open",
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +56,7 @@ class Environment:
         lambda_concurrency: How many function calls may run at once, the account's pool; None for what the machine's
             memory carries, 1,000 at most.
         container: For the driver ``localstack``.
+        swarm: For the driver ``swarm``.
         url: Where the emulator of the driver ``external`` answers.
         created: Of one that a command made; None when the project file declares it.
         seeds: Folders of data for it, below the project's root; what a later one holds wins.
@@ -113,6 +75,7 @@ class Environment:
     enforce_iam: bool = False
     lambda_concurrency: int | None = None
     container: ContainerSettings = field(default_factory=ContainerSettings)
+    swarm: SwarmSettings = field(default_factory=SwarmSettings)
     url: str | None = None
     created: Creation | None = None
     seeds: tuple[Path, ...] = ()
@@ -125,7 +88,8 @@ class Environment:
             return {}
         if self.driver is DriverName.LOCALSTACK:
             return {**enforced, **self.container.settings}
-        return {"IAM enforcement": "on" if self.enforce_iam else "off", **enforced}
+        own = self.swarm.settings if self.driver is DriverName.SWARM else {}
+        return {"IAM enforcement": "on" if self.enforce_iam else "off", **enforced, **own}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

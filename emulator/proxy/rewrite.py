@@ -35,7 +35,7 @@ _RELEASE_HEADER = "x-multistack-release"
 # compose/localstack/plugin/multistack_localstack/tracing.py. Any other emulator would hand it to the function.
 _TRACE_HEADER = "x-multistack-trace"
 _INVOCATION_HEADER = "x-multistack-invocation"
-_TRACING = frozenset({DriverName.EMBEDDED.value, DriverName.LOCALSTACK.value})
+_TRACING = frozenset({DriverName.EMBEDDED.value, DriverName.LOCALSTACK.value, DriverName.SWARM.value})
 # Said of an answer by this proxy alone.
 _OURS_TO_SAY = frozenset({ENVIRONMENT_HEADER, _RELEASE_HEADER, _INVOCATION_HEADER, FAULT_HEADER.lower()})
 _ORIGIN = re.compile(r"(?:(?:https?):)?//([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)

@@ -27,6 +27,8 @@ from emulator.process import LABEL
 FOLDER = "/var/lib/multistack"
 # Where Swarm and Compose put a secret of that name.
 KEY_FILE = "/run/secrets/multistack-key"
+# More variables, a line each, where a config of Swarm or Kubernetes is laid.
+VARIABLES = "/run/multistack/environment"
 _TRUTHS = {"true": True, "1": True, "on": True, "false": False, "0": False, "off": False, "": False}
 
 
@@ -80,11 +82,16 @@ def _read_key(path: Path) -> str:
     return path.read_text().strip() if path.exists() or str(path) != KEY_FILE else ""
 
 
+def _read_variables(path: Path) -> dict[str, str]:
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {name: value for name, found, value in (line.partition("=") for line in lines) if found}
+
+
 def main() -> None:
     """Become the emulator."""
     environ = dict(os.environ)
     try:
-        told = read(environ)
+        told = read({**_read_variables(Path(VARIABLES)), **environ})
         _become(told, path=environ.get("PATH", ""))
     except ValueError as error:
         _end(str(error), 2)
