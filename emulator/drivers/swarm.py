@@ -257,7 +257,7 @@ class SwarmDriver:
             candidates = [*([before] if before in swarm_services.PORTS else []), *swarm_services.PORTS]
             port = next(one for one in candidates if one is not None and one not in taken | self._chosen)
             self._chosen.add(port)
-        return port
+        return int(port)
 
     def _endpoint(
         self, environment: Environment, service: Service, task: Task, nodes: Mapping[str, Node]

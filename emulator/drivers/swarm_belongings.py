@@ -54,9 +54,9 @@ class SwarmBelongings:
             )
 
     def tasks(self, service: str) -> list[Mapping[str, Any]]:
-        """The engine's ``inspect`` of all tasks of a service, also of one that is being removed."""
+        """The engine's ``inspect`` of all tasks of a service; by its id it finds none of one that is being removed."""
         with talking(self.where):
-            return list(self._client.api.tasks(filters={"service": service}))
+            return [one for one in self._client.api.tasks() if one["ServiceID"] == service]
 
     def make_network(self, environment: Environment) -> str:
         """Make its network, attachable by none of this machine's containers; returns its id."""
@@ -104,7 +104,7 @@ class SwarmBelongings:
             if is_part_of(self._project, one.attrs["Spec"]["Name"], one.attrs["Spec"].get("Labels")):
                 self._remove(one, deadline)
         with talking(self.where):
-            networks = self._client.networks.list(names=[f"^{self.name}$"])
+            networks = self._client.networks.list(names=[self.name])
         for one in networks:
             if is_ours(self._project, one.name, one.attrs.get("Labels")):
                 self._remove(one, deadline)

@@ -22,6 +22,7 @@ class Node:
     A machine of the swarm.
 
     Attributes:
+        name: As a person finds it: nothing keeps two hosts from having one name.
         address: Where its published ports are reached; empty while the swarm doesn't know.
         is_ready: The swarm hears of it.
         is_active: It takes tasks: neither drained nor paused.
@@ -80,7 +81,7 @@ def read_node(found: Mapping[str, Any]) -> Node:
         address = (found.get("ManagerStatus") or {}).get("Addr", "").rpartition(":")[0] or address
     return Node(
         id=found["ID"],
-        name=found.get("Description", {}).get("Hostname", found["ID"]),
+        name=f"{found.get('Description', {}).get('Hostname', found['ID'])} ({address})",
         address=f"[{address}]" if ":" in address else address,
         is_ready=found["Status"]["State"] == "ready",
         is_active=found["Spec"]["Availability"] == "active",

@@ -200,7 +200,7 @@ def _trouble(task: Mapping[str, Any], nodes: Mapping[str, Node]) -> str:
     node = nodes.get(task.get("NodeID", ""))
     if "No such image" in said:
         return f"node {node.name if node else 'of the swarm'} does not have its image"
-    return f"{said}{f' (node {node.name})' if node and said else ''}"
+    return f"{said} on node {node.name}" if node and said else said
 
 
 def leftover(labels: Mapping[str, str]) -> Environment:
