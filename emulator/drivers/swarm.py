@@ -148,7 +148,8 @@ class SwarmDriver:
             service = None if found is None else swarm_services.read(found)
             if task.works and service is not None:
                 break
-            if service is None or time.monotonic() > deadline:
+            takers = {one.id for one in nodes.values() if one.is_ready and one.is_active}
+            if service is None or time.monotonic() > deadline or task.without_image >= takers:
                 why = task.reason if service else "its service was removed"
                 raise NotReady(f"{belongings.where}: no node runs it: {why}", hint=_hint(environment, why))
             time.sleep(0.1)

@@ -133,7 +133,7 @@ class SwarmBelongings:
         with talking(self.where), contextlib.suppress(NotFound):
             found = self._client.volumes.get(name)
             if is_part_of(self._project, name, found.attrs.get("Labels")):
-                found.remove(force=True)
+                self._remove(found, time.monotonic() + _GRACE)
 
 
 def _may_go_on(task: Mapping[str, Any], nodes: Mapping[str, Node]) -> bool:

@@ -19,6 +19,7 @@ _DATA = "/var/lib/multistack"
 _OWNER = {"UID": "1000", "GID": "1000", "Mode": 0o400}
 # Where the emulator in a container looks for its variables, and for its key.
 _VARIABLES, _KEY = "/run/multistack/environment", "multistack-key"
+_NO_IMAGE = "No such image"
 _WORKING = ("starting", "running")
 _OVER = ("complete", "failed", "rejected", "shutdown", "orphaned", "remove")
 
@@ -161,12 +162,14 @@ class Task:
         works: Its container was made, and has not ended.
         is_young: The swarm is still about it, and nothing went wrong.
         reason: Why it doesn't; what went wrong before it, where it is a later try.
+        without_image: Ids of the nodes that tried, and don't have its image.
     """
 
     node: str = ""
     works: bool = False
     is_young: bool = False
     reason: str = ""
+    without_image: frozenset[str] = frozenset()
 
 
 def read_tasks(found: Sequence[Mapping[str, Any]], nodes: Mapping[str, Node]) -> Task:
@@ -176,14 +179,24 @@ def read_tasks(found: Sequence[Mapping[str, Any]], nodes: Mapping[str, Node]) ->
     alive = [one for one in wanted if not _is_down(one, nodes)]
     lost = [one for one in wanted if _is_down(one, nodes)]
     trouble = next((text for text in (_trouble(one, nodes) for one in tried[:3]) if text), "")
+    without = frozenset(one.get("NodeID", "") for one in tried if _NO_IMAGE in one["Status"].get("Err", ""))
     if not alive:
         away = f"node {nodes[lost[0]['NodeID']].name} is down, and no other has it yet" if lost else ""
-        return Task(is_young=not trouble, reason=trouble or away or "the swarm has not made its container yet")
+        return Task(
+            is_young=not trouble,
+            reason=trouble or away or "the swarm has not made its container yet",
+            without_image=without,
+        )
     newest = alive[0]
     state, node = newest["Status"]["State"], newest.get("NodeID", "")
     if state in _WORKING:
         return Task(node=node, works=True, is_young=state != "running")
-    return Task(node=node, is_young=not trouble, reason=trouble or f"its container is not there yet: {state}")
+    return Task(
+        node=node,
+        is_young=not trouble,
+        reason=trouble or f"its container is not there yet: {state}",
+        without_image=without,
+    )
 
 
 def _is_over(task: Mapping[str, Any]) -> bool:
@@ -198,7 +211,7 @@ def _is_down(task: Mapping[str, Any], nodes: Mapping[str, Node]) -> bool:
 def _trouble(task: Mapping[str, Any], nodes: Mapping[str, Node]) -> str:
     said = str(task["Status"].get("Err", ""))
     node = nodes.get(task.get("NodeID", ""))
-    if "No such image" in said:
+    if _NO_IMAGE in said:
         return f"node {node.name if node else 'of the swarm'} does not have its image"
     return f"{said} on node {node.name}" if node and said else said
 

@@ -243,6 +243,11 @@ class Endpoint:
     is_shared: bool = False
     key: str = field(default="", repr=False)
 
+    @property
+    def access_key_id(self) -> str:
+        """With which any AWS tool is let in: by it emulators know the account, or the key that leads to it."""
+        return self.key or self.account_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessId:

@@ -35,7 +35,7 @@ def ask(*headers: tuple[str, str], key: str = KEY, client: str = STRANGER, path:
             "client": (client, 4711),
             "headers": [(name.lower().encode(), value.encode("latin-1")) for name, value in headers],
         }
-        await guard(application, key=key, port=4566)(scope, None, send)
+        await guard(application, key=key, account="100000000001", port=4566)(scope, None, send)
         return sent[0]
 
     first = asyncio.run(run())
@@ -74,6 +74,19 @@ def test_with_the_key_nobody_inside_sees_key_or_address() -> None:
     """A function's event must not carry the key; what is named after the host leads functions to their emulator."""
     seen = ask(("Host", "node-1.example:20001"), ("X-Multistack-Key", KEY), ("X-Other", "1"), ("Origin", PAGE))
     assert seen == {"host": "127.0.0.1:4566", "x-other": "1", "origin": PAGE}
+
+
+SIGNED = "AWS4-HMAC-SHA256 Credential={}/20261127/eu-west-1/s3/aws4_request, SignedHeaders=host, Signature=ab"
+
+
+def test_the_key_may_be_the_access_key_id() -> None:
+    """AWS's tools send no other header; the emulator then sees the account's, which tells it whose the call is."""
+    host = ("Host", "10.77.0.2:20001")
+    seen = ask(host, ("Authorization", SIGNED.format(KEY)))
+    assert seen["authorization"] == SIGNED.format("100000000001")
+    for other in ("100000000001", "", "k3", "k3y2"):
+        assert ask(host, ("Authorization", SIGNED.format(other))) == 403
+    assert ask(host, ("Authorization", f"Bearer {KEY}/")) == 403
 
 
 def test_functions_need_no_key() -> None:

@@ -65,7 +65,9 @@ async def _serve(arguments: argparse.Namespace) -> None:
     logging.getLogger("lambda").setLevel(logging.WARNING)
     logging.getLogger("ministack").addFilter(lambda record: "Local AWS Service Emulator" not in str(record.msg))
     guarded = (
-        loopback_guard.guard(application) if key is None else key_guard.guard(application, key=key, port=arguments.port)
+        loopback_guard.guard(application)
+        if key is None
+        else key_guard.guard(application, key=key, account=arguments.settings["account_id"], port=arguments.port)
     )
     await server.serve(guarded, listen_fd=arguments.listen_fd, stopping=stopping)
     # State is saved. A call that still runs would be waited for, up to a quarter of an hour; the driver ends functions.
