@@ -56,9 +56,10 @@ def kubernetes(
 ) -> None:
     """Write manifests for Kubernetes: a namespace per space, an emulator per environment."""
     from emulator.config import load_project
+    from emulator.images.recipe import embedded_image
     from emulator.kubernetes.files import files_of, mark_of, one_file
     from emulator.kubernetes.folder import write_files
-    from emulator.kubernetes.options import Options, embedded_image
+    from emulator.kubernetes.options import Options
     from emulator.kubernetes.seat import seats_of, spaces_called
     from emulator.space_list import read_spaces
     from emulator.spaces.creating import series

@@ -19,10 +19,11 @@ from typing import Any, NoReturn
 from emulator.drivers.cluster import Cluster, Connect, connect
 from emulator.drivers.cluster_pods import health_of
 from emulator.errors import ConfigError, MultistackError, NotReady, file_hint
+from emulator.images.recipe import embedded_image
 from emulator.kubernetes.environment import PORT, SECRET, SECRET_KEY, environment_objects
 from emulator.kubernetes.names import ENVIRONMENT, project_labels, selector
 from emulator.kubernetes.namespace import bounds, placed, shared_objects, space_labels
-from emulator.kubernetes.options import Options, embedded_image
+from emulator.kubernetes.options import Options
 from emulator.kubernetes.seat import Seat, check_environment, seat_of
 from emulator.log_file import LogReader, NoLog
 from emulator.model import OWN_IMAGE, DriverName, Endpoint, Environment, Instance, Project, Status

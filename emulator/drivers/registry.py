@@ -15,6 +15,7 @@ from emulator.drivers.engine import variables
 from emulator.drivers.external import ExternalDriver
 from emulator.drivers.kubernetes import KubernetesDriver
 from emulator.drivers.localstack import LocalstackDriver
+from emulator.drivers.swarm import SwarmDriver
 from emulator.errors import NotReady
 from emulator.model import DriverName, Environment, Instance, Project, Status
 
@@ -43,11 +44,13 @@ class Drivers:
         )
         self._localstack = LocalstackDriver(project, environ=environ)
         self._kubernetes = KubernetesDriver(project, environ=environ)
+        self._swarm = SwarmDriver(project, environ=environ)
         self._drivers: Mapping[DriverName, Driver] = {
             DriverName.EMBEDDED: self._embedded,
             DriverName.LOCALSTACK: self._localstack,
             DriverName.EXTERNAL: ExternalDriver(project, cancelled=cancelled),
             DriverName.KUBERNETES: self._kubernetes,
+            DriverName.SWARM: self._swarm,
         }
 
     def of(self, environment: Environment) -> Driver:
@@ -77,6 +80,9 @@ class Drivers:
         if environment.driver is DriverName.KUBERNETES:
             self._kubernetes.check(environment)
             return  # its port is that of its service
+        if environment.driver is DriverName.SWARM:
+            self._swarm.check(environment)
+            return  # its port is open on another machine
         endpoint = self.observe(environment).endpoint
         has_port = endpoint is not None and endpoint.url.endswith(f":{environment.port}")
         if environment.port is not None and not has_port:
@@ -117,6 +123,8 @@ class Drivers:
                 return DriverName.LOCALSTACK if found.status is not Status.STOPPED or found.reason else None
         if environment.driver is not DriverName.KUBERNETES and self._kubernetes.may_run(environment):
             return DriverName.KUBERNETES
+        if environment.driver is not DriverName.SWARM and self._swarm.may_run(environment):
+            return DriverName.SWARM
         return None
 
     def leftovers(self) -> list[Environment]:
@@ -128,6 +136,9 @@ class Drivers:
                 found += self._localstack.leftovers()
         if any(one.driver is DriverName.KUBERNETES for one in self._project.environments):
             found += self._kubernetes.leftovers()
+        if self._swarm.was_used() or any(one.driver is DriverName.SWARM for one in self._project.environments):
+            with contextlib.suppress(NotReady):
+                found += self._swarm.leftovers()
         return found
 
     @functools.cached_property

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib.metadata
 import re
 from dataclasses import dataclass
 
@@ -60,8 +59,3 @@ class Options:
         """The image's tag, where it is one that a label can hold."""
         found = _VERSION.search(self.image)
         return found[1] if found else None
-
-
-def embedded_image() -> str:
-    """What the image of the embedded emulator is called: it has the version of multistack that is in it."""
-    return f"multistack/embedded:{importlib.metadata.version('multistack-emulator')}"

@@ -1,5 +1,6 @@
 """The words of the product as frozen data. No I/O here."""
 
+from emulator.model.containers import OWN_IMAGE, ContainerSettings, Functions, Publish, SwarmSettings
 from emulator.model.creation import Creation
 from emulator.model.deployments import (
     Api,
@@ -17,14 +18,11 @@ from emulator.model.deployments import (
     Release,
 )
 from emulator.model.environments import (
-    OWN_IMAGE,
     OWN_TOPOLOGY,
     STATE_FOLDER,
-    ContainerSettings,
     DriverName,
     Endpoint,
     Environment,
-    Functions,
     Instance,
     ProcessId,
     Project,
@@ -74,6 +72,7 @@ __all__ = [
     "ProcessId",
     "Project",
     "ProxySettings",
+    "Publish",
     "Quota",
     "Release",
     "Route",
@@ -81,5 +80,6 @@ __all__ = [
     "Source",
     "Space",
     "Status",
+    "SwarmSettings",
     "Verification",
 ]

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from emulator.model.containers import ContainerSettings, SwarmSettings
 from emulator.model.creation import Creation
 from emulator.model.deployments import Api, ConfigKey
 from emulator.model.exchanges import CarryRule
@@ -36,49 +37,9 @@ class DriverName(enum.Enum):
     LOCALSTACK = "localstack"
     EXTERNAL = "external"
     KUBERNETES = "kubernetes"
+    SWARM = "swarm"
     # Only in a project as it was written: whoever acts on one has made it one of the others.
     AUTO = "auto"
-
-
-class Functions(enum.Enum):
-    """What runs the functions of a container: processes inside it, or further containers."""
-
-    PROCESS = "process"
-    DOCKER = "docker"
-
-
-# Made by `multistack image build`.
-OWN_IMAGE = "multistack/localstack:4.14.0"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerSettings:
-    """
-    How an environment's container is run.
-
-    Attributes:
-        functions: With ``DOCKER`` the container gets the engine's socket, and so the whole machine.
-        memory: Bytes, or None for no limit.
-        cpus: Cores, or None for no limit.
-        internal: Its network leads nowhere; the emulator then answers at the container's own address.
-    """
-
-    image: str = OWN_IMAGE
-    functions: Functions = Functions.PROCESS
-    memory: int | None = None
-    cpus: float | None = None
-    internal: bool = False
-
-    @property
-    def settings(self) -> Mapping[str, str]:
-        """Each of them as a person reads it."""
-        return {
-            "image": self.image,
-            "functions": f"run by {self.functions.value}",
-            "memory": f"{self.memory // 2**20} MiB" if self.memory else "unlimited",
-            "cores": f"{self.cpus:g}" if self.cpus else "unlimited",
-            "network": "internal" if self.internal else "open",
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +59,7 @@ class Environment:
         lambda_concurrency: How many function calls may run at once, the account's pool; None for what the machine's
             memory carries, 1,000 at most.
         container: For the driver ``localstack``.
+        swarm: For the driver ``swarm``.
         url: Where the emulator of the driver ``external`` answers.
         created: Of one that a command made; None when the project file declares it.
         seeds: Folders of data for it, below the project's root; what a later one holds wins.
@@ -116,6 +78,7 @@ class Environment:
     enforce_iam: bool = False
     lambda_concurrency: int | None = None
     container: ContainerSettings = field(default_factory=ContainerSettings)
+    swarm: SwarmSettings = field(default_factory=SwarmSettings)
     url: str | None = None
     created: Creation | None = None
     seeds: tuple[Path, ...] = ()
@@ -123,13 +86,14 @@ class Environment:
     @property
     def settings(self) -> Mapping[str, str]:
         """What its emulator must be told at its start, name to value: a change needs a restart."""
+        enforced = {"Lambda concurrency": str(self.lambda_concurrency or "auto")}
         if self.driver is DriverName.EXTERNAL:
             return {}
-        enforced = (
-            {} if self.driver is DriverName.LOCALSTACK else {"IAM enforcement": "on" if self.enforce_iam else "off"}
-        )
-        contained = {} if self.driver is DriverName.EMBEDDED else self.container.settings
-        return {**enforced, "Lambda concurrency": str(self.lambda_concurrency or "auto"), **contained}
+        if self.driver is DriverName.LOCALSTACK:
+            return {**enforced, **self.container.settings}
+        contained = {DriverName.SWARM: self.swarm.settings, DriverName.KUBERNETES: self.container.settings}
+        own = contained.get(self.driver, {})
+        return {"IAM enforcement": "on" if self.enforce_iam else "off", **enforced, **own}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -254,6 +218,11 @@ class Endpoint:
     is_shared: bool = False
     key: str = field(default="", repr=False)
 
+    @property
+    def access_key_id(self) -> str:
+        """With which any AWS tool is let in: by it emulators know the account, or the key that leads to it."""
+        return self.key or self.account_id
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ProcessId:
@@ -304,6 +273,7 @@ class Route:
         topology: Of the lab's, in which it is an environment; the project's own ones are ``multi``. The names of others
             have two parts, e.g. ``single/prod``.
         started_by: The command that starts it; empty when that is ``multistack up <environment>``.
+        key: See :attr:`Endpoint.key`.
     """
 
     environment: str
@@ -319,3 +289,4 @@ class Route:
     protected: bool = False
     topology: str = OWN_TOPOLOGY
     started_by: str = ""
+    key: str = field(default="", repr=False)

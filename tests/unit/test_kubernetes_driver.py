@@ -17,8 +17,9 @@ from emulator.drivers.cluster import Cluster, cluster_of, connect
 from emulator.drivers.cluster_pods import health_of
 from emulator.drivers.kubernetes import KubernetesDriver
 from emulator.errors import ConfigError, MultistackError, NotReady
+from emulator.images.recipe import embedded_image
 from emulator.kubernetes.namespace import objects
-from emulator.kubernetes.options import Options, embedded_image
+from emulator.kubernetes.options import Options
 from emulator.kubernetes.seat import seat_of
 from emulator.model import DriverName, Environment, Instance, Project, Space, Status
 from tests.cluster_double import Double, serving
