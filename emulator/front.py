@@ -190,6 +190,8 @@ class Front:
             "allow-remote": "yes" if self._project.allow_remote else "no",
             # Environments that belong to another folder are none that a command of a person would find.
             "project": str(file) if pages_act(settings) and file.is_file() else "",
+            # Whoever wakes a space has its token, also where the pages are for reading only.
+            "waking": str(file) if file.is_file() else "",
             "password-file": str(self._password_file) if is_guarded(settings) else "",
             "ca-file": (ca_file() or "") if any(url.startswith("https:") for url in urls) else "",
         }

@@ -241,10 +241,11 @@ class Lifecycle:
     def _has_died(self, environment: Environment) -> str | None:
         self._cancellation.check()
         instance = self._drivers.of(environment).observe(environment)
-        reason = "its emulator ended while starting" + (f": {instance.reason}" if instance.reason else "")
         # A pod that says why it can't be is not worth the wait; a process that is unhealthy may be about to answer.
-        is_hopeless = environment.driver is DriverName.KUBERNETES and instance.status is Status.UNHEALTHY
-        return reason if instance.status is Status.STOPPED or is_hopeless else None
+        if environment.driver is DriverName.KUBERNETES and instance.status is Status.UNHEALTHY:
+            return f"environment {environment.name} can't start: {instance.reason}"
+        reason = "its emulator ended while starting" + (f": {instance.reason}" if instance.reason else "")
+        return reason if instance.status is Status.STOPPED else None
 
     def _deploy_missing(
         self, environment: Environment, endpoint: Endpoint, *, build: Callable[[], Artifact] | None

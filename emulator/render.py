@@ -75,11 +75,15 @@ def status_cell(status: str) -> str:
 
 def print_json(value: Any) -> None:
     """Dataclasses, lists and plain values as indented JSON on stdout."""
-    click.echo(json.dumps(value, indent=2, default=plain))
+    click.echo(json_text(value))
 
 
-def plain(value: Any) -> Any:
-    """What JSON has no word for, as something that it has one for."""
+def json_text(value: Any) -> str:
+    """The same as text."""
+    return json.dumps(value, indent=2, default=_plain)
+
+
+def _plain(value: Any) -> Any:
     if dataclasses.is_dataclass(value) and not isinstance(value, type):
         return dataclasses.asdict(value)
     if isinstance(value, enum.Enum):

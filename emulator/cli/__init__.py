@@ -17,6 +17,7 @@ from emulator.cli import (
     calling,
     canary,
     capabilities,
+    capacity,
     ci,
     compare,
     comparison,
@@ -146,6 +147,7 @@ for _module in (
     project,
     ci,
     capabilities,
+    capacity,
     workshop,
 ):
     for _command in _module.COMMANDS:

@@ -238,7 +238,7 @@ def print_status(rows: Sequence[EnvironmentStatus], *, as_json: bool) -> None:
         print_json(rows)
         return
     cells = [
-        [row.environment, status_cell(row.status), row.driver, row.release or "", _url_cell(row), row.endpoint or ""]
+        [row.environment, status_cell(row.status), row.driver, _release_cell(row), _url_cell(row), row.endpoint or ""]
         for row in rows
     ]
     click.echo(table(["environment", "status", "driver", "release", "url", "aws endpoint"], cells))
@@ -248,12 +248,26 @@ def print_status(rows: Sequence[EnvironmentStatus], *, as_json: bool) -> None:
             is_ours = row.status != "ready" and row.driver != DriverName.EXTERNAL.value
             next_step = f"; run `multistack up {row.environment}`" if is_ours else ""
             click.echo(f"{row.environment}: {row.reason}{next_step}")
+        if row.failed:
+            click.echo(f"{row.environment}: {_failed_line(row)}")
         if row.canary:
             click.echo(
                 f"{row.environment}: a canary of {row.canary} runs; `multistack canary status {row.environment}` counts"
             )
         for resource in row.skipped:
             click.echo(f"{row.environment}: left out {resource}")
+
+
+def _failed_line(row: EnvironmentStatus) -> str:
+    said = row.failed.splitlines()[0].removeprefix(f"environment {row.environment}: ")
+    if row.release:
+        return f"the last deployment failed, and {row.release} serves on: {said}; see `multistack history`"
+    next_step = f"mend that, and run `multistack deploy {row.environment}`"
+    return f"the last deployment failed, and nothing is deployed: {said}; {next_step}"
+
+
+def _release_cell(row: EnvironmentStatus) -> str:
+    return click.style("failed", fg="red") if row.failed and not row.release else row.release or ""
 
 
 def _url_cell(row: EnvironmentStatus) -> str:

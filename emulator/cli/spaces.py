@@ -239,12 +239,14 @@ def export(context: Context, name: str, output: str | None, replace: bool) -> No
     """Write what a space's environments hold, and its history, as files to take home."""
     from pathlib import Path
 
+    from emulator.render import json_text
     from emulator.spaces.exporting import export
     from emulator.spaces.opening import find_space
 
     spaces = context.spaces()
     found = spaces.open(find_space(spaces.listed(), name), spaces.workspace.emit)
-    for path in export(found, Path(output or name), replaces=replace):
+    history = json_text(found.history.deployments())
+    for path in export(found, Path(output or name), history=history, replaces=replace):
         click.echo(str(path))
 
 
