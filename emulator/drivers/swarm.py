@@ -9,17 +9,17 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from emulator.drivers import control, engine, swarm_cluster, swarm_services
+from emulator.drivers import control, engine, swarm_cluster, swarm_images, swarm_services
 from emulator.drivers.container_log import ContainerLog
 from emulator.drivers.containers import PROJECT, is_ours, labels_of
 from emulator.drivers.engine import talking
-from emulator.drivers.images import find_image
 from emulator.drivers.swarm_belongings import SwarmBelongings
 from emulator.drivers.swarm_cluster import Node
+from emulator.drivers.swarm_log import ServiceLog
 from emulator.drivers.swarm_memory import Memory
 from emulator.drivers.swarm_services import Parts, Service, Task
 from emulator.endpoint import health
@@ -98,7 +98,7 @@ class SwarmDriver:
         """
         client = self._manager()
         swarm_cluster.need_nodes(swarm_cluster.nodes_of(client))
-        _image(client, environment)
+        swarm_images.reference(client, environment)
 
     def start(self, environment: Environment) -> Endpoint:
         """See :class:`emulator.drivers.base.Driver`; returns when a node has made the container."""
@@ -122,7 +122,7 @@ class SwarmDriver:
         belongings.remove_rest()
         home = nodes.get(noted.node)
         parts = Parts(
-            image=_image(client, environment),
+            image=swarm_images.reference(client, environment),
             config=belongings.make_config(environment, swarm_services.variables(environment)),
             secret=belongings.make_secret(environment, key.encode()),
             network=belongings.make_network(environment),
@@ -151,7 +151,9 @@ class SwarmDriver:
             takers = {one.id for one in nodes.values() if one.is_ready and one.is_active}
             if service is None or time.monotonic() > deadline or task.without_image >= takers:
                 why = task.reason if service else "its service was removed"
-                raise NotReady(f"{belongings.where}: no node runs it: {why}", hint=_hint(environment, why))
+                raise NotReady(
+                    f"{belongings.where}: no node runs it: {why}", hint=swarm_images.hint_about(environment, why)
+                )
             time.sleep(0.1)
         if parts.node:
             self._let_move(client, environment, belongings, parts)
@@ -193,7 +195,7 @@ class SwarmDriver:
             task = swarm_services.read_tasks(belongings.tasks(found["ID"]), nodes)
             if task.works:
                 memory.note(node=task.node)
-            belongings.remove_service(found["ID"], nodes)
+            belongings.remove_service(found["ID"])
         belongings.remove_rest()
         memory.note(may_run=False)
         return found is not None
@@ -225,19 +227,20 @@ class SwarmDriver:
 
     def logs(self, environment: Environment, *, tail: int) -> list[str]:
         """See :class:`emulator.drivers.base.Driver`."""
-        return self._log(environment).new_lines()[-tail:] if self.may_run(environment) else []
+        found = self._said(environment) if self.may_run(environment) else None
+        if found is None:
+            return []
+        found.wait()
+        return ContainerLog(lambda: found, kept=lambda: b"").new_lines()[-tail:]
 
     def log_reader(self, environment: Environment) -> ContainerLog:
         """See :class:`emulator.drivers.base.Driver`; it begins anew with each service."""
-        return self._log(environment)
-
-    def _log(self, environment: Environment) -> ContainerLog:
         return ContainerLog(lambda: self._said(environment), kept=lambda: b"")
 
-    def _said(self, environment: Environment) -> _Said | None:
+    def _said(self, environment: Environment) -> ServiceLog | None:
         client = self._manager()
         found = self._belongings(client, environment).service()
-        return None if found is None else _Said(client, found["ID"])
+        return None if found is None else ServiceLog(client, found["ID"])
 
     def leftovers(self) -> list[Environment]:
         """See :class:`emulator.drivers.base.Driver`."""
@@ -288,22 +291,6 @@ class SwarmDriver:
         return Memory(self._project.environment_state(environment.name))
 
 
-class _Said:
-    """The log of a service's tasks, as :class:`ContainerLog` asks for that of a container."""
-
-    def __init__(self, client: DockerClient, service: str) -> None:
-        self._client = client
-        self._service = service
-
-    def logs(self, *, timestamps: bool, since: int | None) -> bytes:
-        """All of it, oldest first."""
-        said: Iterable[bytes] = self._client.api.service_logs(
-            self._service, stdout=True, stderr=True, timestamps=timestamps, since=since or 0, follow=False
-        )
-        lines = b"".join(said).splitlines(keepends=True)
-        return b"".join(sorted(lines))
-
-
 _ADVERTISE = "join its nodes with `--advertise-addr`"
 
 
@@ -315,30 +302,3 @@ def _judge(endpoint: Endpoint | None, task: Task) -> tuple[Status, str]:
         return unready, f"its emulator does not answer ({endpoint.url})"
     condition = control.condition(endpoint, timeout=2.0)
     return (Status.UNHEALTHY if condition.loss else Status.READY), condition.loss or condition.problem
-
-
-def _image(client: DockerClient, environment: Environment) -> str:
-    """
-    What a node makes the container of: an id where the engine has the image, so that no node looks for another one.
-
-    Raises:
-        NotReady: It is ours, which no registry has, and not there.
-    """
-    name = environment.swarm.image or embedded_image()
-    if found := find_image(client, name):
-        return found.id
-    if environment.swarm.image is None:
-        raise NotReady(
-            f"image {name} is not in the Docker engine",
-            hint="`multistack image build --embedded` makes it; load it on every node: `docker save | docker load`",
-        )
-    return name
-
-
-def _hint(environment: Environment, why: str) -> str:
-    if "does not have its image" in why:
-        name = environment.swarm.image or embedded_image()
-        return f"load it there: `docker save {name} | ssh NODE docker load`"
-    if "no suitable node" in why:
-        return "see swarm.placement, swarm.memory, environments.<name>.port and `docker node ls`"
-    return "see `docker service ps`"

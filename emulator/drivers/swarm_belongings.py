@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from emulator.drivers.containers import ENVIRONMENT, PROJECT, is_ours, labels_of, name_of
 from emulator.drivers.engine import talking
-from emulator.drivers.swarm_cluster import Node
+from emulator.drivers.swarm_cluster import Node, nodes_of
 from emulator.drivers.swarm_services import is_part_of, named
 from emulator.errors import NotReady
 from emulator.model import Environment, Project
@@ -80,14 +80,15 @@ class SwarmBelongings:
             made = collection.create(name=name, data=content, labels=labels_of(self._project, environment))
         return str(made.id), name
 
-    def remove_service(self, service: str, nodes: Mapping[str, Node]) -> None:
+    def remove_service(self, service: str) -> None:
         """Remove it and wait until its container has ended, where anybody can tell: not on a node that is down."""
         from docker.errors import NotFound
 
         with talking(self.where), contextlib.suppress(NotFound):
             self._client.api.remove_service(service)
         deadline = time.monotonic() + _GRACE
-        while any(_may_go_on(one, nodes) for one in self.tasks(service)):
+        # A node that is lost counts as ready for some seconds.
+        while any(_may_go_on(one, nodes_of(self._client)) for one in self.tasks(service)):
             if time.monotonic() > deadline:
                 raise NotReady(f"{self.where}: its container has not ended after {_GRACE:g} s", hint="see `docker ps`")
             time.sleep(0.1)

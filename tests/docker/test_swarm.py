@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import subprocess
 from collections.abc import Iterator
 from typing import Any
 
@@ -64,20 +65,6 @@ def drained(manager: SwarmHost, *hosts: SwarmHost) -> Iterator[None]:
             manager.docker("node", "update", "--availability", "active", one)
 
 
-class TestContract(DriverContract):
-    """The contract of every driver."""
-
-    driver_name = DriverName.SWARM
-
-    @pytest.fixture(scope="class", autouse=True)
-    @classmethod
-    def of_the_swarm(cls, hosts: list[SwarmHost]) -> Iterator[None]:
-        """What commands find as their engine."""
-        with pytest.MonkeyPatch.context() as patch:
-            patch.setenv("DOCKER_HOST", hosts[0].host)
-            yield
-
-
 @pytest.mark.parametrize(
     ("which", "message", "hint"),
     [
@@ -92,7 +79,6 @@ def test_a_cluster_that_cant_be_asked_is_told_in_one_line(
     folder: ProjectFolder, hosts: list[SwarmHost], which: str, message: str, hint: str
 ) -> None:
     """Before anything is made."""
-    folder.run("down")
     manager, worker = hosts
     engine = {"alone": "", "worker": worker.host, "drained": manager.host}[which]
     with drained(manager, *hosts) if which == "drained" else contextlib.nullcontext():
@@ -105,18 +91,28 @@ def test_a_cluster_that_cant_be_asked_is_told_in_one_line(
 
 def test_a_node_without_the_image_is_named(folder: ProjectFolder, hosts: list[SwarmHost]) -> None:
     """No node can get it from any registry."""
-    folder.run("down")
     manager, worker = hosts
-    worker.docker("image", "rm", "--force", embedded_image())
-    try:
-        with drained(manager, manager):
-            done = folder.run("up", "test", check=False)
-    finally:
-        worker.load(embedded_image())
+    subprocess.run(manager.command("import", "-", "only-here:1"), input=bytes(1024), capture_output=True, check=True)
+    with drained(manager, manager):
+        done = folder.run("up", "test", env={"MULTISTACK_SWARM_IMAGE": "only-here:1"}, check=False)
     assert done.returncode == 3
     assert f"({worker.address}) does not have its image" in done.stderr
-    assert "docker save multistack/embedded" in done.stderr
+    assert "docker save only-here:1" in done.stderr
     assert left_in(manager) == []
+
+
+class TestContract(DriverContract):
+    """The contract of every driver."""
+
+    driver_name = DriverName.SWARM
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def of_the_swarm(cls, hosts: list[SwarmHost]) -> Iterator[None]:
+        """What commands find as their engine."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DOCKER_HOST", hosts[0].host)
+            yield
 
 
 def test_a_lost_hosts_environment_is_back_on_the_other_with_its_release(

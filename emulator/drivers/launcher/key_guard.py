@@ -2,9 +2,9 @@
 Who may come in where the emulator listens beyond this machine: whoever sends its key.
 
 AWS's tools, which send no header of ours, have it as their access key id: no signature is over that id, so the
-account's takes its place. What runs in the container itself, its functions above all, comes from loopback and needs no key. To
-everybody else the emulator is known by the address that functions know it by, so that URLs which it hands out, e.g. of
-queues, lead functions to it, too; and no function sees the key.
+account's takes its place. What runs in the container itself, its functions above all, comes from loopback and needs no
+key. To everybody else the emulator is known by the address that functions know it by, so that URLs which it hands out,
+e.g. of queues, lead functions to it, too; and no function sees the key.
 """
 
 from __future__ import annotations
