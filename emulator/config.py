@@ -180,7 +180,7 @@ def aws_environ(endpoint: Endpoint) -> dict[str, str]:
         "AWS_ENDPOINT_URL": endpoint.url,
         # Some operations go to a name before the host, which at an address of this machine leads nowhere.
         "AWS_DISABLE_HOST_PREFIX_INJECTION": "true",
-        "AWS_ACCESS_KEY_ID": endpoint.account_id,
+        "AWS_ACCESS_KEY_ID": endpoint.access_key_id,
         "AWS_SECRET_ACCESS_KEY": "multistack",
         "AWS_ACCOUNT_ID": endpoint.account_id,
         "AWS_REGION": endpoint.region,

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Protocol
 
 from emulator.addresses import origin_of
+from emulator.endpoint_key import headers_of
 from emulator.errors import DeployError, MultistackError, NotReady
 from emulator.model import Endpoint
 
@@ -66,7 +67,16 @@ def client(endpoint: Endpoint, service: str, *, patience: float = 60.0) -> Any:
         session._service_endpoint_mapping = dict.fromkeys(session._service_endpoint_mapping, endpoint.url)
         if endpoint.url.startswith("https:"):
             session.common_protected_kwargs["verify"] = ca_file() or True
-        return session.client(service, config=options)
+        made = session.client(service, config=options)
+    if endpoint.key:
+        made.meta.events.register("before-send.*", functools.partial(_add_key, key=endpoint.key))
+    return made
+
+
+def _add_key(request: Any, *, key: str, **_told: Any) -> None:
+    """Let a request carry the emulator's key, after it was signed: the emulator takes it off."""
+    for name, value in headers_of(key).items():
+        request.headers[name] = value
 
 
 def ca_file() -> str | None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from emulator.config_values import Values
-from emulator.model import ContainerSettings, Creation, Environment
-from emulator.schema import EnvironmentTable, LocalstackTable, ProjectTable
+from emulator.model import ContainerSettings, Creation, Environment, SwarmSettings
+from emulator.schema import EnvironmentTable, LocalstackTable, ProjectTable, SwarmTable
 
 
 def make_environment(
@@ -35,6 +35,7 @@ def make_environment(
         enforce_iam=own.enforce_iam,
         lambda_concurrency=None if own.lambda_concurrency == "auto" else own.lambda_concurrency,
         container=_container(own, table.localstack),
+        swarm=_swarm(own, table.swarm),
         url=own.endpoint,
         created=created,
         seeds=tuple(Path(one) for one in (table.seed.folders if own.seed is None else own.seed)),
@@ -49,6 +50,17 @@ def _container(own: EnvironmentTable, shared: LocalstackTable) -> ContainerSetti
         memory=None if memory == "unlimited" else memory,
         cpus=None if cpus == "unlimited" else cpus,
         internal=shared.internal,
+    )
+
+
+def _swarm(own: EnvironmentTable, shared: SwarmTable) -> SwarmSettings:
+    memory, cpus, image = own.memory or shared.memory, own.cpus or shared.cpus, own.image or shared.image
+    return SwarmSettings(
+        image=None if image == "auto" else image,
+        memory=None if memory == "unlimited" else memory,
+        cpus=None if cpus == "unlimited" else cpus,
+        placement=tuple(shared.placement),
+        publish=shared.publish,
     )
 
 

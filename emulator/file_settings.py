@@ -57,6 +57,13 @@ FILE_ONLY: tuple[Setting, ...] = (
         description="Environments that a release is promoted into as soon as it is verified in the one before.",
     ),
     Setting(
+        key="swarm.placement",
+        variable="",
+        default="none",
+        allowed='an array of constraints such as "node.labels.room == 1"',
+        description="What a node must be to run environments of the driver swarm; all of them hold.",
+    ),
+    Setting(
         key="verify.checks",
         variable="",
         default="none",

@@ -284,6 +284,7 @@ def _route(project: Project, environment: Environment, instance: Instance, histo
         default_api=default_among(apis, project.api),
         protected=environment.protected,
         started_by="multistack lab up" if is_lab(project.root) else "",
+        key=instance.endpoint.key if instance.endpoint else "",
     )
 
 

@@ -241,6 +241,9 @@ class Lifecycle:
     def _has_died(self, environment: Environment) -> str | None:
         self._cancellation.check()
         instance = self._drivers.of(environment).observe(environment)
+        # A pod that says why it can't be is not worth the wait; a process that is unhealthy may be about to answer.
+        if environment.driver is DriverName.KUBERNETES and instance.status is Status.UNHEALTHY:
+            return f"environment {environment.name} can't start: {instance.reason}"
         reason = "its emulator ended while starting" + (f": {instance.reason}" if instance.reason else "")
         return reason if instance.status is Status.STOPPED else None
 

@@ -13,13 +13,15 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 
 from emulator.addresses import normal_url
 from emulator.file_settings import FILE_ONLY
-from emulator.model import OWN_IMAGE, ConfigType, DriverName, Functions
+from emulator.model import OWN_IMAGE, ConfigType, DriverName, Functions, Publish
 from emulator.setting import Key, matches, show_key, show_value, value_at
 from emulator.settings import CORPUS_PATTERN, PARAMETER_PATTERN, SERVICE_PATTERN, SETTINGS
 from emulator.spans import read_memory, read_span
 
 _REGION_PATTERN = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"
 # Source: the grammar of the reference in the Docker distribution project: name, tag, digest.
+# As the swarm reads it. Source: moby/swarmkit, constraint/constraint.go.
+_PLACEMENT_PATTERN = r"^(node|engine)\.[A-Za-z0-9._-]+ *(==|!=) *[A-Za-z0-9:._ -]+$"
 _IMAGE_PATTERN = (
     r"^[a-zA-Z0-9]([a-zA-Z0-9._-]*[a-zA-Z0-9])?(:[0-9]+)?(/[a-z0-9]+([._-]+[a-z0-9]+)*)*"
     r"(:[A-Za-z0-9_][A-Za-z0-9_.-]{0,127})?(@sha256:[0-9a-f]{64})?$"
@@ -68,6 +70,7 @@ _Memory = Annotated[Annotated[int, Field(ge=64 * 2**20)] | Literal["unlimited"],
 _Size = Annotated[Annotated[int, Field(ge=2**20, le=16 * 2**30)], BeforeValidator(_memory_bytes)]
 _Cpus = Annotated[float, Field(gt=0, le=1024)] | Literal["unlimited"]
 _Image = Annotated[str, Field(pattern=_IMAGE_PATTERN, max_length=255)]
+_Placement = Annotated[str, Field(pattern=_PLACEMENT_PATTERN, max_length=255)]
 _Url = Annotated[str, AfterValidator(normal_url)]
 _Region = Annotated[str, Field(pattern=_REGION_PATTERN)]
 _Driver = Annotated[DriverName, Field(strict=False)]
@@ -171,6 +174,16 @@ class LocalstackTable(_Table):
     internal: bool = False
 
 
+class SwarmTable(_Table):
+    """``[swarm]``"""
+
+    image: _Image | Literal["auto"] = "auto"
+    memory: _Memory = 512 * 2**20
+    cpus: _Cpus = "unlimited"
+    placement: list[_Placement] = Field(default_factory=list)
+    publish: Annotated[Publish, Field(strict=False)] = Publish.HOST
+
+
 class EnvironmentTable(_Table):
     """``[environments.<name>]``"""
 
@@ -229,6 +242,7 @@ class ProjectTable(_Table):
     inspector: InspectorTable = Field(default_factory=InspectorTable)
     seed: SeedTable = Field(default_factory=SeedTable)
     localstack: LocalstackTable = Field(default_factory=LocalstackTable)
+    swarm: SwarmTable = Field(default_factory=SwarmTable)
     proxy: ProxyTable = Field(default_factory=ProxyTable)
     config: dict[_Parameter, ConfigKeyTable] = Field(default_factory=dict)
     environments: dict[str, EnvironmentTable] = Field(default_factory=dict)

@@ -200,7 +200,7 @@ def profiles_text(endpoints: Sequence[Endpoint]) -> str:
                 f"[profile {profile_name(endpoint.environment)}]",
                 f"region = {endpoint.region}",
                 f"endpoint_url = {endpoint.url}",
-                f"aws_access_key_id = {endpoint.account_id}",
+                f"aws_access_key_id = {endpoint.access_key_id}",
                 "aws_secret_access_key = multistack",
                 "cli_pager =",
             ]

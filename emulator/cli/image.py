@@ -29,16 +29,27 @@ def image() -> None:
     help="Keep a base made with debootstrap in this folder. Also MULTISTACK_IMAGE_CACHE.",
 )
 @click.option("--proxy", "is_proxy", is_flag=True, help="Build the image of the Compose file's proxy instead.")
+@click.option("--embedded", "is_embedded", is_flag=True, help="Build the image of the embedded emulator instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 @click.pass_obj
 def build(
-    context: Context, *, base: str | None, is_fresh: bool, cache: Path | None, is_proxy: bool, as_json: bool
+    context: Context,
+    *,
+    base: str | None,
+    is_fresh: bool,
+    cache: Path | None,
+    is_proxy: bool,
+    is_embedded: bool,
+    as_json: bool,
 ) -> None:
     """Build the image for containers, unless it is there and current."""
     from emulator.images.build import build as build_image
-    from emulator.images.recipe import read_proxy_recipe, read_recipe
+    from emulator.images.recipe import read_embedded_recipe, read_proxy_recipe, read_recipe
     from emulator.render import Progress, print_json
 
+    if is_proxy and is_embedded:
+        raise click.UsageError("--proxy and --embedded are two images: build one after the other")
+    read = read_proxy_recipe if is_proxy else read_embedded_recipe if is_embedded else read_recipe
     environ = context.caller_environ()
     built = build_image(
         _engine(context),
@@ -47,7 +58,7 @@ def build(
         base=base,
         cache=cache,
         is_fresh=is_fresh,
-        recipe=read_proxy_recipe() if is_proxy else read_recipe(),
+        recipe=read(),
     )
     if as_json:
         print_json(built)

@@ -50,6 +50,11 @@ def labels_of(project: Project, environment: Environment) -> dict[str, str]:
     }
 
 
+def settings_in(labels: Mapping[str, str]) -> dict[str, str]:
+    """What :func:`labels_of` was told: account, region and settings."""
+    return dict(json.loads(labels[_SETTINGS]))
+
+
 def is_ours(project: Project, name: str, labels: Mapping[str, str] | None) -> bool:
     """
     Whether what is called *name* is of *project*: by its name and its labels, for a stranger may have copied either.
@@ -203,7 +208,7 @@ class Container:
 def read(found: Mapping[str, Any], *, now: datetime) -> Container:
     """The engine's ``inspect`` of a container as data."""
     labels = found["Config"]["Labels"]
-    told = json.loads(labels[_SETTINGS])
+    told = settings_in(labels)
     account_id, region = told.pop("account_id"), told.pop("region")
     condition, reason = _judge(found, now=now)
     return Container(
@@ -287,7 +292,7 @@ def _time(text: str) -> datetime:
 
 def leftover(labels: Mapping[str, str]) -> Environment:
     """As much of an environment as the labels tell that it left in the engine."""
-    told = json.loads(labels[_SETTINGS])
+    told = settings_in(labels)
     return Environment(
         name=labels[ENVIRONMENT],
         driver=DriverName.LOCALSTACK,

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from emulator.endpoint_key import control_token, headers_of
 from emulator.errors import MultistackError, NotReady
 from emulator.model import Endpoint
 
@@ -61,6 +62,8 @@ def ask(endpoint: Endpoint, folder: Path, action: str, content: Mapping[str, obj
     """
     Let the emulator at *endpoint*, whose folder is *folder*, do *action*, and wait until it is done.
 
+    One on another machine shares no folder with us: its token follows from its key.
+
     Raises:
         NotReady: It doesn't answer, or its token can't be read.
         MultistackError: It says why it can't.
@@ -69,7 +72,8 @@ def ask(endpoint: Endpoint, folder: Path, action: str, content: Mapping[str, obj
     parts = urlsplit(endpoint.url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
     try:
-        headers = {HEADER: (folder / TOKEN_FILE).read_text(), "Content-Type": "application/json"}
+        token = control_token(endpoint.key) if endpoint.key else (folder / TOKEN_FILE).read_text()
+        headers = {HEADER: token, **headers_of(endpoint.key), "Content-Type": "application/json"}
         connection.request("POST", f"{PREFIX}{action}", body=json.dumps(content), headers=headers)
         response = connection.getresponse()
         body = response.read()
@@ -91,7 +95,7 @@ def condition(endpoint: Endpoint, *, timeout: float) -> Condition:
     parts = urlsplit(endpoint.url)
     connection = http.client.HTTPConnection(parts.hostname or "", parts.port, timeout=timeout)
     try:
-        connection.request("GET", CONDITION)
+        connection.request("GET", CONDITION, headers=headers_of(endpoint.key))
         said = json.loads(connection.getresponse().read())
         return Condition(problem=str(said["problem"]), loss=str(said.get("loss", "")))
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError, AttributeError):

@@ -13,7 +13,9 @@ from emulator.drivers.base import Driver
 from emulator.drivers.embedded import EmbeddedDriver
 from emulator.drivers.engine import variables
 from emulator.drivers.external import ExternalDriver
+from emulator.drivers.kubernetes import KubernetesDriver
 from emulator.drivers.localstack import LocalstackDriver
+from emulator.drivers.swarm import SwarmDriver
 from emulator.errors import NotReady
 from emulator.model import DriverName, Environment, Instance, Project, Status
 
@@ -41,10 +43,14 @@ class Drivers:
             project, path=environ.get("PATH", ""), interpreters=interpreters, engine=variables(environ)
         )
         self._localstack = LocalstackDriver(project, environ=environ)
+        self._kubernetes = KubernetesDriver(project, environ=environ)
+        self._swarm = SwarmDriver(project, environ=environ)
         self._drivers: Mapping[DriverName, Driver] = {
             DriverName.EMBEDDED: self._embedded,
             DriverName.LOCALSTACK: self._localstack,
             DriverName.EXTERNAL: ExternalDriver(project, cancelled=cancelled),
+            DriverName.KUBERNETES: self._kubernetes,
+            DriverName.SWARM: self._swarm,
         }
 
     def of(self, environment: Environment) -> Driver:
@@ -71,6 +77,12 @@ class Drivers:
         """
         if environment.driver is DriverName.LOCALSTACK:
             self._localstack.check(environment)
+        if environment.driver is DriverName.KUBERNETES:
+            self._kubernetes.check(environment)
+            return  # its port is that of its service
+        if environment.driver is DriverName.SWARM:
+            self._swarm.check(environment)
+            return  # its port is open on another machine
         endpoint = self.observe(environment).endpoint
         has_port = endpoint is not None and endpoint.url.endswith(f":{environment.port}")
         if environment.port is not None and not has_port:
@@ -109,6 +121,10 @@ class Drivers:
             with contextlib.suppress(NotReady):  # no engine runs nothing
                 found = self._localstack.observe(environment)
                 return DriverName.LOCALSTACK if found.status is not Status.STOPPED or found.reason else None
+        if environment.driver is not DriverName.KUBERNETES and self._kubernetes.may_run(environment):
+            return DriverName.KUBERNETES
+        if environment.driver is not DriverName.SWARM and self._swarm.may_run(environment):
+            return DriverName.SWARM
         return None
 
     def leftovers(self) -> list[Environment]:
@@ -118,6 +134,11 @@ class Drivers:
             # Who needs the engine says why it can't be asked; an environment of another driver can go without.
             with contextlib.suppress(NotReady):
                 found += self._localstack.leftovers()
+        if any(one.driver is DriverName.KUBERNETES for one in self._project.environments):
+            found += self._kubernetes.leftovers()
+        if self._swarm.was_used() or any(one.driver is DriverName.SWARM for one in self._project.environments):
+            with contextlib.suppress(NotReady):
+                found += self._swarm.leftovers()
         return found
 
     @functools.cached_property

@@ -18,7 +18,7 @@ from emulator.errors import MultistackError
 from emulator.events import Emit, Event
 from emulator.images import bases
 from emulator.images.host_pip import host_files, proxies
-from emulator.images.recipe import Recipe, read_proxy_recipe, read_recipe, source_root
+from emulator.images.recipe import Recipe, read_embedded_recipe, read_proxy_recipe, read_recipe, source_root
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -114,7 +114,7 @@ def _run(
 def list_images(client: DockerClient, recipe: Recipe | None = None) -> list[BuiltImage]:
     """Our images in the engine, newest first."""
     images = []
-    ours = [read_recipe(), *([read_proxy_recipe()] if source_root() else [])]
+    ours = [read_recipe(), read_embedded_recipe(), *([read_proxy_recipe()] if source_root() else [])]
     for wanted in [recipe] if recipe else ours:
         with talking("images"):
             found = client.images.list(filters={"label": wanted.label})

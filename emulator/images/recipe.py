@@ -17,6 +17,29 @@ from emulator.model import OWN_IMAGE
 _PACKAGE = Path(__file__).parent.parent
 # In an installed wheel, and in a clone.
 _PLACES = (_PACKAGE / "images" / "localstack", _PACKAGE.parent / "compose" / "localstack")
+_EMBEDDED_PLACES = (_PACKAGE / "images" / "embedded", _PACKAGE.parent / "compose" / "embedded")
+# On images of the embedded emulator: the hash of what they were made from.
+_EMBEDDED_LABEL = f"{LABEL}.embedded"
+# Of multistack itself: what the emulator's process imports.
+_EMULATOR = (
+    "__init__.py",
+    "checkpoint.py",
+    "drivers/__init__.py",
+    "drivers/control.py",
+    "drivers/embedded_environ.py",
+    "drivers/functions.py",
+    "drivers/launcher",
+    "drivers/saved_state.py",
+    "endpoint_key.py",
+    "errors.py",
+    "guards.py",
+    "http_api_security.py",
+    "interpreters.py",
+    "model",
+    "ports.py",
+    "process.py",
+    "rest_api_security.py",
+)
 _PROXY = "compose/proxy"
 # On images of the proxy: the hash of what they were made from.
 _PROXY_LABEL = f"{LABEL}.proxy"
@@ -28,6 +51,7 @@ _SAMPLE = tuple(
 )
 _SOURCES = (
     "emulator",
+    "compose/embedded",
     "compose/localstack",
     "docs/workshop",
     *_SAMPLE,
@@ -127,6 +151,28 @@ def read_proxy_recipe() -> Recipe:
     files = {name: data for source in (_PROXY, *_SOURCES) for name, data in _below(root, source).items()}
     files["README.md"] = b""  # the wheel needs one, and its text is nothing that the image depends on
     return Recipe(files, image=proxy_image(), label=_PROXY_LABEL, folder=_PROXY)
+
+
+def read_embedded_recipe() -> Recipe:
+    """
+    That of the embedded emulator: a process of this multistack.
+
+    Raises:
+        MultistackError: It is missing: the installation is damaged.
+    """
+    folder = next((place for place in _EMBEDDED_PLACES if (place / "Dockerfile").is_file()), None)
+    if folder is None:
+        raise MultistackError(
+            f"the image's recipe is missing: there is no {_EMBEDDED_PLACES[0]}", hint="install multistack again"
+        )
+    own = {f"emulator/{name}": data for part in _EMULATOR for name, data in _below(_PACKAGE, part).items()}
+    built = {name: path.read_bytes() for name, path in _files(folder)}
+    return Recipe({**built, **own}, image=embedded_image(), label=_EMBEDDED_LABEL)
+
+
+def embedded_image() -> str:
+    """What the image of the embedded emulator is called: it has the version of multistack that is in it."""
+    return f"multistack/embedded:{importlib.metadata.version(_DISTRIBUTION)}"
 
 
 def source_root() -> Path | None:

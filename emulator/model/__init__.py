@@ -1,5 +1,6 @@
 """The words of the product as frozen data. No I/O here."""
 
+from emulator.model.containers import OWN_IMAGE, ContainerSettings, Functions, Publish, SwarmSettings
 from emulator.model.creation import Creation
 from emulator.model.deployments import (
     Api,
@@ -17,26 +18,22 @@ from emulator.model.deployments import (
     Release,
 )
 from emulator.model.environments import (
-    OWN_IMAGE,
     OWN_TOPOLOGY,
     STATE_FOLDER,
-    ContainerSettings,
     DriverName,
     Endpoint,
     Environment,
-    Functions,
-    HttpCheck,
     Instance,
     ProcessId,
     Project,
     ProxySettings,
     Route,
     Status,
-    Verification,
 )
 from emulator.model.exchanges import CarryRule, Exchange, Headers, HttpAnswer, HttpRequest, Invocation, Source
 from emulator.model.rules import ComparisonRules, ExpectedDifference, InspectorSettings, Rules
 from emulator.model.spaces import SEPARATOR, Quota, Space
+from emulator.model.verification import HttpCheck, Verification
 
 __all__ = [
     "OWN_IMAGE",
@@ -75,6 +72,7 @@ __all__ = [
     "ProcessId",
     "Project",
     "ProxySettings",
+    "Publish",
     "Quota",
     "Release",
     "Route",
@@ -82,5 +80,6 @@ __all__ = [
     "Source",
     "Space",
     "Status",
+    "SwarmSettings",
     "Verification",
 ]

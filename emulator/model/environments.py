@@ -8,11 +8,13 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 
+from emulator.model.containers import ContainerSettings, SwarmSettings
 from emulator.model.creation import Creation
 from emulator.model.deployments import Api, ConfigKey
 from emulator.model.exchanges import CarryRule
 from emulator.model.rules import Rules
 from emulator.model.spaces import Space
+from emulator.model.verification import Verification
 
 STATE_FOLDER = ".multistack"
 # A stack and an account per environment: how a project's own environments are laid out.
@@ -34,49 +36,10 @@ class DriverName(enum.Enum):
     EMBEDDED = "embedded"
     LOCALSTACK = "localstack"
     EXTERNAL = "external"
+    KUBERNETES = "kubernetes"
+    SWARM = "swarm"
     # Only in a project as it was written: whoever acts on one has made it one of the others.
     AUTO = "auto"
-
-
-class Functions(enum.Enum):
-    """What runs the functions of a container: processes inside it, or further containers."""
-
-    PROCESS = "process"
-    DOCKER = "docker"
-
-
-# Made by `multistack image build`.
-OWN_IMAGE = "multistack/localstack:4.14.0"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ContainerSettings:
-    """
-    How an environment's container is run.
-
-    Attributes:
-        functions: With ``DOCKER`` the container gets the engine's socket, and so the whole machine.
-        memory: Bytes, or None for no limit.
-        cpus: Cores, or None for no limit.
-        internal: Its network leads nowhere; the emulator then answers at the container's own address.
-    """
-
-    image: str = OWN_IMAGE
-    functions: Functions = Functions.PROCESS
-    memory: int | None = None
-    cpus: float | None = None
-    internal: bool = False
-
-    @property
-    def settings(self) -> Mapping[str, str]:
-        """Each of them as a person reads it."""
-        return {
-            "image": self.image,
-            "functions": f"run by {self.functions.value}",
-            "memory": f"{self.memory // 2**20} MiB" if self.memory else "unlimited",
-            "cores": f"{self.cpus:g}" if self.cpus else "unlimited",
-            "network": "internal" if self.internal else "open",
-        }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -96,6 +59,7 @@ class Environment:
         lambda_concurrency: How many function calls may run at once, the account's pool; None for what the machine's
             memory carries, 1,000 at most.
         container: For the driver ``localstack``.
+        swarm: For the driver ``swarm``.
         url: Where the emulator of the driver ``external`` answers.
         created: Of one that a command made; None when the project file declares it.
         seeds: Folders of data for it, below the project's root; what a later one holds wins.
@@ -114,6 +78,7 @@ class Environment:
     enforce_iam: bool = False
     lambda_concurrency: int | None = None
     container: ContainerSettings = field(default_factory=ContainerSettings)
+    swarm: SwarmSettings = field(default_factory=SwarmSettings)
     url: str | None = None
     created: Creation | None = None
     seeds: tuple[Path, ...] = ()
@@ -126,7 +91,9 @@ class Environment:
             return {}
         if self.driver is DriverName.LOCALSTACK:
             return {**enforced, **self.container.settings}
-        return {"IAM enforcement": "on" if self.enforce_iam else "off", **enforced}
+        contained = {DriverName.SWARM: self.swarm.settings, DriverName.KUBERNETES: self.container.settings}
+        own = contained.get(self.driver, {})
+        return {"IAM enforcement": "on" if self.enforce_iam else "off", **enforced, **own}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,39 +114,6 @@ class ProxySettings:
     max_body: int = 10 * 1024 * 1024
     asks_password: bool = True
     password: str | None = field(default=None, repr=False)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HttpCheck:
-    """A request that must be answered so: *path* begins with a slash, *contains* is in the body."""
-
-    path: str
-    status: int
-    contains: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Verification:
-    """
-    How to tell that a release works where it was deployed.
-
-    Attributes:
-        command: For the shell; its exit status 0 is good.
-        timeout: Seconds that the command may take.
-        replay: A corpus whose requests must be answered as they were when it was recorded.
-        replay_writes: Its requests that may change something are sent as well, but not into a protected environment.
-    """
-
-    command: str | None = None
-    timeout: float = 300.0
-    checks: Sequence[HttpCheck] = ()
-    replay: str | None = None
-    replay_writes: bool = False
-
-    @property
-    def is_empty(self) -> bool:
-        """Whether the project says nothing about it."""
-        return self.command is None and not self.checks and self.replay is None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -274,6 +208,7 @@ class Endpoint:
 
     Attributes:
         is_shared: Others may use that emulator as well: what is in it need not be ours.
+        key: What it asks of every request, see :mod:`emulator.endpoint_key`; empty where it asks for none.
     """
 
     environment: str
@@ -281,6 +216,12 @@ class Endpoint:
     account_id: str
     region: str
     is_shared: bool = False
+    key: str = field(default="", repr=False)
+
+    @property
+    def access_key_id(self) -> str:
+        """With which any AWS tool is let in: by it emulators know the account, or the key that leads to it."""
+        return self.key or self.account_id
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -332,6 +273,7 @@ class Route:
         topology: Of the lab's, in which it is an environment; the project's own ones are ``multi``. The names of others
             have two parts, e.g. ``single/prod``.
         started_by: The command that starts it; empty when that is ``multistack up <environment>``.
+        key: See :attr:`Endpoint.key`.
     """
 
     environment: str
@@ -347,3 +289,4 @@ class Route:
     protected: bool = False
     topology: str = OWN_TOPOLOGY
     started_by: str = ""
+    key: str = field(default="", repr=False)

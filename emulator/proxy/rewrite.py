@@ -7,6 +7,8 @@ from collections.abc import Iterable
 from urllib.parse import urlsplit
 
 from emulator.addresses import origin_of
+from emulator.endpoint_key import HEADER as KEY_HEADER
+from emulator.endpoint_key import PORT_INSIDE, headers_of
 from emulator.faults.fault import FAULT_HEADER
 from emulator.model import DriverName, Invocation
 from emulator.proxy.request import Headers, Request
@@ -27,13 +29,13 @@ HOP_BY_HOP = frozenset(
     }
 )
 # Said anew for the way to the upstream: its host, the body's framing, and whom the proxy itself was spoken to by.
-_OURS = frozenset({"host", "content-length", "expect", ENVIRONMENT_HEADER})
+_OURS = frozenset({"host", "content-length", "expect", ENVIRONMENT_HEADER, KEY_HEADER.lower()})
 _RELEASE_HEADER = "x-multistack-release"
 # Asks emulators of ours which calls an answer is made of: emulator/drivers/launcher/functions/tracing.py and
 # compose/localstack/plugin/multistack_localstack/tracing.py. Any other emulator would hand it to the function.
 _TRACE_HEADER = "x-multistack-trace"
 _INVOCATION_HEADER = "x-multistack-invocation"
-_TRACING = frozenset({DriverName.EMBEDDED.value, DriverName.LOCALSTACK.value})
+_TRACING = frozenset({DriverName.EMBEDDED.value, DriverName.LOCALSTACK.value, DriverName.SWARM.value})
 # Said of an answer by this proxy alone.
 _OURS_TO_SAY = frozenset({ENVIRONMENT_HEADER, _RELEASE_HEADER, _INVOCATION_HEADER, FAULT_HEADER.lower()})
 _ORIGIN = re.compile(r"(?:(?:https?):)?//([^/?#]*)(.*)", re.IGNORECASE | re.DOTALL)
@@ -53,6 +55,7 @@ def request_headers(request: Request, destination: Destination) -> list[tuple[st
     sent.append(("X-Forwarded-For", ", ".join([*forwarded_for, request.client])))
     sent.append(("X-Forwarded-Host", request.host or ""))
     sent.append(("X-Forwarded-Proto", "http"))
+    sent += headers_of(destination.route.key).items()
     if destination.mount:
         sent.append(("X-Forwarded-Prefix", destination.mount))
     if request.is_traced and destination.route.driver in _TRACING:
@@ -104,7 +107,7 @@ def rewrite_location(value: str, destination: Destination) -> str:
     origin = _ORIGIN.fullmatch(value)
     if origin is None:
         return _place(value, destination, foreign=False) if value.startswith("/") else value
-    if origin[1].lower() not in _origins(destination.url):
+    if origin[1].lower() not in _origins(destination.url, destination.route.key):
         return value
     return _place(origin[2] if origin[2].startswith("/") else "/" + origin[2], destination, foreign=True)
 
@@ -131,12 +134,13 @@ def _named_in_connection(headers: Headers) -> frozenset[str]:
     )
 
 
-def _origins(url: str) -> set[str]:
-    """Every way to write the upstream's host and port."""
+def _origins(url: str, key: str) -> set[str]:
+    """Every way to write the upstream's host and port; one that asks for a *key* calls itself as its functions do."""
     origin = origin_of(url)
     names = set(_LOOPBACK) if origin.host in {"localhost", "127.0.0.1", "::1"} else {origin.name}
     named = {f"{name}:{origin.port}" for name in names}
-    return named | names if origin.has_default_port else named
+    inside = {f"{name}:{PORT_INSIDE}" for name in _LOOPBACK} if key else set[str]()
+    return inside | named | names if origin.has_default_port else inside | named
 
 
 def _place(path: str, destination: Destination, *, foreign: bool) -> str:

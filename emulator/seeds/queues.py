@@ -12,6 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from emulator.endpoint import connection_to
+from emulator.endpoint_key import headers_of
 from emulator.members import Member
 from emulator.model import Endpoint
 from emulator.seeds.notation import as_json
@@ -87,7 +88,7 @@ def dump_messages(endpoint: Endpoint, queue: Member) -> Sequence[Any] | None:
     query = urlencode({"QueueUrl": queue.physical_id, "account": endpoint.account_id, "region": endpoint.region})
     connection = connection_to(endpoint.url, timeout=_TIMEOUT)
     try:
-        connection.request("GET", f"{_LOOK}?{query}")
+        connection.request("GET", f"{_LOOK}?{query}", headers=headers_of(endpoint.key))
         answer = connection.getresponse()
         accounts = json.loads(answer.read())["messages"] if answer.status == http.client.OK else None
     except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError):

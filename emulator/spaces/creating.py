@@ -46,15 +46,18 @@ class Wanted:
     quota: Quota = field(default_factory=Quota)
 
 
-def series(prefix: str, count: int) -> list[str]:
+def series(prefix: str, count: int, *, option: str = "--count") -> list[str]:
     """
     The names of *count* spaces: ``learner-01`` to ``learner-30``.
+
+    Args:
+        option: How somebody said how many.
 
     Raises:
         ConfigError: There can't be so many, or none can be called so.
     """
     if not 1 <= count <= MOST:
-        raise ConfigError(f"--count must be 1 to {MOST}")
+        raise ConfigError(f"{option} must be 1 to {MOST}, not {count}")
     names = [f"{prefix}-{number:0{max(2, len(str(count)))}d}" for number in range(1, count + 1)]
     if problem := name_problem(names[-1]):
         raise ConfigError(f"--prefix {show_value(prefix)}: {problem.replace('environment name', 'space name', 1)}")

@@ -22,7 +22,7 @@ from typing import Any
 import psutil
 import pytest
 
-from tests.conftest import REPOSITORY
+from tests.conftest import MULTISTACK, REPOSITORY
 
 STANDIN = Path(__file__).parent / "standin"
 BASE = "multistack/base:trixie"
@@ -113,6 +113,14 @@ def build_image(
     client.images.build(
         fileobj=io.BytesIO(context), custom_context=True, tag=name, target=target, buildargs=arguments, rm=True
     )
+
+
+def build_embedded() -> None:
+    """The image of the embedded emulator as the source has it; none may replace it while another test uses it."""
+    with (Path(tempfile.gettempdir()) / "multistack-test-embedded-image.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        command = [str(MULTISTACK), "image", "build", "--embedded"]
+        subprocess.run(command, check=True, timeout=600, capture_output=True)
 
 
 class OwnEngine:

@@ -34,11 +34,12 @@ from emulator.schema import (
     ProxyTable,
     ReplayTable,
     SeedTable,
+    SwarmTable,
     VerifyTable,
 )
 from emulator.settings import SETTINGS
 
-DRIVERS = '"embedded" or "localstack" or "external" or "auto"'
+DRIVERS = '"embedded" or "localstack" or "external" or "kubernetes" or "swarm" or "auto"'
 MINIMAL = 'service = "orders"\n\n[environments.test]\n'
 FULL = """\
 service = "orders"
@@ -853,6 +854,7 @@ TABLES = {
     "proxy",
     "environments",
     "localstack",
+    "swarm",
     "config",
     "verify",
     "auto_promote_to",
@@ -873,16 +875,18 @@ class TestSettings:
         top = [name for name in ProjectTable.model_fields if name not in TABLES]
         proxy = [f"proxy.{name}" for name in ProxyTable.model_fields]
         containers = [f"localstack.{field.alias or name}" for name, field in LocalstackTable.model_fields.items()]
+        swarm = [f"swarm.{name}" for name in SwarmTable.model_fields if name != "placement"]
         own = [f"environments.<name>.{name}" for name in EnvironmentTable.model_fields if name != "seed"]
         verify = [f"verify.{name}" for name in VerifyTable.model_fields if name != "checks"]
         inspector = [f"inspector.{name}" for name in InspectorTable.model_fields if name != "redact"]
-        parts = [*proxy, *inspector, *verify, *containers]
+        parts = [*proxy, *inspector, *verify, *containers, *swarm]
         expected = [*top, *parts, *(key.replace(".config", ".config.<Parameter>") for key in own)]
         assert sorted(keys) == sorted(expected)
         in_file = [
             "services",
             *(f"config.<Key>.{name}" for name in ConfigKeyTable.model_fields),
             "auto_promote_to",
+            "swarm.placement",
             "verify.checks",
             *(f"compare.{name}" for name in CompareTable.model_fields),
             "inspector.redact",

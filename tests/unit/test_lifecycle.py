@@ -385,6 +385,23 @@ def test_a_wait_ends_when_the_emulator_dies() -> None:
     assert error.message == "its emulator ended while starting"
 
 
+def test_a_wait_ends_when_the_cluster_says_why_there_is_no_pod() -> None:
+    """No image comes by waiting; an emulator of another driver that is unhealthy may be about to answer."""
+    bench = Bench()
+
+    def wait(endpoint: Endpoint, *, timeout: float, give_up: Callable[[], str | None]) -> None:
+        name = endpoint.environment
+        unhealthy = replace(bench.driver.running[name], status=Status.UNHEALTHY, reason="ImagePullBackOff: none")
+        bench.driver.running[name] = unhealthy
+        raise NotReady(give_up() or "it may be about to answer")
+
+    bench.wait = wait
+    messages = [
+        str(bench.up(replace(TEST, driver=driver))["test"]) for driver in (DriverName.KUBERNETES, DriverName.EMBEDDED)
+    ]
+    assert messages == ["environment test can't start: ImagePullBackOff: none", "it may be about to answer"]
+
+
 def test_ctrl_c_while_starting_stops_what_was_started() -> None:
     """The command leaves nothing that nobody asked for any more."""
     bench = Bench()

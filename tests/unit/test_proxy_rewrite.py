@@ -41,6 +41,7 @@ def make_request(*headers: tuple[str, str]) -> Request:
 
 
 BY_PATH = make_destination("/test")
+KEYED = replace(BY_PATH, url="http://10.77.0.2:20001", route=replace(BY_PATH.route, key="k3y"))
 BY_HOST = make_destination("")
 NAMED = make_destination("/test/_api/Api", prefix="/test")
 
@@ -216,3 +217,18 @@ def test_response_says_who_answered():
 def test_response_without_release_names_none():
     """An environment whose release is unknown claims none."""
     assert response_headers([], make_destination("/test", release=None)) == [("X-Multistack-Environment", "test")]
+
+
+def test_the_key_of_an_emulator_goes_along_and_a_clients_own_does_not() -> None:
+    """Only the proxy knows it; whoever sends one by himself must not get further than without."""
+    given = make_request(("X-Multistack-Key", "guessed"))
+    assert dict(request_headers(given, KEYED))["X-Multistack-Key"] == "k3y"
+    assert "X-Multistack-Key" not in dict(request_headers(given, BY_PATH))
+    assert "k3y" not in repr(KEYED)
+
+
+@pytest.mark.parametrize("origin", ["http://10.77.0.2:20001", "http://127.0.0.1:4566", "http://localhost:4566"])
+def test_an_emulator_elsewhere_is_called_by_either_address(origin: str) -> None:
+    """Its own functions know it by loopback, the proxy by its host."""
+    (_, location), *_ = response_headers([("Location", f"{origin}/a")], KEYED)
+    assert location == "/test/a"

@@ -27,6 +27,9 @@ def main() -> None:
     parser.add_argument("--listen-fd", type=int, required=True)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--settings", type=json.loads, required=True)
+    parser.add_argument(
+        "--key-fd", type=int, help="where it listens beyond this machine: a pipe with its key, or nothing"
+    )
     parser.add_argument("--engine", type=json.loads, default={})
     parser.add_argument("--node-sdk", type=Path)
     parser.add_argument("--interpreters", nargs="*", default=[], metavar="FOLDER")
@@ -41,16 +44,17 @@ def main() -> None:
 async def _serve(arguments: argparse.Namespace) -> None:
     from ministack.app import app
 
-    from emulator.drivers.launcher import durable, gaps, loopback_guard, server
+    from emulator.drivers.launcher import durable, gaps, key_guard, loopback_guard, server
     from emulator.drivers.launcher.functions import install, tracing
 
+    key = None if arguments.key_fd is None else _read_key(arguments.key_fd)
     gaps.apply()
     actions = install.install(
         _surroundings(arguments), arguments.interpreters, engine=arguments.engine, node_sdk=arguments.node_sdk
     )
     traced = tracing.traced(app)
     application = durable.make_durable(
-        traced, arguments.folder, arguments.settings, port=arguments.port, actions=actions
+        traced, arguments.folder, arguments.settings, port=arguments.port, actions=actions, key=key
     )
     stopping = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -60,9 +64,19 @@ async def _serve(arguments: argparse.Namespace) -> None:
     # What functions print is in CloudWatch Logs; here it would be seen twice.
     logging.getLogger("lambda").setLevel(logging.WARNING)
     logging.getLogger("ministack").addFilter(lambda record: "Local AWS Service Emulator" not in str(record.msg))
-    await server.serve(loopback_guard.guard(application), listen_fd=arguments.listen_fd, stopping=stopping)
+    guarded = (
+        loopback_guard.guard(application)
+        if key is None
+        else key_guard.guard(application, key=key, account=arguments.settings["account_id"], port=arguments.port)
+    )
+    await server.serve(guarded, listen_fd=arguments.listen_fd, stopping=stopping)
     # State is saved. A call that still runs would be waited for, up to a quarter of an hour; the driver ends functions.
     os._exit(0)
+
+
+def _read_key(pipe: int) -> str:
+    with os.fdopen(pipe, "rb") as file:
+        return file.read().decode()
 
 
 def _surroundings(arguments: argparse.Namespace) -> Surroundings:

@@ -18,6 +18,7 @@ from emulator.drivers.launcher import activity, checkpoints, control_routes, per
 from emulator.drivers.launcher.clock import Clock
 from emulator.drivers.launcher.loopback_guard import Application
 from emulator.drivers.launcher.state_folder import StateFolder
+from emulator.endpoint_key import control_token
 from emulator.errors import MultistackError
 
 _log = logging.getLogger("multistack.state")
@@ -30,6 +31,7 @@ def make_durable(
     *,
     port: int,
     actions: Mapping[str, control_routes.Action] = {},
+    key: str | None = None,
 ) -> Application:
     """
     *application*, whose state lies in *folder* from now on; restored when it starts, saved while it runs.
@@ -39,6 +41,7 @@ def make_durable(
         settings: What the emulator says of itself; ``account_id`` and ``region`` are there.
         port: Where it listens.
         actions: More that commands may ask for.
+        key: Of an emulator that listens beyond this machine: its token follows from it.
     """
     clock = Clock(checks_signatures=settings.get("IAM enforcement") == "on")
     emulator = f"ministack {metadata.version('ministack')}"
@@ -87,7 +90,7 @@ def make_durable(
     persistence.replace(load=load, save=checkpointer.end)
     return control_routes.guard(
         activity.watch(application, mark=checkpointer.mark, gate=gate),
-        token=_token(folder),
+        token=control_token(key) if key else _token(folder),
         actions={**actions, **_actions(checkpointer, gate, check_whole, put_back), "clock": clock.move},
         condition=condition,
     )

@@ -1,0 +1,96 @@
+"""Docker engines as hosts of a swarm, each in a network namespace of its own, on a bridge of this machine."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from tests.docker.engines import OwnEngine
+
+
+class SwarmHost(OwnEngine):
+    """
+    An engine that other hosts of the same :class:`Bridge` reach.
+
+    Attributes:
+        address: Its own.
+    """
+
+    def __init__(self, folder: Path, bridge: str, number: int, network: int) -> None:
+        super().__init__(folder, folder / "data")
+        self.data.mkdir()
+        self.address = f"10.77.{network}.{number}"
+        self._bridge = bridge
+        self._cable = f"{bridge}h{number}"
+
+    def prepare(self) -> None:
+        """Make its network, and connect it."""
+        super().prepare()
+        run("ip", "link", "add", self._cable, "type", "veth", "peer", "name", "eth0", "netns", self._namespace)
+        run("ip", "link", "set", self._cable, "master", self._bridge, "up")
+        run("ip", "-n", self._namespace, "addr", "add", f"{self.address}/24", "dev", "eth0")
+        run("ip", "-n", self._namespace, "link", "set", "eth0", "up")
+
+    def remove(self) -> None:
+        """Without a wait for containers to end in good order."""
+        self.kill()
+        super().remove()
+
+    def lose(self) -> None:
+        """Cut it off and kill it: what it ran may go on, and nobody hears of it."""
+        run("ip", "link", "set", self._cable, "down")
+        self.kill()
+
+
+@contextlib.contextmanager
+def swarm(*, hosts: int, images: Sequence[str]) -> Iterator[list[SwarmHost]]:
+    """A swarm whose manager is the first host; skips where there can't be one."""
+    missing = [name for name in ("dockerd", "docker", "ip", "nsenter", "iptables") if shutil.which(name) is None]
+    if missing or os.geteuid() != 0:
+        pytest.skip(f"engines of its own need {', '.join(missing) or 'root'}")
+    with contextlib.ExitStack() as stack:
+        bridge, network = _make_bridge()
+        stack.callback(run, "ip", "link", "delete", bridge)
+        rule = ("FORWARD", "-i", bridge, "-o", bridge, "-j", "ACCEPT")
+        run("iptables", "-I", *rule)
+        stack.callback(run, "iptables", "-D", *rule)
+        made = []
+        for number in range(2, 2 + hosts):
+            host = SwarmHost(Path(tempfile.mkdtemp(prefix="msw-", dir="/tmp")), bridge, number, network)
+            stack.callback(host.remove)
+            host.prepare()
+            host.start()
+            made.append(host)
+        with ThreadPoolExecutor() as pool:
+            list(pool.map(lambda host: [host.load(image) for image in images], made))
+        manager, *workers = made
+        manager.docker("swarm", "init", "--advertise-addr", manager.address)
+        token = manager.docker("swarm", "join-token", "--quiet", "worker")
+        for worker in workers:
+            worker.docker("swarm", "join", "--token", token, f"{manager.address}:2377")
+        yield made
+
+
+def _make_bridge() -> tuple[str, int]:
+    """A bridge that no other test of this machine has."""
+    for network in range(16, 250):
+        bridge = f"msw{network}"
+        if subprocess.run(["ip", "link", "add", bridge, "type", "bridge"], capture_output=True, check=False).returncode:
+            continue
+        run("ip", "addr", "add", f"10.77.{network}.1/24", "dev", bridge)
+        run("ip", "link", "set", bridge, "up")
+        return bridge, network
+    pytest.skip("no bridge for a swarm can be made here")
+
+
+def run(*command: str) -> None:
+    """Run it, or fail."""
+    subprocess.run(command, capture_output=True, check=True)

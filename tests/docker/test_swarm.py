@@ -1,0 +1,134 @@
+"""Environments as services of a swarm of two hosts."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from emulator.images.recipe import embedded_image
+from emulator.model import DriverName
+from tests.conftest import ProjectFolder, http
+from tests.contract import DriverContract
+from tests.docker.engines import build_embedded
+from tests.docker.swarms import SwarmHost, swarm
+from tests.functional.tiny import write_service
+
+# One swarm for all of them.
+pytestmark = pytest.mark.xdist_group("swarm")
+
+
+@pytest.fixture(scope="module")
+def hosts(engine: Any) -> Iterator[list[SwarmHost]]:
+    """Two, the first of which is the manager; both have the image of the embedded emulator."""
+    build_embedded()
+    with swarm(hosts=2, images=[embedded_image()]) as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def folder(hosts: list[SwarmHost], tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectFolder]:
+    """A service of one function in one environment; taken down in the end, when nothing of it is in the swarm."""
+    root = tmp_path_factory.mktemp("swarm")
+    (root / "home").mkdir()
+    environ = {"MULTISTACK_DRIVER": "swarm", "DOCKER_HOST": hosts[0].host}
+    made = ProjectFolder(root / "service", root / "home", environ)
+    made.folder.mkdir()
+    write_service(made)
+    yield made
+    made.run("down")
+    assert left_in(hosts[0]) == []
+    assert made.processes() == []
+
+
+def left_in(manager: SwarmHost) -> list[str]:
+    """Services, networks, configs and secrets of ours in the swarm."""
+    kinds = ("service", "network", "config", "secret")
+    return [
+        name for kind in kinds for name in manager.docker(kind, "ls", "--filter", "label=dev.multistack.project", "-q")
+    ]
+
+
+@contextlib.contextmanager
+def drained(manager: SwarmHost, *hosts: SwarmHost) -> Iterator[None]:
+    """For as long as *hosts* of the swarm take nothing."""
+    ids = [host.docker("info", "--format", "{{.Swarm.NodeID}}") for host in hosts]
+    for one in ids:
+        manager.docker("node", "update", "--availability", "drain", one)
+    try:
+        yield
+    finally:
+        for one in ids:
+            manager.docker("node", "update", "--availability", "active", one)
+
+
+@pytest.mark.parametrize(
+    ("which", "message", "hint"),
+    [
+        pytest.param("alone", "the Docker engine is in no swarm", "docker swarm init", id="no swarm"),
+        pytest.param("worker", "is a worker of its swarm", "DOCKER_HOST", id="worker"),
+        pytest.param(
+            "drained", "every node of the swarm that is ready is drained", "--availability active", id="drained"
+        ),
+    ],
+)
+def test_a_cluster_that_cant_be_asked_is_told_in_one_line(
+    folder: ProjectFolder, hosts: list[SwarmHost], which: str, message: str, hint: str
+) -> None:
+    """Before anything is made."""
+    manager, worker = hosts
+    engine = {"alone": "", "worker": worker.host, "drained": manager.host}[which]
+    with drained(manager, *hosts) if which == "drained" else contextlib.nullcontext():
+        done = folder.run("up", "test", env={"DOCKER_HOST": engine}, check=False)
+    assert done.returncode == 3
+    assert message in done.stderr
+    assert hint in done.stderr
+    assert left_in(manager) == []
+
+
+def test_a_node_without_the_image_is_named(folder: ProjectFolder, hosts: list[SwarmHost]) -> None:
+    """No node can get it from any registry."""
+    manager, worker = hosts
+    subprocess.run(manager.command("import", "-", "only-here:1"), input=bytes(1024), capture_output=True, check=True)
+    with drained(manager, manager):
+        done = folder.run("up", "test", env={"MULTISTACK_SWARM_IMAGE": "only-here:1"}, check=False)
+    assert done.returncode == 3
+    assert f"({worker.address}) does not have its image" in done.stderr
+    assert "docker save only-here:1" in done.stderr
+    assert left_in(manager) == []
+
+
+class TestContract(DriverContract):
+    """The contract of every driver."""
+
+    driver_name = DriverName.SWARM
+
+    @pytest.fixture(scope="class", autouse=True)
+    @classmethod
+    def of_the_swarm(cls, hosts: list[SwarmHost]) -> Iterator[None]:
+        """What commands find as their engine."""
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setenv("DOCKER_HOST", hosts[0].host)
+            yield
+
+
+def test_a_lost_hosts_environment_is_back_on_the_other_with_its_release(
+    folder: ProjectFolder, hosts: list[SwarmHost]
+) -> None:
+    """The swarm moves it, `up` brings the recorded release; routes lead there. The last test: a host is lost."""
+    manager, worker = hosts
+    with drained(manager, manager):
+        folder.run("up", "test")
+    before = folder.status()["test"]
+    assert worker.address in before["endpoint"]
+    assert http("GET", before["url"]).body == b"one"
+    worker.lose()
+    done = folder.run("up", "test", timeout=170)
+    after = folder.status()["test"]
+    assert "redeploying" in done.stderr
+    assert manager.address in after["endpoint"]
+    assert (after["status"], after["release"]) == ("ready", before["release"])
+    assert http("GET", after["url"]).body == b"one"
