@@ -145,6 +145,19 @@ class ArtifactStore:
             write_atomically(folder / _MANIFEST, manifest)
         return self.open(digest)
 
+    def adopt(self, digest: str, other: ArtifactStore) -> Artifact:
+        """
+        The artifact of *digest*, taken over from another store unless it is here.
+
+        Raises:
+            ArtifactError: It is not there, or its bytes no longer match the digest.
+        """
+        if not (self._folder / digest / _MANIFEST).exists():
+            work = self.work_folder() / digest
+            shutil.copytree(other.folder(digest), work)
+            work.rename(self._folder / digest)
+        return self.open(digest)
+
     def folder(self, digest: str) -> Path:
         """Where an artifact is, or would be."""
         return self._folder / digest

@@ -18,6 +18,7 @@ from emulator.events import Emit, Event
 from emulator.frameworks.registry import reader_of
 from emulator.frameworks.service import Packaging
 from emulator.frameworks.stages import STAGE
+from emulator.handlers import check_in_package, check_in_source
 from emulator.image_code import Images, NoImages
 from emulator.interpreters import Interpreter, choose
 from emulator.model import Artifact, Project
@@ -82,6 +83,8 @@ def build(
             made = {path: _as_archived(path) for path in service.archives}
             archives = _archives(sources, _folder(work / "zips"), requirements, complete, kept, made=made, emit=emit)
             check_sizes(service.template, {name: one.unzipped for name, one in archives.items()})
+            for source in sources:
+                check_in_package(source, archives[source.logical_id].path, service.path)
             keys = {logical_id: key_for(one.sha256) for logical_id, one in archives.items()}
             template = inline_definitions(service.template, service.folder)
             template = point_at_code(template, keys, bucket={"Fn::Sub": BUCKET}, sources=sources)
@@ -125,7 +128,7 @@ def check_source(source: LocalCode, template: Path) -> None:
     Refuse code that can't run before anything is built.
 
     Raises:
-        ConfigError: The folder is missing, or a Python function's handler file is not in it.
+        ConfigError: The folder is missing, or the file of the function's handler is not in it.
     """
     if not source.path.exists():
         raise ConfigError(f"{template}: the code of {source.logical_id} is missing: {source.path} does not exist")
@@ -134,19 +137,7 @@ def check_source(source: LocalCode, template: Path) -> None:
             f"{template}: {source.logical_id} is built by {source.build_method}, which multistack does not do",
             hint='run `sam build`, then set template = ".aws-sam/build/template.yaml"',
         )
-    is_as_it_is = source.type.endswith("::Function") and not is_built_by_tool(source)
-    known = isinstance(source.handler, str | None) and "${" not in str(source.handler)  # others are up to parameters
-    if is_as_it_is and known and str(source.runtime).startswith("python") and source.path.is_dir():
-        module, dot, function = str(source.handler).rpartition(".")
-        if not dot or not function:
-            raise ConfigError(
-                f"{template}: Handler of {source.logical_id} is not <module>.<function>: {source.handler}"
-            )
-        stem = source.path / module.replace(".", "/")
-        if not stem.with_suffix(".py").exists() and not (stem / "__init__.py").exists():
-            raise ConfigError(
-                f"{template}: handler {source.handler} of {source.logical_id} is missing: no {stem.with_suffix('.py')}"
-            )
+    check_in_source(source, template)
 
 
 def _may_run(source: LocalCode) -> bool:

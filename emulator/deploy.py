@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from emulator import artifact_bucket, own_stack, secret_delivery, stack
 from emulator.apis import apis_of, are_there, check_api
 from emulator.artifact import ArtifactStore
+from emulator.conditions import as_made
 from emulator.deployed_code import WrongCode, put_code, verify_code
 from emulator.endpoint import answering
 from emulator.errors import DeployError, MultistackError, NotReady
@@ -19,7 +20,7 @@ from emulator.history import History
 from emulator.limitations import Limitation, left_of, of_types
 from emulator.model import Artifact, Cause, Endpoint, Environment, Gate, Kind, Outcome, Project, Release
 from emulator.release import check_config, parameters_of
-from emulator.template import Template
+from emulator.template import Template, load_translator
 from emulator.vault import Vault
 
 Cancelled = Callable[[], None]
@@ -100,7 +101,7 @@ class Deployer:
     def prepare(self, artifact: Artifact) -> None:
         """Load what deploying *artifact* needs, while its emulators still start: SAM's translator takes its time."""
         if needs_sam(dict(artifact.template)):
-            import samtranslator.translator.translator  # noqa: F401
+            load_translator()
 
     def is_deployed(self, endpoint: Endpoint, release: Release) -> bool:
         """Whether *release*, verified, is what the environment serves right now, by the APIs that are on record."""
@@ -154,8 +155,9 @@ class Deployer:
         is_on_record = running is None and self._is_current(environment.name, release)
         if not dry_run and is_on_record and self.is_deployed(endpoint, release):
             return DeployResult(environment=environment.name, release=release, changes=())
-        self._check(environment.name, template)
-        refused = self._limits(environment.name, template)
+        made = as_made(template, parameters, environment, self._project.stack_name(environment.name))
+        self._check(environment.name, made)
+        refused = self._limits(environment.name, made)
         planned = functools.partial(self._planned, endpoint, artifact, parameters)
         ask = functools.partial(planned, template, skip_unsupported=False, dry_run=True)
         template, skipped = left_of(template, environment.name, refused, skips=skip_unsupported, ask=ask)

@@ -6,11 +6,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from emulator.errors import DeployError
-from emulator.loops import EXTENSIONS, changed
+from emulator.loops import EXTENSIONS, changed, is_loop
 from emulator.shape import listed
 from emulator.template import LOOP_CODE, Template, nested_template
 
 # What is left to the emulator of what the transform allows: it needs to be told of the transform then.
+_SHOWN = "`multistack config list` shows the values of parameters"
 _LATE = ("Fn::ToJsonString", "Fn::Length")
 
 
@@ -45,14 +46,48 @@ def written_out(template: Template, parameters: Mapping[str, str]) -> Template:
     try:
         result: Template = _plain_texts(apply(outer, given))
     except LanguageExtensionsError as error:
-        raise DeployError(str(error), hint="`multistack config list` shows the values of parameters") from error
-    _check_code(result)
+        said = f"{error}{_place_of(error, outer, given)}"
+        raise DeployError(said + _emptiness(outer, given), hint=_SHOWN) from error
+    _check_code(result, _emptiness(outer, given))
+    if not result["Resources"]:
+        raise DeployError("the loops of the template come to no resource, and CloudFormation wants one", hint=_SHOWN)
     resources = {name: _whole(one, inner) for name, one in result["Resources"].items()}
     others = [one for one in listed(result["Transform"]) if one != EXTENSIONS or any(_late(result))]
     mappings = {name: one for name, one in result.get("Mappings", {}).items() if name != LOOP_CODE}
     rest = {key: one for key, one in result.items() if key not in ("Transform", "Mappings")}
     transform = {"Transform": others} if others else {}
     return {**rest, **transform, **({"Mappings": mappings} if mappings else {}), "Resources": resources}
+
+
+def _loops(template: Mapping[str, Any]) -> Iterator[tuple[str, str, Any]]:
+    """The outermost loops of a template: section, key, loop."""
+    for section in ("Conditions", "Resources", "Outputs"):
+        yield from ((section, key, one) for key, one in (template.get(section) or {}).items() if is_loop(key))
+
+
+def _place_of(error: Exception, template: Template, given: Mapping[str, str]) -> str:
+    """The loop that the transform means, where it says only what is wrong with it."""
+    from ministack.services.cloudformation.language_extensions import LanguageExtensionsError, apply
+
+    rest = {key: one for key, one in template.items() if key not in ("Conditions", "Resources", "Outputs")}
+    for section, key, loop in _loops(template):
+        try:
+            apply({**rest, "Resources": {}, section: {key: loop}}, given)
+        except LanguageExtensionsError as alone:
+            if str(alone) == str(error) and key not in str(error):
+                return f" ({key})"
+    return ""
+
+
+def _emptiness(template: Template, given: Mapping[str, str]) -> str:
+    """What is said of loops over parameters that have no value; empty without such a loop."""
+    for _, key, (_, collection, _) in _loops(template):
+        name = collection.get("Ref") if isinstance(collection, dict) else None
+        if given.get(str(name)) == "":
+            return (
+                f"; {key} goes over {name}, which is empty: CloudFormation makes one turn of that, with an empty value"
+            )
+    return ""
 
 
 def _apart(resource: Mapping[str, Any], inner: dict[str, Template]) -> Mapping[str, Any]:
@@ -90,7 +125,7 @@ def _plain_texts(value: Any) -> Any:
     return {key: _plain_texts(item) for key, item in value.items()}
 
 
-def _check_code(template: Template) -> None:
+def _check_code(template: Template, emptiness: str) -> None:
     """Every turn of a loop must have come to code: where parameters decide, to one for which there was a folder."""
     for logical_id, resource in template["Resources"].items():
         for argument in _found(resource, "Fn::FindInMap"):
@@ -98,7 +133,7 @@ def _check_code(template: Template) -> None:
                 built = ", ".join(template["Mappings"][LOOP_CODE])
                 path = argument[1].get("Fn::Sub") if isinstance(argument[1], dict) else argument[1]
                 raise DeployError(
-                    f"the loop comes to {logical_id}, whose code {path} the artifact does not have",
+                    f"the loop comes to {logical_id}, whose code {path} the artifact does not have{emptiness}",
                     hint=f"it has {built}: set the parameter to these, or add the folder and build",
                 )
 

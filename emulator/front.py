@@ -131,11 +131,15 @@ class Front:
             self._tell_password(made=made)
         return did
 
-    def _start_unless_running(self, *, cancelled: Callable[[], None]) -> bool:
+    def is_serving(self) -> bool:
+        """Whether the proxy runs with the settings of now, and answers."""
         record = process.read_record(self.folder) if process.is_running(self.folder) else None
-        host = self._project.proxy.host
-        if record is not None and self._is_as_wanted(record) and _answers(host, record.port):
+        return record is not None and self._is_as_wanted(record) and _answers(self._project.proxy.host, record.port)
+
+    def _start_unless_running(self, *, cancelled: Callable[[], None]) -> bool:
+        if self.is_serving():
             return False
+        host = self._project.proxy.host
         started = time.monotonic()
         self._emit(Event(None, "starting proxy"))
         process.stop(self.folder, grace=2.0)
@@ -186,6 +190,8 @@ class Front:
             "allow-remote": "yes" if self._project.allow_remote else "no",
             # Environments that belong to another folder are none that a command of a person would find.
             "project": str(file) if pages_act(settings) and file.is_file() else "",
+            # Whoever wakes a space has its token, also where the pages are for reading only.
+            "waking": str(file) if file.is_file() else "",
             "password-file": str(self._password_file) if is_guarded(settings) else "",
             "ca-file": (ca_file() or "") if any(url.startswith("https:") for url in urls) else "",
         }
@@ -226,11 +232,7 @@ class Front:
             others: Environments that were created after this project was loaded: what was published of them holds, as
                 does what the lab published of environments that are laid out otherwise.
         """
-        routes = [
-            self._route(environment, instances[environment.name], history)
-            for environment in self._project.environments
-            if environment.name in instances
-        ]
+        routes = routes_of(self._project, instances, history)
         # One that somebody broke is written anew, without those that only it knew.
         with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
             known = load_routes(self._routes).items()
@@ -254,26 +256,36 @@ class Front:
         """Tell the proxy what the project file says now about requests that are compared and kept."""
         publish_rules(self.folder / RULES_FILE, self._project.rules)
 
-    def _route(self, environment: Environment, instance: Instance, history: History) -> Route:
-        current = history.current(environment.name)
-        apis = tuple(current.apis) if current else ()
-        return Route(
-            environment=environment.name,
-            account_id=environment.account_id,
-            region=environment.region,
-            driver=environment.driver.value,
-            url=_upstream_of(environment, instance),
-            process=instance.process,
-            # Beside a canary nobody outside can tell which of the two a call got.
-            release=current.release.id if current and not history.canary(environment.name) else None,
-            digest=current.release.digest if current else None,
-            apis=apis,
-            # A wrong `api` is refused when it is deployed; until then what is deployed serves on.
-            default_api=default_among(apis, self._project.api),
-            protected=environment.protected,
-            started_by="multistack lab up" if is_lab(self._project.root) else "",
-            key=instance.endpoint.key if instance.endpoint else "",
-        )
+
+def routes_of(project: Project, instances: Mapping[str, Instance], history: History) -> list[Route]:
+    """Where the proxy finds the environments of *project* that are among *instances*, in its order."""
+    return [
+        _route(project, environment, instances[environment.name], history)
+        for environment in project.environments
+        if environment.name in instances
+    ]
+
+
+def _route(project: Project, environment: Environment, instance: Instance, history: History) -> Route:
+    current = history.current(environment.name)
+    apis = tuple(current.apis) if current else ()
+    return Route(
+        environment=environment.name,
+        account_id=environment.account_id,
+        region=environment.region,
+        driver=environment.driver.value,
+        url=_upstream_of(environment, instance),
+        process=instance.process,
+        # Beside a canary nobody outside can tell which of the two a call got.
+        release=current.release.id if current and not history.canary(environment.name) else None,
+        digest=current.release.digest if current else None,
+        apis=apis,
+        # A wrong `api` is refused when it is deployed; until then what is deployed serves on.
+        default_api=default_among(apis, project.api),
+        protected=environment.protected,
+        started_by="multistack lab up" if is_lab(project.root) else "",
+        key=instance.endpoint.key if instance.endpoint else "",
+    )
 
 
 def pages_act(settings: ProxySettings) -> bool:

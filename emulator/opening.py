@@ -20,7 +20,6 @@ from emulator.drivers.containers import TOKEN
 from emulator.drivers.registry import Drivers
 from emulator.errors import ConfigError
 from emulator.events import Emit
-from emulator.front import Front
 from emulator.history import History
 from emulator.images.functions import FunctionImages
 from emulator.lifecycle import Lifecycle
@@ -31,6 +30,8 @@ from emulator.permits import Permits
 from emulator.release import Releases
 from emulator.runtimes import CONTAINER, Machine, RuntimeCheck, machine
 from emulator.snapshots import Snapshots
+from emulator.space_front import front_of
+from emulator.space_list import read_spaces
 from emulator.state_transfer import StateTransfer
 from emulator.template import Template
 from emulator.vault import Vault
@@ -50,6 +51,7 @@ def open_workspace(
     pulls: bool = False,
     token: str | None = None,
     kept: KeptArchives | None = None,
+    cancellation: Cancellation | None = None,
 ) -> Workspace:
     """
     Put the parts together; nothing is started yet, and nothing read but what decides on a driver ``auto``.
@@ -59,10 +61,11 @@ def open_workspace(
         pulls: Images that the engine lacks may be pulled.
         token: LocalStack's, for images that ask for one; no child gets it.
         kept: Archives of earlier builds in this process.
+        cancellation: Of whoever works with several projects at once.
     """
     with_token = {**environ, **({TOKEN: token} if token else {})}
     project, choice = settle(project, environ=with_token, pulls=pulls)
-    cancellation, now = Cancellation(), clock(project.clock_offset)
+    cancellation, now = cancellation or Cancellation(), clock(project.clock_offset)
     history = History(project.state / LEDGER, now=now, ended=read_created(project.state).ended)
     store, vault = ArtifactStore(project.state / "artifacts"), Vault(project.state)
     folders = interpreters.search_path(
@@ -97,7 +100,7 @@ def open_workspace(
         now=now,
         environ=environ,
         store=store,
-        front=Front(project, environ=environ, emit=emit),
+        front=front_of(project, environ=environ, emit=emit),
         deployer=deployer,
         releases=releases,
         lifecycle=lifecycle,
@@ -209,6 +212,12 @@ def _machine_of(project: Project, folders: Sequence[str], path: str, name: str) 
 
 
 def _check_exists(project: Project, environment: Environment) -> None:
+    if project.space is not None and project.within is not None:
+        space = read_spaces(project.within.state).get(project.space.name)
+        if space is None or space.is_ending:
+            raise ConfigError(
+                f"space {project.space.name} was removed meanwhile", hint="`multistack space list` shows them"
+            )
     if environment.created is None:
         return
     found = read_created(project.state).environments.get(environment.name)

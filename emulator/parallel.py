@@ -36,10 +36,13 @@ class Cancellation:
 
 
 def run_parallel(
-    names: Sequence[str], work: Callable[[str], T], cancellation: Cancellation
+    names: Sequence[str], work: Callable[[str], T], cancellation: Cancellation, *, width: int | None = None
 ) -> Mapping[str, T | MultistackError]:
     """
     Call *work* with each of *names*, at once.
+
+    Args:
+        width: How many at a time; None for all.
 
     Returns:
         Name to result, or to the error it raised, in the order of *names*. A file that can't be read or written is such
@@ -56,9 +59,11 @@ def run_parallel(
         begin.wait()
         if is_abandoned:
             raise KeyboardInterrupt
+        if width is not None:  # whoever waited for its turn may come too late
+            cancellation.check()
         return work(name)
 
-    with ThreadPoolExecutor(max_workers=max(1, len(names))) as pool:
+    with ThreadPoolExecutor(max_workers=max(1, len(names) if width is None else width)) as pool:
         try:
             futures: dict[str, Future[T]] = {name: pool.submit(work_on, name) for name in names}
             begin.set()

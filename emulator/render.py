@@ -75,7 +75,12 @@ def status_cell(status: str) -> str:
 
 def print_json(value: Any) -> None:
     """Dataclasses, lists and plain values as indented JSON on stdout."""
-    click.echo(json.dumps(value, indent=2, default=_plain))
+    click.echo(json_text(value))
+
+
+def json_text(value: Any) -> str:
+    """The same as text."""
+    return json.dumps(value, indent=2, default=_plain)
 
 
 def _plain(value: Any) -> Any:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import math
-import re
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -17,7 +16,7 @@ from emulator.file_settings import FILE_ONLY
 from emulator.model import OWN_IMAGE, ConfigType, DriverName, Functions, Publish
 from emulator.setting import Key, matches, show_key, show_value, value_at
 from emulator.settings import CORPUS_PATTERN, PARAMETER_PATTERN, SERVICE_PATTERN, SETTINGS
-from emulator.spans import read_span
+from emulator.spans import read_memory, read_span
 
 _REGION_PATTERN = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"
 # Source: the grammar of the reference in the Docker distribution project: name, tag, digest.
@@ -48,8 +47,10 @@ def _config_text(value: object) -> str:
 
 def _memory_bytes(value: object) -> object:
     """Read ``"768m"`` as bytes; what can't be read is left for the schema to refuse."""
-    match = re.fullmatch(r"([0-9]{1,9})([kmg])b?", value.lower()) if isinstance(value, str) else None
-    return int(match[1]) * _UNITS[match[2]] if match else value
+    try:
+        return read_memory(value) if isinstance(value, str) else value
+    except ValueError:
+        return value
 
 
 def _span(value: object) -> object:

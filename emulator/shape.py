@@ -66,7 +66,7 @@ def listed(value: Any) -> list[Any]:
 def _check_loop(key: str, loop: Any, place: str) -> None:
     if not (isinstance(loop, list) and len(loop) == 3 and isinstance(loop[0], str) and isinstance(loop[2], dict)):
         raise ConfigError(f"{place}: {key} is not [identifier, collection, {{key: value}}]")
-    if isinstance(loop[1], str) or not loop[1]:
+    if not (isinstance(loop[1], list) or (isinstance(loop[1], dict) and loop[1])):
         raise ConfigError(f"{place}: the collection of {key} is neither a list nor refers to one")
     for name, content in loop[2].items():
         if is_loop(name):

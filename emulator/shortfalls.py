@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
+from emulator.http_api_parameters import problem, unknown_variables
 from emulator.references import names_in
 from emulator.template import Template
 
@@ -33,23 +34,60 @@ def shortfalls(kind: str, properties: Properties, template: Template) -> Iterato
 
 
 def _of_http_integration(properties: Properties, _template: Template) -> Iterator[Told]:
-    yield from _unasked(str(properties.get("IntegrationSubtype", "")))
+    yield from _unasked(properties.get("IntegrationSubtype"), properties.get("RequestParameters"))
 
 
 def _of_http_api(properties: Properties, _template: Template) -> Iterator[Told]:
-    found = _values_of(properties.get("Body"), ("integrationSubtype", "subtype"))
-    for subtype in dict.fromkeys(str(one) for one in found):
-        yield from _unasked(subtype)
+    told = [
+        one
+        for integration in _values_of(properties.get("Body"), ("x-amazon-apigateway-integration",))
+        if isinstance(integration, dict)
+        for one in _unasked(
+            integration.get("integrationSubtype") or integration.get("subtype"), integration.get("requestParameters")
+        )
+    ]
+    yield from dict.fromkeys(told)
 
 
-def _unasked(subtype: str) -> Iterator[Told]:
-    service, dash, _ = subtype.partition("-")
-    if dash and service not in _ASKED:
+def _unasked(subtype: Any, parameters: Any) -> Iterator[Told]:
+    """What comes of an integration that asks a service itself."""
+    if not isinstance(subtype, str):
+        return
+    given = parameters if isinstance(parameters, dict) else {}
+    if refused := problem(subtype, given):
+        yield f"its creation fails, as on AWS: {refused}", "what API Gateway's list of integration subtypes says"
+    elif subtype.partition("-")[0] not in _ASKED:
         yield f"its calls get 500: HTTP APIs can't ask for {subtype}", _FUNCTION_INSTEAD
+    elif unknown := [f"$context.{name}" for name in unknown_variables(given)]:
+        yield f"its calls get 400: {', '.join(unknown)} is not known here", "$context.requestId, or a function"
+
+
+def _of_method(properties: Properties, _template: Template) -> Iterator[Told]:
+    integration = properties.get("Integration")
+    if isinstance(integration, dict):
+        mappings = _values_of(integration.get("IntegrationResponses"), ("ResponseTemplates", "ResponseParameters"))
+        yield from _unmapped(integration.get("Type"), integration.get("RequestTemplates"), any(mappings))
+
+
+def _unmapped(kind: Any, request_templates: Any, is_response_mapped: bool) -> Iterator[Told]:
+    """What comes of an integration of this *kind* that has templates, or has none."""
+    if str(kind).upper() == "HTTP" and (request_templates or is_response_mapped):
+        yield (
+            "it passes requests and answers as they are: templates of HTTP integrations aren't evaluated",
+            "HTTP_PROXY",
+        )
+    if str(kind).upper() == "MOCK" and not request_templates:
+        yield "its calls get 500, as on AWS: no request template names a statusCode", '{"statusCode": 200}'
 
 
 def _of_rest_api(properties: Properties, _template: Template) -> Iterator[Told]:
     body = properties.get("Body")
+    told: dict[Told, None] = {}
+    for one in _values_of(body, ("x-amazon-apigateway-integration",)):
+        if isinstance(one, dict):
+            mappings = _values_of(one.get("responses"), ("responseTemplates", "responseParameters"))
+            told |= dict.fromkeys(_unmapped(one.get("type"), one.get("requestTemplates"), any(mappings)))
+    yield from told
     responses = body.get("x-amazon-apigateway-gateway-responses") if isinstance(body, dict) else None
     yield from _unfilled(responses)
 
@@ -165,6 +203,7 @@ def _values_of(value: Any, keys: tuple[str, ...]) -> Iterator[Any]:
 
 _BY_TYPE: Mapping[str, Callable[[Properties, Template], Iterator[Told]]] = {
     "AWS::ApiGateway::GatewayResponse": _of_gateway_response,
+    "AWS::ApiGateway::Method": _of_method,
     "AWS::ApiGateway::RestApi": _of_rest_api,
     "AWS::ApiGateway::Stage": _of_stage,
     "AWS::ApiGatewayV2::Api": _of_http_api,

@@ -1,4 +1,4 @@
-"""Spans of time as people write them: ``90s``, ``30m``, ``2h``, ``1d12h``."""
+"""Spans of time and sizes of memory as people write them: ``90s``, ``2h``, ``1d12h``; ``768m``, ``2g``."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from datetime import timedelta
 
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _SPAN = re.compile(r"(-?)((?:[0-9]{1,6}[dhms])+)")
+_MEMORY_UNITS = {"k": 2**10, "m": 2**20, "g": 2**30}
 _LONGEST = timedelta(days=3650)
 # Of any unit, so that no sum of them is too large to be compared.
 _MOST = 10**9
@@ -40,3 +41,16 @@ def show_span(span: timedelta) -> str:
         if number:
             found.append(f"{number}{unit}")
     return ("-" if span < timedelta() else "") + (" ".join(found[:2]) or "0s")
+
+
+def read_memory(text: str) -> int:
+    """
+    Bytes from ``768m`` or ``2g``, as Docker writes them.
+
+    Raises:
+        ValueError: *text* is none; the message completes "must be …".
+    """
+    match = re.fullmatch(r"([0-9]{1,9})([kmg])b?", text.lower())
+    if match is None:
+        raise ValueError('a size of memory such as "768m" or "2g"')
+    return int(match[1]) * _MEMORY_UNITS[match[2]]

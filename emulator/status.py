@@ -22,6 +22,7 @@ class EnvironmentStatus:
         apis: Logical ids of the service's APIs; empty also while nothing is deployed.
         endpoint: Its AWS API.
         canary: The release that gets a share of the calls beside *release*.
+        failed: Why the last deployment failed, or was interrupted; empty when it succeeded, and without any.
         skipped: Resources left out on request.
         framework: Of the service that the project file names.
     """
@@ -40,6 +41,7 @@ class EnvironmentStatus:
     protected: bool
     reason: str
     canary: str | None
+    failed: str
     skipped: tuple[str, ...]
     framework: str
 
@@ -57,6 +59,7 @@ def status_of(
     for environment in environments:
         instance = instances[environment.name]
         current, canary = history.current(environment.name), history.canary(environment.name)
+        last = history.last(environment.name)
         rows.append(
             EnvironmentStatus(
                 environment=environment.name,
@@ -73,6 +76,7 @@ def status_of(
                 protected=environment.protected,
                 reason=instance.reason,
                 canary=canary.release.id if canary else None,
+                failed=last.failure if last else "",
                 skipped=tuple(current.skipped) if current else (),
                 framework=framework,
             )

@@ -6,6 +6,7 @@ import copy
 import json
 import logging
 import os
+import threading
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -60,6 +61,7 @@ class LocalCode:
         build_properties: How.
         placed: The logical id as it is written.
         turn: The path with the values of this turn of a loop; empty where all turns have one code.
+        has_layers: Whether the function has layers, in which more of its code may be.
         is_guess: Whether it is only like what a loop may come to, because parameters decide on that.
     """
 
@@ -72,6 +74,7 @@ class LocalCode:
     build_properties: Mapping[str, Any] = field(default_factory=dict)
     placed: str = ""
     turn: str = ""
+    has_layers: bool = False
     is_guess: bool = False
 
 
@@ -139,6 +142,7 @@ def local_code(template: Mapping[str, Any], folder: Path) -> Iterator[LocalCode]
                 build_properties=resource.get("Metadata", {}).get("BuildProperties", {}),
                 placed=placed.logical_id,
                 turn=path if values else "",
+                has_layers=bool(placed.effective("Layers")),
                 is_guess=any(loop.items is None and loop.identifier in values for loop in placed.loops),
             )
 
@@ -254,6 +258,24 @@ def _read_definition(path: Path, logical_id: str) -> Any:
         raise ConfigError(f"definition {path} of {logical_id} is not YAML: {error}") from error
 
 
+_LOADING = threading.Lock()
+
+
+def load_translator() -> None:
+    """
+    Load SAM's translator.
+
+    One thread at a time: its modules import each other, and two threads that come in by different ones would end in a
+    deadlock.
+    """
+    with _LOADING:
+        import samtranslator.internal.managed_policies
+        import samtranslator.parser.parser
+        import samtranslator.plugins.api.implicit_http_api_plugin  # it loads these two itself, but late
+        import samtranslator.plugins.api.implicit_rest_api_plugin
+        import samtranslator.translator.translator  # noqa: F401
+
+
 def expand_sam(template: Template, parameters: Mapping[str, str], *, region: str) -> Template:
     """
     Plain CloudFormation for a SAM template, as the transform on AWS would make it.
@@ -267,6 +289,8 @@ def expand_sam(template: Template, parameters: Mapping[str, str], *, region: str
         DeployError: The translator refuses the template; details are its reasons.
     """
     import boto3
+
+    load_translator()
     from samtranslator.internal.managed_policies import get_bundled_managed_policy_map
     from samtranslator.model.exceptions import InvalidDocumentException
     from samtranslator.parser.parser import Parser

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -15,6 +17,7 @@ from emulator.cli import (
     calling,
     canary,
     capabilities,
+    capacity,
     ci,
     compare,
     comparison,
@@ -37,6 +40,7 @@ from emulator.cli import (
     seeds,
     service,
     snapshots,
+    spaces,
     watch,
     workshop,
 )
@@ -44,8 +48,36 @@ from emulator.cli.completing import complete_environments
 from emulator.cli.context import Context
 from emulator.errors import MultistackError, file_hint
 
+# Commands that are about environments, and so about those of a space as well.
+IN_SPACES = frozenset(
+    {
+        *("up", "down", "status", "reset", "logs", "create", "destroy", "list", "prune"),
+        *("deploy", "build", "promote", "approve", "hold", "verify", "rollback", "history", "canary"),
+        *("invoke", "send", "seed", "export", "snapshot", "diff", "drift", "parity"),
+        *("endpoint", "environ", "exec"),
+    }
+)
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
+
+# One of them, as hints name it.
+_COMMAND = re.compile(rf"\bmultistack ({'|'.join(sorted(IN_SPACES))})\b")
+
+
+class _Multistack(click.Group):
+    """The command itself."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run what was typed; in a space the commands that errors hint at are those for the space."""
+        try:
+            return super().invoke(ctx)
+        except MultistackError as error:
+            space = ctx.obj.space if ctx.obj else None
+            if space and error.hint:
+                error.hint = _COMMAND.sub(rf"multistack --space {space} \1", error.hint)
+            raise
+
+
+@click.group(cls=_Multistack, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.option(
     "--file",
     type=click.Path(path_type=Path),
@@ -59,10 +91,13 @@ from emulator.errors import MultistackError, file_hint
     metavar="KEY=VALUE",
     help="Set a setting for this run, e.g. proxy.port=9000; may be given several times.",
 )
+@click.option("--space", metavar="SPACE", help="The space whose environments are meant; default: the project's own.")
 @click.option("--allow-remote", is_flag=True, help="Let a Docker engine or an external emulator be on another machine.")
 @click.version_option(package_name="multistack-emulator", prog_name="multistack")
 @click.pass_context
-def cli(context: click.Context, file: Path | None, settings: Sequence[str], allow_remote: bool) -> None:
+def cli(
+    context: click.Context, file: Path | None, settings: Sequence[str], space: str | None, allow_remote: bool
+) -> None:
     """Run test, staging and prod of a serverless service on this machine."""
     for setting in settings:
         if "=" not in setting:
@@ -71,7 +106,12 @@ def cli(context: click.Context, file: Path | None, settings: Sequence[str], allo
     overrides: dict[str, object] = {key: value for key, _, value in pairs}
     if allow_remote:
         overrides["allow_remote"] = True
-    context.obj = Context(file=file, overrides=overrides)
+    context.obj = Context(file=file, overrides=overrides, space=space)
+    if space is not None and context.invoked_subcommand not in IN_SPACES:
+        raise click.UsageError(
+            f"{context.invoked_subcommand} is about the whole project: leave --space out; with it there are: "
+            + ", ".join(sorted(IN_SPACES))
+        )
 
 
 for _module in (
@@ -95,6 +135,7 @@ for _module in (
     replaying,
     requests,
     snapshots,
+    spaces,
     seeds,
     image,
     compose,
@@ -104,6 +145,7 @@ for _module in (
     project,
     ci,
     capabilities,
+    capacity,
     workshop,
 ):
     for _command in _module.COMMANDS:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
     from emulator.archives import KeptArchives
     from emulator.events import Emit, Event
     from emulator.model import Project
+    from emulator.spaces.opening import Load
+    from emulator.spaces.spaces import Spaces
     from emulator.workspace import Workspace
 
 
@@ -23,10 +26,12 @@ class Context:
     Attributes:
         file: ``--file``.
         overrides: Settings given as flags, by dotted key.
+        space: The project's space that the command is about; None for the project's own environments.
     """
 
     file: Path | None
     overrides: dict[str, Any] = field(default_factory=dict)
+    space: str | None = None
 
     def workspace(
         self,
@@ -52,20 +57,19 @@ class Context:
         Raises:
             ConfigError: There is no project file, or it is wrong.
         """
-        from emulator.config import isolate_process, load_project, scrubbed_environ
+        from emulator.config import isolate_process, scrubbed_environ
         from emulator.drivers.containers import TOKEN
         from emulator.opening import open_workspace
         from emulator.render import Progress
 
         environ = isolate_process()
-        project = load_project(
-            file=self.file,
-            environ=environ,
-            cwd=Path.cwd(),
-            overrides=self.overrides,
-            needs_template=needs_template,
-            expected=expected,
-        )
+        load = self._load(environ, needs_template=needs_template, expected=expected)
+        if self.space is None:
+            project = load()
+        else:
+            from emulator.spaces.opening import load_space
+
+            project = load_space(load, self.space)
         if emit is None:
             emit = _say_nothing if is_quiet else Progress([environment.name for environment in project.environments])
         return open_workspace(
@@ -76,6 +80,48 @@ class Context:
             token=environ.get(TOKEN),
             kept=kept,
         )
+
+    def _load(self, environ: Mapping[str, str], *, needs_template: bool, expected: Sequence[str] = ()) -> Load:
+        from emulator.config import load_project
+
+        def load(*, home: Path | None = None, settings: Mapping[str, object] = {}) -> Project:
+            return load_project(
+                file=self.file,
+                environ=environ,
+                cwd=Path.cwd(),
+                overrides={**self.overrides, **settings},
+                needs_template=needs_template,
+                expected=expected,
+                home=home,
+            )
+
+        return load
+
+    def spaces(self, *, needs_template: bool = False) -> Spaces:
+        """
+        The spaces of this folder's project.
+
+        Args:
+            needs_template: See :meth:`workspace`.
+
+        Raises:
+            ConfigError: There is no project file, or it is wrong.
+        """
+        from emulator.config import scrubbed_environ
+        from emulator.drivers.containers import TOKEN
+        from emulator.opening import open_workspace
+        from emulator.spaces.spaces import Spaces
+
+        before = self.caller_environ()
+        workspace = self.workspace(needs_template=needs_template)
+        open_ = functools.partial(
+            open_workspace,
+            environ=scrubbed_environ(before),
+            token=before.get(TOKEN),
+            cancellation=workspace.cancellation,
+        )
+        load = self._load(before, needs_template=needs_template)
+        return Spaces(workspace=workspace, load=load, open_=open_)
 
     def project(self) -> Project | None:
         """

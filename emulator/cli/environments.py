@@ -51,6 +51,8 @@ def up(
     as_json: bool,
 ) -> None:
     """Start environments, deploy what they miss, start the proxy."""
+    from emulator.spaces.sleeping import woken
+
     if listen is not None:
         context.overrides["proxy.host"] = listen
     reopen = functools.partial(context.workspace, needs_template=artifact is None and not no_deploy, pulls=pull)
@@ -65,6 +67,7 @@ def up(
         stored = workspace.store.open(workspace.store.find(artifact)) if artifact is not None else None
         build = (lambda: stored) if stored else None
         results = workspace.lifecycle.up(chosen, timeout=wait, build=build, deploys=not no_deploy)
+        woken(workspace.project, workspace.emit)
         proxy = workspace.start_proxy()
     _report(workspace, results, proxy, as_json=as_json)
 
@@ -73,25 +76,34 @@ def up(
 @_names
 @click.pass_obj
 def down(context: Context, names: Sequence[str]) -> None:
-    """Stop environments, or all of them and the proxy; their state is kept."""
+    """Stop environments, or all of them, those of spaces too, and the proxy; their state is kept."""
     from emulator.lock import exclusive
     from emulator.testing.keeper.leaving import stop_left
 
     workspace = context.workspace()
     chosen = workspace.environments(names)
     proxy_stopped = False
+    spaces = {} if names or context.space else _put_to_sleep(context)
     # Not `changing`, which needs the ledger: what runs must be stoppable on a full disk as well.
     with exclusive(workspace.project.state, "down", emit=workspace.emit):
         if not names:
             chosen += workspace.drivers.leftovers()
             # First, so that nobody is told that an environment is down while all of them go.
             proxy_stopped = workspace.front.stop()
-        results = {**workspace.lifecycle.down(chosen), **({} if names else stop_left(workspace))}
+        results = {**workspace.lifecycle.down(chosen), **({} if names else stop_left(workspace)), **spaces}
         if names:
             workspace.publish()
             workspace.front.clear_faults(lambda name: name in names)  # also where the emulator is not ours to stop
     click.echo(_stopped_line(results, proxy_stopped=proxy_stopped))
     raise_first(results)
+
+
+def _put_to_sleep(context: Context) -> Mapping[str, bool | MultistackError]:
+    """Stop what runs of spaces; somebody's request wakes them, once the proxy is there again."""
+    from emulator.spaces.sleeping import put_to_sleep
+
+    spaces = context.spaces()
+    return put_to_sleep(spaces, [name for name, one in spaces.listed().items() if not one.is_ending])
 
 
 def _stopped_line(results: Mapping[str, bool | MultistackError], *, proxy_stopped: bool) -> str:
@@ -226,7 +238,7 @@ def print_status(rows: Sequence[EnvironmentStatus], *, as_json: bool) -> None:
         print_json(rows)
         return
     cells = [
-        [row.environment, status_cell(row.status), row.driver, row.release or "", _url_cell(row), row.endpoint or ""]
+        [row.environment, status_cell(row.status), row.driver, _release_cell(row), _url_cell(row), row.endpoint or ""]
         for row in rows
     ]
     click.echo(table(["environment", "status", "driver", "release", "url", "aws endpoint"], cells))
@@ -236,12 +248,26 @@ def print_status(rows: Sequence[EnvironmentStatus], *, as_json: bool) -> None:
             is_ours = row.status != "ready" and row.driver != DriverName.EXTERNAL.value
             next_step = f"; run `multistack up {row.environment}`" if is_ours else ""
             click.echo(f"{row.environment}: {row.reason}{next_step}")
+        if row.failed:
+            click.echo(f"{row.environment}: {_failed_line(row)}")
         if row.canary:
             click.echo(
                 f"{row.environment}: a canary of {row.canary} runs; `multistack canary status {row.environment}` counts"
             )
         for resource in row.skipped:
             click.echo(f"{row.environment}: left out {resource}")
+
+
+def _failed_line(row: EnvironmentStatus) -> str:
+    said = row.failed.splitlines()[0].removeprefix(f"environment {row.environment}: ")
+    if row.release:
+        return f"the last deployment failed, and {row.release} serves on: {said}; see `multistack history`"
+    next_step = f"mend that, and run `multistack deploy {row.environment}`"
+    return f"the last deployment failed, and nothing is deployed: {said}; {next_step}"
+
+
+def _release_cell(row: EnvironmentStatus) -> str:
+    return click.style("failed", fg="red") if row.failed and not row.release else row.release or ""
 
 
 def _url_cell(row: EnvironmentStatus) -> str:

@@ -110,7 +110,7 @@ class Records:
         current, last, canary = history.current(name), history.last(name), history.canary(name)
         hold = Permits(self._ledger).held(name)
         running = last.cause.kind.value if last and last.is_running else None
-        failed = last.detail if last and last.outcome and last.outcome.value in {"failed", "interrupted"} else ""
+        failed = last.failure if last else ""
         if current is None:
             return Record(hold=hold, running=running, failed=failed)
         done = history.of_now(name)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from emulator.drivers import control
+from emulator.errors import MultistackError, NotReady
 from emulator.model import Endpoint
 
 TRY = "functions/try"
@@ -50,19 +51,25 @@ class Debugged:
     library: Path
 
 
-def try_code(endpoint: Endpoint, folder: Path, code: Iterable[NewCode]) -> None:
+def try_code(endpoint: Endpoint, folder: Path, code: Iterable[NewCode]) -> Mapping[str, str]:
     """
-    Find out whether functions can be imported from new code.
+    Find out which functions can't be imported from new code, and why; by what they are called.
 
     Args:
         folder: The environment's.
 
     Raises:
-        MultistackError: One can't; says which and why.
         NotReady: The emulator doesn't answer.
     """
     content = {one.called: {"function": one.function, "archive": str(one.archive)} for one in code}
-    control.ask(endpoint, folder, TRY, content, timeout=_TRYING)
+    try:
+        control.ask(endpoint, folder, TRY, content, timeout=_TRYING)
+    except NotReady:
+        raise
+    except MultistackError as error:
+        lines = error.message.partition(": ")[2].splitlines()  # without the environment's name
+        return {called: problem for called, _, problem in (line.partition(": ") for line in lines)}
+    return {}
 
 
 def debug(endpoint: Endpoint, folder: Path, debugged: Debugged) -> None:

@@ -13,6 +13,7 @@ from emulator.features.removing import last_row
 from emulator.lock import exclusive
 from emulator.model import Creation, Environment, Project
 from emulator.release import check_config
+from emulator.space_list import read_spaces
 from emulator.workspace import Workspace
 
 _LONGEST = timedelta(days=3650)
@@ -59,6 +60,7 @@ def register(workspace: Workspace, wanted: Wanted, *, now: datetime) -> str:
         before = created.environments.get(name)
         expires = now + wanted.lifetime if wanted.lifetime else None
         if before is None:
+            _check_quota(workspace.project)
             _check_no_rest(workspace.project, name)
             last = last_row(workspace, name)
             creation = Creation(like=like.name, at=now, expires=expires, branch=wanted.branch, digest=digest)
@@ -107,6 +109,8 @@ def _name_of(project: Project, created: Created, wanted: Wanted) -> str:
     name = wanted.name or ""
     if problem := name_problem(name):
         raise ConfigError(problem, hint="--from-branch BRANCH makes a valid name of any branch")
+    if name in read_spaces(project.state):
+        raise ConfigError(f"a space is called {name}", hint="choose another name")
     if name in (environment.name for environment in project.promotion_order):
         raise ConfigError(f"environment {name} is declared in {project.file.name}", hint="choose another name")
     return name
@@ -122,6 +126,16 @@ def _check_again(name: str, before: Creation, wanted: Wanted) -> None:
         raise ConfigError(
             f"environment {name} is there already",
             hint=f"`multistack up {name}` starts it, `multistack destroy {name}` removes it",
+        )
+
+
+def _check_quota(project: Project) -> None:
+    """Refuse more environments than the space may have that *project* is."""
+    most = project.space.quota.environments if project.space else None
+    if project.space and most is not None and len(project.environments) >= most:
+        raise ConfigError(
+            f"space {project.space.name} has {len(project.environments)} environments, and may have {most}",
+            hint=f"`multistack --space {project.space.name} destroy ENVIRONMENT` makes room",
         )
 
 

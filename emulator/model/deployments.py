@@ -206,6 +206,13 @@ class Deployment:
     skipped: Sequence[str] = ()
 
     @property
+    def failure(self) -> str:
+        """Why it brought nothing; empty when it did, and while it runs."""
+        if self.outcome not in (Outcome.FAILED, Outcome.INTERRUPTED):
+            return ""
+        return self.detail or self.outcome.value
+
+    @property
     def gates_after(self) -> Sequence[Gate]:
         """What its last verification found; nothing when nobody verified it."""
         after = [gate for gate in self.gates if gate.phase is Phase.AFTER]

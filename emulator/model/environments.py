@@ -13,6 +13,7 @@ from emulator.model.creation import Creation
 from emulator.model.deployments import Api, ConfigKey
 from emulator.model.exchanges import CarryRule
 from emulator.model.rules import Rules
+from emulator.model.spaces import Space
 
 STATE_FOLDER = ".multistack"
 # A stack and an account per environment: how a project's own environments are laid out.
@@ -167,6 +168,8 @@ class Project:
         copied_from: The folder that this one is a copy of, e.g. for one step of a pipeline: the environments are there.
             Or one that only holds environments, e.g. those of tests.
         seeds_after_deploy: The first deployment into an environment is followed by its seed.
+        space: Which of another project's spaces this one is; *copied_from* is then the space's folder.
+        within: That other project.
     """
 
     file: Path
@@ -187,6 +190,8 @@ class Project:
     rules: Rules = field(default_factory=Rules)
     copied_from: Path | None = None
     seeds_after_deploy: bool = True
+    space: Space | None = None
+    within: Project | None = None
 
     def way_into(self, name: str) -> str:
         """The command that brings a new release into environment *name* in good order."""

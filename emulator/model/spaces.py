@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from emulator.model.environments import DriverName
+if TYPE_CHECKING:
+    from emulator.model.environments import DriverName
 
 # What stands between a space's name and an environment's, in paths, routes and messages: ``alice/test``.
 SEPARATOR = "/"

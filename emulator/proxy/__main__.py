@@ -32,6 +32,7 @@ def main() -> None:
         "password_file": options.password_file,
         "ca_file": options.ca_file,
         "project": options.project,
+        "waking": options.waking,
     }
     write_record(options.folder, port=listener.getsockname()[1], settings=settings)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
@@ -48,6 +49,7 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--max-body", required=True, help="largest request body in bytes")
     parser.add_argument("--allow-remote", default="no", choices=["yes", "no"], help="emulators on other machines")
     parser.add_argument("--project", default="", help="the project file; empty when its pages are for reading only")
+    parser.add_argument("--waking", default="", help="the project file whose spaces are woken; empty for none")
     parser.add_argument("--ca-file", default="", help="authorities to trust; empty for the system's")
     parser.add_argument("--password-file", default="", help="the password of other machines; empty for none")
     return parser.parse_args()
@@ -65,14 +67,17 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     from emulator.dashboard.jobs import own_command
     from emulator.faults.file import FAULTS_FILE
     from emulator.proxy.app import Settings, create_app
+    from emulator.proxy.caretaking import Caretaker
     from emulator.proxy.keeping import Keeping
     from emulator.proxy.server import Server
+    from emulator.proxy.waking import running_by
     from emulator.replay.recording import RECORDING_FILE, watch_recording
     from emulator.replay.writing import CorpusWriter
     from emulator.rules import RULES_FILE
 
     recorded = CorpusWriter(watch_recording(options.folder / RECORDING_FILE))
     keeping = Keeping(options.folder, sinks=[recorded])
+    waking = own_command(Path(options.waking)) if options.waking else None
     app = create_app(
         Settings(
             routes=Path(options.routes),
@@ -84,11 +89,15 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
             ca_file=options.ca_file or None,
             host=options.host,
             command=own_command(Path(options.project)) if options.project else None,
+            waking=waking,
             rules=options.folder / RULES_FILE,
         ),
         keeping=keeping,
     )
     server = Server(listener, app, closing=app.extensions["dashboard"].close)
+    gate = app.extensions["spaces"]
+    if waking is not None:
+        Caretaker(gate.spaces, gate.idle, running_by(waking)).start()
     try:
         server.start()
     finally:

@@ -15,25 +15,34 @@ from emulator import ports
 from emulator.dashboard.dashboard import Dashboard, Sources
 from emulator.dashboard.jobs import Command
 from emulator.dashboard.pages import register
+from emulator.dashboard.spaces import make_space_pages
 from emulator.faults.file import watch_faults
 from emulator.inspector.rates import Rates
 from emulator.model import ComparisonRules, Route
 from emulator.process import is_alive, own_process
 from emulator.proxy.answer import Answer, Forward
+from emulator.proxy.aws_errors import aws_error
 from emulator.proxy.disturb import Disturber
 from emulator.proxy.fan_out import FanOut
 from emulator.proxy.forward import Forwarder
 from emulator.proxy.guard import Guard, without_credentials
+from emulator.proxy.guesses import Guesses
+from emulator.proxy.joining import Joining
 from emulator.proxy.keeping import Keeping
 from emulator.proxy.problems import CONTENT_TYPE, Problem, internal_problem
 from emulator.proxy.recording import Recorder
 from emulator.proxy.request import Request, read_request
-from emulator.proxy.resolve import Destination, resolve
+from emulator.proxy.resolve import Destination, refuse_websockets, resolve
+from emulator.proxy.seat import Seat
 from emulator.proxy.selection import select
+from emulator.proxy.space_table import SpaceTable
+from emulator.proxy.spaces import SpaceGate
 from emulator.proxy.upstream import Upstreams
+from emulator.proxy.waking import Waker, starting_by
 from emulator.proxy_password import read_password
 from emulator.routes import watch_routes
 from emulator.rules import watch_rules
+from emulator.space_tokens import without_tokens
 from emulator.watched_file import WatchedFile
 
 _log = logging.getLogger(__name__)
@@ -53,6 +62,7 @@ class Settings:
         ca_file: See :func:`emulator.endpoint.ca_file`.
         host: The address it listens on; requests may name it.
         command: Runs multistack for the pages; None when they are for reading only.
+        waking: Runs it to wake spaces; None where they stay asleep.
         rules: The published rules; None for none.
         faults: The file of the faults that are set; read again whenever it changes.
         password_file: Holds the password of other machines; None lets them in without one.
@@ -65,6 +75,7 @@ class Settings:
     ca_file: str | None = None
     host: str = ports.HOST
     command: Command | None = None
+    waking: Command | None = None
     rules: Path | None = None
     faults: Path | None = None
     password_file: Path | None = None
@@ -79,10 +90,14 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     """
     app = Flask(__name__)
     app.url_map.merge_slashes = False
+    state = settings.routes.parent
     upstreams = Upstreams(timeout=settings.timeout, allow_remote=settings.allow_remote, ca_file=settings.ca_file)
-    table = watch_routes(
-        settings.routes, on_change=lambda routes: upstreams.keep_only([r.url for r in routes.values()])
-    )
+
+    def keep_connections(_routes: object = None) -> None:
+        upstreams.keep_only([*(route.url for route in (table.current() or {}).values()), *spaces.urls()])
+
+    table = watch_routes(settings.routes, on_change=keep_connections)
+    spaces = SpaceTable(state, on_change=keep_connections)
     forwarder = Forwarder(upstreams, timeout=settings.timeout, max_body=settings.max_body)
     forward: Forward = forwarder.forward
     faults = watch_faults(settings.faults, own_process()) if settings.faults is not None else None
@@ -91,18 +106,29 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     rates = Rates()
     recorder = Recorder(forward, rates=rates, feed=keeping.feed if keeping else None)
     rules = watch_rules(settings.rules) if settings.rules else None
+    listens_on, guesses = _listens_on(settings.host), Guesses(ports.is_own_address)
+    gate = SpaceGate(
+        spaces,
+        recorder,
+        forwarder.forward,
+        listens_on=listens_on,
+        is_alive=is_alive,
+        guesses=guesses,
+        waker=Waker(starting_by(settings.waking) if settings.waking else None),
+    )
     proxy = Proxy(
         app.wsgi_app,
         table,
         recorder,
-        _listens_on(settings.host),
-        guard=_guard(settings),
+        gate,
+        listens_on,
+        guard=_guard(settings, guesses),
         comparison=lambda: rules.current().comparison if rules else ComparisonRules(),
         settings=settings,
     )
     sources = Sources(
         routes=table.current,
-        state=settings.routes.parent,
+        state=state,
         rates=rates,
         faults=faults.current if faults else tuple,
         compare=proxy.compare,
@@ -111,15 +137,17 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     )
     dashboard = app.extensions["dashboard"] = Dashboard(sources)
     register(app, dashboard)
+    app.extensions["spaces"] = gate
+    app.register_blueprint(make_space_pages(gate, Joining(state, spaces, guesses), is_local=guesses.is_local))
     app.wsgi_app = proxy  # type: ignore[method-assign]
     return app
 
 
-def _guard(settings: Settings) -> Guard | None:
+def _guard(settings: Settings, guesses: Guesses) -> Guard | None:
     if settings.password_file is None:
         return None
     password = functools.partial(read_password, settings.password_file)  # read each time: it may be changed
-    return Guard(password, is_local=ports.is_own_address, listens_on=_listens_on(settings.host))
+    return Guard(password, guesses=guesses, listens_on=_listens_on(settings.host))
 
 
 def _listens_on(host: str) -> Callable[[str], bool]:
@@ -134,6 +162,7 @@ class Proxy:
 
     Args:
         pages: Answers what is addressed to the proxy itself.
+        gate: Answers what is addressed to spaces.
         listens_on: See :func:`emulator.proxy.resolve.resolve`.
         comparison: What counts as a difference between environments.
         guard: Asks other machines for the password; None where none reaches the proxy, or none is asked for.
@@ -144,6 +173,7 @@ class Proxy:
         pages: Wsgi,
         table: WatchedFile[Mapping[str, Route] | None],
         recorder: Recorder,
+        gate: SpaceGate,
         listens_on: Callable[[str], bool],
         *,
         comparison: Callable[[], ComparisonRules],
@@ -153,6 +183,7 @@ class Proxy:
         self._pages = pages
         self._table = table
         self._recorder = recorder
+        self._gate = gate
         self._listens_on = listens_on
         self._fan_out = FanOut(self._forward, rules=comparison, timeout=settings.timeout, max_body=settings.max_body)
         self._guard = guard
@@ -161,14 +192,15 @@ class Proxy:
         """Answer one request."""
         request = read_request(environ)
         try:
+            if seat := self._gate.seat(request, self._table.current() or {}):
+                return self._answer_seat(request, seat, environ, start_response)
             if self._guard and (headers := self._guard.admit(request)):
                 start_response = _adding(headers, start_response)
-            request = self._guard.without_credentials(request) if self._guard else without_credentials(request)
-            return self._answer(request, environ, start_response)
+            return self._answer(self._without_credentials(request), environ, start_response)
         except Problem as problem:
             return _tell(problem, request, start_response)
         except Exception:
-            _log.exception("%s %s failed", request.method, request.target)
+            _log.exception("%s %s failed", request.method, without_tokens(request.target, "token"))
             return _tell(internal_problem(), request, start_response)
 
     def compare(self, request: Request) -> bytes | None:
@@ -181,6 +213,26 @@ class Proxy:
         routes = self._table.current()
         selection = select(request, routes, listens_on=self._listens_on)
         return self._fan_out.answer(request, selection, routes or {}) if selection else None
+
+    def _answer_seat(
+        self, request: Request, seat: Seat, environ: dict[str, Any], start_response: StartResponse
+    ) -> Iterable[bytes]:
+        """Its token stands for the password, also on this machine."""
+        if seat.is_join:
+            return self._pages(environ, start_response)
+        try:
+            space = self._gate.admit(request, name=seat.space)
+            answer = self._gate.answer(self._without_credentials(request), seat, space)
+        except Problem as problem:
+            if seat.aws_target is None:
+                raise
+            kind, content, more = aws_error(problem, request, instance=without_tokens(request.target, "token"))
+            return _send(problem.status_line, kind, content, request, start_response, more=more)
+        start_response(answer.status_line, answer.headers)
+        return answer.body
+
+    def _without_credentials(self, request: Request) -> Request:
+        return self._guard.without_credentials(request) if self._guard else without_credentials(request)
 
     def _answer(self, request: Request, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         if (content := self.compare(request)) is not None:
@@ -203,8 +255,8 @@ class Proxy:
         routes = self._table.current()
         try:
             destination = resolve(request, routes, is_alive=is_alive, listens_on=self._listens_on)
-            if destination and any("websocket" in value.lower() for value in request.values("upgrade")):
-                raise _no_websockets(destination.route)
+            if destination:
+                refuse_websockets(request, destination.route)
         except Problem as problem:
             if route := (routes or {}).get(problem.environment or ""):
                 self._recorder.refuse(request, problem, route)
@@ -216,20 +268,8 @@ def _adding(headers: list[tuple[str, str]], start_response: StartResponse) -> St
     return lambda status, given: start_response(status, [*given, *headers])
 
 
-def _no_websockets(route: Route) -> Problem:
-    return Problem(
-        501,
-        "no-websockets",
-        "WebSockets not supported",
-        "the proxy does not pass WebSockets on; connect to the environment's own endpoint instead",
-        environment=route.environment,
-        next_command="multistack status",
-        extra={"endpoint": route.url},
-    )
-
-
 def _tell(problem: Problem, request: Request, start_response: StartResponse) -> Iterable[bytes]:
-    content = problem.to_json(instance=request.target)
+    content = problem.to_json(instance=without_tokens(request.target, "token"))
     return _send(problem.status_line, CONTENT_TYPE, content, request, start_response, more=problem.headers)
 
 

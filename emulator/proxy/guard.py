@@ -7,25 +7,22 @@ import binascii
 import hashlib
 import hmac
 import secrets
-import threading
 import time
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
+from emulator.proxy.guesses import Guesses
 from emulator.proxy.problems import Problem
 from emulator.proxy.request import Request
 from emulator.proxy.resolve import ENVIRONMENT_HEADER, environment_of_host, split_segment
+from emulator.proxy.seat import TOKEN_HEADER
 
 PASSWORD_HEADER = "x-multistack-password"  # noqa: S105 (the header's name)
 SESSION_COOKIE = "multistack_session"
-_SECRET_HEADERS = frozenset({PASSWORD_HEADER, "proxy-authorization"})
-# It tells nothing, and whoever starts the proxy asks it.
-_OPEN = ("/_multistack/health",)
+_SECRET_HEADERS = frozenset({PASSWORD_HEADER, "proxy-authorization", TOKEN_HEADER})
+# They tell nothing: whoever starts the proxy asks the first, and the page where spaces are joined needs the others.
+_OPEN = ("/_multistack/health", "/_multistack/static/style.css", "/_multistack/static/icon.svg")
 _SESSION_SECONDS = 12 * 3600
-_GUESSES = 10
-_WINDOW = 60.0
-_MOST_CLIENTS = 1000
 
 
 def without_credentials(request: Request, password: str | None = None) -> Request:
@@ -55,9 +52,8 @@ class Guard:
 
     Args:
         password: What it is right now; None lets nobody in.
-        is_local: Whether an address is one of this machine's.
+        guesses: The wrong ones so far.
         listens_on: See :func:`emulator.proxy.resolve.resolve`.
-        clock: Seconds that only go forward: guesses are counted by it.
         now: Seconds since the epoch: sessions end by it.
     """
 
@@ -65,16 +61,14 @@ class Guard:
         self,
         password: Callable[[], str | None],
         *,
-        is_local: Callable[[str], bool],
+        guesses: Guesses,
         listens_on: Callable[[str], bool],
-        clock: Callable[[], float] = time.monotonic,
         now: Callable[[], float] = time.time,
     ) -> None:
         self._password = password
-        self._is_local = is_local
         self._listens_on = listens_on
         self._now = now
-        self._guesses = _Guesses(clock)
+        self._guesses = guesses
         self._key = secrets.token_bytes(32)
 
     def admit(self, request: Request) -> list[tuple[str, str]]:
@@ -84,7 +78,7 @@ class Guard:
         Raises:
             Problem: 401, it has no password or a wrong one. Or 429, its client has guessed too often.
         """
-        if request.client.startswith("127.") or self._is_local(request.client):
+        if self._guesses.is_local(request.client):
             return []
         is_page = self._is_page(request)
         if is_page and request.method in {"GET", "HEAD"} and request.target in _OPEN:
@@ -128,37 +122,6 @@ class Guard:
         return hmac.new(self._key, f"{ends}/{password}".encode(), hashlib.sha256).hexdigest()
 
 
-@dataclass(slots=True)
-class _Failures:
-    count: int
-    since: float
-
-
-class _Guesses:
-    """Wrong passwords by client; a few per minute, whatever is tried in between."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._failures: OrderedDict[str, _Failures] = OrderedDict()
-        self._lock = threading.Lock()
-
-    def check(self, client: str) -> None:
-        with self._lock:
-            failures = self._failures.get(client)
-            rest = failures.since + _WINDOW - self._clock() if failures else 0.0
-            if failures and rest <= 0:
-                del self._failures[client]
-            elif failures and failures.count >= _GUESSES:
-                raise _too_many(rest)
-
-    def note(self, client: str) -> None:
-        with self._lock:
-            failures = self._failures.setdefault(client, _Failures(0, self._clock()))
-            failures.count += 1
-            while len(self._failures) > _MOST_CLIENTS:
-                self._failures.popitem(last=False)
-
-
 def _given(request: Request, *, is_page: bool) -> str | None:
     """The password that a request carries."""
     if plain := request.values(PASSWORD_HEADER):
@@ -200,10 +163,4 @@ def _unknown(*, is_page: bool, detail: str = "other machines need the proxy's pa
     # Of the own scheme browsers make no dialog, whose answer would go to the environment as Authorization.
     scheme = 'Basic realm="multistack", charset="UTF-8"' if is_page else 'Multistack realm="multistack"'
     problem.headers.append(("WWW-Authenticate", scheme))
-    return problem
-
-
-def _too_many(seconds: float) -> Problem:
-    problem = Problem(429, "too-many-guesses", "Too many wrong passwords", "try again in a minute")
-    problem.headers.append(("Retry-After", str(int(seconds) + 1)))
     return problem

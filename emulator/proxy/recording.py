@@ -59,11 +59,17 @@ class Recorder:
         body = _RecordedBody(answer, lambda **seen: self._end(note, answer, **seen), note.limit, announce)
         return replace(answer, body=body)
 
-    def refuse(self, request: Request, problem: Problem, route: Route) -> None:
-        """Note a request that was meant for an environment and never passed on."""
-        name, rest = split_segment(request.target)
-        is_prefixed = name.lower() == route.environment.lower()
-        self._end_with(self._begin(request, route, rest if is_prefixed else request.target), problem)
+    def refuse(self, request: Request, problem: Problem, route: Route, *, target: str | None = None) -> None:
+        """
+        Note a request that was meant for an environment and never passed on.
+
+        Args:
+            target: Path and query within the environment; None to read them off the request's.
+        """
+        if target is None:
+            name, rest = split_segment(request.target)
+            target = rest if name.lower() == route.environment.lower() else request.target
+        self._end_with(self._begin(request, route, target), problem)
 
     def _begin(self, request: Request, route: Route, target: str) -> _Note:
         limit = self._feed.body_limit if self._feed else None

@@ -72,14 +72,34 @@ def resolve(
                 raise unknown("", routes or {})
             return None
         prefix = f"/{name}"
-    route = _find_route(name, routes)
-    if route.url is None:
-        raise not_ready(route, f"environment {route.environment} is stopped", kind="stopped")
-    check_alive(route, is_alive)
+    return lead_to(find_route(name, routes), prefix=prefix, target=target, is_alive=is_alive)
+
+
+def lead_to(route: Route, *, prefix: str, target: str, is_alive: Callable[[ProcessId], bool]) -> Destination:
+    """
+    The destination in an environment.
+
+    Raises:
+        Problem: It can't answer, or has no such API.
+    """
+    url = check_started(route, is_alive)
     if not route.apis:
         raise _nothing_deployed(route.environment) if route.digest is None else _without_api(route.environment)
     api, mount, target = _find_api(route, prefix, target)
-    return Destination(route=route, url=route.url, api=api, prefix=prefix, mount=mount, target=target)
+    return Destination(route=route, url=url, api=api, prefix=prefix, mount=mount, target=target)
+
+
+def check_started(route: Route, is_alive: Callable[[ProcessId], bool]) -> str:
+    """
+    The URL of an environment's emulator.
+
+    Raises:
+        Problem: 503, it doesn't run.
+    """
+    if route.url is None:
+        raise not_ready(route, f"environment {route.environment} is stopped", kind="stopped")
+    check_alive(route, is_alive)
+    return route.url
 
 
 def check_alive(route: Route, is_alive: Callable[[ProcessId], bool]) -> None:
@@ -92,6 +112,25 @@ def check_alive(route: Route, is_alive: Callable[[ProcessId], bool]) -> None:
     if route.process and not is_alive(route.process):
         detail = f"environment {route.environment} is down: its emulator (pid {route.process.pid}) is gone"
         raise not_ready(route, detail, kind="down")
+
+
+def refuse_websockets(request: Request, route: Route) -> None:
+    """
+    Refuse what asks for a WebSocket.
+
+    Raises:
+        Problem: 501.
+    """
+    if any("websocket" in value.lower() for value in request.values("upgrade")):
+        raise Problem(
+            501,
+            "no-websockets",
+            "WebSockets not supported",
+            "the proxy does not pass WebSockets on; connect to the environment's own endpoint instead",
+            environment=route.environment,
+            next_command="multistack status",
+            extra={"endpoint": route.url},
+        )
 
 
 def _named_by_path(target: str, routes: Mapping[str, Route]) -> tuple[str, str]:
@@ -173,7 +212,13 @@ def _named_by_headers(request: Request, listens_on: Callable[[str], bool]) -> st
     return names[0] if names else None
 
 
-def _find_route(name: str, routes: Mapping[str, Route] | None) -> Route:
+def find_route(name: str, routes: Mapping[str, Route] | None) -> Route:
+    """
+    The route of environment *name*.
+
+    Raises:
+        Problem: 404, there is none. Or 503, nothing was ever published.
+    """
     if routes is None:
         raise _nothing_deployed(name)
     # Host names know no case.

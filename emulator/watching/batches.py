@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from emulator.errors import MultistackError
@@ -57,7 +57,11 @@ def batches(folders: Callable[[], frozenset[Path]], *, polls: bool = False) -> I
 
 def said(batch: Batch, root: Path) -> str:
     """Which files they are, for people: ``src/app.py and 2 others``."""
-    names = sorted(str(path.relative_to(root)) if path.is_relative_to(root) else str(path) for path in batch)
+    return few(sorted(str(path.relative_to(root)) if path.is_relative_to(root) else str(path) for path in batch))
+
+
+def few(names: Sequence[str]) -> str:
+    """The first of *names*, and how many others there are."""
     if len(names) < 2:
         return "".join(names)
     return f"{names[0]} and {len(names) - 1} other{'s' if len(names) > 2 else ''}"

@@ -6,7 +6,7 @@ import ast
 import json
 import sys
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,7 @@ from emulator.comparison.structure import Kind
 from emulator.interpreters import version_of
 from emulator.model import Artifact
 from emulator.template import Placed, all_resources
+from emulator.watching.batches import few
 
 _VERSION = "AWS::Lambda::Version"
 
@@ -53,6 +54,22 @@ def _without_code(artifact: Artifact) -> str:
     for name in versions:
         text = text.replace(name, _VERSION)
     return text
+
+
+def hold_up(problems: Mapping[str, str], changed: Collection[str]) -> str:
+    """
+    What is said of functions that can't be imported, and of those that wait for them; empty without problems.
+
+    Args:
+        problems: Function to what is raised.
+        changed: All functions that would have got new code.
+    """
+    if not problems:
+        return ""
+    first, *others = problems
+    also = f"; nor can {few(others)} be imported" if others else ""
+    waiting = sorted(set(changed) - problems.keys())
+    return f"{first}: {problems[first]}{also}" + (f"; that holds up {few(waiting)}" if waiting else "")
 
 
 def syntax_problem(before: Artifact, after: Artifact) -> str:

@@ -6,7 +6,7 @@ import os
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from emulator.errors import ArtifactError, DeployError, MultistackError, NotRead
 from emulator.events import Event
 from emulator.model import Artifact, DriverName, Endpoint, Environment, Gate, GateResult, Verification
 from emulator.watching.batches import QUIET, Batch, said
-from emulator.watching.changed import changed_code, syntax_problem
+from emulator.watching.changed import changed_code, hold_up, syntax_problem
 from emulator.watching.pruning import build_passing, prune
 from emulator.watching.sources import is_own_output
 from emulator.workspace import Workspace
@@ -100,28 +100,32 @@ class Rounds:
             before = workspace.store.open(current.release.digest)
         except ArtifactError:  # nothing to compare with
             return
-        problem = ""
         if environment.driver is not DriverName.EMBEDDED:
             problem = syntax_problem(before, artifact)
-        elif changed := changed_code(before, artifact):
-            physical = stack.resources(endpoint, workspace.project.stack_name(environment.name))
-            folder = workspace.project.environment_state(environment.name)
-            try:
-                try_code(
-                    endpoint,
-                    folder,
-                    [
-                        NewCode(called=name, function=physical[name], archive=archive)
-                        for name, archive in changed.items()
-                        if name in physical
-                    ],
-                )
-            except NotReady:
-                raise
-            except MultistackError as error:
-                problem = error.message.partition(": ")[2]
+        else:
+            problem = self._held_up(workspace, endpoint, before, artifact)
         if problem:
             raise DeployError(f"{problem}; {current.release.id} serves on")
+
+    def _held_up(self, workspace: Workspace, endpoint: Endpoint, before: Artifact, artifact: Artifact) -> str:
+        """Which functions can't be imported any more, and what they hold up; one that never could holds up nothing."""
+        if not (changed := changed_code(before, artifact)):
+            return ""
+        physical = stack.resources(endpoint, workspace.project.stack_name(endpoint.environment))
+        folder = workspace.project.environment_state(endpoint.environment)
+
+        def tried(code: Mapping[str, Path]) -> Mapping[str, str]:
+            there = {name: archive for name, archive in code.items() if name in physical}
+            new = [NewCode(called=name, function=physical[name], archive=path) for name, path in there.items()]
+            return try_code(endpoint, folder, new)
+
+        if not (problems := tried(changed)):
+            return ""
+        earlier = tried({name: code.path for code in before.code for name in code.functions if name in problems})
+        for name in problems.keys() & earlier.keys():
+            self._say(f"{name}: {problems[name]}; as before, so it holds up nothing", True)
+        new = {name: one for name, one in problems.items() if name not in earlier}
+        return hold_up(new, changed.keys() - earlier.keys())
 
     def _tell(self, workspace: Workspace, result: DeployResult, batch: Batch, seconds: float) -> None:
         there = frozenset(path for path in batch if path.is_file())  # what only flashed up is no reason

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 
 from tests.benchmarks import (
     calls,
+    capacity,
     cold,
     commands,
     containers,
@@ -24,6 +25,7 @@ from tests.benchmarks import (
     proxying,
     replaying,
     scale,
+    spaces,
     startup,
     suites,
     watching,
@@ -46,6 +48,8 @@ BENCHMARKS = {
     "memory": memory.run,
     "commands": commands.run,
     "scale": scale.run,
+    "spaces": spaces.run,
+    "capacity": capacity.run,
     "suites": suites.run,
     "promotion": promotion.run,
     "lab": lab.run,

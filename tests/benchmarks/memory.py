@@ -34,6 +34,15 @@ def run() -> Result:
     return Result(title="Memory", figures=[_figure(before, after)], tables=[_table(before, after)])
 
 
+def measure_proxy() -> float:
+    """Bytes of a proxy that passed requests to three environments."""
+    with fresh_project() as folder:
+        up(folder)
+        for name in NAMES:
+            _request_all_routes(folder, name)
+        return float(_process(folder.folder / ".multistack" / "proxy").memory_full_info().pss)
+
+
 def _request_all_routes(folder: ProjectFolder, name: str) -> None:
     connection = http.client.HTTPConnection(HOST, int(folder.environ["MULTISTACK_PROXY_PORT"]), timeout=30.0)
     order = "none"

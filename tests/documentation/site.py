@@ -45,6 +45,7 @@ _ORDER: Mapping[str, Sequence[str]] = {
         "capabilities.md",
         "emulator.md",
         "benchmarks.md",
+        "scale.md",
     ),
     "Project": ("architecture.md", "contributing.md", "changelog.md"),
 }

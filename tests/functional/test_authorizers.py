@@ -250,5 +250,6 @@ def test_requests_are_checked_by_the_validators_of_a_template(
     guarded: ProjectFolder, path: str, body: dict[str, object], status: int, said: str | None
 ) -> None:
     """Those of resources of their own as those of a definition."""
-    answer = http("POST", guarded.url("test", f"_api/Checked/{path}"), body)
+    kind = {"Content-Type": "application/json"}
+    answer = http("POST", guarded.url("test", f"_api/Checked/{path}"), body, headers=kind)
     assert (answer.status, answer.json().get("message")) == (status, said)

@@ -125,6 +125,12 @@ _QUEUE = "Resources:\n  A: {Type: AWS::SQS::Queue}\n"
         pytest.param(
             TEMPLATE.replace("app.handler", "nope.f"), CONFIG, "handler nope.f of Web is missing", id="module"
         ),
+        pytest.param(
+            TEMPLATE.replace("python3.12", "nodejs22.x"),
+            CONFIG,
+            "handler app.handler of Web is missing",
+            id="Node module",
+        ),
         pytest.param(TEMPLATE + "Parameters: {Size: {Type: String}}", CONFIG, "Size has no value", id="no value"),
         pytest.param(
             "Resources:\n  A: {Type: AWS::SQS::Queue, DependsOn: B}\n  B: {Type: AWS::SQS::Queue, DependsOn: A}\n",
@@ -236,6 +242,11 @@ def test_a_failed_deployment_leaves_the_release_before_it(tmp_path: Path) -> Non
         assert "ended in ROLLBACK_COMPLETE" in first
         assert f"Broken ({_BROKEN}): " in first
         assert project.status()["test"]["release"] is None
+        assert "ended in ROLLBACK_COMPLETE" in project.status()["test"]["failed"]
+        shown = project.run("status", "test").stdout
+        assert shown.splitlines()[1].split()[:4] == ["test", "ready", "embedded", "failed"]
+        assert "test: the last deployment failed, and nothing is deployed: stack tiny-test ended in" in shown
+        assert "run `multistack deploy test`" in shown
 
         write_service(project)
         project.run("deploy")
@@ -245,7 +256,10 @@ def test_a_failed_deployment_leaves_the_release_before_it(tmp_path: Path) -> Non
         update = refused(project, "deploy", code=DEPLOY)
         assert "ended in UPDATE_ROLLBACK_COMPLETE" in update
         assert "the release before it is still served" in update
-        assert project.status()["test"] == before
+        after = project.status()["test"]
+        assert (after.pop("failed") != "", before.pop("failed")) == (True, "")
+        assert after == before
+        assert f"test: the last deployment failed, and {before['release']} serves on: " in project.run("status").stdout
         assert get(project).body == b"one"
         assert "nothing to do" in project.run("up", "test").stderr
 

@@ -14,7 +14,7 @@ import pytest
 import yaml
 
 from tests.conftest import ProjectFolder
-from tests.functional.tiny import PROJECT, SAM, TEMPLATE, get, source, tiny_project, write, write_service
+from tests.functional.tiny import PROJECT, SAM, TEMPLATE, get, refused, source, tiny_project, write, write_service
 
 _PYTHON = "Runtime: python3.12, Handler: app.handler, CodeUri: src/"
 _CALLED = source("event.get('httpMethod') or event['requestContext']['http']['method']")
@@ -166,6 +166,24 @@ def test_a_sam_layer_and_inline_code_are_deployed(project: ProjectFolder) -> Non
     write(project, "shared/python/shared.py", "NAME = 'changed'\n")
     project.run("deploy")
     assert get(project).body == b"changed"
+
+
+def test_nothing_is_told_of_what_a_false_condition_leaves_out(project: ProjectFolder) -> None:
+    """Nor is it refused: only what an environment has counts."""
+    template = f"""{TEMPLATE.strip()}
+  Image:
+    Type: AWS::Serverless::Function
+    Condition: Never
+    Properties: {{PackageType: Image, ImageUri: nowhere:1}}
+  Topic: {{Type: AWS::SNS::Topic, Condition: Never, Properties: {{Subscription: [{{Protocol: sms, Endpoint: "1"}}]}}}}
+Conditions:
+  Never: !Equals [!Ref AWS::AccountId, "999999999999"]
+"""
+    write(project, "template.yaml", template)
+    assert "sms" not in project.run("deploy").stderr
+    assert get(project).body == b"one"
+    write(project, "template.yaml", template.replace("999999999999", "111111111111"))
+    assert "nothing is sent by sms" in refused(project, "deploy", code=4)
 
 
 def test_a_long_template_goes_through_the_bucket(project: ProjectFolder) -> None:

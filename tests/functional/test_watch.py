@@ -180,6 +180,32 @@ def test_code_that_cannot_be_imported_is_not_deployed(watching: Watching, conten
     assert len(watching.lines) == before + 2
 
 
+_OTHER = """
+  Other:
+    Type: AWS::Serverless::Function
+    Properties: {Runtime: python3.12, Handler: other.handler, CodeUri: src/}
+"""
+
+
+def test_a_function_that_cannot_be_imported_names_whom_it_holds_up(watching: Watching) -> None:
+    """Those of its package wait with it; one that never could be imported holds up nobody."""
+    project = watching.project
+    write(project, "src/other.py", source("'other'"))
+    watching.after(lambda: write(project, "template.yaml", TEMPLATE + _OTHER), "deployed")
+    held = watching.after(lambda: write(project, "src/other.py", "import no_such_module\n"), "error:")
+    assert re.search(r"Other: .*no_such_module.*; that holds up Web; [0-9a-f]{12} serves on$", held)
+
+    def add_broken() -> None:
+        write(project, "src/other.py", "import no_such_module\n# with another template nothing is tried\n")
+        write(project, "template.yaml", TEMPLATE + _OTHER.replace("CodeUri", "Timeout: 9, CodeUri"))
+
+    watching.after(add_broken, "deployed")
+    since = len(watching.lines)
+    watching.after(lambda: save(project, source("'served all the same'")), "deployed")
+    assert any("Other: " in line and "as before, so it holds up nothing" in line for line in watching.lines[since:])
+    assert get(project).body == b"served all the same"
+
+
 def test_a_file_that_is_gone_is_said_and_comes_back(watching: Watching) -> None:
     """Deleting the handler's file, or its whole folder, or a link to itself in its place breaks nothing that serves."""
     project, served = watching.project, get(watching.project).body

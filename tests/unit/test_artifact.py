@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import zipfile
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,7 @@ from emulator.artifact import (
 from emulator.building import build, check_sizes, check_source
 from emulator.errors import ArtifactError, ConfigError, file_hint
 from emulator.events import Event
+from emulator.handlers import check_in_package
 from emulator.model import Artifact, Project
 from emulator.template import LocalCode
 
@@ -172,12 +174,19 @@ def test_open_tells_what_is_not_there(store: ArtifactStore) -> None:
 )
 def test_a_handler_must_be_there(tmp_path: Path, handler: str, files: list[str], said: str | None) -> None:
     """Before anything is built, for Python."""
+    check_handler(function(tmp_path, "python3.12", handler, files), said)
+
+
+def function(folder: Path, runtime: str, handler: str, files: list[str]) -> LocalCode:
+    """A function whose folder has these empty files."""
     for name in files:
-        (tmp_path / name).parent.mkdir(exist_ok=True)
-        (tmp_path / name).touch()
-    code = LocalCode(
-        logical_id="Web", type="AWS::Lambda::Function", path=tmp_path, runtime="python3.12", handler=handler
-    )
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).touch()
+    return LocalCode(logical_id="Web", type="AWS::Lambda::Function", path=folder, runtime=runtime, handler=handler)
+
+
+def check_handler(code: LocalCode, said: str | None) -> None:
+    """It is taken, or refused with what is *said*."""
     if said is None:
         check_source(code, Path("t.yaml"))
     else:
@@ -185,13 +194,65 @@ def test_a_handler_must_be_there(tmp_path: Path, handler: str, files: list[str],
             check_source(code, Path("t.yaml"))
 
 
+@pytest.mark.parametrize(
+    ("handler", "files", "said"),
+    [
+        pytest.param("app", ["app.js"], "is not <module>.<function>: app", id="no dot"),
+        pytest.param(
+            "nope.handler", ["app.js"], "handler nope.handler of Web is missing: no .*nope.js", id="no module"
+        ),
+        pytest.param("src/app.handler", ["src/app.ts"], "handler src/app.handler of Web is missing", id="TypeScript"),
+        pytest.param("src/app.handler", ["src/app.js"], None, id="path"),
+        pytest.param("app.handler", ["app.mjs"], None, id="module"),
+        pytest.param("app.handler", ["app/index.js"], None, id="folder"),
+        pytest.param("app.main.handler", ["app.main.js"], None, id="dots in the name"),
+        pytest.param("app.nested.handler", ["app.js"], None, id="function in an object"),
+        pytest.param("[id].handler", ["[id].js"], None, id="brackets"),
+        pytest.param("/opt/nodejs/wrap.handler", [], None, id="of a layer"),
+        pytest.param("node_modules/wrap/index.handler", [], None, id="of a package"),
+    ],
+)
+def test_a_node_handler_must_be_there(tmp_path: Path, handler: str, files: list[str], said: str | None) -> None:
+    """As ``require`` looks for it; a layer may bring it."""
+    code = function(tmp_path, "nodejs22.x", handler, files)
+    check_handler(code, said)
+    if "missing" in (said or ""):
+        check_handler(replace(code, has_layers=True), None)
+
+
+@pytest.mark.parametrize(
+    ("runtime", "name", "is_there"),
+    [
+        pytest.param("python3.12", "app.py", True, id="Python"),
+        pytest.param("python3.12", "app.cpython-312-x86_64-linux-gnu.so", True, id="compiled"),
+        pytest.param("python3.12", "src/app.py", False, id="elsewhere"),
+        pytest.param("nodejs22.x", "app.js", True, id="Node"),
+        pytest.param("nodejs22.x", "app.py", False, id="other language"),
+    ],
+)
+def test_a_handler_must_be_in_a_zip(tmp_path: Path, runtime: str, name: str, is_there: bool) -> None:
+    """Also in one that a tool made."""
+    archive = tmp_path / "code.zip"
+    with zipfile.ZipFile(archive, "w") as content:
+        content.writestr(name, "")
+    code = LocalCode(
+        logical_id="Web", type="AWS::Serverless::Function", path=archive, runtime=runtime, handler="app.handler"
+    )
+    check_source(code, Path("t.yaml"))
+    if is_there:
+        check_in_package(code, archive, Path("t.yaml"))
+    else:
+        with pytest.raises(ConfigError, match=r"t.yaml: handler app.handler of Web is missing: no app\.(py|js)"):
+            check_in_package(code, archive, Path("t.yaml"))
+
+
 def test_other_runtimes_and_layers_have_no_handler_to_check(tmp_path: Path) -> None:
     """Only their folder must be there."""
-    node = LocalCode(logical_id="A", type="AWS::Lambda::Function", path=tmp_path, runtime="nodejs22.x", handler="x")
+    java = LocalCode(logical_id="A", type="AWS::Lambda::Function", path=tmp_path, runtime="java21", handler="x")
     layer = LocalCode(
         logical_id="B", type="AWS::Lambda::LayerVersion", path=tmp_path / "no", runtime=None, handler=None
     )
-    check_source(node, Path("t.yaml"))
+    check_source(java, Path("t.yaml"))
     with pytest.raises(ConfigError, match="the code of B is missing"):
         check_source(layer, Path("t.yaml"))
 

@@ -16,6 +16,7 @@ from emulator.model import ContainerSettings, DriverName, Environment, Functions
 EMBEDDED = Environment(name="test", driver=DriverName.EMBEDDED, account_id="111111111111", region="us-east-1")
 DOCKER = replace(EMBEDDED, driver=DriverName.LOCALSTACK, container=ContainerSettings(functions=Functions.DOCKER))
 FUNCTION = "AWS::Lambda::Function"
+APP_CONFIG = {"Application": "a", "Environment": "e", "Configuration": "c", "ClientId": "i"}
 
 
 def template(kind: str, **properties: Any) -> dict[str, Any]:
@@ -80,7 +81,7 @@ def template(kind: str, **properties: Any) -> dict[str, Any]:
         ),
         pytest.param(
             "AWS::ApiGatewayV2::Integration",
-            {"IntegrationSubtype": "AppConfig-GetConfiguration"},
+            {"IntegrationSubtype": "AppConfig-GetConfiguration", "RequestParameters": APP_CONFIG},
             "HTTP APIs can't ask for AppConfig-GetConfiguration",
             False,
             id="service behind an HTTP API",
@@ -90,13 +91,69 @@ def template(kind: str, **properties: Any) -> dict[str, Any]:
             {
                 "Body": {
                     "paths": {
-                        "/a": {"post": {"x-amazon-apigateway-integration": {"subtype": "AppConfig-GetConfiguration"}}}
+                        "/a": {
+                            "post": {
+                                "x-amazon-apigateway-integration": {
+                                    "subtype": "AppConfig-GetConfiguration",
+                                    "requestParameters": APP_CONFIG,
+                                }
+                            }
+                        }
                     }
                 }
             },
             "HTTP APIs can't ask for AppConfig-GetConfiguration",
             False,
             id="service in the definition of an HTTP API",
+        ),
+        pytest.param(
+            "AWS::ApiGatewayV2::Integration",
+            {
+                "IntegrationSubtype": "SQS-SendMessage",
+                "RequestParameters": {"QueueUrl": {"Ref": "Q"}, "MessageBody": "$context.status"},
+            },
+            "its calls get 400: $context.status is not known here",
+            False,
+            id="variable of an HTTP API",
+        ),
+        pytest.param(
+            "AWS::ApiGatewayV2::Integration",
+            {"IntegrationSubtype": "SQS-SendMessage", "RequestParameters": {"QueueUrl": "u"}},
+            "its creation fails, as on AWS: Missing required parameters of SQS-SendMessage: MessageBody",
+            False,
+            id="parameter that is missing",
+        ),
+        pytest.param(
+            "AWS::ApiGateway::Method",
+            {"Integration": {"Type": "MOCK", "IntegrationResponses": [{"StatusCode": 200}]}},
+            "its calls get 500, as on AWS: no request template",
+            False,
+            id="mock without a template",
+        ),
+        pytest.param(
+            "AWS::ApiGateway::Method",
+            {"Integration": {"Type": "HTTP", "IntegrationResponses": [{"ResponseTemplates": {"a/b": "$input"}}]}},
+            "templates of HTTP integrations aren't evaluated",
+            False,
+            id="template of an HTTP integration",
+        ),
+        pytest.param(
+            "AWS::ApiGateway::RestApi",
+            {
+                "Body": {
+                    "paths": {
+                        path: {
+                            "get": {
+                                "x-amazon-apigateway-integration": {"type": "http", "requestTemplates": {"a/b": ""}}
+                            }
+                        }
+                        for path in ("/a", "/b")
+                    }
+                }
+            },
+            "templates of HTTP integrations aren't evaluated",
+            False,
+            id="template of an HTTP integration in a definition",
         ),
         pytest.param(
             "AWS::ApiGateway::GatewayResponse",
@@ -193,6 +250,11 @@ def test_each_resource_is_told_with_what_comes_closest(
             id="user pool",
         ),
         pytest.param("AWS::ApiGatewayV2::Api", {"Body": {"paths": [1]}}, id="API of wrong shape"),
+        pytest.param(
+            "AWS::ApiGateway::Method",
+            {"Integration": {"Type": "MOCK", "RequestTemplates": {"application/json": '{"statusCode": 200}'}}},
+            id="mock",
+        ),
         pytest.param(FUNCTION, {"Layers": 3, "Code": "a"}, id="function of wrong shape"),
         pytest.param("AWS::CloudFormation::Stack", {"TemplateURL": "https://a/b"}, id="nested stack in a bucket"),
         pytest.param("AWS::DynamoDB::Table", {}, id="table"),

@@ -141,7 +141,11 @@ def test_a_loop_over_nothing_like_it_is_refused(folder: Path) -> None:
 @pytest.mark.parametrize(
     ("changed", "said"),
     [
-        pytest.param(('!Ref Services\n    - "&', '!Ref Nowhere\n    - "&'), "Could not find a collection", id="list"),
+        pytest.param(
+            ('!Ref Services\n    - "&', '!Ref Nowhere\n    - "&'),
+            r"Could not find a collection .* \(Fn::ForEach::Functions\)",
+            id="list",
+        ),
         pytest.param(("Has${Queue}: !", "Had${Queue}: !"), "Key HasFast is missing in the map", id="condition"),
         pytest.param(("Fn::ForEach::Urls", "Fn::ForEach::Queues"), "Queues is used more than once", id="name twice"),
         pytest.param(
@@ -155,6 +159,37 @@ def test_what_the_transform_refuses_is_one_line(folder: Path, changed: tuple[str
     with pytest.raises(DeployError, match=said) as raised:
         expanded(folder)
     assert "\n" not in raised.value.message
+
+
+def test_a_parameter_that_is_empty_is_named_where_its_loop_fails(folder: Path) -> None:
+    """CloudFormation takes it for a list of one empty value."""
+    said = r"Fn::ForEach::Functions goes over Services, which is empty: CloudFormation makes one turn of that"
+    with pytest.raises(DeployError, match=said) as raised:
+        expanded(folder, Services="")
+    assert "\n" not in raised.value.message
+
+
+EMPTY = """
+Transform: AWS::LanguageExtensions
+Resources:
+  Fn::ForEach::Queues:
+    - Name
+    - []
+    - Queue${Name}: {Type: AWS::SQS::Queue}
+"""
+
+
+def test_a_loop_over_an_empty_list_makes_nothing(folder: Path) -> None:
+    """As on AWS."""
+    (folder / "template.yaml").write_text(f"{EMPTY}  Topic: {{Type: AWS::SNS::Topic}}\n")
+    assert list(expanded(folder)["Resources"]) == ["Topic"]
+
+
+def test_loops_that_come_to_nothing_at_all_are_refused(folder: Path) -> None:
+    """CloudFormation wants a resource."""
+    (folder / "template.yaml").write_text(EMPTY)
+    with pytest.raises(DeployError, match="the loops of the template come to no resource"):
+        expanded(folder)
 
 
 def test_nested_stacks_have_loops_of_their_own(folder: Path) -> None:

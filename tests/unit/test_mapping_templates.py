@@ -53,7 +53,26 @@ def call() -> Call:
         pytest.param("$input.params('q').toUpperCase().substring(0, 1)", "X", id="methods of texts"),
         pytest.param("#if($input.params('q').equals('x y'))same#end", "same", id="comparison of texts"),
         pytest.param("#foreach($e in $input.path('$.who').entrySet())$e.key=$e.getValue()#end", "first=it's", id="map"),
-        pytest.param("#set($l = [])#set($d = $l.add('a'))$l.size()$l", '1["a"]', id="list of its own"),
+        pytest.param("#set($l = [])#set($d = $l.add('a'))$l.size()$l", "1[a]", id="list of its own"),
+        pytest.param(
+            "#set($l = ['a', {'b': [1]}])$l [1..3]#set($r = [1..3])$r", "[a, {b=[1]}] [1..3][1, 2, 3]", id="lists"
+        ),
+        pytest.param("$input.path('$.who').values()", "[it's]", id="values of an object"),
+        pytest.param("#if($input.params('no'))yes#end#if('')yes#end#if(0)yes#end", "yesyesyes", id="truth of nothing"),
+        pytest.param(
+            "#set($e = $input.path('$.who'))#if($e.no)yes#end#if($e.no != '')no#end", "yes", id="truth of lack"
+        ),
+        pytest.param("#if($nothing)yes#elseif(false)yes#else#if(!$nothing)no#end#end", "no", id="null and false"),
+        pytest.param("#if($input.params('no') && !false || $nothing)yes#end", "yes", id="and, or, not"),
+        pytest.param(
+            "#if($nothing > 1)yes#else#if('5' == 5 && $nothing != 5)no#end#end", "no", id="comparison of kinds"
+        ),
+        pytest.param("$input.params('q').replaceAll('([a-z]) ([a-z])', '$2-\\\\$$1')", "y-$x", id="replaceAll"),
+        pytest.param("#set($t = 'a.b..')#set($p = $t.split('[.]'))$p.size() $p.get(1)", "2 b", id="split"),
+        pytest.param(
+            "#set($e = {'my-name': 1, 'size': 2})$e.my-name $e.size() $e.keySet()", "1 2 [my-name, size]", id="hyphen"
+        ),
+        pytest.param("$input.params('q').replaceFirst('[xy]', 'z')", "z y", id="replaceFirst"),
         pytest.param("$util.escapeJavaScript($util.urlDecode('%00%08%1F'))", "\\u0000\\b\\u001F", id="controls"),
     ],
 )
@@ -68,6 +87,28 @@ def test_a_template_sets_the_status() -> None:
     assert overridden(request, 200) == 200
     render("#set($context.responseOverride.status = 404)", "", request)
     assert overridden(request, 200) == 404
+
+
+def test_an_empty_body_is_an_empty_object() -> None:
+    """To templates, as on AWS."""
+    assert render("$input.body", "", call()) == "{}"
+
+
+def test_a_template_sets_headers_of_the_answer() -> None:
+    """Their names have hyphens."""
+    request = call()
+    render("#set($context.responseOverride.header.Access-Control-Max-Age = 60)", "", request)
+    assert dict(response_headers({}, request, {}, "")) == {"Access-Control-Max-Age": "60"}
+
+
+def test_a_template_overrides_what_the_service_is_asked_with() -> None:
+    """Its parameters count less; a template of the answer can read them."""
+    request = call()
+    template = "#set($context.requestOverride.header.X-One = 2)#set($context.requestOverride.path.body = $input.body)"
+    render(template, "hello", request)
+    found = mapped({"integration.request.header.X-One": "'1'"}, request, "")
+    assert (found.header, found.path, found.querystring) == ({"X-One": "2"}, {"body": "hello"}, {})
+    assert render("$context.requestOverride.path.body", "", request) == "hello"
 
 
 def test_parameters_are_mapped() -> None:

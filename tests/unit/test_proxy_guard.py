@@ -12,6 +12,7 @@ import pytest
 from emulator.model import ProxySettings
 from emulator.proxy.app import Settings, create_app
 from emulator.proxy.guard import Guard, without_credentials
+from emulator.proxy.guesses import Guesses
 from emulator.proxy.problems import Problem
 from emulator.proxy.request import Request
 from emulator.proxy_password import is_guarded, keep_password, read_password
@@ -41,9 +42,8 @@ class World:
     def __post_init__(self) -> None:
         self.guard = Guard(
             lambda: self.password,
-            is_local=lambda client: client == OWN,
+            guesses=Guesses(lambda client: client == OWN, lambda: self.seconds),
             listens_on=lambda host: host == OWN,
-            clock=lambda: self.seconds,
             now=lambda: self.seconds,
         )
 

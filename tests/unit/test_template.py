@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -129,3 +131,37 @@ def test_what_sam_refuses_is_told() -> None:
     with pytest.raises(DeployError, match=r"SAM refuses the template: Resource with id \[A\]") as caught:
         expand_sam(template, {}, region="eu-west-1")
     assert len(caught.value.details) == 1
+
+
+def test_one_thread_loads_the_translator() -> None:
+    """Its modules import each other: of two threads that come in by different ones, Python ends one as a deadlock."""
+    script = """
+import sys, threading
+from emulator.template import expand_sam, load_translator
+
+class Watcher:
+    seen = set()
+    def find_spec(self, name, path=None, target=None):
+        if name.startswith("samtranslator"):
+            self.seen.add(threading.get_ident())
+
+def expand():
+    barrier.wait()
+    queue = {"Q": {"Type": "AWS::SQS::Queue"}}
+    expand_sam({"Transform": "AWS::Serverless-2016-10-31", "Resources": queue}, {}, region="eu-west-1")
+
+def load():
+    barrier.wait()
+    load_translator()
+
+sys.meta_path.insert(0, Watcher())
+barrier = threading.Barrier(4)
+threads = [threading.Thread(target=work) for work in (load, expand, expand, load)]
+for thread in threads:
+    thread.start()
+for thread in threads:
+    thread.join()
+print(len(Watcher.seen))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
+    assert (done.stdout.strip(), done.stderr) == ("1", "")

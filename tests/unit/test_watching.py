@@ -13,7 +13,7 @@ import pytest
 from emulator.left_out import is_left_out, is_of_editor
 from emulator.model import Artifact, Code
 from emulator.watching.batches import said
-from emulator.watching.changed import changed_code, syntax_problem
+from emulator.watching.changed import changed_code, hold_up, syntax_problem
 from emulator.watching.folders import folders_to_watch, is_watched
 
 RESOURCES = {
@@ -135,6 +135,24 @@ def test_a_folder_that_is_gone_is_awaited(tmp_path: Path) -> None:
 def test_a_batch_is_told_in_a_few_words(names: list[str], expected: str) -> None:
     """However many files a branch changed, it is one line."""
     assert said(frozenset(Path("/project") / name for name in names), Path("/project")) == expected
+
+
+@pytest.mark.parametrize(
+    ("problems", "changed", "expected"),
+    [
+        ({}, ["A"], ""),
+        ({"A": "NameError: x"}, ["A"], "A: NameError: x"),
+        ({"A": "NameError: x"}, ["A", "C", "B"], "A: NameError: x; that holds up B and 1 other"),
+        (
+            {"A": "E: x", "B": "E: x", "C": "E: x"},
+            "ABCD",
+            "A: E: x; nor can B and 1 other be imported; that holds up D",
+        ),
+    ],
+)
+def test_functions_that_wait_for_another_are_told(problems: dict[str, str], changed: list[str], expected: str) -> None:
+    """Which one can't be imported, and what it holds up."""
+    assert hold_up(problems, changed) == expected
 
 
 def test_files_elsewhere_are_told_with_their_whole_path() -> None:

@@ -24,16 +24,16 @@ async def try_code(content: Mapping[str, Any]) -> None:
     Try each function of *content*, as :func:`emulator.drivers.functions.try_code` sends them.
 
     Raises:
-        MultistackError: One can't be imported; says which, and what it raises. A function that isn't there is left out.
+        MultistackError: Some can't be imported; a line for each says which, and what it raises. A function that isn't
+            there is left out.
     """
     loop = asyncio.get_running_loop()
     tried = [
         loop.run_in_executor(_threads, _problem, called, str(one["function"]), Path(one["archive"]))
         for called, one in content.items()
     ]
-    for problem in await asyncio.gather(*tried):
-        if problem:
-            raise MultistackError(problem)
+    if problems := [" ".join(problem.split()) for problem in await asyncio.gather(*tried) if problem]:
+        raise MultistackError("\n".join(problems))
 
 
 def _problem(called: str, name: str, archive: Path) -> str:

@@ -58,6 +58,7 @@ GAPS = (
     "rest_api_id",
     "mapping_templates",
     "service_integrations",
+    "mock_integrations",
     "unknown_guards",
     "unsigned_calls",
     "policy_of_guarded",

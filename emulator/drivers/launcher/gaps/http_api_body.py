@@ -79,7 +79,7 @@ def _add_routes(api_id: str, properties: Properties) -> None:
         wanted = operation.get(_INTEGRATION)
         if wanted is None:
             continue
-        _, _, answer = apigateway._create_integration(
+        status, _, answer = apigateway._create_integration(
             api_id,
             {
                 "integrationType": wanted["type"].upper(),
@@ -93,6 +93,8 @@ def _add_routes(api_id: str, properties: Properties) -> None:
                 "timeoutInMillis": wanted.get("timeoutInMillis", 30000),
             },
         )
+        if status >= 400:
+            raise ValueError(f"{route_key}: {json.loads(answer)['message']}")
         target = f"integrations/{json.loads(answer)['integrationId']}"
         found = authorization(body, operation)
         guard = {

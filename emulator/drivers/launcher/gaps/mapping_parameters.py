@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from emulator.drivers.launcher.gaps.mapping_templates import Call
+from emulator.drivers.launcher.gaps.velocity import written
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,13 +26,15 @@ class Mapped:
 
 
 def mapped(parameters: Mapping[str, Any], call: Call, body: str) -> Mapped:
-    """What *parameters* come to for a request with this *body*."""
+    """What *parameters* come to for a request with this *body*; what a template has set counts more."""
     found: dict[str, dict[str, str]] = {"path": {}, "querystring": {}, "header": {}}
     for name, source in parameters.items():
         kind, _, key = name.removeprefix("integration.request.").partition(".")
         value = _value_of(str(source), call, body)
         if kind in found and value is not None:
             found[kind][key] = value
+    for kind, values in (call.context.get("requestOverride") or {}).items():
+        found.setdefault(kind, {}).update({name: written(value) for name, value in values.items()})
     return Mapped(found["path"], found["querystring"], found["header"])
 
 
@@ -55,7 +58,8 @@ def response_headers(
             value = _in_json(body, place.removeprefix("body."))
         if name.startswith("method.response.header.") and value is not None:
             yield name.removeprefix("method.response.header."), value
-    yield from (call.context.get("responseOverride") or {}).get("header", {}).items()
+    overrides = (call.context.get("responseOverride") or {}).get("header", {})
+    yield from ((name, written(value)) for name, value in overrides.items())
 
 
 def _value_of(source: str, call: Call, body: str) -> str | None:

@@ -1,5 +1,5 @@
 """
-Gap: MiniStack 1.5.33 knows a small part of mapping templates, and none in answers of mocks.
+Gap: MiniStack 1.5.33 knows a small part of mapping templates.
 
 They are written in Velocity's language. No ``#foreach``, no ``#if``, little of ``$context`` and ``$util``: what it does
 not know it leaves out, so that services and callers got something else than on AWS.
@@ -11,7 +11,6 @@ Source:
 from __future__ import annotations
 
 import base64
-import functools
 import json
 import urllib.parse
 from collections.abc import Mapping
@@ -23,6 +22,8 @@ from emulator.drivers.launcher.gaps.velocity import evaluated
 
 _NAMED = {"\b": "\\b", "\t": "\\t", "\n": "\\n", "\f": "\\f", "\r": "\\r"}
 _CONTROL = {chr(code): f"\\u{code:04X}" for code in range(32)}
+# Of `$context`, what templates set.
+_OVERRIDES = ("requestOverride", "responseOverride")
 _ESCAPED = str.maketrans({**_CONTROL, **_NAMED, "\\": "\\\\", '"': '\\"', "'": "\\'", "/": "\\/"})
 
 
@@ -50,53 +51,17 @@ class Call:
 
 
 current: ContextVar[Call | None] = ContextVar("multistack_call_of_an_api", default=None)
-_request: ContextVar[tuple[Any, ...] | None] = ContextVar("multistack_request_to_an_api", default=None)
 
 
 def apply() -> None:
     """Let a library render them that knows the whole language, and what AWS adds."""
     from ministack.services import apigateway_v1 as v1
 
-    v1._invoke_mock_v1 = _rendering(v1, v1._invoke_mock_v1)
-    v1._execute_in_scope = _noted(v1._execute_in_scope)
-
     def render_request_template(template: str, body: str, params: Mapping[str, str], context: Any = None) -> str:
         call = current.get() or Call(context=dict(context or {}), header=params)
         return render(template, body, call)
 
     v1._render_request_template_v1 = render_request_template
-
-
-def _noted(serve: Any) -> Any:
-    """A mock is not told of the request that it answers."""
-
-    @functools.wraps(serve)
-    async def execute_in_scope(request: Any, api_id: str, *rest: Any, **more: Any) -> Any:
-        token = _request.set((request, api_id, *rest))
-        try:
-            return await serve(request, api_id, *rest, **more)
-        finally:
-            _request.reset(token)
-
-    return execute_in_scope
-
-
-def _rendering(v1: Any, answered: Any) -> Any:
-    @functools.wraps(answered)
-    def invoke_mock(integration: Any) -> Any:
-        status, headers, body = answered(integration)
-        noted = _request.get()
-        if noted is None or (b"$" not in body and b"#" not in body):
-            return status, headers, body
-        request, api_id, stage_name, method, path, sent, content, query = noted[:8]
-        resource, parameters = v1._match_resource_tree(api_id, [part for part in path.split("/") if part])
-        called = (api_id, stage_name, request.get("stage") or {}, resource, path, method, sent, content, query)
-        call = call_of(v1, *called, parameters)
-        text = content.decode("utf-8", errors="replace") if content else ""
-        rendered = render(body.decode(), text, call).encode()
-        return overridden(call, status), headers, rendered
-
-    return invoke_mock
 
 
 def call_of(v1: Any, *called: Any, authorizer_context: Any = None, caller_identity: Any = None, **_more: Any) -> Call:
@@ -113,7 +78,10 @@ def call_of(v1: Any, *called: Any, authorizer_context: Any = None, caller_identi
 
 def render(template: str, body: str, call: Call) -> str:
     """*template* for a request or an answer with this *body*."""
+    if "$" not in template and "#" not in template:
+        return template
     call.context.setdefault("responseOverride", {"header": {}})
+    call.context.setdefault("requestOverride", {"header": {}, "path": {}, "querystring": {}})
     names = {
         "input": _Input(body, call),
         "util": _Util(),
@@ -135,7 +103,7 @@ class _Known(dict[str, Any]):
     def __init__(self, values: Mapping[str, Any]) -> None:
         super().__init__(
             {
-                key: _Known(one) if isinstance(one, dict) and key != "responseOverride" else one
+                key: _Known(one) if isinstance(one, dict) and key not in _OVERRIDES else one
                 for key, one in values.items()
             }
         )
@@ -146,7 +114,7 @@ class _Known(dict[str, Any]):
 
 class _Input:
     def __init__(self, body: str, call: Call) -> None:
-        self.body = body
+        self.body = body or "{}"
         self._call = call
 
     def path(self, path: str) -> Any:
@@ -159,7 +127,7 @@ class _Input:
 
         try:
             compiled = compile(path)
-            found = compiled.findall(json.loads(self.body) if self.body else {})
+            found = compiled.findall(json.loads(self.body))
         except (ValueError, JSONPathError):
             return None
         if isinstance(compiled, JSONPath) and compiled.singular_query():

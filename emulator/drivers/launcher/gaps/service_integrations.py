@@ -26,7 +26,7 @@ from emulator.drivers.launcher.gaps.mapping_parameters import Mapped, mapped, re
 from emulator.drivers.launcher.gaps.mapping_templates import Call, call_of, current, overridden, render
 
 _JSON = {"Content-Type": "application/json"}
-_FAILED = (500, {**_JSON, "x-amzn-ErrorType": "InternalServerErrorException"}, b'{"message": "Internal server error"}')
+FAILED = (500, {**_JSON, "x-amzn-ErrorType": "InternalServerErrorException"}, b'{"message": "Internal server error"}')
 # As API Gateway calls them, and as botocore does.
 _MODELS = {"states": "stepfunctions", "monitoring": "cloudwatch"}
 
@@ -74,7 +74,7 @@ class _Request:
 
 
 @dataclass(frozen=True, slots=True)
-class _Answer:
+class Answer:
     """What a service said; *outcome* is what the patterns of an integration's responses are held against."""
 
     outcome: str
@@ -91,7 +91,7 @@ async def _integrate(integration: Properties, *called: Any, **more: Any) -> Any:
     body = _text(sent)
     call = current.get() or call_of(v1, *called, **more)
     content_type = str(v1._header_ci(headers, "content-type") or "application/json")
-    template = _by_type(integration.get("requestTemplates") or {}, content_type)
+    template = by_type(integration.get("requestTemplates") or {}, content_type)
     uri = integration.get("uri", "")
     region, service, verb, rest = v1._parse_service_integration_uri(uri) or ("", "lambda", "", "")
     request = _Request(
@@ -106,10 +106,10 @@ async def _integrate(integration: Properties, *called: Any, **more: Any) -> Any:
     account, own = more.get("owner_account_id") or get_account_id(), more.get("owner_region") or get_region()
     with request_scope(account, region or own):
         answer = await (_from_function if service == "lambda" else _from_service)(request)
-    return _FAILED if answer is None else _response(integration, answer, call, headers)
+    return FAILED if answer is None else response(integration, answer, call, headers)
 
 
-async def _from_function(request: _Request) -> _Answer | None:
+async def _from_function(request: _Request) -> Answer | None:
     """What a function answers; None when Lambda refuses the call."""
     from ministack import app
     from ministack.services import apigateway_v1 as v1
@@ -124,18 +124,18 @@ async def _from_function(request: _Request) -> _Answer | None:
         path = f"/2015-03-31/functions/{urllib.parse.quote(request.rest, safe=':')}/invocations"
         headers = {"x-amz-invocation-type": "Event"}
         status, _, _ = await app.SERVICE_HANDLERS["lambda"]("POST", path, headers, json.dumps(event).encode(), {})
-        return _Answer("", {}, b"") if status < 300 else None
+        return Answer("", {}, b"") if status < 300 else None
     result, problem = await v1._call_lambda_raw(request.rest, event)
     if problem or result.get("throttle"):
         return None
     said = result.get("body")
     content = bytes(said) if isinstance(said, bytes | bytearray) else json.dumps(said, ensure_ascii=False).encode()
     if not result.get("error"):
-        return _Answer("", {}, content)
-    return _Answer(str(said.get("errorMessage") if isinstance(said, dict) else said) or "Error", {}, content)
+        return Answer("", {}, content)
+    return Answer(str(said.get("errorMessage") if isinstance(said, dict) else said) or "Error", {}, content)
 
 
-async def _from_service(request: _Request) -> _Answer | None:
+async def _from_service(request: _Request) -> Answer | None:
     from ministack import app
 
     handler = app.SERVICE_HANDLERS.get(request.service)
@@ -161,7 +161,7 @@ async def _from_service(request: _Request) -> _Answer | None:
     listed = {name: [value] for name, value in query.items()}
     status, answered, content = await handler(method, path, headers, body, listed)
     said = bytes(content) if isinstance(content, bytes | bytearray) else str(content or "").encode()
-    return _Answer(str(status), answered, _as_json(said) if request.verb == "action" else said)
+    return Answer(str(status), answered, _as_json(said) if request.verb == "action" else said)
 
 
 def _is_form(body: bytes) -> bool:
@@ -223,12 +223,13 @@ def _name(element: ElementTree.Element) -> str:
     return element.tag.rpartition("}")[2]
 
 
-def _response(integration: Properties, answer: _Answer, call: Call, headers: Properties) -> Any:
+def response(integration: Properties, answer: Answer, call: Call, headers: Properties) -> Any:
+    """What an *integration* answers for what it was answered itself; *headers* are those of the request."""
     selected = _selected(integration.get("integrationResponses") or {}, answer.outcome)
     if selected is None:
-        return _FAILED
+        return FAILED
     templates = selected.get("responseTemplates") or {}
-    template = _by_type(templates, str(headers.get("accept") or "")) or _by_type(templates, "application/json")
+    template = by_type(templates, str(headers.get("accept") or "")) or by_type(templates, "application/json")
     text = _text(answer.body)
     body = render(template, text, call).encode() if template else answer.body
     status = overridden(call, int(selected.get("statusCode") or 200))
@@ -237,13 +238,18 @@ def _response(integration: Properties, answer: _Answer, call: Call, headers: Pro
 
 
 def _selected(responses: Properties, outcome: str) -> Properties | None:
-    for one in responses.values():
-        pattern = (one or {}).get("selectionPattern")
-        if pattern and outcome and re.fullmatch(pattern, outcome, re.DOTALL):
-            return dict(one)
-    return next((dict(one or {}) for one in responses.values() if not (one or {}).get("selectionPattern")), None)
+    """Of several whose pattern matches, the one that has the outcome as its own status; the default if none does."""
+    known = [dict(one or {}) for one in responses.values()]
+    matching = [one for one in known if (pattern := one.get("selectionPattern")) and _matches(pattern, outcome)]
+    matching.sort(key=lambda one: str(one.get("statusCode")) != outcome)
+    return next(iter([*matching, *(one for one in known if not one.get("selectionPattern"))]), None)
 
 
-def _by_type(templates: Properties, content_type: str) -> Any:
+def _matches(pattern: str, outcome: str) -> bool:
+    return outcome != "" and re.fullmatch(pattern, outcome, re.DOTALL) is not None
+
+
+def by_type(templates: Properties, content_type: str) -> Any:
+    """The template for a content type; None without one."""
     wanted = content_type.partition(",")[0].partition(";")[0].strip().lower()
     return next((one for key, one in templates.items() if key.partition(";")[0].strip().lower() == wanted), None)

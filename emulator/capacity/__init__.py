@@ -1,0 +1,1 @@
+"""How many environments a machine carries, by what was measured of one. Pure functions but for reading the figures."""

@@ -1,0 +1,96 @@
+"""Puts spaces to sleep that nobody asks, and removes those whose time is over."""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from datetime import UTC, datetime
+
+from emulator.model import Space
+
+# Seconds between two looks.
+_LOOK = 5.0
+
+_log = logging.getLogger(__name__)
+
+# Runs multistack with arguments, and returns its exit code.
+Run = Callable[[Sequence[str]], int]
+
+
+def due(spaces: Mapping[str, Space], idle: Mapping[str, float], now: datetime) -> list[list[str]]:
+    """
+    The commands that are due, as their arguments.
+
+    Args:
+        idle: Space to the seconds since its last request, or since it was started.
+    """
+    commands = []
+    if any(space.expires is not None and space.expires <= now for space in spaces.values()):
+        commands.append(["space", "destroy", "--expired"])
+    tired = [
+        name
+        for name, space in spaces.items()
+        if _may_sleep(space, now) and space.idle is not None and idle.get(name, 0.0) >= space.idle.total_seconds()
+    ]
+    return [*commands, *([["space", "sleep", *tired]] if tired else [])]
+
+
+def _may_sleep(space: Space, now: datetime) -> bool:
+    is_over = space.expires is not None and space.expires <= now
+    return space.is_complete and not space.is_asleep and not space.is_ending and not is_over
+
+
+class Caretaker:
+    """
+    Looks after the spaces of a project in a thread, as long as its proxy runs.
+
+    Args:
+        idle: Space to the seconds since its last request; one that was not asked yet is missing.
+        clock: Seconds that only go forward.
+    """
+
+    def __init__(
+        self,
+        spaces: Callable[[], Mapping[str, Space]],
+        idle: Callable[[], Mapping[str, float]],
+        run: Run,
+        *,
+        clock: Callable[[], float] = time.monotonic,
+        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+    ) -> None:
+        self._spaces = spaces
+        self._idle = idle
+        self._run = run
+        self._clock = clock
+        self._now = now
+        self._awake: dict[str, float] = {}
+        self._closing = threading.Event()
+        self._thread = threading.Thread(target=self._look_after, name="caretaker", daemon=True)
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+
+    def close(self) -> None:
+        """End; a command that runs goes on."""
+        self._closing.set()
+
+    def look(self) -> None:
+        """Run what is due now."""
+        spaces, clock = self._spaces(), self._clock()
+        awake = {name for name, space in spaces.items() if space.is_complete and not space.is_asleep}
+        # One that was started by hand is as fresh as one that was asked just then.
+        self._awake = {name: self._awake.get(name, clock) for name in awake}
+        asked = self._idle()
+        idle = {name: min(clock - since, asked.get(name, float("inf"))) for name, since in self._awake.items()}
+        for arguments in due(spaces, idle, self._now()):
+            self._run(arguments)
+
+    def _look_after(self) -> None:
+        while not self._closing.wait(_LOOK):
+            try:
+                self.look()
+            except Exception:
+                _log.exception("the spaces could not be looked after")

@@ -1,0 +1,78 @@
+"""Removes spaces, asked for or expired, and leaves nothing of them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Collection, Mapping
+from datetime import datetime
+
+from emulator.errors import MultistackError
+from emulator.events import Event
+from emulator.lock import exclusive
+from emulator.model import Space
+from emulator.parallel import failed_of, raise_first, run_parallel
+from emulator.space_list import changed, home_of
+from emulator.spaces.spaces import Spaces
+from emulator.spans import show_span
+
+# At a time: each of them asks its emulators for a last checkpoint.
+_WIDTH = 4
+
+
+def due(spaces: Spaces, now: datetime) -> Mapping[str, str]:
+    """Which spaces are to be removed, and why."""
+    causes = {}
+    for name, space in spaces.listed().items():
+        if space.is_ending:
+            causes[name] = "its removal had been interrupted"
+        elif space.expires is not None and space.expires <= now:
+            causes[name] = f"it expired {show_span(now - space.expires)} ago"
+    return causes
+
+
+def remove(spaces: Spaces, causes: Mapping[str, str]) -> Mapping[str, bool | MultistackError]:
+    """
+    Stop what runs of spaces and forget all that they hold; a cut removal is gone on with by the next.
+
+    Args:
+        causes: Name to why, which is told; empty for what was asked for.
+
+    Returns:
+        Per space True, or why it can't be removed.
+    """
+    with spaces.changing("space destroy") as write:
+        listed = spaces.listed()
+        for name in causes:
+            listed = changed(listed, name, is_ending=True)
+        write(listed)  # first: from now on nobody is sent there, and no command begins there
+
+    def erase(name: str) -> bool:
+        _erase(spaces, listed[name])
+        spaces.workspace.emit(Event(name, "removed", causes[name] and f"because {causes[name]}"))
+        return True
+
+    results = run_parallel(list(causes), erase, spaces.workspace.cancellation, width=_WIDTH)
+    _forget(spaces, {name for name in causes if name not in failed_of(results)})
+    return results
+
+
+def _erase(spaces: Spaces, space: Space) -> None:
+    home = home_of(spaces.project.state, space.name)
+    if not home.exists():
+        return
+    found = spaces.open(space)
+    # A `create` that still goes on with it holds this lock, and ends with its next environment.
+    with exclusive(found.project.state, "space destroy", emit=spaces.workspace.emit):
+        environments = [*found.project.environments, *found.drivers.leftovers()]
+        raise_first(found.lifecycle.down(environments))
+        for environment in environments:
+            found.drivers.of(environment).erase(environment)
+        shutil.rmtree(home)
+
+
+def _forget(spaces: Spaces, names: Collection[str]) -> None:
+    with spaces.changing("space destroy") as write:
+        write({name: space for name, space in spaces.listed().items() if name not in names})
+    homes = home_of(spaces.project.state, "")
+    if homes.exists() and not any(homes.iterdir()):
+        homes.rmdir()

@@ -1,0 +1,153 @@
+"""Spaces: further sets of a project's environments that have nothing in common."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulator.space_list import changed, read_spaces, write_spaces
+from tests.conftest import ProjectFolder
+from tests.functional.cutting import until_line
+from tests.functional.tiny import PROJECT, refused, source, tiny_project, write
+
+STAGES = f'{PROJECT}[environments.prod]\naccount_id = "333333333333"\n'
+
+SPACES = (["--space", "seat-01"], ["--space", "seat-02"])
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Iterator[ProjectFolder]:
+    """A tiny service with test and prod, nothing of it running."""
+    with tiny_project(tmp_path) as project:
+        write(project, "multistack.toml", STAGES)
+        yield project
+
+
+@pytest.fixture(scope="module")
+def idle(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProjectFolder]:
+    """The same for tests that start nothing."""
+    with tiny_project(tmp_path_factory.mktemp("idle")) as project:
+        write(project, "multistack.toml", STAGES)
+        yield project
+
+
+def rows(project: ProjectFolder) -> dict[str, dict[str, Any]]:
+    """``space list --json`` by name."""
+    return {row["space"]: row for row in json.loads(project.run("space", "list", "--json").stdout)}
+
+
+def called(project: ProjectFolder, space: str, environment: str) -> str:
+    """What the function answers there."""
+    done = project.run("--space", space, "invoke", environment, "Web", "--json")
+    return str(json.loads(done.stdout)["result"]["body"])
+
+
+def test_spaces_are_whole_and_apart(project: ProjectFolder) -> None:
+    """Each has all environments of the project, in accounts of its own; what is deployed into one is in no other."""
+    project.run("space", "create", "--count", "2", "--prefix", "seat")
+    found = rows(project)
+    assert [(one["status"], one["ready"]) for one in found.values()] == [("ready", 2)] * 2
+    assert len({account for one in found.values() for account in one["account_ids"]}) == 4
+    write(project, "src/app.py", source("'two'"))
+    project.run("--space", "seat-02", "deploy", "test")
+    answers = [called(project, *place) for place in (("seat-01", "test"), ("seat-02", "test"), ("seat-02", "prod"))]
+    assert answers == ["one", "two", "one"]
+    counts = [len(json.loads(project.run(*space, "history", "--json").stdout)) for space in ([], *SPACES)]
+    assert counts == [0, 2, 3]
+    assert set(project.status()) == {"test", "prod"}
+    project.run("space", "destroy", "seat-01")
+    assert set(rows(project)) == {"seat-02"}
+    assert called(project, "seat-02", "test") == "two"
+    assert not (project.folder / ".multistack/spaces/seat-01").exists()
+    project.run("down")
+    assert project.processes() == []
+
+
+def test_a_space_sleeps_with_its_state_and_wakes_with_it(project: ProjectFolder) -> None:
+    """Asleep, nothing of it runs; `down` puts all of them to sleep."""
+    project.run("space", "create", "alice")
+    write(project, "src/app.py", source("'two'"))
+    project.run("--space", "alice", "deploy", "test")
+    project.run("space", "sleep", "alice")
+    assert rows(project)["alice"]["status"] == "asleep"
+    project.run("--space", "alice", "up")
+    assert rows(project)["alice"]["status"] == "ready"
+    assert called(project, "alice", "test") == "two"
+    project.run("down")
+    assert rows(project)["alice"]["status"] == "asleep"
+    assert project.processes() == []
+
+
+def test_one_that_is_destroyed_while_it_is_created_is_gone(project: ProjectFolder) -> None:
+    """Whichever of the two commands comes to its end first."""
+    creating = project.start("space", "create", "alice")
+    state = project.folder / ".multistack"
+    until_line(creating, "building")
+    while "alice" not in read_spaces(state):  # it is listed before anything is built
+        assert creating.poll() is None
+    project.run("space", "destroy", "alice")
+    _, said = creating.communicate(timeout=120)
+    assert "Traceback" not in said
+    assert read_spaces(state) == {}
+    assert not (state / "spaces").exists()
+    assert project.processes() == [] or project.run("down")
+
+
+def test_expired_ones_go_when_they_are_asked_to(project: ProjectFolder) -> None:
+    """Others stay."""
+    project.run("space", "create", "alice", "--ttl", "1h")
+    project.run("space", "create", "bob")
+    project.run("down")  # the proxy would see to it by itself
+    state = project.folder / ".multistack"
+    write_spaces(state, changed(read_spaces(state), "alice", expires=datetime.now(UTC) - timedelta(hours=1)))
+    assert "because it expired 1h" in project.run("space", "destroy", "--expired").stderr
+    assert set(rows(project)) == {"bob"}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        pytest.param(["space", "create", "x" * 200], "space name", id="long"),
+        pytest.param(["space", "create", "bär"], "space name", id="unicode"),
+        pytest.param(["space", "create", "test"], "leads elsewhere already", id="environment"),
+        pytest.param(["space", "create", "--count", "0"], "--count must be", id="none"),
+        pytest.param(["space", "create", "--count", "3", "--prefix", "Ä"], "--prefix", id="prefix"),
+        pytest.param(["space", "create", "alice", "--ttl", "soon"], "--ttl must be", id="ttl"),
+        pytest.param(["space", "create", "alice", "--memory", "lots"], "--memory must be", id="memory"),
+        pytest.param(["space", "create", "alice", "--memory", "1g"], "whose memory nothing limits", id="embedded"),
+        pytest.param(["space", "create", "alice", "--max-environments", "1"], "declares 2", id="quota"),
+        pytest.param(["space", "destroy", "alice"], "there is no space alice", id="unknown"),
+        pytest.param(["--space", "alice", "status"], "there is no space alice", id="status"),
+    ],
+)
+def test_what_cannot_be_is_refused_in_one_line(idle: ProjectFolder, arguments: list[str], said: str) -> None:
+    """Before anything is listed or started."""
+    assert said in refused(idle, *arguments, code=2)
+    assert read_spaces(idle.folder / ".multistack") == {}
+
+
+def test_a_space_keeps_to_its_number_of_environments(project: ProjectFolder) -> None:
+    """Created ones count."""
+    project.run("space", "create", "alice", "--max-environments", "2")
+    said = refused(project, "--space", "alice", "create", "feature", "--like", "test", code=2)
+    assert "space alice has 2 environments, and may have 2" in said
+
+
+def test_hints_keep_to_the_space(project: ProjectFolder) -> None:
+    """Without its name the command that they tell would be about other environments."""
+    project.run("space", "create", "alice")
+    project.run("space", "sleep", "alice")
+    said = refused(project, "--space", "alice", "invoke", "test", "Web", code=3)
+    assert "multistack --space alice up test" in said
+
+
+def test_commands_on_the_whole_project_are_none_for_a_space(idle: ProjectFolder) -> None:
+    """They would be about other environments than the ones that are meant."""
+    done = idle.run("--space", "alice", "compare", "/", check=False)
+    assert done.returncode == 2
+    assert "compare is about the whole project" in done.stderr
