@@ -179,7 +179,7 @@ def limitations(
 def _short(
     kind: str, properties: Mapping[str, Any], environment: Environment, template: Template
 ) -> Iterator[tuple[str, str, bool]]:
-    if environment.driver is DriverName.EMBEDDED:
+    if environment.driver in (DriverName.EMBEDDED, DriverName.SWARM):
         yield from ((lacks, closest, False) for lacks, closest in shortfalls(kind, properties, template))
 
 
@@ -199,7 +199,7 @@ def _of(
         copy = "download its template and name that as Location"
         yield "it is in AWS's Serverless Application Repository only", f"{copy}, or {LEAVE_OUT}", True
     yield from lacking(kind, properties, environment)
-    if environment.driver is DriverName.EMBEDDED and (found := inert(kind)) is not None:
+    if environment.driver in (DriverName.EMBEDDED, DriverName.SWARM) and (found := inert(kind)) is not None:
         yield found.lacks, found.closest, False
 
 
@@ -223,6 +223,9 @@ def _of_image(
     if environment.driver is DriverName.LOCALSTACK:
         closest = f'driver = "embedded", whose functions run in the Docker engine; or {LEAVE_OUT}'
         yield "LocalStack runs container images in its Pro version only", closest, True
+    elif environment.driver is DriverName.SWARM:
+        closest = f'driver = "embedded", whose functions run in the Docker engine; or {LEAVE_OUT}'
+        yield "no node gives an environment its Docker engine, which container images need", closest, True
     elif uri is None:
         yield "it is a container image, and none is named", f"ImageUri; or {LEAVE_OUT}", True
     # What a template's function makes of a name is known when it is called.

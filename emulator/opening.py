@@ -207,6 +207,8 @@ def _machine_of(project: Project, folders: Sequence[str], path: str, name: str) 
     (environment,) = (one for one in project.environments if one.name == name)
     if environment.driver is DriverName.EMBEDDED:
         return machine(folders, path=path)
+    if environment.driver is DriverName.SWARM:
+        return CONTAINER if environment.swarm.image is None else None
     is_own = environment.driver is DriverName.LOCALSTACK and environment.container.image == OWN_IMAGE
     return CONTAINER if is_own and environment.container.functions is Functions.PROCESS else None
 

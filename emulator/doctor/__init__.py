@@ -113,7 +113,7 @@ def _on_ports(project: Project, engine: Engine | NotReady) -> list[Check]:
                 project, one, container=known.running.get(one.name) if known else None, published=published
             )
             for one in project.environments
-            if one.driver is not DriverName.EXTERNAL
+            if one.driver not in (DriverName.EXTERNAL, DriverName.SWARM)  # their ports are other machines'
         ),
         *(
             projects.check_external(one, ExternalDriver(project))

@@ -48,7 +48,7 @@ class SwarmDriver:
         self._environ = environ
         # Environments start at the same time: no two shall choose one port.
         self._choosing = threading.Lock()
-        self._chosen: set[int] = set()
+        self._chosen: dict[int, str] = {}
 
     @property
     def version(self) -> str:
@@ -110,7 +110,7 @@ class SwarmDriver:
             raise NotReady(f"environment {environment.name} already runs in the swarm")
         nodes = swarm_cluster.nodes_of(client)
         noted = memory.read()
-        port = environment.port or self._free_port(client, noted.port)
+        port = environment.port or self._free_port(client, environment.name, noted.port)
         try:
             make_state_folder(self._project.state)
             key = memory.need_key()
@@ -252,16 +252,19 @@ class SwarmDriver:
         environments = [swarm_services.leftover(spec["Labels"]) for spec in specs]
         return [environment for environment in environments if environment.name not in known]
 
-    def _free_port(self, client: DockerClient, before: int | None) -> int:
+    def _free_port(self, client: DockerClient, environment: str, before: int | None) -> int:
         """One that no service of the swarm has, that of the last start if it can be."""
         with self._choosing:
             with talking("services"):
                 found = client.api.services()
             taken = {int(port["PublishedPort"]) for one in found for port in one.get("Endpoint", {}).get("Ports") or ()}
-            candidates = [*([before] if before in swarm_services.PORTS else []), *swarm_services.PORTS]
-            port = next(one for one in candidates if one is not None and one not in taken | self._chosen)
-            self._chosen.add(port)
-        return int(port)
+            candidates = sorted(swarm_services.PORTS, key=lambda port: port != before)
+            others = {port for port, name in self._chosen.items() if name != environment}
+            port = next((one for one in candidates if one not in taken | others), None)
+            if port is None:
+                raise NotReady(f"environment {environment}: no port of the swarm is free")
+            self._chosen[port] = environment
+        return port
 
     def _endpoint(
         self, environment: Environment, service: Service, task: Task, nodes: Mapping[str, Node]

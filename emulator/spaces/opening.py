@@ -61,8 +61,9 @@ def as_project(load: Load, project: Project, space: Space) -> Project:
 def _within(space: Space, at: int, environment: Environment, *, memory: int | None) -> Environment:
     """An environment of *space*: at a port that is free, and in an account that no other space has."""
     container = replace(environment.container, memory=memory) if memory else environment.container
+    swarm = replace(environment.swarm, memory=memory) if memory else environment.swarm
     account_id = space.account_id(at) if environment.created is None else environment.account_id
-    return replace(environment, port=None, account_id=account_id, container=container)
+    return replace(environment, port=None, account_id=account_id, container=container, swarm=swarm)
 
 
 def _memory_share(space: Space, environments: int) -> int | None:

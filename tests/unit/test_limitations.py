@@ -279,6 +279,16 @@ def test_an_image_goes_into_no_localstack() -> None:
     assert (one.is_refused, "Pro" in one.lacks, 'driver = "embedded"' in one.closest) == (True, True, True)
 
 
+def test_an_image_goes_into_no_swarm() -> None:
+    """No node lets an environment start containers; what else the emulator lacks, it lacks there, too."""
+    swarm = replace(EMBEDDED, driver=DriverName.SWARM)
+    image = template(FUNCTION, Code={"ImageUri": "a:b"})
+    (one,) = limitations(image, swarm, image_fault=lambda _: None)
+    assert (one.is_refused, 'driver = "embedded"' in one.closest) == (True, True)
+    acl = template("AWS::WAFv2::WebACL")
+    assert list(limitations(acl, swarm)) == list(limitations(acl, EMBEDDED)) != []
+
+
 def test_warnings_are_given_once_however_many_environments() -> None:
     """And what is refused comes back to whoever deploys."""
     events: list[Event] = []
