@@ -45,6 +45,7 @@ def space() -> None:
 @click.option(
     "--wait", default=60.0, show_default=True, metavar="SECONDS", help="How long an emulator may take to get healthy."
 )
+@click.option("--anyway", is_flag=True, help="Create more than this machine carries by the measured figures.")
 @_json
 @click.pass_obj
 def create(
@@ -66,6 +67,7 @@ def create(
         lifetime=_span("--ttl", given["ttl"]),
         idle=_span("--idle", given["idle"]),
         quota=_quota(given["max_environments"], given["memory"], given["requests"]),
+        is_anyway=given["anyway"],
     )
     spaces = context.spaces(needs_template=True)
     chosen = register(spaces, wanted, now=spaces.workspace.now())

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 
+from emulator.capacity.machine import own_cores, own_memory
+from emulator.capacity.room import check_spaces
 from emulator.environment_names import name_problem
 from emulator.errors import ConfigError, MultistackError
 from emulator.events import Event
@@ -22,6 +24,7 @@ MOST = 1000
 _LONGEST = timedelta(days=3650)
 # First segments of paths that lead to topologies of the lab.
 _RESERVED = frozenset({"single", "same-account"})
+_OF_THIS_MACHINE = frozenset({DriverName.EMBEDDED, DriverName.LOCALSTACK})
 # What of a space's own progress is worth a line among many.
 _TOLD = frozenset({"warning:", "note:"})
 
@@ -36,6 +39,7 @@ class Wanted:
         is_series: They are numbered: those that are there already are taken as they are.
         lifetime: From now on; None: until they are destroyed.
         idle: After so long without a request they are put to sleep; None: never.
+        is_anyway: Also more of them than the machine carries by the measured figures.
     """
 
     names: Sequence[str]
@@ -44,6 +48,7 @@ class Wanted:
     lifetime: timedelta | None = None
     idle: timedelta | None = None
     quota: Quota = field(default_factory=Quota)
+    is_anyway: bool = False
 
 
 def series(prefix: str, count: int, *, option: str = "--count") -> list[str]:
@@ -72,7 +77,8 @@ def register(spaces: Spaces, wanted: Wanted, *, now: datetime) -> list[Space]:
         Those that are to be started, in the order of their names.
 
     Raises:
-        ConfigError: A name, or what is wanted of them, can't be; or one is there already.
+        ConfigError: A name, or what is wanted of them, can't be; or one is there already; or they are too many.
+        NotReady: What would run them isn't there.
     """
     project = spaces.project
     if wanted.lifetime is not None and not timedelta(0) < wanted.lifetime <= _LONGEST:
@@ -99,8 +105,13 @@ def register(spaces: Spaces, wanted: Wanted, *, now: datetime) -> list[Space]:
             if not space.is_complete:
                 chosen.append(space)
         for space in chosen[:1]:  # what holds of one holds of all
-            check_driver(spaces.open(space).project)
+            found = spaces.open(space)
+            check_driver(found.project)
             _check_quota(project, space)
+            for environment in found.project.environments:
+                found.drivers.check(environment)
+            if not wanted.is_anyway:
+                _check_room(found.project, len(listed))
         write(listed)
     return chosen
 
@@ -137,6 +148,19 @@ def _check_quota(project: Project, space: Space) -> None:
     if most is not None and most < declared:
         raise ConfigError(
             f"--max-environments {most}: {project.file.name} declares {declared}", hint=f"allow {declared} at least"
+        )
+
+
+def _check_room(project: Project, total: int) -> None:
+    """Refuse more spaces than this machine carries; what runs on a cluster is the cluster's to place."""
+    drivers = {environment.driver for environment in project.environments}
+    for driver in sorted(drivers & _OF_THIS_MACHINE, key=lambda one: one.value):
+        check_spaces(
+            total,
+            memory=own_memory(),
+            cores=own_cores(),
+            environments=len(project.environments),
+            driver=driver.value,
         )
 
 

@@ -117,6 +117,7 @@ def test_expired_ones_go_when_they_are_asked_to(project: ProjectFolder) -> None:
         pytest.param(["space", "create", "test"], "leads elsewhere already", id="environment"),
         pytest.param(["space", "create", "--count", "0"], "--count must be", id="none"),
         pytest.param(["space", "create", "--count", "3", "--prefix", "Ä"], "--prefix", id="prefix"),
+        pytest.param(["space", "create", "--count", "1000"], "1,000 spaces are too many: a machine of", id="many"),
         pytest.param(["space", "create", "alice", "--ttl", "soon"], "--ttl must be", id="ttl"),
         pytest.param(["space", "create", "alice", "--memory", "lots"], "--memory must be", id="memory"),
         pytest.param(["space", "create", "alice", "--memory", "1g"], "whose memory nothing limits", id="embedded"),
