@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 from collections.abc import Iterator
 from typing import Any
@@ -113,6 +114,29 @@ class TestContract(DriverContract):
         with pytest.MonkeyPatch.context() as patch:
             patch.setenv("DOCKER_HOST", hosts[0].host)
             yield
+
+
+def test_spaces_of_a_class_are_apart_on_the_swarm(folder: ProjectFolder, hosts: list[SwarmHost]) -> None:
+    """Each is joined by its own link; its token opens neither the other space, nor an emulator past the proxy."""
+    folder.run("space", "create", "--count", "2", "--prefix", "seat", timeout=170)
+    links = {
+        row["space"]: row["url"]
+        for row in json.loads(folder.run("space", "create", "--count", "2", "--prefix", "seat", "--json").stdout)
+    }
+    tokens = {
+        name: http("POST", link, headers={"Accept": "application/json"}).json()["token"] for name, link in links.items()
+    }
+    proxy = links["seat-01"].partition("/seat-01")[0]
+    answers = {
+        (space, owner): http("GET", f"{proxy}/{space}/test/", headers={"X-Multistack-Token": token}).status
+        for space in links
+        for owner, token in tokens.items()
+    }
+    assert answers == {(space, owner): 200 if space == owner else 403 for space in links for owner in links}
+    rows = json.loads(folder.run("--space", "seat-02", "status", "--json").stdout)
+    assert http("GET", f"{rows[0]['endpoint']}/2015-03-31/functions").status == 403
+    folder.run("space", "destroy", "seat-01", "seat-02")
+    assert left_in(hosts[0]) == []
 
 
 def test_a_lost_hosts_environment_is_back_on_the_other_with_its_release(
