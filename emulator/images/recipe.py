@@ -33,6 +33,7 @@ _EMULATOR = (
     "endpoint_key.py",
     "errors.py",
     "guards.py",
+    "http_api_parameters.py",
     "http_api_security.py",
     "interpreters.py",
     "model",
