@@ -132,14 +132,15 @@ class Front:
         return did
 
     def is_serving(self) -> bool:
-        """Whether the proxy runs with the settings of now, and answers."""
+        """Whether the proxy runs and answers, whatever it was started with."""
         record = process.read_record(self.folder) if process.is_running(self.folder) else None
-        return record is not None and self._is_as_wanted(record) and _answers(self._project.proxy.host, record.port)
+        return record is not None and _answers(record.settings.get("host", ports.HOST), record.port)
 
     def _start_unless_running(self, *, cancelled: Callable[[], None]) -> bool:
-        if self.is_serving():
-            return False
+        record = process.read_record(self.folder) if process.is_running(self.folder) else None
         host = self._project.proxy.host
+        if record is not None and self._is_as_wanted(record) and _answers(host, record.port):
+            return False
         started = time.monotonic()
         self._emit(Event(None, "starting proxy"))
         process.stop(self.folder, grace=2.0)

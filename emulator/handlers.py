@@ -45,7 +45,7 @@ def _check(source: LocalCode, template: Path, is_there: Callable[[str], bool], f
     if not str(source.runtime).startswith(kind):
         return
     module, dot, function = str(handler).rpartition(".")
-    if not dot or not function:
+    if not dot or not function or (kind == "python" and (not module or module.startswith(("/", ".")))):
         raise ConfigError(f"{template}: Handler of {source.logical_id} is not <module>.<function>: {handler}")
     if kind == "nodejs" and (source.has_layers or module.startswith(("/", "node_modules/"))):
         return  # a layer, or a package that is yet to be installed, may bring it

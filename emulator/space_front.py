@@ -40,10 +40,16 @@ class SpaceFront(Front):
         return super().environment_url(f"{self._name}/{name}")
 
     def ensure_running(self, *, cancelled: Callable[[], None]) -> bool:
-        """As the project's own commands do, and one command at a time: several spaces may come up at once."""
-        if self.is_serving():  # nobody waits then for a command on the project's own environments
+        """
+        Start the proxy where none answers, one command at a time: several spaces may come up at once.
+
+        One that answers stays as somebody started it, e.g. for other machines: its own requests wake spaces.
+        """
+        if self.is_serving():
             return False
         with exclusive(self._project.state, "space", emit=self._emit):
+            if self.is_serving():
+                return False
             if not self._routes.exists():  # the project itself was never up
                 publish_routes(self._routes, [])
             return super().ensure_running(cancelled=cancelled)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import TYPE_CHECKING
 
+from emulator.apis import default_among
 from emulator.artifact import ArtifactStore
 from emulator.clock import Clock
 from emulator.created import read_created
@@ -32,6 +33,7 @@ from emulator.permits import Permits
 from emulator.project_stamp import stamp_of
 from emulator.release import Releases
 from emulator.snapshots import Snapshots
+from emulator.space_list import read_spaces
 from emulator.state_transfer import StateTransfer
 from emulator.status import EnvironmentStatus, status_of
 
@@ -103,6 +105,28 @@ class Workspace:
             )
         return instance.endpoint
 
+    def tested_url(self, name: str) -> str | None:
+        """
+        Where checks and tools of this machine find the API of *name*; None when the proxy doesn't run.
+
+        In a space that is its emulator: they don't have the token that the proxy asks for.
+
+        Raises:
+            NotReady: The space's environment doesn't run, or only answers whoever has its emulator's key.
+        """
+        if self.project.space is None:
+            return self.front.environment_url(name)
+        endpoint, current = self.endpoint(name), self.history.current(name)
+        if endpoint.key:
+            raise NotReady(
+                f"environment {name} of space {self.project.space.name} can't be verified: its emulator, on another"
+                " machine, answers only whoever has its key",
+                hint="verify the release in the project's own environments",
+            )
+        apis = current.apis if current else ()
+        chosen = default_among(apis, self.project.api)
+        return next((f"{endpoint.url}{api.path}/" for api in apis if api.logical_id == chosen), f"{endpoint.url}/")
+
     def status(self, environments: Sequence[Environment]) -> list[EnvironmentStatus]:
         """One row per environment, observed just now."""
         observed = self.lifecycle.observe(environments)
@@ -128,8 +152,10 @@ class Workspace:
         Raises:
             ConfigError: The project file was changed while it waited.
         """
+        self._check_there()  # a lock in the folder of a space that is gone would bring it back
         with exclusive(self.project.state, command, emit=self.emit, wait=wait):
             self._check_unchanged()
+            self._check_there()
             self.snapshots.sweep()
             for deployment in self.history.close_interrupted():
                 detail = f"deployment of {deployment.release.id} had been interrupted"
@@ -147,6 +173,22 @@ class Workspace:
             raise ConfigError(
                 f"{project.file.name} or a file of variables was changed while this command waited for another one",
                 hint="run the same command again",
+            )
+
+    def _check_there(self) -> None:
+        """
+        Refuse to change a space that was removed while this command waited.
+
+        Raises:
+            ConfigError: It was.
+        """
+        space, outer = self.project.space, self.project.within
+        if space is None or outer is None:
+            return
+        listed = read_spaces(outer.state).get(space.name)
+        if listed is None or listed.number != space.number or listed.at != space.at or listed.is_ending:
+            raise ConfigError(
+                f"space {space.name} was removed meanwhile", hint="`multistack space list` shows those there are"
             )
 
     def start_proxy(self) -> bool | NotReady:

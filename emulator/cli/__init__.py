@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -47,21 +46,8 @@ from emulator.cli import (
 )
 from emulator.cli.completing import complete_environments
 from emulator.cli.context import Context
+from emulator.cli.hints import IN_SPACES, for_space
 from emulator.errors import MultistackError, file_hint
-
-# Commands that are about environments, and so about those of a space as well.
-IN_SPACES = frozenset(
-    {
-        *("up", "down", "status", "reset", "logs", "create", "destroy", "list", "prune"),
-        *("deploy", "build", "promote", "approve", "hold", "verify", "rollback", "history", "canary"),
-        *("invoke", "send", "seed", "export", "snapshot", "diff", "drift", "parity"),
-        *("endpoint", "environ", "exec"),
-    }
-)
-
-
-# One of them, as hints name it.
-_COMMAND = re.compile(rf"\bmultistack ({'|'.join(sorted(IN_SPACES))})\b")
 
 
 class _Multistack(click.Group):
@@ -72,9 +58,8 @@ class _Multistack(click.Group):
         try:
             return super().invoke(ctx)
         except MultistackError as error:
-            space = ctx.obj.space if ctx.obj else None
-            if space and error.hint:
-                error.hint = _COMMAND.sub(rf"multistack --space {space} \1", error.hint)
+            if ctx.obj and ctx.obj.space:
+                for_space(error, ctx.obj.space)
             raise
 
 

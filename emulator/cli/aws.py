@@ -80,7 +80,10 @@ def _child_environ(context: Context, name: str) -> Mapping[str, str]:
 
     caller = context.caller_environ()  # before the workspace removes from this process what concerns AWS
     workspace = context.workspace()
-    return environ_for(workspace.endpoint(name), url=workspace.front.environment_url(name), caller=caller)
+    endpoint = workspace.endpoint(name)
+    # What answers only whoever has its key is named as a browser finds it.
+    url = workspace.front.environment_url(name) if endpoint.key else workspace.tested_url(name)
+    return environ_for(endpoint, url=url, caller=caller)
 
 
 def _replace_process(arguments: Sequence[str], environ: Mapping[str, str]) -> int:

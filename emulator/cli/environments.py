@@ -51,8 +51,6 @@ def up(
     as_json: bool,
 ) -> None:
     """Start environments, deploy what they miss, start the proxy."""
-    from emulator.spaces.sleeping import woken
-
     if listen is not None:
         context.overrides["proxy.host"] = listen
     reopen = functools.partial(context.workspace, needs_template=artifact is None and not no_deploy, pulls=pull)
@@ -67,7 +65,7 @@ def up(
         stored = workspace.store.open(workspace.store.find(artifact)) if artifact is not None else None
         build = (lambda: stored) if stored else None
         results = workspace.lifecycle.up(chosen, timeout=wait, build=build, deploys=not no_deploy)
-        woken(workspace.project, workspace.emit)
+        _note_woken(workspace, results)
         proxy = workspace.start_proxy()
     _report(workspace, results, proxy, as_json=as_json)
 
@@ -82,14 +80,13 @@ def down(context: Context, names: Sequence[str]) -> None:
 
     workspace = context.workspace()
     chosen = workspace.environments(names)
-    proxy_stopped = False
-    spaces = {} if names or context.space else _put_to_sleep(context)
+    proxy_stopped, spaces = (False, {}) if names or context.space else _end_spaces(context, workspace)
     # Not `changing`, which needs the ledger: what runs must be stoppable on a full disk as well.
     with exclusive(workspace.project.state, "down", emit=workspace.emit):
         if not names:
             chosen += workspace.drivers.leftovers()
             # First, so that nobody is told that an environment is down while all of them go.
-            proxy_stopped = workspace.front.stop()
+            proxy_stopped = workspace.front.stop() or proxy_stopped
         results = {**workspace.lifecycle.down(chosen), **({} if names else stop_left(workspace)), **spaces}
         if names:
             workspace.publish()
@@ -98,12 +95,21 @@ def down(context: Context, names: Sequence[str]) -> None:
     raise_first(results)
 
 
-def _put_to_sleep(context: Context) -> Mapping[str, bool | MultistackError]:
-    """Stop what runs of spaces; somebody's request wakes them, once the proxy is there again."""
+def _end_spaces(context: Context, workspace: Workspace) -> tuple[bool, Mapping[str, bool | MultistackError]]:
+    """Stop the proxy, which would wake spaces for whoever asks meanwhile, and then what runs of them."""
+    from emulator.lock import exclusive
     from emulator.spaces.sleeping import put_to_sleep
 
-    spaces = context.spaces()
-    return put_to_sleep(spaces, [name for name, one in spaces.listed().items() if not one.is_ending])
+    try:
+        spaces = context.spaces()
+        names = [name for name, one in spaces.listed().items() if not one.is_ending]
+    except MultistackError as error:
+        return False, {"spaces": error}  # all else can be stopped nevertheless
+    if not names:
+        return False, {}
+    with exclusive(workspace.project.state, "down", emit=workspace.emit):
+        proxy_stopped = workspace.front.stop()
+    return proxy_stopped, put_to_sleep(spaces, names)
 
 
 def _stopped_line(results: Mapping[str, bool | MultistackError], *, proxy_stopped: bool) -> str:
@@ -139,14 +145,24 @@ def reset(context: Context, names: Sequence[str], wait: float, yes: bool, as_jso
         raise ConfigError(
             f"{', '.join(protected)} is protected: its data would be lost", hint="add --yes, or name the others"
         )
-    _check_seeds(workspace, chosen)
+    check_seeds(workspace, chosen)
     with workspace.changing("reset"):
         results = workspace.lifecycle.reset(chosen, timeout=wait)
+        _note_woken(workspace, results)
         proxy = workspace.start_proxy()
     _report(workspace, results, proxy, as_json=as_json)
 
 
-def _check_seeds(workspace: Workspace, chosen: Sequence[Environment]) -> None:
+def _note_woken(workspace: Workspace, results: Mapping[str, object]) -> None:
+    """A space whose environments are all up sleeps no more; the next request wakes what is left of any other."""
+    from emulator.parallel import failed_of
+    from emulator.spaces.sleeping import woken
+
+    if not failed_of(results) and results.keys() >= {one.name for one in workspace.project.environments}:
+        woken(workspace.project, workspace.emit)
+
+
+def check_seeds(workspace: Workspace, chosen: Sequence[Environment]) -> None:
     """Nothing is erased that would not be seeded again."""
     if workspace.project.seeds_after_deploy and any(one.seeds for one in chosen):
         from emulator.seeds.folders import read_seed

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from emulator.cli.context import Context
-from emulator.cli.environments import raise_first
+from emulator.cli.environments import check_seeds, raise_first
+from emulator.cli.hints import for_space
 from emulator.errors import ConfigError, MultistackError
 from emulator.model import DriverName
 
 if TYPE_CHECKING:
+    from emulator.errors import NotReady
     from emulator.model import Quota
     from emulator.spaces.listing import SpaceStatus
     from emulator.spaces.spaces import Spaces
@@ -73,10 +75,17 @@ def create(
     chosen = register(spaces, wanted, now=spaces.workspace.now())
     width = given["width"] or os.cpu_count() or 1
     results = bring_up(spaces, chosen, width=width, timeout=given["wait"]) if chosen else {}
-    with spaces.workspace.changing("space create"):
-        proxy = spaces.workspace.start_proxy()
+    proxy = _start_proxy(spaces)
     _print_links(spaces, wanted.names, as_json=as_json)
-    raise_first({**results, "the proxy": proxy})
+    raise_first({**{name: for_space(result, name) for name, result in results.items()}, "the proxy": proxy})
+
+
+def _start_proxy(spaces: Spaces) -> bool | NotReady:
+    """Start the proxy; one that answers stays as somebody started it, e.g. for other machines."""
+    if spaces.workspace.front.is_serving():
+        return False
+    with spaces.workspace.changing("space create"):
+        return spaces.workspace.start_proxy()
 
 
 def _span(option: str, text: str | None) -> timedelta | None:
@@ -170,7 +179,10 @@ def url(context: Context, name: str, new: bool) -> None:
 
     spaces = context.spaces()
     found = find_space(spaces.listed(), name)
+    if spaces.workspace.front.url() is None:
+        raise NotReady("the proxy does not run, and a link leads there", hint="multistack up")
     if new:
+        find_space(spaces.listed(), name)
         spaces.change("space url", name, generation=found.generation + 1, is_joined=False)
     elif found.is_joined:
         raise NotReady(f"space {name} was joined already", hint=f"`multistack space url {name} --new` makes a new link")
@@ -187,6 +199,7 @@ def reset(context: Context, names: Sequence[str], wait: float) -> None:
     """Forget all data of spaces: each environment is as freshly deployed."""
     from emulator.parallel import run_parallel
     from emulator.spaces.opening import find_space
+    from emulator.spaces.sleeping import woken
 
     spaces = context.spaces()
     listed = spaces.listed()
@@ -194,8 +207,11 @@ def reset(context: Context, names: Sequence[str], wait: float) -> None:
 
     def again(name: str) -> bool:
         found = chosen[name]
+        check_seeds(found, found.project.environments)
         with found.changing("space reset"):
-            raise_first(found.lifecycle.reset(found.project.environments, timeout=wait))
+            results = found.lifecycle.reset(found.project.environments, timeout=wait)
+            raise_first({one: for_space(result, name) for one, result in results.items()})
+            woken(found.project, found.emit)
         return True
 
     results = run_parallel(list(chosen), again, spaces.workspace.cancellation, width=os.cpu_count() or 1)
@@ -248,7 +264,11 @@ def export(context: Context, name: str, output: str | None, replace: bool) -> No
     spaces = context.spaces()
     found = spaces.open(find_space(spaces.listed(), name), spaces.workspace.emit)
     history = json_text(found.history.deployments())
-    for path in export(found, Path(output or name), history=history, replaces=replace):
+    try:
+        written = export(found, Path(output or name), history=history, replaces=replace)
+    except MultistackError as error:
+        raise for_space(error, name) from error.__cause__
+    for path in written:
         click.echo(str(path))
 
 

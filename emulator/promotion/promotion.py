@@ -195,7 +195,7 @@ class Promotion:
                 hint="give it [verify] with a command, with checks, or with a replay",
             )
         check_replayable(self.workspace.project)
-        url = self.workspace.front.environment_url(name)
+        url = self.workspace.tested_url(name)
         if url is None:
             raise NotReady("the proxy does not run, and verification goes through it", hint="multistack up")
         return url

@@ -12,6 +12,8 @@ from emulator.model import Space
 
 # Seconds between two looks.
 _LOOK = 5.0
+# And after a command that failed.
+_PAUSE = 60.0
 
 _log = logging.getLogger(__name__)
 
@@ -27,7 +29,7 @@ def due(spaces: Mapping[str, Space], idle: Mapping[str, float], now: datetime) -
         idle: Space to the seconds since its last request, or since it was started.
     """
     commands = []
-    if any(space.expires is not None and space.expires <= now for space in spaces.values()):
+    if any(space.is_ending or _is_over(space, now) for space in spaces.values()):
         commands.append(["space", "destroy", "--expired"])
     tired = [
         name
@@ -38,8 +40,11 @@ def due(spaces: Mapping[str, Space], idle: Mapping[str, float], now: datetime) -
 
 
 def _may_sleep(space: Space, now: datetime) -> bool:
-    is_over = space.expires is not None and space.expires <= now
-    return space.is_complete and not space.is_asleep and not space.is_ending and not is_over
+    return space.is_complete and not space.is_asleep and not space.is_ending and not _is_over(space, now)
+
+
+def _is_over(space: Space, now: datetime) -> bool:
+    return space.expires is not None and space.expires <= now
 
 
 class Caretaker:
@@ -66,6 +71,7 @@ class Caretaker:
         self._clock = clock
         self._now = now
         self._awake: dict[str, float] = {}
+        self._pause_until = 0.0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._look_after, name="caretaker", daemon=True)
 
@@ -85,8 +91,11 @@ class Caretaker:
         self._awake = {name: self._awake.get(name, clock) for name in awake}
         asked = self._idle()
         idle = {name: min(clock - since, asked.get(name, float("inf"))) for name, since in self._awake.items()}
+        if clock < self._pause_until:
+            return
         for arguments in due(spaces, idle, self._now()):
-            self._run(arguments)
+            if self._run(arguments):  # whoever can't do it now can't do it in five seconds either
+                self._pause_until = self._clock() + _PAUSE
 
     def _look_after(self) -> None:
         while not self._closing.wait(_LOOK):

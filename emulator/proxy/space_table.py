@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from typing import NamedTuple
 
 from emulator.errors import MultistackError
 from emulator.model import SEPARATOR, STATE_FOLDER, Route, Space
@@ -30,14 +31,21 @@ class SpaceTable:
         self._lock = threading.Lock()
         self._routes: dict[str, WatchedFile[Mapping[str, Route] | None]] = {}
         self._urls: dict[str, tuple[str, ...]] = {}
-        self._spaces: WatchedFile[Mapping[str, Space]] = WatchedFile(
-            state / SPACES_FILE, _load_spaces, missing={}, on_change=self._forget
+        self._spaces: WatchedFile[_Spaces] = WatchedFile(
+            state / SPACES_FILE,
+            _load_spaces,
+            missing=_Spaces({}, {}),
+            on_change=lambda spaces: self._forget(spaces.there),
         )
         self._key: WatchedFile[bytes | None] = WatchedFile(state / KEY_FILE, read_key, missing=None)
 
     def spaces(self) -> Mapping[str, Space]:
         """All there are; one that is being removed is none any more."""
-        return self._spaces.current()
+        return self._spaces.current().there
+
+    def listed(self) -> Mapping[str, Space]:
+        """Those as well that are being removed."""
+        return self._spaces.current().listed
 
     def key(self) -> bytes | None:
         """What signs tokens; None before any was made."""
@@ -80,9 +88,17 @@ class SpaceTable:
         self._on_change()
 
 
-def _load_spaces(path: Path) -> Mapping[str, Space]:
+class _Spaces(NamedTuple):
+    """What the list says."""
+
+    listed: Mapping[str, Space]
+    there: Mapping[str, Space]
+
+
+def _load_spaces(path: Path) -> _Spaces:
     try:
-        return {name: space for name, space in load_spaces(path).items() if not space.is_ending}
+        listed = load_spaces(path)
+        return _Spaces(listed, {name: space for name, space in listed.items() if not space.is_ending})
     except MultistackError as error:
         raise ValueError(error.message) from error  # what it said before counts
 

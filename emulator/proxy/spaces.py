@@ -153,8 +153,8 @@ class SpaceGate:
             return {name: Use(now - one.at, one.requests, one.refused) for name, one in counts.items()}
 
     def spaces(self) -> Mapping[str, Space]:
-        """Name to space."""
-        return self._spaces()
+        """Name to space; those as well that are being removed."""
+        return self._table.listed()
 
     def idle(self) -> Mapping[str, float]:
         """Name to the seconds since the last request; see :class:`Use`."""

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import secrets
+import shutil
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -13,7 +15,7 @@ from emulator.capacity.room import check_spaces
 from emulator.environment_names import name_problem
 from emulator.errors import ConfigError, MultistackError
 from emulator.events import Event
-from emulator.model import SEPARATOR, Artifact, DriverName, Project, Quota, Space
+from emulator.model import SEPARATOR, STATE_FOLDER, Artifact, DriverName, Project, Quota, Space
 from emulator.parallel import raise_first, run_parallel
 from emulator.setting import show_value
 from emulator.space_list import home_of
@@ -21,6 +23,10 @@ from emulator.spaces.opening import check_driver
 from emulator.spaces.spaces import Spaces
 
 MOST = 1000
+# That a space may begin with.
+_GENERATIONS = 100_000_000
+# Bytes that a container needs at least.
+_LEAST = 64 * 2**20
 _LONGEST = timedelta(days=3650)
 # First segments of paths that lead to topologies of the lab.
 _RESERVED = frozenset({"single", "same-account"})
@@ -106,8 +112,8 @@ def register(spaces: Spaces, wanted: Wanted, *, now: datetime) -> list[Space]:
                 chosen.append(space)
         for space in chosen[:1]:  # what holds of one holds of all
             found = spaces.open(space)
-            check_driver(found.project)
             _check_quota(project, space)
+            check_driver(found.project)
             for environment in found.project.environments:
                 found.drivers.check(environment)
             if not wanted.is_anyway:
@@ -127,6 +133,8 @@ def _check_name(project: Project, name: str) -> None:
 
 def _new(project: Project, spaces: Mapping[str, Space], name: str, wanted: Wanted, now: datetime) -> Space:
     home = home_of(project.state, name)
+    if home.exists() and not (home / STATE_FOLDER / "environments").exists():
+        shutil.rmtree(home)  # a command that waited while the space was removed left its lock there, and no data
     if home.exists():
         raise ConfigError(
             f"{home} holds the data of a space {name} that is on no list", hint="choose another name, or remove it"
@@ -134,6 +142,8 @@ def _new(project: Project, spaces: Mapping[str, Space], name: str, wanted: Wante
     taken = {space.number for space in spaces.values()}
     return Space(
         name=name,
+        # Tokens of an earlier space of that name must not open this one.
+        generation=1 + secrets.randbelow(_GENERATIONS),
         number=next(number for number in range(1, len(taken) + 2) if number not in taken),
         at=now,
         driver=wanted.driver,
@@ -145,6 +155,11 @@ def _new(project: Project, spaces: Mapping[str, Space], name: str, wanted: Wante
 
 def _check_quota(project: Project, space: Space) -> None:
     declared, most = len(project.promotion_order), space.quota.environments
+    if space.quota.memory is not None and space.quota.memory // (most or declared) < _LEAST:
+        raise ConfigError(
+            f"--memory: each of {most or declared} environments would have less than {_LEAST // 2**20} MiB",
+            hint=f"allow {_LEAST // 2**20 * (most or declared)}m at least",
+        )
     if most is not None and most < declared:
         raise ConfigError(
             f"--max-environments {most}: {project.file.name} declares {declared}", hint=f"allow {declared} at least"

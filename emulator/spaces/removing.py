@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Collection, Mapping
 from datetime import datetime
+from pathlib import Path
 
 from emulator.errors import MultistackError
 from emulator.events import Event
@@ -17,6 +18,7 @@ from emulator.spans import show_span
 
 # At a time: each of them asks its emulators for a last checkpoint.
 _WIDTH = 4
+_TRIES = 5
 
 
 def due(spaces: Spaces, now: datetime) -> Mapping[str, str]:
@@ -42,6 +44,7 @@ def remove(spaces: Spaces, causes: Mapping[str, str]) -> Mapping[str, bool | Mul
     """
     with spaces.changing("space destroy") as write:
         listed = spaces.listed()
+        causes = {name: cause for name, cause in causes.items() if name in listed}  # others may be faster
         for name in causes:
             listed = changed(listed, name, is_ending=True)
         write(listed)  # first: from now on nobody is sent there, and no command begins there
@@ -63,16 +66,33 @@ def _erase(spaces: Spaces, space: Space) -> None:
     found = spaces.open(space)
     # A `create` that still goes on with it holds this lock, and ends with its next environment.
     with exclusive(found.project.state, "space destroy", emit=spaces.workspace.emit):
+        if not _is_still(spaces, space):
+            return
         environments = [*found.project.environments, *found.drivers.leftovers()]
         raise_first(found.lifecycle.down(environments))
         for environment in environments:
             found.drivers.of(environment).erase(environment)
-        shutil.rmtree(home)
+        _remove(home)
+
+
+def _is_still(spaces: Spaces, space: Space) -> bool:
+    """Whether the very space is still to be removed: another command may have done so, and made one of that name."""
+    now = spaces.listed().get(space.name)
+    return now is not None and now.is_ending and (now.number, now.at) == (space.number, space.at)
+
+
+def _remove(home: Path) -> None:
+    """Remove a folder that commands, which wait or look, may put a file into at this very moment."""
+    for _ in range(_TRIES):
+        shutil.rmtree(home, ignore_errors=True)
+        if not home.exists():
+            return
+    shutil.rmtree(home)
 
 
 def _forget(spaces: Spaces, names: Collection[str]) -> None:
     with spaces.changing("space destroy") as write:
-        write({name: space for name, space in spaces.listed().items() if name not in names})
+        write({name: space for name, space in spaces.listed().items() if name not in names or not space.is_ending})
     homes = home_of(spaces.project.state, "")
     if homes.exists() and not any(homes.iterdir()):
         homes.rmdir()

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 
-from emulator.errors import MultistackError
+from emulator.errors import ConfigError, MultistackError
 from emulator.events import Emit, Event
 from emulator.lock import exclusive
 from emulator.model import Project
@@ -29,10 +30,13 @@ def put_to_sleep(spaces: Spaces, names: Sequence[str]) -> Mapping[str, bool | Mu
 def _sleep(spaces: Spaces, name: str) -> bool:
     found = spaces.open(find_space(spaces.listed(), name))
     with exclusive(found.project.state, "space sleep", emit=spaces.workspace.emit):
-        # First, so that a request that comes meanwhile wakes it when this is over.
-        spaces.change("space sleep", name, is_asleep=True)
+        # First, so that a request that comes meanwhile wakes it when this is over. On a full disk it ends all the same.
+        with contextlib.suppress(OSError):
+            if spaces.change("space sleep", name, is_asleep=True) is None:
+                raise ConfigError(f"space {name} was removed meanwhile")
         results = found.lifecycle.down([*found.project.environments, *found.drivers.leftovers()])
-        found.publish()
+        with contextlib.suppress(OSError):
+            found.publish()
         if failed_of(results):
             spaces.change("space sleep", name, is_asleep=False)
             raise_first(results)
@@ -44,7 +48,10 @@ def _sleep(spaces: Spaces, name: str) -> bool:
 def woken(project: Project, emit: Emit) -> None:
     """Note that the space that *project* is runs again; nothing for any other project."""
     space, outer = project.space, project.within
-    if space is None or outer is None or not space.is_asleep:
+    if space is None or outer is None:
+        return
+    listed = read_spaces(outer.state).get(space.name)  # it may have been put to sleep since this was loaded
+    if listed is None or not listed.is_asleep:
         return
     with exclusive(outer.state, "up", emit=emit):
         spaces = read_spaces(outer.state)

@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from emulator.space_list import changed, read_spaces, write_spaces
-from tests.conftest import ProjectFolder
+from tests.conftest import ProjectFolder, http
 from tests.functional.cutting import until_line
 from tests.functional.tiny import PROJECT, refused, source, tiny_project, write
 
 STAGES = f'{PROJECT}[environments.prod]\naccount_id = "333333333333"\n'
+CHECKED = f'{STAGES}[verify]\ncommand = "curl -sf $MULTISTACK_URL"\nchecks = [{{path = "/", contains = "one"}}]\n'
 
 SPACES = (["--space", "seat-01"], ["--space", "seat-02"])
 
@@ -95,7 +96,40 @@ def test_one_that_is_destroyed_while_it_is_created_is_gone(project: ProjectFolde
     assert "Traceback" not in said
     assert read_spaces(state) == {}
     assert not (state / "spaces").exists()
-    assert project.processes() == [] or project.run("down")
+    project.run("down")
+    assert project.processes() == []
+
+
+def test_a_release_is_promoted_within_a_space(project: ProjectFolder) -> None:
+    """Its checks ask its own environments, although they don't have the token that the proxy asks for."""
+    write(project, "multistack.toml", CHECKED)
+    project.run("space", "create", "alice")
+    write(project, "src/app.py", source("'one more'"))
+    project.run("--space", "alice", "deploy", "test", "--verify")
+    project.run("--space", "alice", "promote", "prod")
+    assert called(project, "alice", "prod") == "one more"
+
+
+def test_what_sleeps_stays_asleep_until_all_of_it_runs(project: ProjectFolder) -> None:
+    """Else no request would wake the rest; a reset wakes as well."""
+    project.run("space", "create", "alice")
+    project.run("space", "sleep", "alice")
+    project.run("--space", "alice", "up", "test")
+    assert rows(project)["alice"]["status"] == "asleep"
+    project.run("space", "reset", "alice")
+    assert rows(project)["alice"]["status"] == "ready"
+
+
+def test_tokens_of_a_space_that_is_gone_open_no_later_one(project: ProjectFolder) -> None:
+    """Whoever sits on the seat tomorrow is somebody else."""
+    links = []
+    for _ in range(2):
+        project.run("space", "create", "alice")
+        links.append(project.run("space", "url", "alice").stdout.strip())
+        if len(links) == 1:
+            project.run("space", "destroy", "alice")
+    statuses = [http("POST", link, headers={"Accept": "application/json"}).status for link in links]
+    assert statuses == [401, 200]
 
 
 def test_expired_ones_go_when_they_are_asked_to(project: ProjectFolder) -> None:
@@ -120,6 +154,7 @@ def test_expired_ones_go_when_they_are_asked_to(project: ProjectFolder) -> None:
         pytest.param(["space", "create", "--count", "1000"], "1,000 spaces are too many: a machine of", id="many"),
         pytest.param(["space", "create", "alice", "--ttl", "soon"], "--ttl must be", id="ttl"),
         pytest.param(["space", "create", "alice", "--memory", "lots"], "--memory must be", id="memory"),
+        pytest.param(["space", "create", "alice", "--memory", "0g"], "less than 64 MiB", id="no memory"),
         pytest.param(["space", "create", "alice", "--memory", "1g"], "whose memory nothing limits", id="embedded"),
         pytest.param(["space", "create", "alice", "--max-environments", "1"], "declares 2", id="quota"),
         pytest.param(["space", "destroy", "alice"], "there is no space alice", id="unknown"),

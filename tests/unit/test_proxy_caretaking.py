@@ -24,7 +24,7 @@ TIRED = Space(name="alice", number=1, at=NOON, idle=MINUTE, is_complete=True)
         pytest.param(replace(TIRED, idle=None), 9e9, [], id="never"),
         pytest.param(replace(TIRED, is_asleep=True), 60.0, [], id="asleep"),
         pytest.param(replace(TIRED, is_complete=False), 60.0, [], id="being created"),
-        pytest.param(replace(TIRED, is_ending=True), 60.0, [], id="being removed"),
+        pytest.param(replace(TIRED, is_ending=True), 60.0, [["space", "destroy", "--expired"]], id="cut removal"),
         pytest.param(replace(TIRED, expires=NOON + MINUTE), 0.0, [], id="not over"),
         pytest.param(replace(TIRED, expires=NOON), 60.0, [["space", "destroy", "--expired"]], id="over"),
     ],
