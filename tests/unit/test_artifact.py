@@ -165,6 +165,9 @@ def test_open_tells_what_is_not_there(store: ArtifactStore) -> None:
     [
         pytest.param("app", ["app.py"], "is not <module>.<function>: app", id="no dot"),
         pytest.param("app.", ["app.py"], "is not <module>.<function>", id="no function"),
+        pytest.param(".handler", ["app.py"], "is not <module>.<function>", id="no module's name"),
+        pytest.param("/opt/app.handler", ["app.py"], "is not <module>.<function>", id="absolute"),
+        pytest.param("..app.handler", ["app.py"], "is not <module>.<function>", id="above"),
         pytest.param("nope.handler", ["app.py"], "handler nope.handler of Web is missing", id="no module"),
         pytest.param("app.handler", ["app.py"], None, id="module"),
         pytest.param("pkg.app.handler", ["pkg/app.py"], None, id="module in package"),
