@@ -113,7 +113,7 @@ class SwarmDriver:
         port = environment.port or self._free_port(client, environment.name, noted.port)
         try:
             make_state_folder(self._project.state)
-            key = memory.need_key()
+            key, volume = memory.need_key(), memory.need_volume()
             memory.note(may_run=True, port=port)
         except OSError as error:
             raise NotReady(
@@ -126,7 +126,7 @@ class SwarmDriver:
             config=belongings.make_config(environment, swarm_services.variables(environment)),
             secret=belongings.make_secret(environment, key.encode()),
             network=belongings.make_network(environment),
-            volume=f"{belongings.name}-{noted.volume}",
+            volume=f"{belongings.name}-{volume}",
             node=noted.node if home is not None and home.is_ready and home.is_active else "",
         )
         return self._make(client, environment, belongings, parts, port=port)
@@ -204,9 +204,9 @@ class SwarmDriver:
         """See :class:`emulator.drivers.base.Driver`; a volume of another node is left behind, and never used again."""
         memory = self._memory(environment)
         noted = memory.read()
-        if not noted.node:
+        if not noted.volume:
             return
-        memory.note(volume=noted.volume + 1, node="")
+        memory.note(volume="", node="")
         client = self._manager()
         belongings = self._belongings(client, environment)
         belongings.remove_volume(f"{belongings.name}-{noted.volume}")
