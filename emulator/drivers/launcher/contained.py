@@ -101,13 +101,14 @@ def main() -> None:
 
 def _become(told: Told, *, path: str) -> NoReturn:
     folder, environment = told.folder, told.environment
-    shutil.rmtree(folder / embedded_environ.TEMPORARY, ignore_errors=True)
-    (folder / embedded_environ.HOME).mkdir(mode=0o700, parents=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(folder / "lock", os.O_CREAT | os.O_WRONLY, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         _end(f"another emulator has its state in {folder}", 3)
+    shutil.rmtree(folder / embedded_environ.TEMPORARY, ignore_errors=True)
+    (folder / embedded_environ.HOME).mkdir(mode=0o700, parents=True)
     listener = socket.create_server(("0.0.0.0", PORT_INSIDE), backlog=256)  # noqa: S104 (that is what it is for)
     reader, writer = os.pipe()
     os.write(writer, told.key.encode())
