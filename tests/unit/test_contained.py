@@ -44,6 +44,17 @@ def test_a_key_may_lie_in_a_file(tmp_path: Path) -> None:
         read({"MULTISTACK_KEY_FILE": str(tmp_path / "missing")})
 
 
+@pytest.mark.parametrize("empty", ["", " \n"])
+def test_an_empty_key_is_refused(tmp_path: Path, empty: str) -> None:
+    """A secret that was made of nothing must not open the door either."""
+    (tmp_path / "key").write_text(empty)
+    with pytest.raises(ValueError, match=r"^MULTISTACK_KEY_FILE: .*key is empty"):
+        read({"MULTISTACK_KEY_FILE": str(tmp_path / "key")})
+    for name in ("MULTISTACK_KEY", "MULTISTACK_KEY_FILE"):
+        with pytest.raises(ValueError, match=f"^{name} is empty"):
+            read({name: empty})
+
+
 def test_a_second_emulator_takes_nothing_from_the_first(tmp_path: Path) -> None:
     """Temporary files are removed by whoever has the state, and nobody else."""
     (tmp_path / "tmp").mkdir()
