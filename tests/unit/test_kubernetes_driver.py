@@ -136,6 +136,16 @@ def test_a_stop_keeps_the_volume_and_an_erase_removes_it(double: Double, project
     assert driver.observe(TEST).status is Status.READY
 
 
+def test_an_erase_leaves_the_namespace_and_its_key(double: Double, project: Project) -> None:
+    """As docs/guides/kubernetes.md tells: nothing that takes memory or holds data."""
+    driver = driver_of(double, project)
+    driver.start(TEST)
+    driver.stop(TEST)
+    driver.erase(TEST)
+    left = {"Namespace", "ResourceQuota", "LimitRange", "NetworkPolicy", "PodDisruptionBudget", "Secret"}
+    assert set(double.kinds()) == left
+
+
 def test_a_namespace_of_somebody_else_is_left_alone(double: Double, project: Project) -> None:
     """Neither made ours nor looked into for what could be removed; nor is the namespace of multistack itself used."""
     double.put(STRANGER)
