@@ -23,20 +23,25 @@ _HOPELESS = frozenset(
 )
 
 
-def health_of(pods: Sequence[Mapping[str, Any]], warnings: Sequence[Mapping[str, Any]]) -> tuple[Status, str]:
+def health_of(
+    pods: Sequence[Mapping[str, Any]], warnings: Sequence[Mapping[str, Any]], *, since: str = ""
+) -> tuple[Status, str]:
     """
     How an environment is that should have a pod.
 
     Args:
         pods: Its own; one that ends doesn't count.
         warnings: Events about its workload, which say why there is no pod.
+        since: When it was started, as the API writes times: events are kept for an hour, those of earlier starts too.
 
     Returns:
         ``UNHEALTHY`` only where it will not be ready by itself.
     """
     current = [pod for pod in pods if "deletionTimestamp" not in pod["metadata"]]
     if not current:
-        newest = max(warnings, key=lambda one: str(one.get("lastTimestamp") or ""), default=None)
+        # To the second: the API has microseconds in some of them only.
+        recent = [one for one in warnings if _time_of(one)[:19] >= since[:19]]
+        newest = max(recent, key=_time_of, default=None)
         return (Status.STARTING, "") if newest is None else (Status.UNHEALTHY, f"it has no pod: {newest['message']}")
     pod = max(current, key=lambda one: str(one["metadata"].get("creationTimestamp", "")))
     status, conditions = pod.get("status", {}), _conditions(pod)
@@ -53,6 +58,13 @@ def health_of(pods: Sequence[Mapping[str, Any]], warnings: Sequence[Mapping[str,
     if conditions.get("Ready", {}).get("status") == "True":
         return Status.READY, _restarts(container)
     return Status.STARTING, _restarts(container)
+
+
+def _time_of(event: Mapping[str, Any]) -> str:
+    """When it happened last; which of its fields says so depends on who reported it."""
+    series = event.get("series") or {}
+    times = (series.get("lastObservedTime"), event.get("lastTimestamp"), event.get("eventTime"))
+    return str(next((time for time in times if time), event.get("metadata", {}).get("creationTimestamp", "")))
 
 
 def _conditions(pod: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:

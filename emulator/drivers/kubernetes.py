@@ -16,6 +16,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
+from emulator.clock import Clock, clock
 from emulator.drivers.cluster import Cluster, Connect, connect
 from emulator.drivers.cluster_pods import health_of
 from emulator.errors import ConfigError, MultistackError, NotReady, file_hint
@@ -32,6 +33,8 @@ from emulator.state import make_state_folder
 _KIND = "StatefulSet"
 # On a workload: how its environment was when it was started, as JSON.
 _STARTED_AS = "dev.multistack/started-as"
+# When that was: what the cluster warned of before is no reason of now.
+_STARTED_AT = "dev.multistack/started-at"
 # What is noted of an environment in its folder.
 _RUNS, _STOPPED = "runs\n", "stopped\n"
 # Seconds for a pod to end, its last checkpoint included, and between two looks.
@@ -46,15 +49,23 @@ class KubernetesDriver:
         environ: The caller's variables: a pod's say where its cluster is.
         connect: See :func:`emulator.drivers.cluster.connect`.
         pause: Waits between two looks.
+        now: Tells the time of a start.
     """
 
     def __init__(
-        self, project: Project, *, environ: Mapping[str, str], connect: Connect = connect, pause: float = _PAUSE
+        self,
+        project: Project,
+        *,
+        environ: Mapping[str, str],
+        connect: Connect = connect,
+        pause: float = _PAUSE,
+        now: Clock | None = None,
     ) -> None:
         self._project = project
         self._environ = environ
         self._connect = connect
         self._pause = pause
+        self._now = now or clock()
         self._connected: Cluster | None = None
         self._lock = threading.Lock()
 
@@ -90,8 +101,9 @@ class KubernetesDriver:
         pods = self._pods(environment)
         field = f"involvedObject.kind={_KIND},involvedObject.name={name},type=Warning"
         warnings = [] if pods else self._cluster().find("Event", {}, namespace=namespace, field=field)
-        status, reason = health_of(pods, warnings)
-        was = json.loads(found["metadata"].get("annotations", {}).get(_STARTED_AS, "{}"))
+        annotations = found["metadata"].get("annotations", {})
+        status, reason = health_of(pods, warnings, since=annotations.get(_STARTED_AT, ""))
+        was = json.loads(annotations.get(_STARTED_AS, "{}"))
         endpoint = Endpoint(
             environment=name,
             url=f"http://{name}.{namespace}.svc:{PORT}",
@@ -122,7 +134,8 @@ class KubernetesDriver:
         self._make_key(seat)
         for each in environment_objects(self._project, environment, seat, options):
             if each["kind"] == _KIND:
-                each["metadata"]["annotations"] = {_STARTED_AS: _started_as(environment)}
+                at = self._now().strftime("%Y-%m-%dT%H:%M:%SZ")
+                each["metadata"]["annotations"] = {_STARTED_AS: _started_as(environment), _STARTED_AT: at}
                 # What `render` leaves to the cluster's users is ours here: a stop keeps the state, an erase removes it.
                 each["spec"]["persistentVolumeClaimRetentionPolicy"]["whenDeleted"] = "Retain"
             self._cluster().apply(placed(each, seat))

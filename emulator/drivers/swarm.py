@@ -7,13 +7,12 @@ stops and kills; on another node the emulator comes up empty, and `up` brings th
 
 from __future__ import annotations
 
-import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
-from emulator.drivers import control, engine, swarm_cluster, swarm_images, swarm_services
+from emulator.drivers import control, engine, swarm_cluster, swarm_images, swarm_ports, swarm_services
 from emulator.drivers.container_log import ContainerLog
 from emulator.drivers.containers import PROJECT, is_ours, labels_of
 from emulator.drivers.engine import talking
@@ -21,6 +20,7 @@ from emulator.drivers.swarm_belongings import SwarmBelongings
 from emulator.drivers.swarm_cluster import Node
 from emulator.drivers.swarm_log import ServiceLog
 from emulator.drivers.swarm_memory import Memory
+from emulator.drivers.swarm_ports import PortTaken
 from emulator.drivers.swarm_services import Parts, Service, Task
 from emulator.endpoint import health
 from emulator.errors import MultistackError, NotReady, file_hint
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 # Seconds for a node to make a container; a node that is lost is told from a slow one after half a minute.
 _PLACING = 60.0
+# And for a port to become free that a service had which was removed just now.
+_YIELDING = 5.0
 
 
 class SwarmDriver:
@@ -46,9 +48,6 @@ class SwarmDriver:
     def __init__(self, project: Project, *, environ: Mapping[str, str]) -> None:
         self._project = project
         self._environ = environ
-        # Environments start at the same time: no two shall choose one port.
-        self._choosing = threading.Lock()
-        self._chosen: dict[int, str] = {}
 
     @property
     def version(self) -> str:
@@ -110,11 +109,10 @@ class SwarmDriver:
             raise NotReady(f"environment {environment.name} already runs in the swarm")
         nodes = swarm_cluster.nodes_of(client)
         noted = memory.read()
-        port = environment.port or self._free_port(client, environment.name, noted.port)
         try:
             make_state_folder(self._project.state)
-            key = memory.need_key()
-            memory.note(may_run=True, port=port)
+            key, volume = memory.need_key(), memory.need_volume()
+            memory.note(may_run=True)
         except OSError as error:
             raise NotReady(
                 f"environment {environment.name}: its folder can't be written: {error.strerror}", hint=file_hint(error)
@@ -126,21 +124,44 @@ class SwarmDriver:
             config=belongings.make_config(environment, swarm_services.variables(environment)),
             secret=belongings.make_secret(environment, key.encode()),
             network=belongings.make_network(environment),
-            volume=f"{belongings.name}-{noted.volume}",
+            volume=f"{belongings.name}-{volume}",
             node=noted.node if home is not None and home.is_ready and home.is_active else "",
         )
-        return self._make(client, environment, belongings, parts, port=port)
+        if environment.port:
+            return self._make(client, environment, belongings, parts, port=environment.port)
+        return swarm_ports.on_free_port(
+            belongings.name,
+            lambda port: self._try(client, environment, belongings, parts, port=port),
+            taken=lambda: self._taken(client),
+            before=noted.port,
+        )
+
+    def _try(
+        self, client: DockerClient, environment: Environment, belongings: SwarmBelongings, parts: Parts, *, port: int
+    ) -> Endpoint:
+        try:
+            return self._make(client, environment, belongings, parts, port=port)
+        except PortTaken:
+            found = belongings.service()
+            if found is not None:
+                belongings.remove_service(found["ID"])
+            raise
 
     def _make(
         self, client: DockerClient, environment: Environment, belongings: SwarmBelongings, parts: Parts, *, port: int
     ) -> Endpoint:
         wanted = swarm_services.template(self._project, environment, parts)
         spec = swarm_services.endpoint_spec(environment, port)
-        with talking(belongings.where):
-            made = client.api.create_service(
-                wanted, name=belongings.name, labels=labels_of(self._project, environment), endpoint_spec=spec
-            )
-        deadline = time.monotonic() + _PLACING
+        try:
+            with talking(belongings.where):
+                made = client.api.create_service(
+                    wanted, name=belongings.name, labels=labels_of(self._project, environment), endpoint_spec=spec
+                )
+        except NotReady as error:
+            if swarm_ports.is_conflict(error.message):
+                raise PortTaken(error.message, hint=error.hint) from error
+            raise
+        began = time.monotonic()
         while True:
             nodes = swarm_cluster.nodes_of(client)
             task = swarm_services.read_tasks(belongings.tasks(made["ID"]), nodes)
@@ -149,15 +170,17 @@ class SwarmDriver:
             if task.works and service is not None:
                 break
             takers = {one.id for one in nodes.values() if one.is_ready and one.is_active}
-            if service is None or time.monotonic() > deadline or task.without_image >= takers:
+            is_taken = swarm_ports.is_conflict(task.reason)
+            patience = _YIELDING if is_taken and not environment.port else _PLACING
+            if service is None or time.monotonic() > began + patience or task.without_image >= takers:
                 why = task.reason if service else "its service was removed"
-                raise NotReady(
+                raise (PortTaken if is_taken else NotReady)(
                     f"{belongings.where}: no node runs it: {why}", hint=swarm_images.hint_about(environment, why)
                 )
             time.sleep(0.1)
         if parts.node:
             self._let_move(client, environment, belongings, parts)
-        self._memory(environment).note(node=task.node)
+        self._memory(environment).note(node=task.node, port=port)
         endpoint = self._endpoint(environment, service, task, nodes)
         if endpoint is None:
             raise NotReady(f"{belongings.where}: the swarm does not know the address of its node", hint=_ADVERTISE)
@@ -204,9 +227,9 @@ class SwarmDriver:
         """See :class:`emulator.drivers.base.Driver`; a volume of another node is left behind, and never used again."""
         memory = self._memory(environment)
         noted = memory.read()
-        if not noted.node:
+        if not noted.volume:
             return
-        memory.note(volume=noted.volume + 1, node="")
+        memory.note(volume="", node="")
         client = self._manager()
         belongings = self._belongings(client, environment)
         belongings.remove_volume(f"{belongings.name}-{noted.volume}")
@@ -252,19 +275,9 @@ class SwarmDriver:
         environments = [swarm_services.leftover(spec["Labels"]) for spec in specs]
         return [environment for environment in environments if environment.name not in known]
 
-    def _free_port(self, client: DockerClient, environment: str, before: int | None) -> int:
-        """One that no service of the swarm has, that of the last start if it can be."""
-        with self._choosing:
-            with talking("services"):
-                found = client.api.services()
-            taken = {int(port["PublishedPort"]) for one in found for port in one.get("Endpoint", {}).get("Ports") or ()}
-            candidates = sorted(swarm_services.PORTS, key=lambda port: port != before)
-            others = {port for port, name in self._chosen.items() if name != environment}
-            port = next((one for one in candidates if one not in taken | others), None)
-            if port is None:
-                raise NotReady(f"environment {environment}: no port of the swarm is free")
-            self._chosen[port] = environment
-        return port
+    def _taken(self, client: DockerClient) -> set[int]:
+        with talking("services"):
+            return swarm_ports.ports_of(client.api.services())
 
     def _endpoint(
         self, environment: Environment, service: Service, task: Task, nodes: Mapping[str, Node]

@@ -20,13 +20,13 @@ class Remembered:
         may_run: A service was made, and not removed by us.
         node: Id of the node whose volume has the state.
         port: The published one.
-        volume: Counts the volumes: an erased state's is never used again, wherever it is.
+        volume: Ends its volume's name; empty before the first start, and once the state was erased.
     """
 
     may_run: bool = False
     node: str = ""
     port: int | None = None
-    volume: int = 1
+    volume: str = ""
 
 
 class Memory:
@@ -58,6 +58,17 @@ class Memory:
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         write_atomically(self._folder / _FILE, json.dumps(asdict(noted)).encode())
         return noted
+
+    def need_volume(self) -> str:
+        """
+        How its volume's name ends, made at the first call.
+
+        By chance: notes go with their folder, and on some node there may still be the volume of an erased state.
+
+        Raises:
+            OSError: It can't be written.
+        """
+        return self.read().volume or self.note(volume=secrets.token_hex(8)).volume
 
     def key(self) -> str:
         """The emulator's key; empty where there is none."""

@@ -12,8 +12,6 @@ from emulator.drivers.swarm_cluster import Node
 from emulator.endpoint_key import PORT_INSIDE
 from emulator.model import DriverName, Environment, Project, Publish
 
-# Clear of what kernels give out by themselves, which begins at 32768.
-PORTS = range(20_000, 30_000)
 _SECOND = 10**9
 _DATA = "/var/lib/multistack"
 _OWNER = {"UID": "1000", "GID": "1000", "Mode": 0o400}

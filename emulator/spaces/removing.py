@@ -1,4 +1,4 @@
-"""Removes spaces, asked for or expired, and leaves nothing of them."""
+"""Removes spaces, asked for or expired, and leaves nothing of them on this machine."""
 
 from __future__ import annotations
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import fcntl
 import re
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -39,6 +42,35 @@ def test_a_key_may_lie_in_a_file(tmp_path: Path) -> None:
     assert read({"MULTISTACK_KEY_FILE": str(tmp_path / "key")}).key == "k3y"
     with pytest.raises(OSError, match="missing"):
         read({"MULTISTACK_KEY_FILE": str(tmp_path / "missing")})
+
+
+@pytest.mark.parametrize("empty", ["", " \n"])
+def test_an_empty_key_is_refused(tmp_path: Path, empty: str) -> None:
+    """A secret that was made of nothing must not open the door either."""
+    (tmp_path / "key").write_text(empty)
+    with pytest.raises(ValueError, match=r"^MULTISTACK_KEY_FILE: .*key is empty"):
+        read({"MULTISTACK_KEY_FILE": str(tmp_path / "key")})
+    for name in ("MULTISTACK_KEY", "MULTISTACK_KEY_FILE"):
+        with pytest.raises(ValueError, match=f"^{name} is empty"):
+            read({name: empty})
+
+
+def test_a_second_emulator_takes_nothing_from_the_first(tmp_path: Path) -> None:
+    """Temporary files are removed by whoever has the state, and nobody else."""
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "tmp/of-the-first").touch()
+    with (tmp_path / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        ended = subprocess.run(
+            [sys.executable, "-m", "emulator.drivers.launcher.contained"],
+            env={"MULTISTACK_STATE": str(tmp_path)},
+            cwd=REPOSITORY,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+    assert (ended.returncode, ended.stderr) == (3, f"error: another emulator has its state in {tmp_path}\n")
+    assert (tmp_path / "tmp/of-the-first").exists()
 
 
 @pytest.mark.parametrize(

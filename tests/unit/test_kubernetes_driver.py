@@ -47,14 +47,14 @@ def double() -> Iterator[Double]:
         yield found
 
 
-def driver_of(double: Double, project: Project) -> KubernetesDriver:
+def driver_of(double: Double, project: Project, *, at: datetime | None = None) -> KubernetesDriver:
     """The driver of a pod in the namespace gateway."""
     client = ApiClient(Configuration(host=double.url))
 
     def here(_environ: Mapping[str, str]) -> Cluster:
         return cluster_of(client, namespace="gateway")
 
-    return KubernetesDriver(project, environ={}, connect=here, pause=0)
+    return KubernetesDriver(project, environ={}, connect=here, pause=0, now=None if at is None else lambda: at)
 
 
 def test_what_never_ran_is_stopped(double: Double, project: Project) -> None:
@@ -134,6 +134,16 @@ def test_a_stop_keeps_the_volume_and_an_erase_removes_it(double: Double, project
     assert driver.observe(PROD).status is Status.READY
     driver.start(TEST)
     assert driver.observe(TEST).status is Status.READY
+
+
+def test_an_erase_leaves_the_namespace_and_its_key(double: Double, project: Project) -> None:
+    """As docs/guides/kubernetes.md tells: nothing that takes memory or holds data."""
+    driver = driver_of(double, project)
+    driver.start(TEST)
+    driver.stop(TEST)
+    driver.erase(TEST)
+    left = {"Namespace", "ResourceQuota", "LimitRange", "NetworkPolicy", "PodDisruptionBudget", "Secret"}
+    assert set(double.kinds()) == left
 
 
 def test_a_namespace_of_somebody_else_is_left_alone(double: Double, project: Project) -> None:
@@ -380,3 +390,48 @@ def test_reasons_are_the_clusters(
 ) -> None:
     """What the kubelet and the scheduler say is what `status` says."""
     assert health_of(pods, warnings) == expected
+
+
+@pytest.mark.parametrize(
+    ("event", "counts"),
+    [
+        pytest.param({"lastTimestamp": "2026-11-27T08:59:59Z"}, False, id="of an earlier start"),
+        pytest.param({"lastTimestamp": "2026-11-27T09:00:00Z"}, True, id="in the same second"),
+        pytest.param({"lastTimestamp": None, "eventTime": "2026-11-27T09:00:00.000001Z"}, True, id="new kind"),
+        pytest.param({"metadata": {"creationTimestamp": "2026-11-27T08:00:00Z"}}, False, id="made only"),
+        pytest.param(
+            {
+                "metadata": {"creationTimestamp": "2026-11-27T08:00:00Z"},
+                "eventTime": "2026-11-27T08:00:00.000000Z",
+                "series": {"count": 2, "lastObservedTime": "2026-11-27T09:00:01.000000Z"},
+            },
+            True,
+            id="goes on",
+        ),
+    ],
+)
+def test_an_earlier_starts_warnings_are_no_reason(event: Mapping[str, Any], counts: bool) -> None:
+    """A cluster keeps events for an hour."""
+    status, _ = health_of([], [{"message": "exceeded quota", **event}], since="2026-11-27T09:00:00Z")
+    assert status is (Status.UNHEALTHY if counts else Status.STARTING)
+
+
+def test_a_start_notes_its_time(double: Double, project: Project) -> None:
+    """What was wrong with the start before is not told of this one."""
+    double.pod_status = {}
+    about = {"kind": "StatefulSet", "name": "test"}
+    event = {
+        "apiVersion": "v1",
+        "kind": "Event",
+        "metadata": {"name": "test.1", "namespace": "orders"},
+        "involvedObject": about,
+        "type": "Warning",
+        "message": "exceeded quota",
+        "lastTimestamp": "2026-11-27T08:00:00Z",
+    }
+    double.put(event)
+    driver = driver_of(double, project, at=datetime(2026, 11, 27, 9, tzinfo=UTC))
+    driver.start(TEST)
+    assert driver.observe(TEST).status is Status.STARTING
+    double.put({**event, "lastTimestamp": "2026-11-27T09:00:02Z"})
+    assert driver.observe(TEST).reason == "it has no pod: exceeded quota"

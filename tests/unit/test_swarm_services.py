@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
+from shutil import rmtree
 from typing import Any
 
 import pytest
 
+from emulator.drivers.containers import labels_of, name_of
 from emulator.drivers.swarm_cluster import Node, need_nodes, problem_of, read_node
 from emulator.drivers.swarm_images import hint_about
 from emulator.drivers.swarm_memory import Memory, Remembered
@@ -141,8 +143,6 @@ def test_a_part_is_ours_by_name_and_labels() -> None:
     """A stranger may have copied either."""
     labels = template(PROJECT, ENVIRONMENT, PARTS)["ContainerSpec"]["Labels"]
     name = named("multistack-test-fe82aecb44", b"content")
-    from emulator.drivers.containers import name_of
-
     ours = named(name_of(PROJECT, "test"), b"content")
     assert is_part_of(PROJECT, ours, labels)
     assert not is_part_of(PROJECT, ours, {})
@@ -225,3 +225,17 @@ def test_what_is_remembered_outlives_the_command(tmp_path: Path) -> None:
     assert memory.note(may_run=True) == Remembered(may_run=True, node="one", port=20_001)
     (tmp_path / "test/swarm.json").write_text("broken")
     assert memory.read() == Remembered()
+
+
+def test_no_volume_of_an_erased_state_comes_back(tmp_path: Path) -> None:
+    """Other nodes keep theirs, and the notes about it may be gone with their folder."""
+    memory = Memory(tmp_path / "test")
+    first = memory.need_volume()
+    assert memory.need_volume() == first
+    memory.note(volume="")
+    second = memory.need_volume()
+    rmtree(tmp_path / "test")
+    third = memory.need_volume()
+    assert len({first, second, third}) == 3
+    name = f"{name_of(PROJECT, 'test')}-{first}"
+    assert is_part_of(PROJECT, name, labels_of(PROJECT, ENVIRONMENT))

@@ -73,13 +73,25 @@ def read(environ: Mapping[str, str]) -> Told:
             lambda_concurrency=int(concurrency) if concurrency else None,
         ),
         folder=Path(environ.get("MULTISTACK_STATE", FOLDER)),
-        key=environ.get("MULTISTACK_KEY") or _read_key(Path(environ.get("MULTISTACK_KEY_FILE", KEY_FILE))),
+        key=_key_in(environ),
     )
 
 
-def _read_key(path: Path) -> str:
-    # One that was named and is not there must not mean that everybody may come in.
-    return path.read_text().strip() if path.exists() or str(path) != KEY_FILE else ""
+def _key_in(environ: Mapping[str, str]) -> str:
+    # One that was named and is empty, or not there, must not mean that everybody may come in.
+    if "MULTISTACK_KEY" in environ:
+        return _needed(environ["MULTISTACK_KEY"], "MULTISTACK_KEY")
+    if "MULTISTACK_KEY_FILE" in environ:
+        file = Path(_needed(environ["MULTISTACK_KEY_FILE"], "MULTISTACK_KEY_FILE"))
+        return _needed(file.read_text(), f"MULTISTACK_KEY_FILE: {file}")
+    file = Path(KEY_FILE)
+    return _needed(file.read_text(), KEY_FILE) if file.exists() else ""
+
+
+def _needed(value: str, name: str) -> str:
+    if not value.strip():
+        raise ValueError(f"{name} is empty; leave it out if no key is to be asked for")
+    return value.strip()
 
 
 def _read_variables(path: Path) -> dict[str, str]:
@@ -101,13 +113,14 @@ def main() -> None:
 
 def _become(told: Told, *, path: str) -> NoReturn:
     folder, environment = told.folder, told.environment
-    shutil.rmtree(folder / embedded_environ.TEMPORARY, ignore_errors=True)
-    (folder / embedded_environ.HOME).mkdir(mode=0o700, parents=True)
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(folder / "lock", os.O_CREAT | os.O_WRONLY, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         _end(f"another emulator has its state in {folder}", 3)
+    shutil.rmtree(folder / embedded_environ.TEMPORARY, ignore_errors=True)
+    (folder / embedded_environ.HOME).mkdir(mode=0o700, parents=True)
     listener = socket.create_server(("0.0.0.0", PORT_INSIDE), backlog=256)  # noqa: S104 (that is what it is for)
     reader, writer = os.pipe()
     os.write(writer, told.key.encode())
