@@ -18,7 +18,7 @@ from emulator.model import Api, ProcessId, Route
 from emulator.process import LOG_FILE, spawn, start_time, stop
 from emulator.routes import publish_routes
 
-TIMEOUT = 0.75
+TIMEOUT = 2.0
 MAX_BODY = 200_000
 BASE = "/_aws/execute-api/00bea1dc/live"
 API = Api(logical_id="Api", path=BASE, stage="live")
