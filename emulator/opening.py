@@ -31,7 +31,7 @@ from emulator.release import Releases
 from emulator.runtimes import CONTAINER, Machine, RuntimeCheck, machine
 from emulator.snapshots import Snapshots
 from emulator.space_front import front_of
-from emulator.space_list import read_spaces
+from emulator.space_list import check_there
 from emulator.state_transfer import StateTransfer
 from emulator.template import Template
 from emulator.vault import Vault
@@ -214,12 +214,7 @@ def _machine_of(project: Project, folders: Sequence[str], path: str, name: str) 
 
 
 def _check_exists(project: Project, environment: Environment) -> None:
-    if project.space is not None and project.within is not None:
-        space = read_spaces(project.within.state).get(project.space.name)
-        if space is None or space.is_ending:
-            raise ConfigError(
-                f"space {project.space.name} was removed meanwhile", hint="`multistack space list` shows them"
-            )
+    check_there(project)
     if environment.created is None:
         return
     found = read_created(project.state).environments.get(environment.name)

@@ -15,8 +15,9 @@ from typing import Any
 from pydantic import AwareDatetime, PositiveInt
 
 from emulator.environment_names import name_problem
+from emulator.errors import ConfigError
 from emulator.listed_file import ListedFile, ListedRow, damaged, read_listed, write_listed
-from emulator.model import DriverName, Quota, Space
+from emulator.model import DriverName, Project, Quota, Space
 
 SPACES_FILE = "spaces.json"
 # Below the project's state folder: a folder for each space, which its environments belong to.
@@ -95,6 +96,23 @@ def _row(space: Space) -> _Row:
     fields = asdict(space)
     del fields["name"]
     return _Row(**fields)
+
+
+def check_there(project: Project) -> None:
+    """
+    Refuse to go on with *project* as a space that was removed since it was loaded; any other project may go on.
+
+    Raises:
+        ConfigError: It was, or its removal began; one of its name that was made since is another one.
+    """
+    space, outer = project.space, project.within
+    if space is None or outer is None:
+        return
+    listed = read_spaces(outer.state).get(space.name)
+    if listed is None or listed.is_ending or (listed.number, listed.at) != (space.number, space.at):
+        raise ConfigError(
+            f"space {space.name} was removed meanwhile", hint="`multistack space list` shows those there are"
+        )
 
 
 def changed(spaces: Mapping[str, Space], name: str, **fields: Any) -> Mapping[str, Space]:

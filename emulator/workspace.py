@@ -33,7 +33,7 @@ from emulator.permits import Permits
 from emulator.project_stamp import stamp_of
 from emulator.release import Releases
 from emulator.snapshots import Snapshots
-from emulator.space_list import read_spaces
+from emulator.space_list import check_there
 from emulator.state_transfer import StateTransfer
 from emulator.status import EnvironmentStatus, status_of
 
@@ -152,10 +152,10 @@ class Workspace:
         Raises:
             ConfigError: The project file was changed while it waited.
         """
-        self._check_there()  # a lock in the folder of a space that is gone would bring it back
+        check_there(self.project)  # a lock in the folder of a space that is gone would bring it back
         with exclusive(self.project.state, command, emit=self.emit, wait=wait):
             self._check_unchanged()
-            self._check_there()
+            check_there(self.project)
             self.snapshots.sweep()
             for deployment in self.history.close_interrupted():
                 detail = f"deployment of {deployment.release.id} had been interrupted"
@@ -173,22 +173,6 @@ class Workspace:
             raise ConfigError(
                 f"{project.file.name} or a file of variables was changed while this command waited for another one",
                 hint="run the same command again",
-            )
-
-    def _check_there(self) -> None:
-        """
-        Refuse to change a space that was removed while this command waited.
-
-        Raises:
-            ConfigError: It was.
-        """
-        space, outer = self.project.space, self.project.within
-        if space is None or outer is None:
-            return
-        listed = read_spaces(outer.state).get(space.name)
-        if listed is None or listed.number != space.number or listed.at != space.at or listed.is_ending:
-            raise ConfigError(
-                f"space {space.name} was removed meanwhile", hint="`multistack space list` shows those there are"
             )
 
     def start_proxy(self) -> bool | NotReady:

@@ -61,8 +61,3 @@ def check_spaces(spaces: int, *, memory: float, cores: float, environments: int,
             hint=f"`multistack capacity --learners {spaces} --environments {environments} --driver {driver}` says what"
             " they need",
         )
-
-
-def most_spaces(memory: float, cores: float, environments: int, driver: str) -> int:
-    """The number alone; see :func:`room_for_spaces`."""
-    return room_for_spaces(memory=memory, cores=cores, environments=environments, driver=driver).spaces

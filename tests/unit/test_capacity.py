@@ -17,7 +17,7 @@ from emulator.capacity.limits import BRIDGES, MOST_SPACES, PODS_OF_NODE, PORTS, 
 from emulator.capacity.machine import own_memory
 from emulator.capacity.planning import Plan, plan
 from emulator.capacity.request import Request
-from emulator.capacity.room import check_spaces, most_spaces, room_for_spaces
+from emulator.capacity.room import check_spaces, room_for_spaces
 from emulator.capacity.starts import starts_by_width
 from emulator.capacity.words import read_rate, read_size, show_seconds, show_size
 from emulator.cli import cli
@@ -140,7 +140,10 @@ def test_more_learners_never_need_less(fewer: int, more: int, environments: int,
 def test_more_memory_never_carries_less(little: int, much: int, environments: int, driver: str) -> None:
     """And so many spaces that they fit are never refused: the plan and the refusal count alike."""
     little, much = sorted((little, much))
-    few, many = (most_spaces(memory, 4, environments, driver) for memory in (little, much))
+    few, many = (
+        room_for_spaces(memory=memory, cores=4, environments=environments, driver=driver).spaces
+        for memory in (little, much)
+    )
     assert 0 <= few <= many <= MOST_SPACES
     asked = Request(
         learners=max(1, few), environments=environments, driver=driver, machine=Machine(memory=little, cores=4)
@@ -170,7 +173,7 @@ def test_a_thousand_spaces_are_refused_in_one_line() -> None:
 
 def test_a_driver_of_which_nothing_was_measured_is_not_refused() -> None:
     """What is unknown limits nothing: an emulator that somebody else runs may be anywhere."""
-    assert most_spaces(GIB, 1, 3, "external") == MOST_SPACES
+    assert room_for_spaces(memory=GIB, cores=1, environments=3, driver="external").spaces == MOST_SPACES
 
 
 def test_many_spaces_are_told_in_proportion() -> None:
