@@ -98,6 +98,7 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     gate = app.extensions["spaces"]
     if waking is not None:
         Caretaker(gate.spaces, gate.idle, running_by(waking)).start()
+    app.extensions["bringing back"].start()
     try:
         server.start()
     finally:

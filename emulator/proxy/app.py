@@ -18,10 +18,11 @@ from emulator.dashboard.pages import register
 from emulator.dashboard.spaces import make_space_pages
 from emulator.faults.file import watch_faults
 from emulator.inspector.rates import Rates
-from emulator.model import ComparisonRules, Route
+from emulator.model import OWN_TOPOLOGY, ComparisonRules, Route, Space
 from emulator.process import is_alive, own_process
 from emulator.proxy.answer import Answer, Forward
 from emulator.proxy.aws_errors import aws_error
+from emulator.proxy.bringing_back import OWN, BringingBack
 from emulator.proxy.disturb import Disturber
 from emulator.proxy.fan_out import FanOut
 from emulator.proxy.forward import Forwarder
@@ -38,7 +39,8 @@ from emulator.proxy.selection import select
 from emulator.proxy.space_table import SpaceTable
 from emulator.proxy.spaces import SpaceGate
 from emulator.proxy.upstream import Upstreams
-from emulator.proxy.waking import Waker, starting_by
+from emulator.proxy.waking import Waker, running_by, starting_by
+from emulator.proxy.whereabouts import Whereabouts, seeing
 from emulator.proxy_password import read_password
 from emulator.routes import watch_routes
 from emulator.rules import watch_rules
@@ -107,6 +109,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     recorder = Recorder(forward, rates=rates, feed=keeping.feed if keeping else None)
     rules = watch_rules(settings.rules) if settings.rules else None
     listens_on, guesses = _listens_on(settings.host), Guesses(ports.is_own_address)
+    whereabouts = Whereabouts(seeing(allow_remote=settings.allow_remote))
     gate = SpaceGate(
         spaces,
         recorder,
@@ -115,6 +118,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
         is_alive=is_alive,
         guesses=guesses,
         waker=Waker(starting_by(settings.waking) if settings.waking else None),
+        check=whereabouts.check,
     )
     proxy = Proxy(
         app.wsgi_app,
@@ -123,6 +127,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
         gate,
         listens_on,
         guard=_guard(settings, guesses),
+        check=whereabouts.check,
         comparison=lambda: rules.current().comparison if rules else ComparisonRules(),
         settings=settings,
     )
@@ -138,9 +143,27 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     dashboard = app.extensions["dashboard"] = Dashboard(sources)
     register(app, dashboard)
     app.extensions["spaces"] = gate
+    app.extensions["bringing back"] = BringingBack(
+        lambda: _awake_routes(table.current() or {}, gate),
+        whereabouts,
+        running_by(settings.waking) if settings.waking else None,
+    )
     app.register_blueprint(make_space_pages(gate, Joining(state, spaces, guesses), is_local=guesses.is_local))
     app.wsgi_app = proxy  # type: ignore[method-assign]
     return app
+
+
+def _awake_routes(own: Mapping[str, Route], gate: SpaceGate) -> Mapping[str, Sequence[Route]]:
+    """Those that should lead somewhere, by their space."""
+    awake = [name for name, space in gate.spaces().items() if _should_run(space)]
+    return {
+        OWN: [route for route in own.values() if route.topology == OWN_TOPOLOGY],
+        **{name: list(gate.routes(name).values()) for name in awake},
+    }
+
+
+def _should_run(space: Space) -> bool:
+    return space.is_complete and not space.is_asleep and not space.is_ending
 
 
 def _guard(settings: Settings, guesses: Guesses) -> Guard | None:
@@ -164,6 +187,7 @@ class Proxy:
         pages: Answers what is addressed to the proxy itself.
         gate: Answers what is addressed to spaces.
         listens_on: See :func:`emulator.proxy.resolve.resolve`.
+        check: Raises where an environment is known to be on its way.
         comparison: What counts as a difference between environments.
         guard: Asks other machines for the password; None where none reaches the proxy, or none is asked for.
     """
@@ -176,6 +200,7 @@ class Proxy:
         gate: SpaceGate,
         listens_on: Callable[[str], bool],
         *,
+        check: Callable[[Route], None],
         comparison: Callable[[], ComparisonRules],
         settings: Settings,
         guard: Guard | None = None,
@@ -185,6 +210,7 @@ class Proxy:
         self._recorder = recorder
         self._gate = gate
         self._listens_on = listens_on
+        self._check = check
         self._fan_out = FanOut(self._forward, rules=comparison, timeout=settings.timeout, max_body=settings.max_body)
         self._guard = guard
 
@@ -257,6 +283,7 @@ class Proxy:
             destination = resolve(request, routes, is_alive=is_alive, listens_on=self._listens_on)
             if destination:
                 refuse_websockets(request, destination.route)
+                self._check(destination.route)
         except Problem as problem:
             if route := (routes or {}).get(problem.environment or ""):
                 self._recorder.refuse(request, problem, route)
