@@ -15,7 +15,7 @@ from emulator.model import DriverName
 from tests.conftest import ProjectFolder, http
 from tests.contract import DriverContract
 from tests.docker.engines import build_embedded
-from tests.docker.swarms import SwarmHost, swarm
+from tests.docker.swarms import SwarmHost, left_in, swarm
 from tests.functional.tiny import write_service
 
 # One swarm for all of them.
@@ -43,14 +43,6 @@ def folder(hosts: list[SwarmHost], tmp_path_factory: pytest.TempPathFactory) -> 
     made.run("down")
     assert left_in(hosts[0]) == []
     assert made.processes() == []
-
-
-def left_in(manager: SwarmHost) -> list[str]:
-    """Services, networks, configs and secrets of ours in the swarm."""
-    kinds = ("service", "network", "config", "secret")
-    return [
-        name for kind in kinds for name in manager.docker(kind, "ls", "--filter", "label=dev.multistack.project", "-q")
-    ]
 
 
 @contextlib.contextmanager
