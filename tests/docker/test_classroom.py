@@ -77,12 +77,12 @@ class Room:
         return {row["environment"]: row["endpoint"].split("/")[2].partition(":")[0] for row in rows}
 
 
-def curl(host: SwarmHost, url: str, *, token: str = "", body: str | None = None, method: str = "") -> Reply:
-    """The answer as seen from the network of *host*; status 0 without any."""
+def curl(host: SwarmHost | None, url: str, *, token: str = "", body: str | None = None, method: str = "") -> Reply:
+    """The answer as seen from the network of *host*, or from this machine; status 0 without any."""
     options = ["-H", "Accept: application/json", *(["-H", f"X-Multistack-Token: {token}"] if token else [])]
     options += ["-d", body] if body is not None else []
     options += ["-X", method] if method else []
-    command = [*host.inside, "curl", "-s", "-i", "--max-time", "30", *options, url]
+    command = [*(host.inside if host else ()), "curl", "-s", "-i", "--path-as-is", "--max-time", "30", *options, url]
     said = subprocess.run(command, capture_output=True, check=False).stdout
     head, _, content = said.partition(b"\r\n\r\n")
     first, *lines = head.decode().split("\r\n")
@@ -156,16 +156,18 @@ def do_lab_one(room: Room, seat: str) -> Mapping[str, str]:
 
 
 def knock(room: Room, seat: str, other: str) -> None:
-    """What a token opens of another's seat: nothing, by any way."""
-    token = room.tokens[seat]
+    """A token opens nothing of another's seat, by any way. From outside once: ten wrong tokens shut a machine out."""
+    token, proxy = room.tokens[seat], room.proxy
     ways = {
-        "an order": room.ask(f"/{other}/test/orders/lab-1", token),
-        "another order": room.ask(f"/{other}/test/orders", token, body="{}"),
-        "removing it": room.ask(f"/{other}/prod/orders/lab-1", token, method="DELETE"),
-        "by its own path": room.ask(f"/{seat}/../{other}/test/orders/lab-1", token),
-        "its page": room.ask(f"/{other}/", token),
+        "from outside": room.ask(f"/{other}/test/orders/lab-1", token),
+        "an order": curl(None, f"{proxy}/{other}/test/orders/lab-1", token=token),
+        "another order": curl(None, f"{proxy}/{other}/test/orders", token=token, body="{}"),
+        "removing it": curl(None, f"{proxy}/{other}/prod/orders/lab-1", token=token, method="DELETE"),
+        "its page": curl(None, f"{proxy}/{other}/", token=token),
     }
     assert {way: reply.status for way, reply in ways.items() if reply.status != 403} == {}
+    by_own_path = curl(None, f"{proxy}/{seat}/../{other}/test/orders/lab-1", token=token)
+    assert by_own_path.status == 404
     with pytest.raises(ClientError) as refused:
         room.aws(other, "prod", token, "dynamodb").list_tables()
     assert refused.value.response["ResponseMetadata"]["HTTPStatusCode"] == 403
