@@ -78,7 +78,7 @@ class Lifecycle:
         return {
             name: found
             if isinstance(found, Instance)
-            else Instance(environment=name, status=Status.STOPPED, reason=found.message)
+            else Instance(environment=name, status=Status.STOPPED, reason=found.message, is_unknown=True)
             for name, found in self._look(environments).items()
         }
 

@@ -9,7 +9,7 @@ from emulator.events import Emit
 from emulator.front import Front, routes_of
 from emulator.lock import exclusive
 from emulator.model import Instance, Project
-from emulator.routes import ROUTES_FILE, publish_routes
+from emulator.routes import ROUTES_FILE, kept_routes, publish_routes
 
 if TYPE_CHECKING:
     from emulator.history import History
@@ -62,7 +62,8 @@ class SpaceFront(Front):
         self, instances: Mapping[str, Instance], history: History, *, others: Collection[str] = frozenset()
     ) -> None:
         """Tell the proxy what runs where, by the space's own table."""
-        publish_routes(self._space.state / ROUTES_FILE, routes_of(self._space, instances, history))
+        path = self._space.state / ROUTES_FILE
+        publish_routes(path, kept_routes(path, routes_of(self._space, instances, history), instances))
 
     def clear_faults(self, is_over: Callable[[str], bool]) -> None:
         """Nothing: none can be set for a space."""

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from emulator.addresses import origin_of, refuse_foreign
 from emulator.artifact import bucket_of
 from emulator.endpoint_key import headers_of
-from emulator.model import DriverName, Route
+from emulator.model import CLUSTERS, Route
 from emulator.proxy.problems import Problem
 from emulator.proxy.resolve import not_ready
 
 # Others' emulators are processes and containers of one machine: nobody starts those elsewhere, or again.
-MOVABLE = frozenset({DriverName.SWARM.value, DriverName.KUBERNETES.value})
+MOVABLE = frozenset(driver.value for driver in CLUSTERS)
 # Seconds for an emulator to accept a connection, and to answer.
 _PATIENCE = 2.0
 _WIDTH = 16
