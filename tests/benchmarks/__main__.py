@@ -28,6 +28,7 @@ from tests.benchmarks import (
     spaces,
     startup,
     suites,
+    swarm,
     watching,
 )
 from tests.benchmarks.figures import say
@@ -56,6 +57,7 @@ BENCHMARKS = {
     "functions": many_functions.run,
     "watch": watching.run,
     "containers": containers.run,
+    "swarm": swarm.run,
 }
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
 
