@@ -21,10 +21,10 @@ _WIDTH = 4
 _TRIES = 5
 
 
-def due(spaces: Spaces, now: datetime) -> Mapping[str, str]:
+def due(listed: Mapping[str, Space], now: datetime) -> Mapping[str, str]:
     """Which spaces are to be removed, and why."""
     causes = {}
-    for name, space in spaces.listed().items():
+    for name, space in listed.items():
         if space.is_ending:
             causes[name] = "its removal had been interrupted"
         elif space.expires is not None and space.expires <= now:
@@ -32,19 +32,24 @@ def due(spaces: Spaces, now: datetime) -> Mapping[str, str]:
     return causes
 
 
-def remove(spaces: Spaces, causes: Mapping[str, str]) -> Mapping[str, bool | MultistackError]:
+def remove(
+    spaces: Spaces, names: Collection[str], *, expired: datetime | None = None
+) -> Mapping[str, bool | MultistackError]:
     """
     Stop what runs of spaces and forget all that they hold; a cut removal is gone on with by the next.
 
     Args:
-        causes: Name to why, which is told; empty for what was asked for.
+        names: Those that are asked for.
+        expired: Now, where those go as well whose time is over, or whose removal was cut; of these it is told why.
 
     Returns:
         Per space True, or why it can't be removed.
     """
     with spaces.changing("space destroy") as write:
         listed = spaces.listed()
-        causes = {name: cause for name, cause in causes.items() if name in listed}  # others may be faster
+        # Here, and no sooner: others may be faster, and somebody may have extended one just now.
+        found = {**(due(listed, expired) if expired else {}), **dict.fromkeys(names, "")}
+        causes = {name: cause for name, cause in found.items() if name in listed}
         for name in causes:
             listed = changed(listed, name, is_ending=True)
         write(listed)  # first: from now on nobody is sent there, and no command begins there
