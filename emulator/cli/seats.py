@@ -12,6 +12,7 @@ from emulator.cli.context import Context
 from emulator.errors import ConfigError
 
 if TYPE_CHECKING:
+    from emulator.errors import NotReady
     from emulator.spaces.links import Link
     from emulator.spaces.listing import SpaceStatus
     from emulator.spaces.spaces import Spaces
@@ -21,9 +22,12 @@ _all = click.option("--all", "is_all", is_flag=True, help="All there are.")
 _names = click.argument("names", nargs=-1, metavar="[SPACE]...")
 
 
-def chosen(spaces: Spaces, names: Sequence[str], *, is_all: bool) -> Sequence[str]:
+def chosen(spaces: Spaces, names: Sequence[str], *, is_all: bool, with_ending: bool = False) -> Sequence[str]:
     """
     The spaces that are meant, each once.
+
+    Args:
+        with_ending: All are also those that are being removed.
 
     Raises:
         ConfigError: There is none of that name.
@@ -36,7 +40,9 @@ def chosen(spaces: Spaces, names: Sequence[str], *, is_all: bool) -> Sequence[st
     listed = spaces.listed()
     for name in names:
         find_space(listed, name)
-    return list(listed) if is_all else list(dict.fromkeys(names))
+    if not is_all:
+        return list(dict.fromkeys(names))
+    return [name for name, space in listed.items() if with_ending or not space.is_ending]
 
 
 @click.command("list")
@@ -170,7 +176,9 @@ def _show(found: Sequence[Link], *, is_one: bool, as_csv: bool, as_json: bool) -
         print_json(found)
     elif is_one:
         click.echo(found[0].url)
-    elif found:
+    elif not found:
+        click.echo("no space is left to join", err=True)
+    else:
         click.echo(table(["space", "code", "to join"], [[one.space, one.code, one.url] for one in found]))
 
 
@@ -227,5 +235,42 @@ def extend(context: Context, names: Sequence[str], is_all: bool, by: str) -> Non
     click.echo(table(["space", "expires", "expires in"], rows))
 
 
-COMMANDS = (list_, url, extend)
+@click.command()
+@_names
+@_all
+@click.option("--width", type=click.IntRange(1), metavar="N", help="How many start at a time; default: one per core.")
+@click.option(
+    "--wait", default=60.0, show_default=True, metavar="SECONDS", help="How long an emulator may take to get healthy."
+)
+@click.pass_obj
+def wake(context: Context, names: Sequence[str], is_all: bool, width: int | None, wait: float) -> None:
+    """
+    Start what doesn't run of spaces: after a night, or a reboot.
+
+    The proxy as well; one space that fails doesn't stop the others.
+    """
+    import os
+
+    from emulator.cli.environments import raise_first
+    from emulator.cli.hints import for_space
+    from emulator.spaces.sleeping import wake as wake_spaces
+
+    spaces = context.spaces(needs_template=True)
+    asked = chosen(spaces, names, is_all=is_all)
+    proxy = start_proxy(spaces, "space wake")
+    results = wake_spaces(spaces, asked, width=width or os.cpu_count() or 1, timeout=wait)
+    done = [name for name, result in results.items() if result is True]
+    click.echo(f"awake: {', '.join(done)}" if done else "nothing was to do")
+    raise_first({**{name: for_space(result, name) for name, result in results.items()}, "the proxy": proxy})
+
+
+def start_proxy(spaces: Spaces, command: str) -> bool | NotReady:
+    """Start the proxy; one that answers stays as somebody started it, e.g. for other machines."""
+    if spaces.workspace.front.is_serving():
+        return False
+    with spaces.workspace.changing(command):
+        return spaces.workspace.start_proxy()
+
+
+COMMANDS = (list_, url, extend, wake)
 """Of the group ``space``."""

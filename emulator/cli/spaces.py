@@ -17,7 +17,6 @@ from emulator.errors import ConfigError, MultistackError
 from emulator.model import DriverName
 
 if TYPE_CHECKING:
-    from emulator.errors import NotReady
     from emulator.model import Quota
     from emulator.spaces.spaces import Spaces
 
@@ -75,17 +74,9 @@ def create(
     chosen = register(spaces, wanted, now=spaces.workspace.now())
     width = given["width"] or os.cpu_count() or 1
     results = bring_up(spaces, chosen, width=width, timeout=given["wait"]) if chosen else {}
-    proxy = _start_proxy(spaces)
+    proxy = seats.start_proxy(spaces, "space create")
     _print_links(spaces, wanted.names, as_json=as_json)
     raise_first({**{name: for_space(result, name) for name, result in results.items()}, "the proxy": proxy})
-
-
-def _start_proxy(spaces: Spaces) -> bool | NotReady:
-    """Start the proxy; one that answers stays as somebody started it, e.g. for other machines."""
-    if spaces.workspace.front.is_serving():
-        return False
-    with spaces.workspace.changing("space create"):
-        return spaces.workspace.start_proxy()
 
 
 def _span(option: str, text: str | None) -> timedelta | None:
@@ -178,7 +169,7 @@ def destroy(context: Context, names: Sequence[str], expired: bool, is_all: bool)
     if not names and not expired and not is_all:
         raise click.UsageError("Name spaces, or give --expired or --all.")
     spaces = context.spaces()
-    asked = seats.chosen(spaces, names, is_all=is_all) if names or is_all else []
+    asked = seats.chosen(spaces, names, is_all=is_all, with_ending=True) if names or is_all else []
     _tell("removed", remove(spaces, asked, expired=spaces.workspace.now() if expired else None))
 
 
