@@ -253,6 +253,7 @@ def wake(context: Context, names: Sequence[str], is_all: bool, width: int | None
 
     from emulator.cli.environments import raise_first
     from emulator.cli.hints import for_space
+    from emulator.parallel import failed_of
     from emulator.spaces.sleeping import wake as wake_spaces
 
     spaces = context.spaces(needs_template=True)
@@ -260,7 +261,8 @@ def wake(context: Context, names: Sequence[str], is_all: bool, width: int | None
     proxy = start_proxy(spaces, "space wake")
     results = wake_spaces(spaces, asked, width=width or os.cpu_count() or 1, timeout=wait)
     done = [name for name, result in results.items() if result is True]
-    click.echo(f"awake: {', '.join(done)}" if done else "nothing was to do")
+    if done or not failed_of(results):
+        click.echo(f"awake: {', '.join(done)}" if done else "nothing was to do")
     raise_first({**{name: for_space(result, name) for name, result in results.items()}, "the proxy": proxy})
 
 

@@ -131,7 +131,7 @@ def reset(context: Context, names: Sequence[str], wait: float) -> None:
 
     spaces = context.spaces()
     listed = spaces.listed()
-    chosen = {name: spaces.open(find_space(listed, name), spaces.workspace.emit) for name in names}
+    chosen = {name: spaces.open(find_space(listed, name), spaces.telling(name)) for name in names}
 
     def again(name: str) -> bool:
         found = chosen[name]
@@ -198,8 +198,11 @@ def export(context: Context, name: str, output: str | None, replace: bool) -> No
 
 
 def _tell(what: str, results: Mapping[str, bool | MultistackError]) -> None:
+    from emulator.parallel import failed_of
+
     done = [name for name, result in results.items() if result is True]
-    click.echo(f"{what}: {', '.join(done)}" if done else "nothing was to do")
+    if done or not failed_of(results):
+        click.echo(f"{what}: {', '.join(done)}" if done else "nothing was to do")
     raise_first(results)
 
 

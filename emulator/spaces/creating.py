@@ -7,7 +7,7 @@ import secrets
 import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from emulator.capacity.machine import own_cores, own_memory
@@ -15,7 +15,7 @@ from emulator.capacity.room import check_spaces
 from emulator.environment_names import name_problem
 from emulator.errors import ConfigError, MultistackError
 from emulator.events import Event
-from emulator.model import SEPARATOR, STATE_FOLDER, Artifact, DriverName, Project, Quota, Space
+from emulator.model import STATE_FOLDER, Artifact, DriverName, Project, Quota, Space
 from emulator.parallel import raise_first, run_parallel
 from emulator.setting import show_value
 from emulator.space_list import home_of
@@ -213,10 +213,11 @@ def bring_up(
 
 
 def _bring_up(spaces: Spaces, space: Space, artifact: Artifact, *, timeout: float) -> None:
+    telling = spaces.telling(space.name)
+
     def tell(event: Event) -> None:
         if event.step in _TOLD:
-            name = f"{space.name}{SEPARATOR}{event.environment}" if event.environment else space.name
-            spaces.workspace.emit(replace(event, environment=name))
+            telling(event)
 
     workspace = spaces.open(space, tell)
     with workspace.changing("space create"):
