@@ -167,6 +167,10 @@ class SpaceGate:
         """Environment to route in a space that there is."""
         return self._table.routes(name) or {}
 
+    def running(self, name: str) -> Mapping[str, bool]:
+        """Environment to whether it runs, as far as the routes of the space tell; a container always does."""
+        return {environment: self._is_up(route) for environment, route in self.routes(name).items()}
+
     def _spaces(self) -> Mapping[str, Space]:
         spaces = self._table.spaces()
         if spaces is not self._known:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from datetime import datetime
 from pathlib import Path
 
 from emulator.errors import MultistackError
 from emulator.events import Event
 from emulator.lock import exclusive
-from emulator.model import Space
+from emulator.model import STATE_FOLDER, Space
 from emulator.parallel import failed_of, raise_first, run_parallel
 from emulator.space_list import changed, home_of
 from emulator.spaces.spaces import Spaces
@@ -95,9 +95,18 @@ def _remove(home: Path) -> None:
     shutil.rmtree(home)
 
 
-def _forget(spaces: Spaces, names: Collection[str]) -> None:
+def clear(home: Path) -> None:
+    """Remove the folder of a space that is on no list where a command left its lock there, and nothing else."""
+    if home.exists() and not (home / STATE_FOLDER / "environments").exists():
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _forget(spaces: Spaces, names: Set[str]) -> None:
     with spaces.changing("space destroy") as write:
-        write({name: space for name, space in spaces.listed().items() if name not in names or not space.is_ending})
+        left = {name: space for name, space in spaces.listed().items() if name not in names or not space.is_ending}
+        write(left)
+        for name in names - left.keys():
+            clear(home_of(spaces.project.state, name))
     homes = home_of(spaces.project.state, "")
     if homes.exists() and not any(homes.iterdir()):
         homes.rmdir()

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +17,7 @@ from tests.conftest import REPOSITORY, ProjectFolder, http
 from tests.documentation.blocks import blocks_of
 from tests.documentation.running import Failure, run_blocks
 from tests.functional.test_docs_blocks import MISSING, clone, free_port
+from tests.functional.tiny import refused
 
 pytestmark = [
     pytest.mark.embedded("pages show the embedded driver; containers have tests of their own"),
@@ -79,6 +83,41 @@ def test_the_list_shows_who_joined_and_who_broke_something(room: Class) -> None:
         assert one["failed"] >= 1
         assert one["refused"] >= 2
         assert one["last_request"] is not None
+
+
+def test_links_are_handed_out_on_paper_and_by_mail(room: Class, tmp_path: Path) -> None:
+    """With the address that others have for the proxy, and without those that were used."""
+    done = room.project.run("space", "url", "--all", "--csv")
+    assert (done.stdout, "seat-01, seat-02" in done.stderr) == ("space,url,page,code\n", True)
+    for seat in SEATS:
+        room.project.run("space", "url", seat, "--new")
+    at = ("--at", "https://lab.example.org/")
+    rows = list(csv.DictReader(room.project.run("space", "url", "--all", "--csv", *at).stdout.splitlines()))
+    assert [one["page"] for one in rows] == [f"https://lab.example.org/{seat}/_join" for seat in SEATS]
+    assert all(one["url"].startswith(f"{one['page']}?token=msj.{one['space']}.") for one in rows)
+    sheet = tmp_path / "cards.html"
+    said = room.project.run("space", "url", "--all", "--sheet", str(sheet), *at)
+    assert all(one["page"] in sheet.read_text() and one["code"] in sheet.read_text() for one in rows)
+    assert "msj." not in sheet.read_text()
+    assert stat.S_IMODE(sheet.stat().st_mode) == 0o600
+    assert "this machine only" not in said.stderr
+    assert "this machine only" in room.project.run("space", "url", "--all").stderr
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said", "code"),
+    [
+        pytest.param(["--all", "--at", "lab.example.org"], "--at must be the URL", 2, id="no scheme"),
+        pytest.param(["--all", "--at", "http://[/"], "--at must be the URL", 2, id="no URL"),
+        pytest.param(["--all", "--at", "http://x/lab"], "--at must be the URL", 2, id="a path"),
+        pytest.param(["--all", "--at", "http://me:secret@x"], "--at must be the URL", 2, id="a password"),
+        pytest.param(["--all", "--sheet", "/nowhere/at/all.html"], "/nowhere/at/all.html", 2, id="no folder"),
+        pytest.param(["seat-01", "seat-09"], "there is no space seat-09", 2, id="one of them unknown"),
+    ],
+)
+def test_links_that_lead_nowhere_are_not_printed(room: Class, arguments: list[str], said: str, code: int) -> None:
+    """One line says why."""
+    assert said in refused(room.project, "space", "url", *arguments, code=code)
 
 
 def test_one_seat_is_reset_and_the_other_keeps_its_orders(room: Class) -> None:
