@@ -332,3 +332,22 @@ def test_the_cookie_outlives_an_extended_space(seats: Class) -> None:
     cookie = seats.post(seats.link()).headers["Set-Cookie"]
     ends = parsedate_to_datetime(re.search("Expires=([^;]+)", cookie)[1])  # type: ignore[index]
     assert ends > datetime.now(UTC) + timedelta(days=29)
+
+
+def test_a_code_with_a_typing_error_is_asked_for_again(seats: Class) -> None:
+    """By the page that says so."""
+    page = seats.post("/alice/_join", data={"token": "AAAA-AAAA"}, headers={**PAGE, "Origin": "http://localhost"})
+    assert page.status_code == 401
+    assert 'href="/alice/_join"' in page.text
+
+
+@pytest.mark.parametrize("name", ["x" * 200, "%C3%A4", "%F0%9F%98%80", "..", "%2e%2e", "alice%00", "alice.test"])
+@pytest.mark.parametrize("tail", ["/_join", "/_join?token=AAAA-AAAA", "/test/", "/test/_aws/", "/"])
+def test_what_no_space_can_be_called_is_unknown(seats: Class, name: str, tail: str) -> None:
+    """In one document, whoever asks and for what."""
+    for headers in (PAGE, JSON):
+        found = seats.get(f"/{name}{tail}", headers=headers)
+        assert (found.status_code, found.get_json(force=True)["type"]) == (
+            404,
+            "urn:multistack:problem:unknown-environment",
+        )
