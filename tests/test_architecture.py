@@ -117,6 +117,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "space_tokens",
         "spans",
         "state",
+        "store",
         "svg_charts",
         "template",
         "tool_builds",
