@@ -32,6 +32,7 @@ from emulator.replay.recording import RECORDING_FILE, end_recording
 from emulator.routes import ROUTES_FILE, load_routes, publish_routes
 from emulator.rules import RULES_FILE, publish_rules
 from emulator.state import is_lab
+from emulator.store.opening import publish_routes_of
 
 _MODULE = "emulator.proxy"
 # Seconds between two looks at how far the proxy is.
@@ -239,6 +240,7 @@ class Front:
             known = load_routes(self._routes).items()
             routes += [route for name, route in known if name in others or route.topology != OWN_TOPOLOGY]
         publish_routes(self._routes, routes)
+        publish_routes_of(self._project, routes, emit=self._emit)
         self.clear_faults(lambda name: name not in {route.environment for route in routes if route.url is not None})
         self.publish_rules()
 

@@ -10,6 +10,7 @@ from emulator.front import Front, routes_of
 from emulator.lock import exclusive
 from emulator.model import Instance, Project
 from emulator.routes import ROUTES_FILE, publish_routes
+from emulator.store.opening import publish_routes_of
 
 if TYPE_CHECKING:
     from emulator.history import History
@@ -62,7 +63,9 @@ class SpaceFront(Front):
         self, instances: Mapping[str, Instance], history: History, *, others: Collection[str] = frozenset()
     ) -> None:
         """Tell the proxy what runs where, by the space's own table."""
-        publish_routes(self._space.state / ROUTES_FILE, routes_of(self._space, instances, history))
+        routes = routes_of(self._space, instances, history)
+        publish_routes(self._space.state / ROUTES_FILE, routes)
+        publish_routes_of(self._space, routes, emit=self._emit)
 
     def clear_faults(self, is_over: Callable[[str], bool]) -> None:
         """Nothing: none can be set for a space."""

@@ -156,15 +156,20 @@ class Workspace:
         with exclusive(self.project.state, command, emit=self.emit, wait=wait):
             self._check_unchanged()
             check_there(self.project)
-            self.snapshots.sweep()
-            for deployment in self.history.close_interrupted():
-                detail = f"deployment of {deployment.release.id} had been interrupted"
-                self.emit(Event(deployment.environment, "found", detail))
-                self.transfer.finish(deployment)
-            try:
-                yield
-            finally:
-                self.publish()
+            with self.history.ledger.alone(command, emit=self.emit, wait=wait):
+                self._repair()
+                try:
+                    yield
+                finally:
+                    self.publish()
+
+    def _repair(self) -> None:
+        """Put on record, and finish, what a killed command left open."""
+        self.snapshots.sweep()
+        for deployment in self.history.close_interrupted():
+            detail = f"deployment of {deployment.release.id} had been interrupted"
+            self.emit(Event(deployment.environment, "found", detail))
+            self.transfer.finish(deployment)
 
     def _check_unchanged(self) -> None:
         project = self.project

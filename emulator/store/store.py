@@ -57,6 +57,8 @@ class Store:
 
     Args:
         patience: Seconds to wait for one that was there before; default: what the settings say.
+
+    Attributes:
         tell: Called with a line when it has to be waited for.
 
     Raises:
@@ -64,17 +66,11 @@ class Store:
         MultistackError: By every use: it was made by a newer version, or can't be used.
     """
 
-    def __init__(
-        self,
-        settings: StoreSettings,
-        *,
-        patience: float | None = None,
-        tell: Callable[[str], None] = lambda _line: None,
-    ) -> None:
+    def __init__(self, settings: StoreSettings, *, patience: float | None = None) -> None:
         self.settings = settings
         self.shown = shown_url(settings.url)
         self._patience = settings.timeout if patience is None else patience
-        self._tell = tell
+        self.tell: Callable[[str], None] = lambda _line: None
         self._engine = create_engine(
             "postgresql+psycopg://", creator=self.open_connection, pool_size=4, max_overflow=12, pool_pre_ping=True
         )
@@ -149,7 +145,7 @@ class Store:
                 if not self._prepared.is_set() or time.monotonic() >= until or not _is_away(error):
                     raise
                 if not is_told:
-                    self._tell(f"for the store {self.shown}, up to {self._patience:g} s: {self._reason(error)}")
+                    self.tell(f"for the store {self.shown}, up to {self._patience:g} s: {self._reason(error)}")
                     is_told = True
             time.sleep(_AGAIN)
 
