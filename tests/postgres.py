@@ -95,6 +95,12 @@ class Postgres:
             pytest.fail(f"{sql}: {done.stderr}")
         return done.stdout.splitlines()
 
+    def refused(self, sql: str, *, url: str) -> str:
+        """Why *sql* is refused."""
+        done = subprocess.run(self._psql(sql, url), capture_output=True, text=True, check=False, timeout=_PATIENCE)
+        assert done.returncode, f"{sql} is not refused"
+        return done.stderr
+
     def _psql(self, sql: str, url: str | None = None) -> list[str]:
         return [str(_program("psql")), "-XAtq", "-v", "ON_ERROR_STOP=1", "-c", sql, url or self.url("postgres")]
 

@@ -52,6 +52,8 @@ class Session:
         self._turn = threading.RLock()
         self._connection: psycopg.Connection[Any] | None = None
         self._held: set[Lock] = set()
+        # Of those, what this connection has not: another process was faster when the store came back.
+        self._lost: set[Lock] = set()
         self._name = "multistack"
         self._watched: threading.Event | None = None
 
@@ -93,13 +95,20 @@ class Session:
 
     def _take(self, lock: Lock, name: str) -> bool:
         if self._connection is None:
-            self._connection = self._store.open_connection(name=name)
-            self._connection.autocommit = True
-            for other in self._held:
-                _try(self._connection, other)
+            self._connect(name)
         elif name != self._name:
-            self._connection.execute("SELECT set_config('application_name', %s, false)", (name[:63],))
-        return _try(self._connection, lock)
+            self._used().execute("SELECT set_config('application_name', %s, false)", (name[:63],))
+        return _try(self._used(), lock)
+
+    def _used(self) -> psycopg.Connection[Any]:
+        if self._connection is None:
+            raise AssertionError("it was made just now")
+        return self._connection
+
+    def _connect(self, name: str) -> None:
+        self._connection = self._store.open_connection(name=name)
+        self._connection.autocommit = True
+        self._lost = {lock for lock in self._held if not _try(self._used(), lock)}
 
     def _drop(self) -> None:
         if self._connection is not None:
@@ -115,18 +124,12 @@ class Session:
                     return
                 try:
                     if self._connection is None:
-                        self._reconnect()
+                        self._connect(self._name)
                     else:
                         self._connection.execute("SELECT 1")
+                    self._lost = {lock for lock in self._lost & self._held if not _try(self._used(), lock)}
                 except psycopg.Error:
                     self._drop()
-
-    def _reconnect(self) -> None:
-        connection = self._store.open_connection(name=self._name)
-        connection.autocommit = True
-        self._connection = connection
-        for lock in self._held:
-            _try(connection, lock)
 
 
 def _try(connection: psycopg.Connection[Any], lock: Lock) -> bool:

@@ -150,10 +150,10 @@ class Store:
             time.sleep(_AGAIN)
 
     def _reason(self, error: Exception) -> str:
-        """The last line of a driver's error: those before it name every address that was tried."""
+        """The one line of a driver's error that says it: others name what was tried, or give advice."""
         cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
-        lines = [line for line in str(cause).splitlines() if line.strip()]
-        said = lines[-1].strip() if lines else type(cause).__name__
+        lines = [line.strip() for line in str(cause).splitlines() if line.strip()] or [type(cause).__name__]
+        said = next((line for line in reversed(lines) if "failed: " in line), lines[0])
         return without_password(said.rpartition("failed: ")[2], self.settings.url)
 
     def _error(self, error: Exception) -> MultistackError:
