@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING
 
 from emulator.events import Emit
 from emulator.front import Front, routes_of
+from emulator.known import Known
 from emulator.lock import exclusive
 from emulator.model import Instance, Project
 from emulator.routes import ROUTES_FILE, publish_routes
 from emulator.store.opening import publish_routes_of
-
-if TYPE_CHECKING:
-    from emulator.history import History
 
 
 def front_of(project: Project, *, environ: Mapping[str, str], emit: Emit) -> Front:
@@ -60,10 +57,10 @@ class SpaceFront(Front):
         return False
 
     def publish(
-        self, instances: Mapping[str, Instance], history: History, *, others: Collection[str] = frozenset()
+        self, instances: Mapping[str, Instance], known: Mapping[str, Known], *, others: Collection[str] = frozenset()
     ) -> None:
         """Tell the proxy what runs where, by the space's own table."""
-        routes = routes_of(self._space, instances, history)
+        routes = routes_of(self._space, instances, known)
         publish_routes(self._space.state / ROUTES_FILE, routes)
         publish_routes_of(self._space, routes, emit=self._emit)
 

@@ -140,6 +140,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "space_front",
         "inspector",
         "invoking",
+        "known",
         "lifecycle",
         "lint",
         "logs",

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
+from emulator.model import StoreSettings
+
+URL, TIMEOUT = "MULTISTACK_STORE", "MULTISTACK_STORE_TIMEOUT"
 _SCHEMES = frozenset({"postgresql", "postgres"})
 
 
@@ -33,6 +37,19 @@ def shown_url(url: str) -> str:
     host = parts.netloc.rpartition("@")[2] or ",".join(parse_qs(parts.query).get("host", []))
     user = f"{parts.username}@" if parts.username else ""
     return f"postgresql://{user}{host}/{parts.path.strip('/')}"
+
+
+def store_environ(settings: StoreSettings | None) -> Mapping[str, str]:
+    """The variables by which a process of ours knows its store: others may look at its arguments."""
+    return {} if settings is None else {URL: settings.url, TIMEOUT: f"{settings.timeout:g}"}
+
+
+def store_in(environ: Mapping[str, str]) -> StoreSettings | None:
+    """The opposite of :func:`store_environ`."""
+    url, timeout = environ.get(URL), environ.get(TIMEOUT)
+    if not url:
+        return None
+    return StoreSettings(url=url, timeout=float(timeout)) if timeout else StoreSettings(url=url)
 
 
 def without_password(text: str, url: str) -> str:

@@ -77,6 +77,8 @@ class Store:
         self._prepared = threading.Event()
         self._turn = threading.Lock()
         self._scopes: dict[Scope, int] = {}
+        # Whoever waited for nothing doesn't wait again until it is back.
+        self._gave_up = False
 
     def open_connection(self, *, name: str = "multistack") -> psycopg.Connection[Any]:
         """
@@ -140,13 +142,19 @@ class Store:
         until, is_told = time.monotonic() + self._patience, False
         while True:
             try:
-                return self._engine.connect()
+                connection = self._engine.connect()
             except SQLAlchemyError as error:
-                if not self._prepared.is_set() or time.monotonic() >= until or not _is_away(error):
+                if not self._prepared.is_set() or self._gave_up or not _is_away(error):
+                    raise
+                if time.monotonic() >= until:
+                    self._gave_up = True
                     raise
                 if not is_told:
                     self.tell(f"for the store {self.shown}, up to {self._patience:g} s: {self._reason(error)}")
                     is_told = True
+            else:
+                self._gave_up = False
+                return connection
             time.sleep(_AGAIN)
 
     def _reason(self, error: Exception) -> str:
