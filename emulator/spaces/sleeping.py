@@ -31,8 +31,8 @@ def put_to_sleep(spaces: Spaces, names: Sequence[str]) -> Mapping[str, bool | Mu
 def _sleep(spaces: Spaces, name: str) -> bool:
     found = spaces.open(find_space(spaces.listed(), name))
     with exclusive(found.project.state, "space sleep", emit=spaces.workspace.emit):
-        # First, so that a request that comes meanwhile wakes it when this is over. On a full disk it ends all the same, and
-        # without the store.
+        # First, so that a request that comes meanwhile wakes it when this is over. It ends all the same on a full disk,
+        # and without the store.
         with contextlib.suppress(OSError, StoreAway):
             if spaces.change("space sleep", name, is_asleep=True) is None:
                 raise ConfigError(f"space {name} was removed meanwhile")
