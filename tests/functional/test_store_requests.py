@@ -53,8 +53,9 @@ class Bench:
 
 
 @pytest.fixture
-def bench(store_url: str, tmp_path: Path) -> Iterator[Bench]:
-    """An empty store."""
+def bench(store_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:
+    """An empty store, and all the time that a busy machine needs to end in good order."""
+    monkeypatch.setattr("emulator.inspector.shared_ring._GRACE", PATIENCE)
     bench = Bench(store_url, tmp_path)
     yield bench
     for ring in bench.rings:
@@ -99,7 +100,7 @@ def test_requests_of_all_proxies_are_found_as_in_a_file(bench: Bench) -> None:
 
 def test_only_the_newest_of_a_project_stay(bench: Bench) -> None:
     """Over all its proxies, by number and by age; those of another project are its own matter."""
-    other = SharedRing(bench.store, "library", "desk", lambda: InspectorSettings())
+    other = SharedRing(bench.store, "library", "desk", InspectorSettings)
     other.accept(make_exchange("/of-the-library"))
     other.close()
     bench.settings = InspectorSettings(max_requests=3)
