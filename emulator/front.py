@@ -39,6 +39,7 @@ _MODULE = "emulator.proxy"
 # Seconds between two looks at how far the proxy is.
 _LOOK = 0.05
 _HEALTH_PATH = "/_multistack/health"
+_SPACES_PATH = "/_multistack/spaces"
 # Where an automatic port starts to look.
 _PORTS = range(8080, 8180)
 _TIMEOUT = 15.0
@@ -97,6 +98,12 @@ class Front:
             return None
         content = _health(self._project.proxy.host, int(url.rpartition(":")[2]))
         return str(content.get("recording") or "") or None if content else None
+
+    def space_uses(self) -> Mapping[str, Mapping[str, float]] | None:
+        """Per space how it is used, see :class:`emulator.proxy.spaces.Use`; None when the proxy does not answer."""
+        record = process.read_record(self.folder) if process.is_running(self.folder) else None
+        content = _ask(record.settings.get("host", ports.HOST), record.port, _SPACES_PATH) if record else None
+        return {name: use for name, use in content.items() if isinstance(use, Mapping)} if content is not None else None
 
     def await_exchanges(self, *, timeout: float) -> bool:
         """
@@ -320,10 +327,14 @@ def _answers(host: str, port: int) -> bool:
 
 def _health(host: str, port: int) -> Mapping[str, object] | None:
     """What the proxy says of itself; None when it doesn't answer."""
+    return _ask(host, port, _HEALTH_PATH)
+
+
+def _ask(host: str, port: int, path: str) -> Mapping[str, object] | None:
     connection = http.client.HTTPConnection(_reached_at(host), port, timeout=2.0)
     try:
         # It is asked by the one name that it answers to whatever it listens on.
-        connection.request("GET", _HEALTH_PATH, headers={"Host": ports.HOST})
+        connection.request("GET", path, headers={"Host": ports.HOST})
         response = connection.getresponse()
         return dict(json.loads(response.read())) if response.status == 200 else None
     except (OSError, http.client.HTTPException, ValueError):
