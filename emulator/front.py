@@ -27,7 +27,14 @@ from emulator.model import (
     Route,
     Status,
 )
-from emulator.proxy_password import PASSWORD_FILE, is_guarded, keep_password, reaches_others, read_password
+from emulator.proxy_password import (
+    PASSWORD_FILE,
+    is_guarded,
+    keep_password,
+    public_form,
+    reaches_others,
+    read_password,
+)
 from emulator.replay.recording import RECORDING_FILE, end_recording
 from emulator.routes import ROUTES_FILE, load_routes, publish_routes
 from emulator.rules import RULES_FILE, publish_rules
@@ -82,6 +89,11 @@ class Front:
         """Where the proxy listens, or None when it does not run."""
         record = process.read_record(self.folder) if process.is_running(self.folder) else None
         return f"http://{_reached_at(record.settings.get('host', ports.HOST))}:{record.port}" if record else None
+
+    def public_url(self) -> str | None:
+        """Where others reach the proxy: its own domain, should it have one; None when it does not run."""
+        url = self.url()
+        return public_form(url, self._project.proxy) if url else None
 
     def environment_url(self, name: str) -> str | None:
         """Where an environment's API answers, or None when the proxy does not run."""
@@ -193,6 +205,8 @@ class Front:
             "project": str(file) if pages_act(settings) and file.is_file() else "",
             # Whoever wakes a space has its token, also where the pages are for reading only.
             "waking": str(file) if file.is_file() else "",
+            "domains": ",".join(one.partition(":")[0] for one in settings.domains),
+            "trusted": ",".join(settings.trusted),
             "password-file": str(self._password_file) if is_guarded(settings) else "",
             "ca-file": (ca_file() or "") if any(url.startswith("https:") for url in urls) else "",
         }

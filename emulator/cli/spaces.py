@@ -275,7 +275,7 @@ def export(context: Context, name: str, output: str | None, replace: bool) -> No
 def _link(spaces: Spaces, name: str) -> str:
     from emulator.space_tokens import join_url
 
-    return join_url(spaces.workspace.front.url() or "", spaces.project.state, spaces.listed()[name])
+    return join_url(spaces.workspace.front.public_url() or "", spaces.project.state, spaces.listed()[name])
 
 
 def _tell(what: str, results: Mapping[str, bool | MultistackError]) -> None:

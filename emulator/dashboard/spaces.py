@@ -28,7 +28,7 @@ def make_space_pages(gate: SpaceGate, joining: Joining, *, is_local: Callable[[s
     @pages.get("/_multistack/spaces")
     def uses() -> Response:
         # Whoever came through another proxy may be from anywhere.
-        if not is_local(request.remote_addr or "") or "X-Forwarded-For" in request.headers:
+        if not is_local(_caller()):
             raise Problem(403, "this-machine-only", "For this machine only", "spaces are told of on this machine only")
         return jsonify({name: asdict(use) for name, use in gate.uses().items()})
 
@@ -38,14 +38,14 @@ def make_space_pages(gate: SpaceGate, joining: Joining, *, is_local: Callable[[s
         name, token = space.lower(), request.args.get(_FIELD, "")
         if gate.is_admitted(read_request(request.environ), name=name):
             return _page(name, routes=gate.routes(name))
-        joining.check(name, token, client=request.remote_addr or "")
+        joining.check(name, token, client=_caller())
         return _page(name, join_token=token)
 
     @pages.post(f"/<space>/{JOIN}", strict_slashes=False)
     def join(space: str) -> Response:
         check_same_origin(request)
         name = space.lower()
-        joined = joining.join(name, _given(), client=request.remote_addr or "")
+        joined = joining.join(name, _given(), client=_caller())
         routes = gate.routes(name)
         response = _page(name, routes=routes, joined=joined) if _wants_page() else _as_json(name, joined, routes)
         response.headers.add("Set-Cookie", _cookie(name, joined))
@@ -95,20 +95,19 @@ def _as_json(name: str, joined: Joined, routes: Mapping[str, Route]) -> Response
 
 def _seats(name: str, routes: Mapping[str, Route]) -> Sequence[Mapping[str, str]]:
     """Of each environment its name, and where it is: its service, and its AWS API."""
-    root = f"{_scheme()}://{request.host}/{name}"
+    root = f"{request.scheme}://{request.host}/{name}"
     return [
         {"name": one, "url": f"{root}/{one}/", "aws": f"{root}/{one}/{AWS}", "region": route.region}
         for one, route in routes.items()
     ]
 
 
-def _scheme() -> str:
-    """What the client speaks, also to a proxy in front of this one."""
-    return "https" if request.headers.get("X-Forwarded-Proto") == "https" else request.scheme
+def _caller() -> str:
+    return read_request(request.environ).caller
 
 
 def _cookie(name: str, joined: Joined) -> str:
     """No script reads it, no other site's page sends it, and no other space gets it."""
     ends = joined.expires.strftime("%a, %d %b %Y %H:%M:%S GMT")
-    secure = "; Secure" if _scheme() == "https" else ""
+    secure = "; Secure" if request.scheme == "https" else ""
     return f"{SPACE_COOKIE}={joined.token}; Path=/{name}/; Expires={ends}; HttpOnly; SameSite=Strict{secure}"

@@ -29,6 +29,8 @@ def main() -> None:
         "timeout": options.timeout,
         "max_body": options.max_body,
         "allow_remote": options.allow_remote,
+        "domains": options.domains,
+        "trusted": options.trusted,
         "password_file": options.password_file,
         "ca_file": options.ca_file,
         "project": options.project,
@@ -51,8 +53,14 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--project", default="", help="the project file; empty when its pages are for reading only")
     parser.add_argument("--waking", default="", help="the project file whose spaces are woken; empty for none")
     parser.add_argument("--ca-file", default="", help="authorities to trust; empty for the system's")
+    parser.add_argument("--domains", default="", help="names it answers to, with commas")
+    parser.add_argument("--trusted", default="", help="reverse proxies to believe, with commas")
     parser.add_argument("--password-file", default="", help="the password of other machines; empty for none")
     return parser.parse_args()
+
+
+def _listed(text: str) -> list[str]:
+    return [one for one in text.split(",") if one]
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -88,6 +96,8 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
             allow_remote=options.allow_remote == "yes",
             ca_file=options.ca_file or None,
             host=options.host,
+            domains=_listed(options.domains),
+            trusted=_listed(options.trusted),
             command=own_command(Path(options.project)) if options.project else None,
             waking=waking,
             rules=options.folder / RULES_FILE,

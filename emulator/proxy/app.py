@@ -25,6 +25,7 @@ from emulator.proxy.aws_errors import aws_error
 from emulator.proxy.disturb import Disturber
 from emulator.proxy.fan_out import FanOut
 from emulator.proxy.forward import Forwarder
+from emulator.proxy.forwarded import Forwarding
 from emulator.proxy.guard import Guard, without_credentials
 from emulator.proxy.guesses import Guesses
 from emulator.proxy.joining import Joining
@@ -61,6 +62,8 @@ class Settings:
         allow_remote: Emulators may be on other machines.
         ca_file: See :func:`emulator.endpoint.ca_file`.
         host: The address it listens on; requests may name it.
+        domains: Further names that they may use.
+        trusted: Reverse proxies, by address or network, that are believed whom they ask for.
         command: Runs multistack for the pages; None when they are for reading only.
         waking: Runs it to wake spaces; None where they stay asleep.
         rules: The published rules; None for none.
@@ -74,6 +77,8 @@ class Settings:
     allow_remote: bool = False
     ca_file: str | None = None
     host: str = ports.HOST
+    domains: Sequence[str] = ()
+    trusted: Sequence[str] = ()
     command: Command | None = None
     waking: Command | None = None
     rules: Path | None = None
@@ -106,7 +111,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     rates = Rates()
     recorder = Recorder(forward, rates=rates, feed=keeping.feed if keeping else None)
     rules = watch_rules(settings.rules) if settings.rules else None
-    listens_on, guesses = _listens_on(settings.host), Guesses(ports.is_own_address)
+    listens_on, guesses = _answers_to(settings), Guesses(ports.is_own_address)
     gate = SpaceGate(
         spaces,
         recorder,
@@ -122,7 +127,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
         recorder,
         gate,
         listens_on,
-        guard=_guard(settings, guesses),
+        guard=_guard(settings, guesses, listens_on),
         comparison=lambda: rules.current().comparison if rules else ComparisonRules(),
         settings=settings,
     )
@@ -143,17 +148,18 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     return app
 
 
-def _guard(settings: Settings, guesses: Guesses) -> Guard | None:
+def _guard(settings: Settings, guesses: Guesses, listens_on: Callable[[str], bool]) -> Guard | None:
     if settings.password_file is None:
         return None
     password = functools.partial(read_password, settings.password_file)  # read each time: it may be changed
-    return Guard(password, guesses=guesses, listens_on=_listens_on(settings.host))
+    return Guard(password, guesses=guesses, listens_on=listens_on)
 
 
-def _listens_on(host: str) -> Callable[[str], bool]:
-    if host == ports.EVERY_ADDRESS:
-        return ports.is_own_address  # asked each time: a machine gets new ones
-    return host.__eq__
+def _answers_to(settings: Settings) -> Callable[[str], bool]:
+    # Addresses are asked for each time: a machine gets new ones.
+    is_own = ports.is_own_address if settings.host == ports.EVERY_ADDRESS else settings.host.__eq__
+    domains = frozenset(settings.domains)
+    return lambda name: name in domains or (name[-1:].isdecimal() and is_own(name))
 
 
 class Proxy:
@@ -187,9 +193,11 @@ class Proxy:
         self._listens_on = listens_on
         self._fan_out = FanOut(self._forward, rules=comparison, timeout=settings.timeout, max_body=settings.max_body)
         self._guard = guard
+        self._forwarding = Forwarding(settings.trusted, settings.domains)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
+        self._forwarding.read(environ)
         request = read_request(environ)
         try:
             if seat := self._gate.seat(request, self._table.current() or {}):

@@ -193,8 +193,8 @@ class SpaceGate:
                 return
             first = first or flaw
         if first is not None and first not in _GENUINE:
-            self._guesses.check(request.client)
-            self._guesses.note(request.client)
+            self._guesses.check(request.caller)
+            self._guesses.note(request.caller)
         raise token_problem(name, first)
 
     def _flaw(self, token: str, name: str, space: Space | None) -> Flaw | None:

@@ -866,6 +866,9 @@ TABLES = {
 }
 
 
+PROXY_LISTS = ("domains", "trusted")  # of the project file only
+
+
 class TestSettings:
     """The table that documentation is tested against."""
 
@@ -873,7 +876,7 @@ class TestSettings:
         """A setting nobody can look up does not exist."""
         keys = [setting.key for setting in SETTINGS if not setting.key.startswith("--")]
         top = [name for name in ProjectTable.model_fields if name not in TABLES]
-        proxy = [f"proxy.{name}" for name in ProxyTable.model_fields]
+        proxy = [f"proxy.{name}" for name in ProxyTable.model_fields if name not in PROXY_LISTS]
         containers = [f"localstack.{field.alias or name}" for name, field in LocalstackTable.model_fields.items()]
         swarm = [f"swarm.{name}" for name in SwarmTable.model_fields if name != "placement"]
         own = [f"environments.<name>.{name}" for name in EnvironmentTable.model_fields if name != "seed"]
@@ -887,6 +890,7 @@ class TestSettings:
             *(f"config.<Key>.{name}" for name in ConfigKeyTable.model_fields),
             "auto_promote_to",
             "swarm.placement",
+            *(f"proxy.{name}" for name in PROXY_LISTS),
             "verify.checks",
             *(f"compare.{name}" for name in CompareTable.model_fields),
             "inspector.redact",
