@@ -1,4 +1,4 @@
-"""The proxy behind Caddy, with the configuration that is shipped: who asked is known, and nobody is taken for another."""
+"""The proxy behind Caddy, with the configuration that is shipped: who asked is known, and nobody passes for another."""
 
 from __future__ import annotations
 
