@@ -12,6 +12,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from emulator.model import StoreSettings
 from emulator.process import write_record
 
 # Longer than the server gives requests to finish: after that a worker still waits for an upstream's answer.
@@ -35,6 +36,8 @@ def main() -> None:
         "ca_file": options.ca_file,
         "project": options.project,
         "waking": options.waking,
+        "store": options.store,
+        "store_project": options.store_project,
     }
     write_record(options.folder, port=listener.getsockname()[1], settings=settings)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
@@ -52,6 +55,8 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--allow-remote", default="no", choices=["yes", "no"], help="emulators on other machines")
     parser.add_argument("--project", default="", help="the project file; empty when its pages are for reading only")
     parser.add_argument("--waking", default="", help="the project file whose spaces are woken; empty for none")
+    parser.add_argument("--store", default="", help="the store, as it is shown; its URL is a variable; empty for none")
+    parser.add_argument("--store-project", default="", help="what the project is called there")
     parser.add_argument("--ca-file", default="", help="authorities to trust; empty for the system's")
     parser.add_argument("--domains", default="", help="names it answers to, with commas")
     parser.add_argument("--trusted", default="", help="reverse proxies to believe, with commas")
@@ -101,6 +106,8 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
             command=own_command(Path(options.project)) if options.project else None,
             waking=waking,
             rules=options.folder / RULES_FILE,
+            store=_store() if options.store else None,
+            project=options.store_project,
         ),
         keeping=keeping,
     )
@@ -113,6 +120,13 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     finally:
         server.stop()
         keeping.close()
+
+
+def _store() -> StoreSettings | None:
+    from emulator.config import process_environ
+    from emulator.store.address import store_in
+
+    return store_in(process_environ())
 
 
 if __name__ == "__main__":

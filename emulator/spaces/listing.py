@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from emulator.events import Emit, Event
 from emulator.model import Environment, Instance, Space, Status
 from emulator.parallel import raise_first, run_parallel
 from emulator.spaces.spaces import Spaces
@@ -48,26 +49,32 @@ def statuses(spaces: Spaces, *, now: datetime) -> Sequence[SpaceStatus]:
     Raises:
         MultistackError: What one of them was made of is no longer there, or its ledger can't be read.
     """
-    listed = spaces.listed()
+    listed, told = spaces.listed(), set[str]()
+
+    def tell(event: Event) -> None:
+        if event.detail not in told:  # the same of every space
+            told.add(event.detail)
+            spaces.workspace.emit(event)
+
     found = run_parallel(
-        list(listed), lambda name: _status(spaces, listed[name], now), spaces.workspace.cancellation, width=_WIDTH
+        list(listed), lambda name: _status(spaces, listed[name], now, tell), spaces.workspace.cancellation, width=_WIDTH
     )
     raise_first(found)
     return [row for row in found.values() if isinstance(row, SpaceStatus)]
 
 
-def _status(spaces: Spaces, space: Space, now: datetime) -> SpaceStatus:
+def _status(spaces: Spaces, space: Space, now: datetime, tell: Emit) -> SpaceStatus:
     found, proxy = spaces.open(space), spaces.workspace.front.url()
     environments = found.project.environments
     observed = found.lifecycle.observe(environments)
-    current = {one.name: found.history.current(one.name) for one in environments}
+    known = found.known([one.name for one in environments], emit=tell)
     return SpaceStatus(
         space=space.name,
         status=_word(space, environments, observed),
         driver=", ".join(dict.fromkeys(one.driver.value for one in environments)),
         ready=sum(one.status is Status.READY for one in observed.values()),
         environments=len(environments),
-        releases={name: one.release.id if one else None for name, one in current.items()},
+        releases={name: one.release for name, one in known.items()},
         created=space.at,
         expires_in=(space.expires - now).total_seconds() if space.expires else None,
         is_joined=space.is_joined,

@@ -10,9 +10,10 @@ from emulator.events import Emit, Event
 from emulator.lock import exclusive
 from emulator.model import Project
 from emulator.parallel import failed_of, raise_first, run_parallel
-from emulator.space_list import changed, read_spaces, write_spaces
+from emulator.space_list import changed, read_spaces
 from emulator.spaces.opening import find_space
 from emulator.spaces.spaces import Spaces
+from emulator.store.opening import publish_spaces
 
 _WIDTH = 4
 
@@ -56,4 +57,4 @@ def woken(project: Project, emit: Emit) -> None:
     with exclusive(outer.state, "up", emit=emit):
         spaces = read_spaces(outer.state)
         if space.name in spaces:
-            write_spaces(outer.state, changed(spaces, space.name, is_asleep=False))
+            publish_spaces(outer, changed(spaces, space.name, is_asleep=False))

@@ -10,8 +10,9 @@ from typing import Protocol
 from emulator.events import Emit, Event
 from emulator.lock import exclusive
 from emulator.model import Project, Space
-from emulator.space_list import changed, read_spaces, write_spaces
+from emulator.space_list import changed, read_spaces
 from emulator.spaces.opening import Load, as_project
+from emulator.store.opening import publish_spaces
 from emulator.workspace import Workspace
 
 
@@ -55,7 +56,7 @@ class Spaces:
     def changing(self, command: str) -> Iterator[Callable[[Mapping[str, Space]], None]]:
         """Change the list: alone, by calling what is yielded with the new one."""
         with exclusive(self.project.state, command, emit=self.workspace.emit):
-            yield lambda spaces: write_spaces(self.project.state, spaces)
+            yield lambda spaces: publish_spaces(self.project, spaces)
 
     def change(self, command: str, name: str, **fields: object) -> Space | None:
         """Set *fields* of space *name* on the list; None when it is there no more."""
