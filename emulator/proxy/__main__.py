@@ -10,10 +10,14 @@ import socket
 import threading
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 from emulator.model import StoreSettings
 from emulator.process import write_record
+
+if TYPE_CHECKING:
+    from emulator.proxy.spaces import SpaceGate
+    from emulator.proxy.waking import Start
 
 # Longer than the server gives requests to finish: after that a worker still waits for an upstream's answer.
 _SHUTDOWN_TIMEOUT = 4.0
@@ -83,7 +87,7 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     from emulator.proxy.caretaking import Caretaker
     from emulator.proxy.keeping import Keeping
     from emulator.proxy.server import Server
-    from emulator.proxy.waking import running_by
+    from emulator.proxy.waking import running_by, starting_by
     from emulator.replay.recording import RECORDING_FILE, watch_recording
     from emulator.replay.writing import CorpusWriter
     from emulator.rules import RULES_FILE
@@ -91,6 +95,7 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     recorded = CorpusWriter(watch_recording(options.folder / RECORDING_FILE))
     keeping = Keeping(options.folder, sinks=[recorded])
     waking = own_command(Path(options.waking)) if options.waking else None
+    shared = _store() if options.store else None
     app = create_app(
         Settings(
             routes=Path(options.routes),
@@ -106,13 +111,15 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
             command=own_command(Path(options.project)) if options.project else None,
             waking=waking,
             rules=options.folder / RULES_FILE,
-            store=_store() if options.store else None,
+            store=shared,
             project=options.store_project,
         ),
         keeping=keeping,
     )
     server = Server(listener, app, closing=app.extensions["dashboard"].close)
     gate = app.extensions["spaces"]
+    if shared is not None:
+        _listen_to_replicas(shared, options, gate, starting_by(waking) if waking else None)
     if waking is not None:
         Caretaker(gate.spaces, gate.idle, running_by(waking)).start()
     try:
@@ -120,6 +127,19 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     finally:
         server.stop()
         keeping.close()
+
+
+def _listen_to_replicas(
+    settings: StoreSettings, options: argparse.Namespace, gate: SpaceGate, start: Start | None
+) -> None:
+    from emulator.proxy.replicas import Listener
+    from emulator.store.opening import open_store, shared_published
+
+    store, project = open_store(settings, patience=0), options.store_project
+    published, state = shared_published(settings, project), Path(options.routes).parent
+    listener = Listener(published, state, note_use=gate.note_use, start=start)
+    arguments = (store, project, threading.Event())
+    threading.Thread(target=listener.follow, args=arguments, name="replicas", daemon=True).start()
 
 
 def _store() -> StoreSettings | None:

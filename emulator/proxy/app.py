@@ -39,12 +39,12 @@ from emulator.proxy.selection import select
 from emulator.proxy.space_table import SpaceTable
 from emulator.proxy.spaces import SpaceGate
 from emulator.proxy.upstream import Upstreams
-from emulator.proxy.waking import Waker, starting_by
+from emulator.proxy.waking import Start, Waker, starting_by
 from emulator.proxy_password import read_password
 from emulator.routes import watch_routes
 from emulator.rules import watch_rules
 from emulator.space_tokens import without_tokens
-from emulator.store.opening import shared_ledger
+from emulator.store.opening import shared_ledger, shared_published
 from emulator.watched_file import WatchedFile
 
 _log = logging.getLogger(__name__)
@@ -71,6 +71,8 @@ class Settings:
         faults: The file of the faults that are set; read again whenever it changes.
         store: Where the ledger is; None for a file beside the routes.
         project: What the project is called there.
+        start: Wakes spaces in the place of *waking*.
+        is_replica: Whether what is beside the routes is a copy of what another machine published.
         password_file: Holds the password of other machines; None lets them in without one.
     """
 
@@ -89,6 +91,8 @@ class Settings:
     password_file: Path | None = None
     store: StoreSettings | None = None
     project: str = ""
+    start: Start | None = None
+    is_replica: bool = False
 
 
 def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
@@ -124,7 +128,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
         listens_on=listens_on,
         is_alive=is_alive,
         guesses=guesses,
-        waker=Waker(starting_by(settings.waking) if settings.waking else None),
+        waker=Waker(starting_by(settings.waking) if settings.waking else settings.start),
     )
     proxy = Proxy(
         app.wsgi_app,
@@ -149,7 +153,9 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     dashboard = app.extensions["dashboard"] = Dashboard(sources)
     register(app, dashboard)
     app.extensions["spaces"] = gate
-    app.register_blueprint(make_space_pages(gate, Joining(state, spaces, guesses), is_local=guesses.is_local))
+    shared = shared_published(settings.store, settings.project) if settings.store else None
+    joining = Joining(state, spaces, guesses, shared=shared, is_replica=settings.is_replica)
+    app.register_blueprint(make_space_pages(gate, joining, is_local=guesses.is_local))
     app.wsgi_app = proxy  # type: ignore[method-assign]
     return app
 

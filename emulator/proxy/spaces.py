@@ -152,6 +152,13 @@ class SpaceGate:
             counts = {name: self._counts[name] for name in spaces if name in self._counts}
             return {name: Use(now - one.at, one.requests, one.refused) for name, one in counts.items()}
 
+    def note_use(self, name: str) -> None:
+        """Somebody asked space *name* through another proxy."""
+        self._spaces()
+        with self._lock:
+            if (count := self._counts.get(name)) is not None:
+                count.at = self._clock()
+
     def spaces(self) -> Mapping[str, Space]:
         """Name to space; those as well that are being removed."""
         return self._table.listed()
