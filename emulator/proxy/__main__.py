@@ -8,14 +8,16 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from emulator.model import StoreSettings
+from emulator.model import InspectorSettings, StoreSettings
 from emulator.process import write_record
 
 if TYPE_CHECKING:
+    from emulator.inspector.shared_ring import SharedRing
     from emulator.proxy.spaces import SpaceGate
     from emulator.proxy.waking import Start
 
@@ -93,9 +95,10 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     from emulator.rules import RULES_FILE
 
     recorded = CorpusWriter(watch_recording(options.folder / RECORDING_FILE))
-    keeping = Keeping(options.folder, sinks=[recorded])
+    store = _store() if options.store else None
+    share = _sharing(store, options.store_project, str(options.folder)) if store else None
+    keeping = Keeping(options.folder, sinks=[recorded], share=share)
     waking = own_command(Path(options.waking)) if options.waking else None
-    shared = _store() if options.store else None
     app = create_app(
         Settings(
             routes=Path(options.routes),
@@ -111,15 +114,15 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
             command=own_command(Path(options.project)) if options.project else None,
             waking=waking,
             rules=options.folder / RULES_FILE,
-            store=shared,
+            store=store,
             project=options.store_project,
         ),
         keeping=keeping,
     )
     server = Server(listener, app, closing=app.extensions["dashboard"].close)
     gate = app.extensions["spaces"]
-    if shared is not None:
-        _listen_to_replicas(shared, options, gate, starting_by(waking) if waking else None)
+    if store is not None:
+        _listen_to_replicas(store, options, gate, starting_by(waking) if waking else None)
     if waking is not None:
         Caretaker(gate.spaces, gate.idle, running_by(waking)).start()
     try:
@@ -147,6 +150,17 @@ def _store() -> StoreSettings | None:
     from emulator.store.address import store_in
 
     return store_in(process_environ())
+
+
+def _sharing(
+    settings: StoreSettings, project: str, folder: str
+) -> Callable[[Callable[[], InspectorSettings]], SharedRing]:
+    """Keeps what passes this proxy where other machines see it as well."""
+    from emulator.inspector.shared_ring import SharedRing
+    from emulator.store.opening import open_store
+
+    store = open_store(settings, patience=0)
+    return lambda inspector: SharedRing(store, project, f"{socket.gethostname()}:{folder}", inspector)
 
 
 if __name__ == "__main__":

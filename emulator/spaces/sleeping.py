@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Mapping, Sequence
 
-from emulator.errors import ConfigError, MultistackError
+from emulator.errors import ConfigError, MultistackError, StoreAway
 from emulator.events import Emit, Event
 from emulator.lock import exclusive
 from emulator.model import Project
@@ -31,15 +31,17 @@ def put_to_sleep(spaces: Spaces, names: Sequence[str]) -> Mapping[str, bool | Mu
 def _sleep(spaces: Spaces, name: str) -> bool:
     found = spaces.open(find_space(spaces.listed(), name))
     with exclusive(found.project.state, "space sleep", emit=spaces.workspace.emit):
-        # First, so that a request that comes meanwhile wakes it when this is over. On a full disk it ends all the same.
-        with contextlib.suppress(OSError):
+        # First, so that a request that comes meanwhile wakes it when this is over. It ends all the same on a full disk,
+        # and without the store.
+        with contextlib.suppress(OSError, StoreAway):
             if spaces.change("space sleep", name, is_asleep=True) is None:
                 raise ConfigError(f"space {name} was removed meanwhile")
         results = found.lifecycle.down([*found.project.environments, *found.drivers.leftovers()])
         with contextlib.suppress(OSError):
             found.publish()
         if failed_of(results):
-            spaces.change("space sleep", name, is_asleep=False)
+            with contextlib.suppress(StoreAway):
+                spaces.change("space sleep", name, is_asleep=False)
             raise_first(results)
     did = any(result is True for result in results.values())
     spaces.workspace.emit(Event(name, "sleeps", "" if did else "already"))

@@ -8,7 +8,6 @@ import os
 import socket
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from sqlalchemy import Connection, RowMapping, text
 
@@ -16,7 +15,7 @@ from emulator.errors import NotReady, StoreAway
 from emulator.events import Emit, Event
 from emulator.ledger import Row, insertion
 from emulator.store.session import CHANGING, DEPLOYMENT, Lock, Session
-from emulator.store.store import Scope, Store
+from emulator.store.store import Scope, Store, plain
 from emulator.store.tables import KEYS
 
 _AGAIN = 0.5
@@ -98,9 +97,7 @@ class SharedRows:
 
     def add(self, table: str, values: Mapping[str, object]) -> int:
         statement = text(f"{insertion(table, values)} RETURNING {KEYS[table]}")
-        return int(
-            self._connection.execute(statement, {name: _plain(one) for name, one in values.items()}).scalar_one()
-        )
+        return int(self._connection.execute(statement, {name: plain(one) for name, one in values.items()}).scalar_one())
 
     def put_outcome(self, values: Mapping[str, object]) -> bool:
         """Add an outcome, unless there is one; True also for the same one: the answer to an earlier try was lost."""
@@ -146,10 +143,3 @@ def _who() -> str:
         return f"{getpass.getuser()}@{socket.gethostname()}"
     except (KeyError, OSError):  # in a container
         return f"uid {os.getuid()}@{socket.gethostname()}"
-
-
-def _plain(value: object) -> Any:
-    """A text as PostgreSQL takes it: without NUL, and without halves of characters."""
-    if not isinstance(value, str):
-        return value
-    return value.replace("\0", "�").encode("utf-8", "replace").decode("utf-8")

@@ -247,3 +247,10 @@ def _is_away(error: BaseException) -> bool:
     cause = error.orig if isinstance(error, DBAPIError) else error
     state = _state(error)
     return isinstance(cause, psycopg.OperationalError) and (not state or state.startswith(_AWAY))
+
+
+def plain(value: object) -> Any:
+    """A text as PostgreSQL takes it: without NUL, and without halves of characters."""
+    if not isinstance(value, str):
+        return value
+    return value.replace("\0", "\N{REPLACEMENT CHARACTER}").encode("utf-8", "replace").decode("utf-8")

@@ -119,6 +119,34 @@ CREATE TABLE routes (
     content JSONB NOT NULL,
     PRIMARY KEY (project, space)
 );
+CREATE TABLE requests (
+    id BIGINT GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    project TEXT NOT NULL,
+    proxy TEXT NOT NULL,
+    at DOUBLE PRECISION NOT NULL,
+    source TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    client TEXT NOT NULL,
+    release TEXT,
+    digest TEXT,
+    method TEXT NOT NULL,
+    target TEXT NOT NULL,
+    request_length BIGINT NOT NULL,
+    status INTEGER NOT NULL,
+    answer_length BIGINT NOT NULL,
+    seconds DOUBLE PRECISION NOT NULL,
+    is_complete INTEGER NOT NULL,
+    problem TEXT,
+    upstream_seconds DOUBLE PRECISION,
+    invocations TEXT NOT NULL,
+    faults TEXT NOT NULL,
+    request_headers TEXT NOT NULL,
+    answer_headers TEXT NOT NULL,
+    request_body BYTEA NOT NULL,
+    answer_body BYTEA NOT NULL
+);
+CREATE INDEX requests_project ON requests (project, id);
+CREATE INDEX requests_at ON requests (project, at);
 CREATE FUNCTION tell_spaces() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
     PERFORM pg_notify('multistack', coalesce(NEW.project, OLD.project) || ' spaces');

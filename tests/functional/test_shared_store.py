@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -58,6 +59,18 @@ def test_the_ledger_is_in_the_store(ann: ProjectFolder, postgres: Postgres, url:
     assert (
         json.loads(postgres.query("SELECT content FROM multistack.routes", url=url)[0])[0]["release"] == row["release"]
     )
+
+
+def test_requests_are_found_in_the_store(ann: ProjectFolder) -> None:
+    """What passed any proxy, by the same command and filters; without a store there is nothing to share."""
+    http("GET", f"{ann.status()['test']['url']}somewhere")
+    until = time.monotonic() + 60
+    while not (found := json.loads(ann.run("requests", "list", "--shared", "--path", "somewhere", "--json").stdout)):
+        assert time.monotonic() < until, "the request is not in the store"
+    shown = ann.run("requests", "show", "--shared", "--no-logs", str(found[-1]["id"])).stdout
+    assert "somewhere" in shown
+    refused = ann.run("requests", "list", "--shared", env={"MULTISTACK_STORE": ""}, check=False)
+    assert (refused.returncode, "this project has no store" in refused.stderr) == (2, True)
 
 
 def test_status_goes_on_without_the_store(ann: ProjectFolder) -> None:
