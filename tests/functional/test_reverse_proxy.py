@@ -98,11 +98,11 @@ def _caddy(folder: Path, proxy: Proxy, upstream: Upstream, state: Path) -> Itera
             "HOME": str(folder),
             "XDG_DATA_HOME": str(folder / "data"),
             "XDG_CONFIG_HOME": str(folder / "config"),
-            "MULTISTACK_NAMES": f"{DOMAIN}, *.{DOMAIN}",
-            "MULTISTACK_UPSTREAM": f"127.0.0.1:{proxy.port}",
-            "MULTISTACK_TLS": "tls internal",
-            "MULTISTACK_HTTPS_PORT": str(front.https),
-            "MULTISTACK_HTTP_PORT": str(front.http),
+            "PROXY_NAMES": f"{DOMAIN}, *.{DOMAIN}",
+            "PROXY_UPSTREAM": f"127.0.0.1:{proxy.port}",
+            "PROXY_TLS": "tls internal",
+            "PROXY_HTTPS_PORT": str(front.https),
+            "PROXY_HTTP_PORT": str(front.http),
         }
         command = [str(CADDY), "run", "--config", str(REPOSITORY / "compose/caddy/Caddyfile"), "--adapter", "caddyfile"]
         with (folder / "log").open("ab") as log:
