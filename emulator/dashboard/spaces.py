@@ -6,7 +6,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request
+from flask.typing import ResponseReturnValue
 
 from emulator.dashboard.security import check_same_origin
 from emulator.model import Route
@@ -31,6 +32,17 @@ def make_space_pages(gate: SpaceGate, joining: Joining, *, is_local: Callable[[s
         if not is_local(_caller()):
             raise Problem(403, "this-machine-only", "For this machine only", "spaces are told of on this machine only")
         return jsonify({name: asdict(use) for name, use in gate.uses().items()})
+
+    @pages.get("/<space>/", strict_slashes=False)
+    def home(space: str) -> ResponseReturnValue:
+        name = space.lower()
+        if name.startswith("_"):
+            abort(404)
+        if _wants_page() and not request.path.endswith("/"):
+            return redirect(f"{request.path}/")  # the cookie is for what is below
+        gate.admit(read_request(request.environ), name=name)
+        routes = gate.routes(name)
+        return _page(name, routes=routes) if _wants_page() else jsonify(environments=_seats(name, routes))
 
     @pages.get(f"/<space>/{JOIN}", strict_slashes=False)
     def ask(space: str) -> Response:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from emulator.dashboard.pages import register
 from emulator.dashboard.spaces import make_space_pages
 from emulator.faults.file import watch_faults
 from emulator.inspector.rates import Rates
-from emulator.model import ComparisonRules, Route, StoreSettings
+from emulator.model import ComparisonRules, Route, Space, StoreSettings
 from emulator.process import is_alive, own_process
 from emulator.proxy.answer import Answer, Forward
 from emulator.proxy.aws_errors import aws_error
@@ -35,7 +35,8 @@ from emulator.proxy.recording import Recorder
 from emulator.proxy.request import Request, read_request
 from emulator.proxy.resolve import Destination, refuse_websockets, resolve
 from emulator.proxy.seat import Seat
-from emulator.proxy.selection import select
+from emulator.proxy.selection import ALL, READING, select
+from emulator.proxy.space_problems import in_space, no_lists_problem
 from emulator.proxy.space_table import SpaceTable
 from emulator.proxy.spaces import SpaceGate
 from emulator.proxy.upstream import Upstreams
@@ -238,10 +239,13 @@ class Proxy:
         self, request: Request, seat: Seat, environ: dict[str, Any], start_response: StartResponse
     ) -> Iterable[bytes]:
         """Its token stands for the password, also on this machine."""
-        if seat.is_join:
+        if seat.is_join or (seat.is_home and request.method in READING):
             return self._pages(environ, start_response)
         try:
             space = self._gate.admit(request, name=seat.space)
+            if seat.is_for_all:
+                content = self._compare_in(space, seat, self._without_credentials(request))
+                return _send("200 OK", "application/json", content, request, start_response)
             answer = self._gate.answer(self._without_credentials(request), seat, space)
         except Problem as problem:
             if seat.aws_target is None:
@@ -250,6 +254,19 @@ class Proxy:
             return _send(problem.status_line, kind, content, request, start_response, more=more)
         start_response(answer.status_line, answer.headers)
         return answer.body
+
+    def _compare_in(self, space: Space, seat: Seat, request: Request) -> bytes:
+        """As :meth:`compare`, of the environments of *space* only."""
+        routes = self._gate.routes(space.name)
+        inside = replace(request, target=f"/{ALL}{seat.target}")
+        try:
+            selection = select(inside, routes, listens_on=self._listens_on)
+        except Problem as problem:
+            raise in_space(problem, space.name) from None
+        if selection is None:
+            raise no_lists_problem()
+        ask = functools.partial(self._gate.answer_one, seat=seat, space=space)
+        return self._fan_out.answer(inside, selection, routes, ask=ask)
 
     def _without_credentials(self, request: Request) -> Request:
         return self._guard.without_credentials(request) if self._guard else without_credentials(request)

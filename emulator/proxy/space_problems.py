@@ -54,6 +54,12 @@ def away_problem() -> Problem:
     return problem
 
 
+def no_lists_problem() -> Problem:
+    """Both the path and a header say which environments are meant."""
+    detail = "the path asks all environments of the space: leave X-Multistack-Environment out"
+    return Problem(400, "ambiguous-environment", "Ambiguous environment", detail)
+
+
 def own_route_problem(environment: str) -> Problem:
     """A path leads to what commands ask of the emulator."""
     detail = "paths that begin with _ are the emulator's own: only AWS's are open here"

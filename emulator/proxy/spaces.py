@@ -15,7 +15,14 @@ from emulator.proxy.problems import Problem
 from emulator.proxy.recording import Recorder
 from emulator.proxy.request import Request
 from emulator.proxy.request_quota import RequestQuota
-from emulator.proxy.resolve import Destination, check_started, find_route, lead_to, refuse_websockets
+from emulator.proxy.resolve import (
+    ENVIRONMENT_HEADER,
+    Destination,
+    check_started,
+    find_route,
+    lead_to,
+    refuse_websockets,
+)
 from emulator.proxy.seat import AWS, Seat, given_tokens, is_emulators_own, seat_of, without_seat_tokens
 from emulator.proxy.space_problems import in_space, own_route_problem, token_problem
 from emulator.proxy.space_table import SpaceTable
@@ -139,6 +146,22 @@ class SpaceGate:
         except Problem as problem:
             in_space(problem, space.name)
             raise
+
+    def answer_one(self, request: Request, seat: Seat, space: Space) -> Answer:
+        """
+        The answer of one of several environments in *space*, which *request* names by its header.
+
+        Each counts against the space's quota as a request does.
+
+        Raises:
+            Problem: There is none, or there were too many.
+        """
+        self._quota.take(space)
+        (name,) = request.values(ENVIRONMENT_HEADER)
+        headers = [(key, value) for key, value in request.headers if key.lower() != ENVIRONMENT_HEADER]
+        prefix = f"/{seat.space}/{name}"
+        one = replace(seat, environment=name, prefix=prefix, target=request.target)
+        return self.answer(replace(request, headers=headers), one, space)
 
     def is_admitted(self, request: Request, *, name: str) -> bool:
         """Whether *request* carries a good token of the space; it counts as nothing."""
