@@ -25,7 +25,7 @@ from emulator.model import (
     Route,
     Status,
 )
-from emulator.proxy_health import answers, health, reached_at
+from emulator.proxy_health import answers, ask, health, reached_at
 from emulator.proxy_password import (
     PASSWORD_FILE,
     is_guarded,
@@ -44,6 +44,7 @@ from emulator.store.opening import publish_routes_of
 _MODULE = "emulator.proxy"
 # Seconds between two looks at how far the proxy is.
 _LOOK = 0.05
+_SPACES_PATH = "/_multistack/spaces"
 # Where an automatic port starts to look.
 _PORTS = range(8080, 8180)
 _TIMEOUT = 15.0
@@ -107,6 +108,12 @@ class Front:
             return None
         content = health(self._project.proxy.host, int(url.rpartition(":")[2]))
         return str(content.get("recording") or "") or None if content else None
+
+    def space_uses(self) -> Mapping[str, Mapping[str, float]] | None:
+        """Per space how it is used, see :class:`emulator.proxy.spaces.Use`; None when the proxy does not answer."""
+        record = process.read_record(self.folder) if process.is_running(self.folder) else None
+        content = ask(record.settings.get("host", ports.HOST), record.port, _SPACES_PATH) if record else None
+        return {name: use for name, use in content.items() if isinstance(use, Mapping)} if content is not None else None
 
     def await_exchanges(self, *, timeout: float) -> bool:
         """

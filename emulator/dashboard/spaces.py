@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
 from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request
@@ -11,7 +12,7 @@ from flask.typing import ResponseReturnValue
 
 from emulator.dashboard.security import check_same_origin
 from emulator.model import Route
-from emulator.proxy.joining import Joined, Joining
+from emulator.proxy.joining import ACCESS_FOR, Joined, Joining
 from emulator.proxy.problems import CONTENT_TYPE, Problem
 from emulator.proxy.request import read_request
 from emulator.proxy.seat import AWS, SPACE_COOKIE
@@ -50,6 +51,8 @@ def make_space_pages(gate: SpaceGate, joining: Joining, *, is_local: Callable[[s
         name, token = space.lower(), request.args.get(_FIELD, "")
         if gate.is_admitted(read_request(request.environ), name=name):
             return _page(name, routes=gate.routes(name))
+        if not token and _wants_page():
+            return _page(name, asks_code=True)  # whether there is such a space or not
         joining.check(name, token, client=_caller())
         return _page(name, join_token=token)
 
@@ -75,7 +78,7 @@ def make_space_pages(gate: SpaceGate, joining: Joining, *, is_local: Callable[[s
 
 
 def _given() -> str:
-    """The join token: a form's field, a member of a JSON object, or a part of the URL."""
+    """The join token or code: a form's field, a member of a JSON object, or a part of the URL."""
     if (request.content_length or 0) > _MOST_BYTES:
         raise Problem(413, "body-too-large", "Request body too large", f"a token has fewer than {_MOST_BYTES} bytes")
     content: Any = request.get_json(silent=True) if request.is_json else request.form
@@ -91,12 +94,13 @@ def _page(
     name: str,
     *,
     join_token: str = "",
+    asks_code: bool = False,
     joined: Joined | None = None,
     routes: Mapping[str, Route] | None = None,
     problem: Problem | None = None,
 ) -> Response:
-    facts = {"space": name, "join_token": join_token, "joined": joined, "seats": _seats(name, routes or {})}
-    html = render_template("dashboard/space.html", problem=problem, **facts)
+    facts = {"space": name, "join_token": join_token, "asks_code": asks_code, "joined": joined, "problem": problem}
+    html = render_template("dashboard/space.html", seats=_seats(name, routes or {}), **facts)
     headers = problem.headers if problem else ()
     return Response(html, status=problem.status if problem else 200, mimetype="text/html", headers=headers)
 
@@ -119,7 +123,11 @@ def _caller() -> str:
 
 
 def _cookie(name: str, joined: Joined) -> str:
-    """No script reads it, no other site's page sends it, and no other space gets it."""
-    ends = joined.expires.strftime("%a, %d %b %Y %H:%M:%S GMT")
+    """
+    No script reads it, no other site's page sends it, and no other space gets it.
+
+    Browsers keep it as long as its space may be there: that one may be extended.
+    """
+    ends = max(joined.expires, datetime.now(UTC) + ACCESS_FOR).strftime("%a, %d %b %Y %H:%M:%S GMT")
     secure = "; Secure" if request.scheme == "https" else ""
     return f"{SPACE_COOKIE}={joined.token}; Path=/{name}/; Expires={ends}; HttpOnly; SameSite=Strict{secure}"

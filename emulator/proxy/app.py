@@ -6,6 +6,7 @@ import functools
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from emulator import ports
 from emulator.dashboard.dashboard import Dashboard, Sources
 from emulator.dashboard.jobs import Command
 from emulator.dashboard.pages import register
+from emulator.dashboard.space_rows import space_rows
 from emulator.dashboard.spaces import make_space_pages
 from emulator.faults.file import watch_faults
 from emulator.inspector.rates import Rates
@@ -149,6 +151,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
         compare=proxy.compare,
         keeping=keeping,
         command=settings.command,
+        spaces=lambda: space_rows(gate, now=datetime.now(UTC)),
         ledger=shared_ledger(settings.store, settings.project, patience=0) if settings.store else None,
     )
     dashboard = app.extensions["dashboard"] = Dashboard(sources)

@@ -1,4 +1,4 @@
-"""Trades a join token for an access token: once, whoever else tries at the same moment."""
+"""Trades a join token, or the code of it, for an access token: once, whoever else tries at the same moment."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from emulator.proxy.guesses import Guesses
 from emulator.proxy.space_problems import away_problem, busy_problem, token_problem, used_problem
 from emulator.proxy.space_table import SpaceTable
 from emulator.space_list import changed, read_spaces, write_spaces
-from emulator.space_tokens import Purpose, expiry_of, flaw_of, make_token
+from emulator.space_tokens import Purpose, expiry_of, flaw_of, make_token, tokens_in
 
 if TYPE_CHECKING:
     from emulator.store.published import Published
@@ -141,6 +141,8 @@ class Joining:
         return Joined(token=access, expires=expiry_of(access) or self._now())
 
     def _checked(self, space: Space | None, name: str, token: str, client: str) -> Space:
+        if token and not tokens_in(token):  # a code: short enough to be found by whoever may go on trying
+            self._guesses.check(client)
         flaw = flaw_of(token, key=self._table.key(), purpose=Purpose.JOIN, name=name, space=space, now=self._now())
         if space is None or flaw is not None:
             if token:

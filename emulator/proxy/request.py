@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -55,7 +56,7 @@ class Request:
     @property
     def caller(self) -> str:
         """As whom it is known or not: one that came through a reverse proxy is none of this machine's own."""
-        return f"{self.client} via {self.via}" if self.via else self.client
+        return f"{_household(self.client)} via {self.via}" if self.via else self.client
 
     def values(self, name: str) -> list[str]:
         """Every value of a header; *name* in lower case."""
@@ -84,6 +85,11 @@ def read_request(environ: dict[str, Any]) -> Request:
         via=environ.get(VIA_KEY, ""),
         scheme=environ.get("wsgi.url_scheme", "http"),
     )
+
+
+def _household(client: str) -> str:
+    """Of an IPv6 address its network: whoever has one has 2**64 addresses."""
+    return str(ipaddress.ip_network((client, 64), strict=False)) if ":" in client else client
 
 
 def _encode_target(environ: dict[str, Any]) -> str:

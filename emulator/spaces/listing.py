@@ -23,9 +23,14 @@ class SpaceStatus:
         status: ``ready``, ``asleep``, ``stopped``, ``partial`` where only some of its environments run, ``unfinished``
             while its creation did not come to its end, ``ending`` while it is removed.
         ready: How many environments serve.
+        not_ready: Those that don't, while others of the space do.
         releases: Environment to the release that it serves; None for nothing yet.
         expires_in: Seconds; None: never.
         is_joined: Its join token was used.
+        last_request: Seconds since the last that was let in; None for none since the proxy started.
+        requests: That were let in since then; None, as for the next two, when no proxy of the project runs.
+        failed: Of these, those that were answered with 500 or more.
+        refused: That were not let in.
         url: Where the proxy serves it; None when it does not run.
     """
 
@@ -34,10 +39,15 @@ class SpaceStatus:
     driver: str
     ready: int
     environments: int
+    not_ready: tuple[str, ...]
     releases: dict[str, str | None]
     created: datetime
     expires_in: float | None
     is_joined: bool
+    last_request: float | None
+    requests: int | None
+    failed: int | None
+    refused: int | None
     account_ids: tuple[str, ...]
     url: str | None
 
@@ -50,37 +60,49 @@ def statuses(spaces: Spaces, *, now: datetime) -> Sequence[SpaceStatus]:
         MultistackError: What one of them was made of is no longer there, or its ledger can't be read.
     """
     listed, told = spaces.listed(), set[str]()
+    uses = spaces.workspace.front.space_uses() or {}
 
     def tell(event: Event) -> None:
         if event.detail not in told:  # the same of every space
             told.add(event.detail)
             spaces.workspace.emit(event)
 
-    found = run_parallel(
-        list(listed), lambda name: _status(spaces, listed[name], now, tell), spaces.workspace.cancellation, width=_WIDTH
-    )
+    def status(name: str) -> SpaceStatus:
+        return _status(spaces, listed[name], uses.get(name, {}), now, tell)
+
+    found = run_parallel(list(listed), status, spaces.workspace.cancellation, width=_WIDTH)
     raise_first(found)
     return [row for row in found.values() if isinstance(row, SpaceStatus)]
 
 
-def _status(spaces: Spaces, space: Space, now: datetime, tell: Emit) -> SpaceStatus:
+def _status(spaces: Spaces, space: Space, use: Mapping[str, float], now: datetime, tell: Emit) -> SpaceStatus:
     found, proxy = spaces.open(space), spaces.workspace.front.url()
     environments = found.project.environments
     observed = found.lifecycle.observe(environments)
+    not_ready = tuple(one.name for one in environments if observed[one.name].status is not Status.READY)
     known = found.known([one.name for one in environments], emit=tell)
     return SpaceStatus(
         space=space.name,
         status=_word(space, environments, observed),
         driver=", ".join(dict.fromkeys(one.driver.value for one in environments)),
-        ready=sum(one.status is Status.READY for one in observed.values()),
+        ready=len(environments) - len(not_ready),
         environments=len(environments),
+        not_ready=not_ready if len(not_ready) < len(environments) else (),
         releases={name: one.release for name, one in known.items()},
         created=space.at,
         expires_in=(space.expires - now).total_seconds() if space.expires else None,
         is_joined=space.is_joined,
+        last_request=use["idle"] if use.get("requests") else None,
+        requests=_count(use, "requests"),
+        failed=_count(use, "failed"),
+        refused=_count(use, "refused"),
         account_ids=tuple(one.account_id for one in environments),
         url=f"{proxy}/{space.name}/" if proxy else None,
     )
+
+
+def _count(use: Mapping[str, float], key: str) -> int | None:
+    return int(use[key]) if key in use else None
 
 
 def _word(space: Space, environments: Sequence[Environment], observed: Mapping[str, Instance]) -> str:

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import time
 from collections.abc import Mapping, Sequence
 
 from emulator.errors import ConfigError, MultistackError, StoreAway
 from emulator.events import Emit, Event
+from emulator.lifecycle import UpResult
 from emulator.lock import exclusive
 from emulator.model import Project
 from emulator.parallel import failed_of, raise_first, run_parallel
@@ -46,6 +49,30 @@ def _sleep(spaces: Spaces, name: str) -> bool:
     did = any(result is True for result in results.values())
     spaces.workspace.emit(Event(name, "sleeps", "" if did else "already"))
     return did
+
+
+def wake(spaces: Spaces, names: Sequence[str], *, width: int, timeout: float) -> Mapping[str, bool | MultistackError]:
+    """
+    Start what doesn't run of spaces, *width* at a time: those that sleep, and those that a reboot ended.
+
+    Args:
+        timeout: Seconds that an emulator may take to become healthy.
+
+    Returns:
+        Per space whether anything was to do, or why not all of it runs.
+    """
+    over = itertools.count(1)
+
+    def start(name: str) -> bool:
+        began, found = time.monotonic(), spaces.open(find_space(spaces.listed(), name))
+        with found.changing("space wake"):
+            results = found.lifecycle.up(found.project.environments, timeout=timeout)
+            raise_first(results)
+            woken(found.project, found.emit)
+        spaces.workspace.emit(Event(name, "ready", f"{next(over)} of {len(names)}", time.monotonic() - began))
+        return any(isinstance(result, UpResult) and bool(result.did) for result in results.values())
+
+    return run_parallel(list(names), start, spaces.workspace.cancellation, width=width)
 
 
 def woken(project: Project, emit: Emit) -> None:

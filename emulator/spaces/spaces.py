@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Protocol
 
 from emulator.events import Emit, Event
 from emulator.lock import exclusive
-from emulator.model import Project, Space
+from emulator.model import SEPARATOR, Project, Space
 from emulator.space_list import changed, read_spaces
 from emulator.spaces.opening import Load, as_project
 from emulator.store.opening import publish_spaces
@@ -51,6 +51,15 @@ class Spaces:
     def open(self, space: Space, emit: Emit | None = None) -> Workspace:
         """The workspace of a space, whose progress nobody sees but *emit*."""
         return self.open_(self.project_of(space), emit=emit or _say_nothing)
+
+    def telling(self, name: str) -> Emit:
+        """Tells of the environments of space *name* among others: each by both names."""
+
+        def tell(event: Event) -> None:
+            full = f"{name}{SEPARATOR}{event.environment}" if event.environment else name
+            self.workspace.emit(replace(event, environment=full))
+
+        return tell
 
     @contextlib.contextmanager
     def changing(self, command: str) -> Iterator[Callable[[Mapping[str, Space]], None]]:

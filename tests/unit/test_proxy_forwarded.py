@@ -77,6 +77,14 @@ def test_several_headers_are_one_list() -> None:
     assert request.values("x-forwarded-for") == [FURTHER]
 
 
+def test_addresses_of_one_household_are_one_caller() -> None:
+    """Else whoever has a network of IPv6 guesses without end."""
+    one, other, third = (
+        read(("X-Forwarded-For", f"2001:db8:0:{net}::{at}")).caller for net, at in ((1, 1), (1, 2), (2, 1))
+    )
+    assert one == other != third
+
+
 def test_nobody_else_is_believed() -> None:
     """Its client, name and scheme are what the connection tells; what it claims goes on as a claim."""
     claims = (("X-Forwarded-For", PEER), ("X-Forwarded-Proto", "https"), ("X-Forwarded-Host", "evil.example"))
