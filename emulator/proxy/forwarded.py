@@ -82,6 +82,8 @@ def _last(environ: dict[str, Any], key: str) -> str:
 
 def _address(text: str) -> _Address | None:
     """An address as reverse proxies write it: some put brackets around it, and a port behind."""
+    if "%" in text:
+        return None  # of a machine's own network only
     if text.startswith("["):
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:

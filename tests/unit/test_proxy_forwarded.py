@@ -63,6 +63,7 @@ def test_a_trusted_peer_says_who_asked_it_and_how() -> None:
         pytest.param(f"{FURTHER}, unknown", PEER, id="no-address"),
         pytest.param(f"{FURTHER}, localhost", PEER, id="a-name"),
         pytest.param(" , ,", PEER, id="nothing"),
+        pytest.param("fe80::1%eth0", PEER, id="with-a-zone"),
     ],
 )
 def test_the_client_is_the_nearest_that_is_not_trusted(claimed: str, client: str) -> None:
