@@ -58,6 +58,14 @@ def published_of(project: Project) -> Published | None:
     return Published(store, outer.service, origin=f"{socket.gethostname()}:{outer.state}")
 
 
+def shared_published(settings: StoreSettings, project: str) -> Published:
+    """What *project* publishes, for a proxy: it waits for no store that is away."""
+    store = open_store(settings, patience=0)
+    from emulator.store.published import Published
+
+    return Published(store, project)
+
+
 def publish_spaces(project: Project, spaces: Mapping[str, Space]) -> None:
     """
     Replace the list of the spaces of *project*, which is none of them: in the store first, if it has one.
