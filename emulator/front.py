@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -15,7 +13,7 @@ from emulator.endpoint import ca_file
 from emulator.errors import NotReady
 from emulator.events import Emit, Event
 from emulator.faults.file import FAULTS_FILE, remove_faults
-from emulator.history import History
+from emulator.known import Known
 from emulator.model import (
     OWN_TOPOLOGY,
     DriverName,
@@ -27,16 +25,26 @@ from emulator.model import (
     Route,
     Status,
 )
-from emulator.proxy_password import PASSWORD_FILE, is_guarded, keep_password, reaches_others, read_password
+from emulator.proxy_health import answers, ask, health, reached_at
+from emulator.proxy_password import (
+    PASSWORD_FILE,
+    is_guarded,
+    keep_password,
+    public_form,
+    reaches_others,
+    read_password,
+)
 from emulator.replay.recording import RECORDING_FILE, end_recording
 from emulator.routes import ROUTES_FILE, kept_routes, load_routes, publish_routes
 from emulator.rules import RULES_FILE, publish_rules
 from emulator.state import is_lab
+from emulator.store.address import shown_url, store_environ
+from emulator.store.opening import publish_routes_of
 
 _MODULE = "emulator.proxy"
 # Seconds between two looks at how far the proxy is.
 _LOOK = 0.05
-_HEALTH_PATH = "/_multistack/health"
+_SPACES_PATH = "/_multistack/spaces"
 # Where an automatic port starts to look.
 _PORTS = range(8080, 8180)
 _TIMEOUT = 15.0
@@ -81,7 +89,12 @@ class Front:
     def url(self) -> str | None:
         """Where the proxy listens, or None when it does not run."""
         record = process.read_record(self.folder) if process.is_running(self.folder) else None
-        return f"http://{_reached_at(record.settings.get('host', ports.HOST))}:{record.port}" if record else None
+        return f"http://{reached_at(record.settings.get('host', ports.HOST))}:{record.port}" if record else None
+
+    def public_url(self) -> str | None:
+        """Where others reach the proxy: its own domain, should it have one; None when it does not run."""
+        url = self.url()
+        return public_form(url, self._project.proxy) if url else None
 
     def environment_url(self, name: str) -> str | None:
         """Where an environment's API answers, or None when the proxy does not run."""
@@ -93,8 +106,14 @@ class Front:
         url = self.url()
         if url is None:
             return None
-        content = _health(self._project.proxy.host, int(url.rpartition(":")[2]))
+        content = health(self._project.proxy.host, int(url.rpartition(":")[2]))
         return str(content.get("recording") or "") or None if content else None
+
+    def space_uses(self) -> Mapping[str, Mapping[str, float]] | None:
+        """Per space how it is used, see :class:`emulator.proxy.spaces.Use`; None when the proxy does not answer."""
+        record = process.read_record(self.folder) if process.is_running(self.folder) else None
+        content = ask(record.settings.get("host", ports.HOST), record.port, _SPACES_PATH) if record else None
+        return {name: use for name, use in content.items() if isinstance(use, Mapping)} if content is not None else None
 
     def await_exchanges(self, *, timeout: float) -> bool:
         """
@@ -108,7 +127,7 @@ class Front:
             return False
         port, wanted, until = int(url.rpartition(":")[2]), None, time.monotonic() + timeout
         while True:
-            progress = (_health(self._project.proxy.host, port) or {}).get("exchanges")
+            progress = (health(self._project.proxy.host, port) or {}).get("exchanges")
             if not isinstance(progress, Mapping):
                 return False
             wanted = progress["offered"] if wanted is None else wanted
@@ -134,12 +153,12 @@ class Front:
     def is_serving(self) -> bool:
         """Whether the proxy runs and answers, whatever it was started with."""
         record = process.read_record(self.folder) if process.is_running(self.folder) else None
-        return record is not None and _answers(record.settings.get("host", ports.HOST), record.port)
+        return record is not None and answers(record.settings.get("host", ports.HOST), record.port)
 
     def _start_unless_running(self, *, cancelled: Callable[[], None]) -> bool:
         record = process.read_record(self.folder) if process.is_running(self.folder) else None
         host = self._project.proxy.host
-        if record is not None and self._is_as_wanted(record) and _answers(host, record.port):
+        if record is not None and self._is_as_wanted(record) and answers(host, record.port):
             return False
         started = time.monotonic()
         self._emit(Event(None, "starting proxy"))
@@ -155,13 +174,13 @@ class Front:
                     folder=self.folder,
                     listener=listener,
                     arguments=[f"--{name}={value}" for name, value in self._settings().items()],
-                    environ=self._environ,
+                    environ={**self._environ, **store_environ(self._project.store)},
                 )
             self._await_answer(host, port, cancelled=cancelled)
         except BaseException:
             process.stop(self.folder, grace=0.0)
             raise
-        self._emit(Event(None, "proxy ready", f"http://{_reached_at(host)}:{port}", time.monotonic() - started))
+        self._emit(Event(None, "proxy ready", f"http://{reached_at(host)}:{port}", time.monotonic() - started))
         if self._project.proxy.port is None and port != candidates[0]:  # whoever has the usual address must not miss it
             taken = f"port {candidates[0]} is taken{ports.holder(candidates[0])}"
             self._emit(Event(None, "note:", f"{taken}: the proxy listens on {port}"))
@@ -182,6 +201,7 @@ class Front:
     def _settings(self) -> Mapping[str, str]:
         """What the proxy is started with, by option."""
         settings, urls = self._project.proxy, [one.url or "" for one in self._project.environments]
+        store = self._project.store
         file = self._project.home / self._project.file.name
         return {
             "routes": str(self._routes),
@@ -193,13 +213,18 @@ class Front:
             "project": str(file) if pages_act(settings) and file.is_file() else "",
             # Whoever wakes a space has its token, also where the pages are for reading only.
             "waking": str(file) if file.is_file() else "",
+            "domains": ",".join(one.partition(":")[0] for one in settings.domains),
+            "trusted": ",".join(settings.trusted),
             "password-file": str(self._password_file) if is_guarded(settings) else "",
+            # The whole URL, which may hold a password, is among its variables.
+            "store": shown_url(store.url) if store else "",
+            "store-project": self._project.service if store else "",
             "ca-file": (ca_file() or "") if any(url.startswith("https:") for url in urls) else "",
         }
 
     def _await_answer(self, host: str, port: int, *, cancelled: Callable[[], None]) -> None:
         deadline = time.monotonic() + _TIMEOUT
-        while not _answers(host, port):
+        while not answers(host, port):
             cancelled()
             is_dead = not process.is_running(self.folder)
             if is_dead or time.monotonic() >= deadline:
@@ -223,22 +248,24 @@ class Front:
         return did
 
     def publish(
-        self, instances: Mapping[str, Instance], history: History, *, others: Collection[str] = frozenset()
+        self, instances: Mapping[str, Instance], known: Mapping[str, Known], *, others: Collection[str] = frozenset()
     ) -> None:
         """
         Tell the proxy what runs where.
 
         Args:
             instances: Environments that are not in it are none any more.
+            known: What they serve.
             others: Environments that were created after this project was loaded: what was published of them holds, as
                 does what the lab published of environments that are laid out otherwise.
         """
-        routes = kept_routes(self._routes, routes_of(self._project, instances, history), instances)
+        routes = kept_routes(self._routes, routes_of(self._project, instances, known), instances)
         # One that somebody broke is written anew, without those that only it knew.
         with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
-            known = load_routes(self._routes).items()
-            routes += [route for name, route in known if name in others or route.topology != OWN_TOPOLOGY]
+            before = load_routes(self._routes).items()
+            routes += [route for name, route in before if name in others or route.topology != OWN_TOPOLOGY]
         publish_routes(self._routes, routes)
+        publish_routes_of(self._project, routes, emit=self._emit)
         self.clear_faults(lambda name: name not in {route.environment for route in routes if route.url is not None})
         self.publish_rules()
 
@@ -258,18 +285,17 @@ class Front:
         publish_rules(self.folder / RULES_FILE, self._project.rules)
 
 
-def routes_of(project: Project, instances: Mapping[str, Instance], history: History) -> list[Route]:
+def routes_of(project: Project, instances: Mapping[str, Instance], known: Mapping[str, Known]) -> list[Route]:
     """Where the proxy finds the environments of *project* that are among *instances*, in its order."""
     return [
-        _route(project, environment, instances[environment.name], history)
+        _route(project, environment, instances[environment.name], known.get(environment.name) or Known())
         for environment in project.environments
         if environment.name in instances
     ]
 
 
-def _route(project: Project, environment: Environment, instance: Instance, history: History) -> Route:
-    current = history.current(environment.name)
-    apis = tuple(current.apis) if current else ()
+def _route(project: Project, environment: Environment, instance: Instance, known: Known) -> Route:
+    apis = tuple(known.apis)
     return Route(
         environment=environment.name,
         account_id=environment.account_id,
@@ -278,8 +304,8 @@ def _route(project: Project, environment: Environment, instance: Instance, histo
         url=_upstream_of(environment, instance),
         process=instance.process,
         # Beside a canary nobody outside can tell which of the two a call got.
-        release=current.release.id if current and not history.canary(environment.name) else None,
-        digest=current.release.digest if current else None,
+        release=None if known.canary else known.release,
+        digest=known.digest,
         apis=apis,
         # A wrong `api` is refused when it is deployed; until then what is deployed serves on.
         default_api=default_among(apis, project.api),
@@ -300,29 +326,6 @@ def _upstream_of(environment: Environment, instance: Instance) -> str | None:
         return instance.endpoint.url
     is_away = environment.driver is DriverName.EXTERNAL and instance.status is Status.STOPPED
     return environment.url if is_away else None
-
-
-def _reached_at(host: str) -> str:
-    """Where a server is found that listens on *host*."""
-    return ports.HOST if host == ports.EVERY_ADDRESS else host
-
-
-def _answers(host: str, port: int) -> bool:
-    return _health(host, port) is not None
-
-
-def _health(host: str, port: int) -> Mapping[str, object] | None:
-    """What the proxy says of itself; None when it doesn't answer."""
-    connection = http.client.HTTPConnection(_reached_at(host), port, timeout=2.0)
-    try:
-        # It is asked by the one name that it answers to whatever it listens on.
-        connection.request("GET", _HEALTH_PATH, headers={"Host": ports.HOST})
-        response = connection.getresponse()
-        return dict(json.loads(response.read())) if response.status == 200 else None
-    except (OSError, http.client.HTTPException, ValueError):
-        return None
-    finally:
-        connection.close()
 
 
 def _tail(log: Path) -> list[str]:

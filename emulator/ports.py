@@ -62,6 +62,15 @@ def is_own_address(address: str) -> bool:
     return any(one.family is socket.AF_INET and one.address == address for one in found)
 
 
+def outward_address() -> str:
+    """The IPv4 address by which this machine is most likely known to others: that of its way out; nothing is sent."""
+    with contextlib.suppress(OSError), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        probe.connect(("192.0.2.1", 9))  # of no machine: RFC 5737
+        return str(probe.getsockname()[0])
+    found = [one.address for some in psutil.net_if_addrs().values() for one in some if one.family is socket.AF_INET]
+    return next((address for address in found if not address.startswith("127.")), HOST)
+
+
 def is_free(port: int) -> bool:
     """Whether *port* of 127.0.0.1 can be taken right now; the next moment somebody may."""
     try:

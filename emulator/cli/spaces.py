@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from emulator.cli import seats
 from emulator.cli.context import Context
 from emulator.cli.environments import check_seeds, raise_first
 from emulator.cli.hints import for_space
@@ -16,9 +17,7 @@ from emulator.errors import ConfigError, MultistackError
 from emulator.model import DriverName
 
 if TYPE_CHECKING:
-    from emulator.errors import NotReady
     from emulator.model import Quota
-    from emulator.spaces.listing import SpaceStatus
     from emulator.spaces.spaces import Spaces
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
@@ -75,17 +74,9 @@ def create(
     chosen = register(spaces, wanted, now=spaces.workspace.now())
     width = given["width"] or os.cpu_count() or 1
     results = bring_up(spaces, chosen, width=width, timeout=given["wait"]) if chosen else {}
-    proxy = _start_proxy(spaces)
+    proxy = seats.start_proxy(spaces, "space create")
     _print_links(spaces, wanted.names, as_json=as_json)
     raise_first({**{name: for_space(result, name) for name, result in results.items()}, "the proxy": proxy})
-
-
-def _start_proxy(spaces: Spaces) -> bool | NotReady:
-    """Start the proxy; one that answers stays as somebody started it, e.g. for other machines."""
-    if spaces.workspace.front.is_serving():
-        return False
-    with spaces.workspace.changing("space create"):
-        return spaces.workspace.start_proxy()
 
 
 def _span(option: str, text: str | None) -> timedelta | None:
@@ -115,78 +106,15 @@ def _read(option: str, read: Any, text: str) -> Any:
 
 def _print_links(spaces: Spaces, names: Sequence[str], *, as_json: bool) -> None:
     from emulator.render import print_json, table
+    from emulator.spaces.links import base_url, links
 
     listed = spaces.listed()
-    rows = [(name, _link(spaces, name)) for name in names if name in listed and listed[name].is_complete]
+    made = [name for name in names if name in listed and listed[name].is_complete]
+    found = links(spaces, made, base_url(spaces, None)) if made and spaces.workspace.front.url() else []
     if as_json:
-        print_json([{"space": name, "url": link} for name, link in rows])
-    elif rows:
-        click.echo(table(["space", "to join"], [[name, link] for name, link in rows]))
-
-
-@space.command("list")
-@_json
-@click.pass_obj
-def list_(context: Context, as_json: bool) -> None:
-    """List the spaces."""
-    from emulator.render import print_json
-    from emulator.spaces.listing import statuses
-
-    spaces = context.spaces()
-    found = statuses(spaces, now=spaces.workspace.now())
-    if as_json:
-        print_json(found)
-    elif not found:
-        click.echo("no spaces; `multistack space create NAME` makes one", err=True)
-    else:
-        _print(found)
-
-
-def _print(found: Sequence[SpaceStatus]) -> None:
-    from emulator.render import status_cell, table
-
-    rows = [
-        [
-            one.space,
-            status_cell(one.status),
-            f"{one.ready} of {one.environments}",
-            one.driver,
-            "yes" if one.is_joined else "no",
-            _left(one),
-            one.url or "",
-        ]
-        for one in found
-    ]
-    click.echo(table(["space", "status", "ready", "driver", "joined", "expires in", "url"], rows))
-
-
-def _left(one: SpaceStatus) -> str:
-    from emulator.spans import show_span
-
-    if one.expires_in is None:
-        return ""
-    return show_span(timedelta(seconds=one.expires_in)) if one.expires_in > 0 else "expired"
-
-
-@space.command()
-@click.argument("name", metavar="SPACE")
-@click.option("--new", is_flag=True, help="Make a new link; what was joined by the old one is shut out.")
-@click.pass_obj
-def url(context: Context, name: str, new: bool) -> None:
-    """Print the link by which a space is joined, once."""
-    from emulator.errors import NotReady
-    from emulator.spaces.opening import find_space
-
-    spaces = context.spaces()
-    found = find_space(spaces.listed(), name)
-    if spaces.workspace.front.url() is None:
-        raise NotReady("the proxy does not run, and a link leads there", hint="multistack up")
-    if new:
-        find_space(spaces.listed(), name)
-        spaces.change("space url", name, generation=found.generation + 1, is_joined=False)
-    elif found.is_joined:
-        raise NotReady(f"space {name} was joined already", hint=f"`multistack space url {name} --new` makes a new link")
-    click.echo(_link(spaces, name))
+        print_json([{"space": link.space, "url": link.url} for link in found])
+    elif found:
+        click.echo(table(["space", "to join"], [[link.space, link.url] for link in found]))
 
 
 @space.command()
@@ -203,7 +131,7 @@ def reset(context: Context, names: Sequence[str], wait: float) -> None:
 
     spaces = context.spaces()
     listed = spaces.listed()
-    chosen = {name: spaces.open(find_space(listed, name), spaces.workspace.emit) for name in names}
+    chosen = {name: spaces.open(find_space(listed, name), spaces.telling(name)) for name in names}
 
     def again(name: str) -> bool:
         found = chosen[name]
@@ -232,20 +160,17 @@ def sleep(context: Context, names: Sequence[str]) -> None:
 @space.command()
 @click.argument("names", nargs=-1, metavar="[SPACE]...")
 @click.option("--expired", is_flag=True, help="Those whose time is over, and those whose removal was cut.")
+@click.option("--all", "is_all", is_flag=True, help="All there are.")
 @click.pass_obj
-def destroy(context: Context, names: Sequence[str], expired: bool) -> None:
+def destroy(context: Context, names: Sequence[str], expired: bool, is_all: bool) -> None:
     """Remove spaces with all their data."""
-    from emulator.spaces.opening import find_space
-    from emulator.spaces.removing import due, remove
+    from emulator.spaces.removing import remove
 
-    if not names and not expired:
-        raise click.UsageError("Name spaces, or give --expired.")
+    if not names and not expired and not is_all:
+        raise click.UsageError("Name spaces, or give --expired or --all.")
     spaces = context.spaces()
-    listed = spaces.listed()
-    for name in names:
-        find_space(listed, name)
-    causes = {**(due(spaces, spaces.workspace.now()) if expired else {}), **dict.fromkeys(names, "")}
-    _tell("removed", remove(spaces, causes))
+    asked = seats.chosen(spaces, names, is_all=is_all, with_ending=True) if names or is_all else []
+    _tell("removed", remove(spaces, asked, expired=spaces.workspace.now() if expired else None))
 
 
 @space.command()
@@ -272,16 +197,16 @@ def export(context: Context, name: str, output: str | None, replace: bool) -> No
         click.echo(str(path))
 
 
-def _link(spaces: Spaces, name: str) -> str:
-    from emulator.space_tokens import join_url
-
-    return join_url(spaces.workspace.front.url() or "", spaces.project.state, spaces.listed()[name])
-
-
 def _tell(what: str, results: Mapping[str, bool | MultistackError]) -> None:
+    from emulator.parallel import failed_of
+
     done = [name for name, result in results.items() if result is True]
-    click.echo(f"{what}: {', '.join(done)}" if done else "nothing was to do")
+    if done or not failed_of(results):
+        click.echo(f"{what}: {', '.join(done)}" if done else "nothing was to do")
     raise_first(results)
 
+
+for command in seats.COMMANDS:
+    space.add_command(command)
 
 COMMANDS = (space,)

@@ -24,6 +24,7 @@ from emulator.dashboard.log_feed import LogFeed
 from emulator.dashboard.project_check import ProjectCheck
 from emulator.dashboard.records import Records
 from emulator.dashboard.security import new_token
+from emulator.dashboard.space_rows import SpaceRow
 from emulator.dashboard.stream import Stream
 from emulator.errors import DIFFERENCES, MultistackError
 from emulator.faults.fault import Fault, standing
@@ -31,6 +32,7 @@ from emulator.inspector.feed import Progress
 from emulator.inspector.finding import Requests
 from emulator.inspector.rates import Rates
 from emulator.inspector.rows import REQUESTS_FILE
+from emulator.ledger import Ledger
 from emulator.model import Route
 from emulator.proxy.keeping import Keeping
 from emulator.rules import RULES_FILE
@@ -51,6 +53,8 @@ class Sources:
         compare: Answers a request for several environments; None when it is for none or one.
         keeping: What keeps requests; None when nothing does.
         command: None without a project: the pages are then for reading.
+        spaces: The project's spaces, as they are now.
+        ledger: The one in a store; None for a file in *state*.
     """
 
     routes: Callable[[], Mapping[str, Route] | None]
@@ -60,6 +64,8 @@ class Sources:
     compare: Compare
     keeping: Keeping | None = None
     command: Command | None = None
+    spaces: Callable[[], Sequence[SpaceRow]] = tuple
+    ledger: Ledger | None = None
 
 
 class Dashboard:
@@ -73,7 +79,7 @@ class Dashboard:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self.token = new_token()
-        self.records = Records(sources.state)
+        self.records = Records(sources.state, sources.ledger)
         self.logs = LogFeed(sources.command)
         self.jobs = Jobs(sources.command, on_change=self._note, lock=sources.state / _LOCK)
         self.stream = Stream(
@@ -131,6 +137,10 @@ class Dashboard:
         ]
         return rows, problem
 
+    def spaces(self) -> Sequence[SpaceRow]:
+        """The project's spaces."""
+        return self._sources.spaces()
+
     def faults(self) -> Sequence[FaultNote]:
         """The faults that are set."""
         return [note_of(fault) for fault in standing(self._sources.faults(), datetime.now(UTC))]
@@ -186,7 +196,7 @@ class Dashboard:
 
     def _revision(self) -> int:
         rows, problem = self.rows()
-        return zlib.crc32(json.dumps([repr(rows), problem]).encode())
+        return zlib.crc32(json.dumps([repr(rows), problem, repr(self.spaces())]).encode())
 
 
 def _brief(job: Job) -> Mapping[str, object]:

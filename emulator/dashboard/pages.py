@@ -149,7 +149,8 @@ def _add_facts(pages: Blueprint, dashboard: Dashboard) -> None:
             response = answer({"environments": rows, "problem": problem})
         else:
             cards, jobs = [_card(row) for row in rows], _shown(dashboard)
-            response = _render(dashboard, "home", cards=cards, problem=problem, jobs=jobs)
+            spaces = dashboard.spaces()
+            response = _render(dashboard, "home", cards=cards, problem=problem, jobs=jobs, spaces=spaces)
         response.headers["Vary"] = "Accept"
         return response
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
+from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request
+from flask.typing import ResponseReturnValue
 
 from emulator.dashboard.security import check_same_origin
 from emulator.model import Route
-from emulator.proxy.joining import Joined, Joining
+from emulator.proxy.joining import ACCESS_FOR, Joined, Joining
 from emulator.proxy.problems import CONTENT_TYPE, Problem
 from emulator.proxy.request import read_request
 from emulator.proxy.seat import AWS, SPACE_COOKIE
@@ -28,9 +30,20 @@ def make_space_pages(gate: SpaceGate, joining: Joining, *, is_local: Callable[[s
     @pages.get("/_multistack/spaces")
     def uses() -> Response:
         # Whoever came through another proxy may be from anywhere.
-        if not is_local(request.remote_addr or "") or "X-Forwarded-For" in request.headers:
+        if not is_local(_caller()):
             raise Problem(403, "this-machine-only", "For this machine only", "spaces are told of on this machine only")
         return jsonify({name: asdict(use) for name, use in gate.uses().items()})
+
+    @pages.get("/<space>/", strict_slashes=False)
+    def home(space: str) -> ResponseReturnValue:
+        name = space.lower()
+        if name.startswith("_"):
+            abort(404)
+        if _wants_page() and not request.path.endswith("/"):
+            return redirect(f"{request.path}/")  # the cookie is for what is below
+        gate.admit(read_request(request.environ), name=name)
+        routes = gate.routes(name)
+        return _page(name, routes=routes) if _wants_page() else jsonify(environments=_seats(name, routes))
 
     @pages.get(f"/<space>/{JOIN}", strict_slashes=False)
     def ask(space: str) -> Response:
@@ -38,14 +51,16 @@ def make_space_pages(gate: SpaceGate, joining: Joining, *, is_local: Callable[[s
         name, token = space.lower(), request.args.get(_FIELD, "")
         if gate.is_admitted(read_request(request.environ), name=name):
             return _page(name, routes=gate.routes(name))
-        joining.check(name, token, client=request.remote_addr or "")
+        if not token and _wants_page():
+            return _page(name, asks_code=True)  # whether there is such a space or not
+        joining.check(name, token, client=_caller())
         return _page(name, join_token=token)
 
     @pages.post(f"/<space>/{JOIN}", strict_slashes=False)
     def join(space: str) -> Response:
         check_same_origin(request)
         name = space.lower()
-        joined = joining.join(name, _given(), client=request.remote_addr or "")
+        joined = joining.join(name, _given(), client=_caller())
         routes = gate.routes(name)
         response = _page(name, routes=routes, joined=joined) if _wants_page() else _as_json(name, joined, routes)
         response.headers.add("Set-Cookie", _cookie(name, joined))
@@ -63,7 +78,7 @@ def make_space_pages(gate: SpaceGate, joining: Joining, *, is_local: Callable[[s
 
 
 def _given() -> str:
-    """The join token: a form's field, a member of a JSON object, or a part of the URL."""
+    """The join token or code: a form's field, a member of a JSON object, or a part of the URL."""
     if (request.content_length or 0) > _MOST_BYTES:
         raise Problem(413, "body-too-large", "Request body too large", f"a token has fewer than {_MOST_BYTES} bytes")
     content: Any = request.get_json(silent=True) if request.is_json else request.form
@@ -79,12 +94,13 @@ def _page(
     name: str,
     *,
     join_token: str = "",
+    asks_code: bool = False,
     joined: Joined | None = None,
     routes: Mapping[str, Route] | None = None,
     problem: Problem | None = None,
 ) -> Response:
-    facts = {"space": name, "join_token": join_token, "joined": joined, "seats": _seats(name, routes or {})}
-    html = render_template("dashboard/space.html", problem=problem, **facts)
+    facts = {"space": name, "join_token": join_token, "asks_code": asks_code, "joined": joined, "problem": problem}
+    html = render_template("dashboard/space.html", seats=_seats(name, routes or {}), **facts)
     headers = problem.headers if problem else ()
     return Response(html, status=problem.status if problem else 200, mimetype="text/html", headers=headers)
 
@@ -95,20 +111,23 @@ def _as_json(name: str, joined: Joined, routes: Mapping[str, Route]) -> Response
 
 def _seats(name: str, routes: Mapping[str, Route]) -> Sequence[Mapping[str, str]]:
     """Of each environment its name, and where it is: its service, and its AWS API."""
-    root = f"{_scheme()}://{request.host}/{name}"
+    root = f"{request.scheme}://{request.host}/{name}"
     return [
         {"name": one, "url": f"{root}/{one}/", "aws": f"{root}/{one}/{AWS}", "region": route.region}
         for one, route in routes.items()
     ]
 
 
-def _scheme() -> str:
-    """What the client speaks, also to a proxy in front of this one."""
-    return "https" if request.headers.get("X-Forwarded-Proto") == "https" else request.scheme
+def _caller() -> str:
+    return read_request(request.environ).caller
 
 
 def _cookie(name: str, joined: Joined) -> str:
-    """No script reads it, no other site's page sends it, and no other space gets it."""
-    ends = joined.expires.strftime("%a, %d %b %Y %H:%M:%S GMT")
-    secure = "; Secure" if _scheme() == "https" else ""
+    """
+    No script reads it, no other site's page sends it, and no other space gets it.
+
+    Browsers keep it as long as its space may be there: that one may be extended.
+    """
+    ends = max(joined.expires, datetime.now(UTC) + ACCESS_FOR).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    secure = "; Secure" if request.scheme == "https" else ""
     return f"{SPACE_COOKIE}={joined.token}; Path=/{name}/; Expires={ends}; HttpOnly; SameSite=Strict{secure}"

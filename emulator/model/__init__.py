@@ -30,6 +30,7 @@ from emulator.model.environments import (
     ProxySettings,
     Route,
     Status,
+    StoreSettings,
 )
 from emulator.model.exchanges import CarryRule, Exchange, Headers, HttpAnswer, HttpRequest, Invocation, Source
 from emulator.model.rules import ComparisonRules, ExpectedDifference, InspectorSettings, Rules
@@ -82,6 +83,7 @@ __all__ = [
     "Source",
     "Space",
     "Status",
+    "StoreSettings",
     "SwarmSettings",
     "Verification",
 ]

@@ -110,6 +110,8 @@ class ProxySettings:
         max_body: Largest request body in bytes, else 413.
         asks_password: Whether other machines need a password, should *host* be one that they reach.
         password: The one to use; None for one that is made once, and kept.
+        domains: Names that it answers to, beside those of this machine; with a port where clients need one.
+        trusted: Addresses and networks of reverse proxies, which are believed whom they ask for.
     """
 
     host: str = "127.0.0.1"
@@ -118,6 +120,22 @@ class ProxySettings:
     max_body: int = 10 * 1024 * 1024
     asks_password: bool = True
     password: str | None = field(default=None, repr=False)
+    domains: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """
+    A database that several machines share.
+
+    Attributes:
+        url: Of a PostgreSQL database; it may hold a password.
+        timeout: Seconds that a command which has begun waits for it.
+    """
+
+    url: str = field(repr=False)
+    timeout: float = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -144,6 +162,7 @@ class Project:
         seeds_after_deploy: The first deployment into an environment is followed by its seed.
         space: Which of another project's spaces this one is; *copied_from* is then the space's folder.
         within: That other project.
+        store: Where the ledger is kept, and what proxies elsewhere read; None for files in the state folder.
     """
 
     file: Path
@@ -166,6 +185,7 @@ class Project:
     seeds_after_deploy: bool = True
     space: Space | None = None
     within: Project | None = None
+    store: StoreSettings | None = None
 
     def way_into(self, name: str) -> str:
         """The command that brings a new release into environment *name* in good order."""

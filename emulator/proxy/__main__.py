@@ -8,11 +8,18 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
+from emulator.model import InspectorSettings, StoreSettings
 from emulator.process import write_record
+
+if TYPE_CHECKING:
+    from emulator.inspector.shared_ring import SharedRing
+    from emulator.proxy.spaces import SpaceGate
+    from emulator.proxy.waking import Start
 
 # Longer than the server gives requests to finish: after that a worker still waits for an upstream's answer.
 _SHUTDOWN_TIMEOUT = 4.0
@@ -29,10 +36,14 @@ def main() -> None:
         "timeout": options.timeout,
         "max_body": options.max_body,
         "allow_remote": options.allow_remote,
+        "domains": options.domains,
+        "trusted": options.trusted,
         "password_file": options.password_file,
         "ca_file": options.ca_file,
         "project": options.project,
         "waking": options.waking,
+        "store": options.store,
+        "store_project": options.store_project,
     }
     write_record(options.folder, port=listener.getsockname()[1], settings=settings)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
@@ -50,9 +61,17 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--allow-remote", default="no", choices=["yes", "no"], help="emulators on other machines")
     parser.add_argument("--project", default="", help="the project file; empty when its pages are for reading only")
     parser.add_argument("--waking", default="", help="the project file whose spaces are woken; empty for none")
+    parser.add_argument("--store", default="", help="the store, as it is shown; its URL is a variable; empty for none")
+    parser.add_argument("--store-project", default="", help="what the project is called there")
     parser.add_argument("--ca-file", default="", help="authorities to trust; empty for the system's")
+    parser.add_argument("--domains", default="", help="names it answers to, with commas")
+    parser.add_argument("--trusted", default="", help="reverse proxies to believe, with commas")
     parser.add_argument("--password-file", default="", help="the password of other machines; empty for none")
     return parser.parse_args()
+
+
+def _listed(text: str) -> list[str]:
+    return [one for one in text.split(",") if one]
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -70,13 +89,15 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     from emulator.proxy.caretaking import Caretaker
     from emulator.proxy.keeping import Keeping
     from emulator.proxy.server import Server
-    from emulator.proxy.waking import running_by
+    from emulator.proxy.waking import running_by, starting_by
     from emulator.replay.recording import RECORDING_FILE, watch_recording
     from emulator.replay.writing import CorpusWriter
     from emulator.rules import RULES_FILE
 
     recorded = CorpusWriter(watch_recording(options.folder / RECORDING_FILE))
-    keeping = Keeping(options.folder, sinks=[recorded])
+    store = _store() if options.store else None
+    share = _sharing(store, options.store_project, str(options.folder)) if store else None
+    keeping = Keeping(options.folder, sinks=[recorded], share=share)
     waking = own_command(Path(options.waking)) if options.waking else None
     app = create_app(
         Settings(
@@ -88,14 +109,20 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
             allow_remote=options.allow_remote == "yes",
             ca_file=options.ca_file or None,
             host=options.host,
+            domains=_listed(options.domains),
+            trusted=_listed(options.trusted),
             command=own_command(Path(options.project)) if options.project else None,
             waking=waking,
             rules=options.folder / RULES_FILE,
+            store=store,
+            project=options.store_project,
         ),
         keeping=keeping,
     )
     server = Server(listener, app, closing=app.extensions["dashboard"].close)
     gate = app.extensions["spaces"]
+    if store is not None:
+        _listen_to_replicas(store, options, gate, starting_by(waking) if waking else None)
     if waking is not None:
         Caretaker(gate.spaces, gate.idle, running_by(waking)).start()
     app.extensions["bringing back"].start()
@@ -104,6 +131,37 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     finally:
         server.stop()
         keeping.close()
+
+
+def _listen_to_replicas(
+    settings: StoreSettings, options: argparse.Namespace, gate: SpaceGate, start: Start | None
+) -> None:
+    from emulator.proxy.replicas import Listener
+    from emulator.store.opening import open_store, shared_published
+
+    store, project = open_store(settings, patience=0), options.store_project
+    published, state = shared_published(settings, project), Path(options.routes).parent
+    listener = Listener(published, state, note_use=gate.note_use, start=start)
+    arguments = (store, project, threading.Event())
+    threading.Thread(target=listener.follow, args=arguments, name="replicas", daemon=True).start()
+
+
+def _store() -> StoreSettings | None:
+    from emulator.config import process_environ
+    from emulator.store.address import store_in
+
+    return store_in(process_environ())
+
+
+def _sharing(
+    settings: StoreSettings, project: str, folder: str
+) -> Callable[[Callable[[], InspectorSettings]], SharedRing]:
+    """Keeps what passes this proxy where other machines see it as well."""
+    from emulator.inspector.shared_ring import SharedRing
+    from emulator.store.opening import open_store
+
+    store = open_store(settings, patience=0)
+    return lambda inspector: SharedRing(store, project, f"{socket.gethostname()}:{folder}", inspector)
 
 
 if __name__ == "__main__":

@@ -5,7 +5,8 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +16,11 @@ from emulator import ports
 from emulator.dashboard.dashboard import Dashboard, Sources
 from emulator.dashboard.jobs import Command
 from emulator.dashboard.pages import register
+from emulator.dashboard.space_rows import space_rows
 from emulator.dashboard.spaces import make_space_pages
 from emulator.faults.file import watch_faults
 from emulator.inspector.rates import Rates
-from emulator.model import OWN_TOPOLOGY, ComparisonRules, Route, Space
+from emulator.model import OWN_TOPOLOGY, ComparisonRules, Route, Space, StoreSettings
 from emulator.process import is_alive, own_process
 from emulator.proxy.answer import Answer, Forward
 from emulator.proxy.aws_errors import aws_error
@@ -26,6 +28,7 @@ from emulator.proxy.bringing_back import OWN, BringingBack
 from emulator.proxy.disturb import Disturber
 from emulator.proxy.fan_out import FanOut
 from emulator.proxy.forward import Forwarder
+from emulator.proxy.forwarded import Forwarding
 from emulator.proxy.guard import Guard, without_credentials
 from emulator.proxy.guesses import Guesses
 from emulator.proxy.joining import Joining
@@ -35,16 +38,18 @@ from emulator.proxy.recording import Recorder
 from emulator.proxy.request import Request, read_request
 from emulator.proxy.resolve import Destination, refuse_websockets, resolve
 from emulator.proxy.seat import Seat
-from emulator.proxy.selection import select
+from emulator.proxy.selection import ALL, READING, select
+from emulator.proxy.space_problems import in_space, no_lists_problem
 from emulator.proxy.space_table import SpaceTable
 from emulator.proxy.spaces import SpaceGate
 from emulator.proxy.upstream import Upstreams
-from emulator.proxy.waking import Waker, running_by, starting_by
+from emulator.proxy.waking import Start, Waker, running_by, starting_by
 from emulator.proxy.whereabouts import Whereabouts, seeing
 from emulator.proxy_password import read_password
 from emulator.routes import watch_routes
 from emulator.rules import watch_rules
 from emulator.space_tokens import without_tokens
+from emulator.store.opening import shared_ledger, shared_published
 from emulator.watched_file import WatchedFile
 
 _log = logging.getLogger(__name__)
@@ -63,10 +68,16 @@ class Settings:
         allow_remote: Emulators may be on other machines.
         ca_file: See :func:`emulator.endpoint.ca_file`.
         host: The address it listens on; requests may name it.
+        domains: Further names that they may use.
+        trusted: Reverse proxies, by address or network, that are believed whom they ask for.
         command: Runs multistack for the pages; None when they are for reading only.
         waking: Runs it to wake spaces; None where they stay asleep.
         rules: The published rules; None for none.
         faults: The file of the faults that are set; read again whenever it changes.
+        store: Where the ledger is; None for a file beside the routes.
+        project: What the project is called there.
+        start: Wakes spaces in the place of *waking*.
+        is_replica: Whether what is beside the routes is a copy of what another machine published.
         password_file: Holds the password of other machines; None lets them in without one.
     """
 
@@ -76,11 +87,17 @@ class Settings:
     allow_remote: bool = False
     ca_file: str | None = None
     host: str = ports.HOST
+    domains: Sequence[str] = ()
+    trusted: Sequence[str] = ()
     command: Command | None = None
     waking: Command | None = None
     rules: Path | None = None
     faults: Path | None = None
     password_file: Path | None = None
+    store: StoreSettings | None = None
+    project: str = ""
+    start: Start | None = None
+    is_replica: bool = False
 
 
 def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
@@ -108,7 +125,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     rates = Rates()
     recorder = Recorder(forward, rates=rates, feed=keeping.feed if keeping else None)
     rules = watch_rules(settings.rules) if settings.rules else None
-    listens_on, guesses = _listens_on(settings.host), Guesses(ports.is_own_address)
+    listens_on, guesses = _answers_to(settings), Guesses(ports.is_own_address)
     whereabouts = Whereabouts(seeing(allow_remote=settings.allow_remote))
     gate = SpaceGate(
         spaces,
@@ -117,7 +134,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
         listens_on=listens_on,
         is_alive=is_alive,
         guesses=guesses,
-        waker=Waker(starting_by(settings.waking) if settings.waking else None),
+        waker=Waker(starting_by(settings.waking) if settings.waking else settings.start),
         check=whereabouts.check,
     )
     proxy = Proxy(
@@ -126,7 +143,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
         recorder,
         gate,
         listens_on,
-        guard=_guard(settings, guesses),
+        guard=_guard(settings, guesses, listens_on),
         check=whereabouts.check,
         comparison=lambda: rules.current().comparison if rules else ComparisonRules(),
         settings=settings,
@@ -139,44 +156,43 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
         compare=proxy.compare,
         keeping=keeping,
         command=settings.command,
+        spaces=lambda: space_rows(gate, now=datetime.now(UTC)),
+        ledger=shared_ledger(settings.store, settings.project, patience=0) if settings.store else None,
     )
     dashboard = app.extensions["dashboard"] = Dashboard(sources)
     register(app, dashboard)
     app.extensions["spaces"] = gate
+    shared = shared_published(settings.store, settings.project) if settings.store else None
+    joining = Joining(state, spaces, guesses, shared=shared, is_replica=settings.is_replica)
+    app.register_blueprint(make_space_pages(gate, joining, is_local=guesses.is_local))
     app.extensions["bringing back"] = BringingBack(
         lambda: _awake_routes(table.current() or {}, gate),
         whereabouts,
         running_by(settings.waking) if settings.waking else None,
     )
-    app.register_blueprint(make_space_pages(gate, Joining(state, spaces, guesses), is_local=guesses.is_local))
     app.wsgi_app = proxy  # type: ignore[method-assign]
     return app
 
 
 def _awake_routes(own: Mapping[str, Route], gate: SpaceGate) -> Mapping[str, Sequence[Route]]:
     """Those that should lead somewhere, by their space."""
-    awake = [name for name, space in gate.spaces().items() if _should_run(space)]
-    return {
-        OWN: [route for route in own.values() if route.topology == OWN_TOPOLOGY],
-        **{name: list(gate.routes(name).values()) for name in awake},
-    }
+    awake = [name for name, space in gate.spaces().items() if space.is_awake]
+    theirs = {name: list(gate.routes(name).values()) for name in awake}
+    return {OWN: [route for route in own.values() if route.topology == OWN_TOPOLOGY], **theirs}
 
 
-def _should_run(space: Space) -> bool:
-    return space.is_complete and not space.is_asleep and not space.is_ending
-
-
-def _guard(settings: Settings, guesses: Guesses) -> Guard | None:
+def _guard(settings: Settings, guesses: Guesses, listens_on: Callable[[str], bool]) -> Guard | None:
     if settings.password_file is None:
         return None
     password = functools.partial(read_password, settings.password_file)  # read each time: it may be changed
-    return Guard(password, guesses=guesses, listens_on=_listens_on(settings.host))
+    return Guard(password, guesses=guesses, listens_on=listens_on)
 
 
-def _listens_on(host: str) -> Callable[[str], bool]:
-    if host == ports.EVERY_ADDRESS:
-        return ports.is_own_address  # asked each time: a machine gets new ones
-    return host.__eq__
+def _answers_to(settings: Settings) -> Callable[[str], bool]:
+    # Addresses are asked for each time: a machine gets new ones.
+    is_own = ports.is_own_address if settings.host == ports.EVERY_ADDRESS else settings.host.__eq__
+    domains = frozenset(settings.domains)
+    return lambda name: name in domains or (name[-1:].isdecimal() and is_own(name))
 
 
 class Proxy:
@@ -213,9 +229,11 @@ class Proxy:
         self._check = check
         self._fan_out = FanOut(self._forward, rules=comparison, timeout=settings.timeout, max_body=settings.max_body)
         self._guard = guard
+        self._forwarding = Forwarding(settings.trusted, settings.domains)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
+        self._forwarding.read(environ)
         request = read_request(environ)
         try:
             if seat := self._gate.seat(request, self._table.current() or {}):
@@ -244,10 +262,13 @@ class Proxy:
         self, request: Request, seat: Seat, environ: dict[str, Any], start_response: StartResponse
     ) -> Iterable[bytes]:
         """Its token stands for the password, also on this machine."""
-        if seat.is_join:
+        if seat.is_join or (seat.is_home and request.method in READING):
             return self._pages(environ, start_response)
         try:
             space = self._gate.admit(request, name=seat.space)
+            if seat.is_for_all:
+                content = self._compare_in(space, seat, self._without_credentials(request))
+                return _send("200 OK", "application/json", content, request, start_response)
             answer = self._gate.answer(self._without_credentials(request), seat, space)
         except Problem as problem:
             if seat.aws_target is None:
@@ -256,6 +277,19 @@ class Proxy:
             return _send(problem.status_line, kind, content, request, start_response, more=more)
         start_response(answer.status_line, answer.headers)
         return answer.body
+
+    def _compare_in(self, space: Space, seat: Seat, request: Request) -> bytes:
+        """As :meth:`compare`, of the environments of *space* only."""
+        routes = self._gate.routes(space.name)
+        inside = replace(request, target=f"/{ALL}{seat.target}")
+        try:
+            selection = select(inside, routes, listens_on=self._listens_on)
+        except Problem as problem:
+            raise in_space(problem, space.name) from None
+        if selection is None:
+            raise no_lists_problem()
+        ask = functools.partial(self._gate.answer_one, seat=seat, space=space)
+        return self._fan_out.answer(inside, selection, routes, ask=ask)
 
     def _without_credentials(self, request: Request) -> Request:
         return self._guard.without_credentials(request) if self._guard else without_credentials(request)

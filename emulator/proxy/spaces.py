@@ -15,7 +15,14 @@ from emulator.proxy.problems import Problem
 from emulator.proxy.recording import Recorder
 from emulator.proxy.request import Request
 from emulator.proxy.request_quota import RequestQuota
-from emulator.proxy.resolve import Destination, check_started, find_route, lead_to, refuse_websockets
+from emulator.proxy.resolve import (
+    ENVIRONMENT_HEADER,
+    Destination,
+    check_started,
+    find_route,
+    lead_to,
+    refuse_websockets,
+)
 from emulator.proxy.seat import AWS, Seat, given_tokens, is_emulators_own, seat_of, without_seat_tokens
 from emulator.proxy.space_problems import in_space, own_route_problem, token_problem
 from emulator.proxy.space_table import SpaceTable
@@ -25,6 +32,8 @@ from emulator.space_tokens import Flaw, Purpose, flaw_of, without_tokens
 _AWS_API = Api(logical_id=AWS, path="", stage="")
 # What a service must not say to browsers for the whole origin, of which other spaces are a part.
 _OF_THE_ORIGIN = frozenset({"service-worker-allowed", "clear-site-data"})
+# From this status on.
+_FAILED = 500
 # Tokens that were good once, and of this very space: nobody guesses those.
 _GENUINE = frozenset({Flaw.EARLIER, Flaw.EXPIRED})
 
@@ -38,11 +47,13 @@ class Use:
         idle: Seconds since its last request; without any, since the proxy knows of it.
         requests: That were let in, since the proxy started.
         refused: That were not: without a good token, or too many.
+        failed: Of *requests*, those that were answered with 500 or more.
     """
 
     idle: float
     requests: int
     refused: int
+    failed: int
 
 
 @dataclass(slots=True)
@@ -50,6 +61,7 @@ class _Count:
     at: float
     requests: int = 0
     refused: int = 0
+    failed: int = 0
 
 
 class SpaceGate:
@@ -133,15 +145,29 @@ class SpaceGate:
             Problem: There is none.
         """
         try:
-            route = self._route(seat, space)
-            seat = replace(seat, target=without_tokens(seat.target, route.account_id))
-            request = without_seat_tokens(request, route.account_id)
-            if (target := seat.aws_target) is not None:
-                return self._ask_aws(request, seat, self._awake(route, seat, space), target)
-            return self._ask_service(request, seat, route, space)
+            answer = self._ask(request, seat, space)
         except Problem as problem:
+            self._note_status(space.name, problem.status)
             in_space(problem, space.name)
             raise
+        self._note_status(space.name, int(answer.status_line.partition(" ")[0]))
+        return answer
+
+    def answer_one(self, request: Request, seat: Seat, space: Space) -> Answer:
+        """
+        The answer of one of several environments in *space*, which *request* names by its header.
+
+        Each counts against the space's quota as a request does.
+
+        Raises:
+            Problem: There is none, or there were too many.
+        """
+        self._quota.take(space)
+        (name,) = request.values(ENVIRONMENT_HEADER)
+        headers = [(key, value) for key, value in request.headers if key.lower() != ENVIRONMENT_HEADER]
+        prefix = f"/{seat.space}/{name}"
+        one = replace(seat, environment=name, prefix=prefix, target=request.target)
+        return self.answer(replace(request, headers=headers), one, space)
 
     def is_admitted(self, request: Request, *, name: str) -> bool:
         """Whether *request* carries a good token of the space; it counts as nothing."""
@@ -153,7 +179,14 @@ class SpaceGate:
         spaces, now = self._spaces(), self._clock()
         with self._lock:
             counts = {name: self._counts[name] for name in spaces if name in self._counts}
-            return {name: Use(now - one.at, one.requests, one.refused) for name, one in counts.items()}
+            return {name: Use(now - one.at, one.requests, one.refused, one.failed) for name, one in counts.items()}
+
+    def note_use(self, name: str) -> None:
+        """Somebody asked space *name* through another proxy."""
+        self._spaces()
+        with self._lock:
+            if (count := self._counts.get(name)) is not None:
+                count.at = self._clock()
 
     def spaces(self) -> Mapping[str, Space]:
         """Name to space; those as well that are being removed."""
@@ -166,6 +199,10 @@ class SpaceGate:
     def routes(self, name: str) -> Mapping[str, Route]:
         """Environment to route in a space that there is."""
         return self._table.routes(name) or {}
+
+    def running(self, name: str) -> Mapping[str, bool]:
+        """Environment to whether it runs, as far as the routes of the space tell; a container always does."""
+        return {environment: self._is_up(route) for environment, route in self.routes(name).items()}
 
     def _spaces(self) -> Mapping[str, Space]:
         spaces = self._table.spaces()
@@ -188,6 +225,11 @@ class SpaceGate:
                 count.requests += 1
                 count.at = self._clock()
 
+    def _note_status(self, name: str, status: int) -> None:
+        with self._lock:
+            if status >= _FAILED and (count := self._counts.get(name)):
+                count.failed += 1
+
     def _check(self, request: Request, name: str, space: Space | None) -> None:
         first = None
         for token in given_tokens(request):
@@ -196,8 +238,8 @@ class SpaceGate:
                 return
             first = first or flaw
         if first is not None and first not in _GENUINE:
-            self._guesses.check(request.client)
-            self._guesses.note(request.client)
+            self._guesses.check(request.caller)
+            self._guesses.note(request.caller)
         raise token_problem(name, first)
 
     def _flaw(self, token: str, name: str, space: Space | None) -> Flaw | None:
@@ -220,6 +262,14 @@ class SpaceGate:
             return route
         self._waker.wake(space.name, is_awake=lambda: self._is_up(self._route(seat, space)))
         return self._route(seat, space)
+
+    def _ask(self, request: Request, seat: Seat, space: Space) -> Answer:
+        route = self._route(seat, space)
+        seat = replace(seat, target=without_tokens(seat.target, route.account_id))
+        request = without_seat_tokens(request, route.account_id)
+        if (target := seat.aws_target) is not None:
+            return self._ask_aws(request, seat, self._awake(route, seat, space), target)
+        return self._ask_service(request, seat, route, space)
 
     def _ask_service(self, request: Request, seat: Seat, route: Route, space: Space) -> Answer:
         try:

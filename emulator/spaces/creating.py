@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import itertools
 import secrets
-import shutil
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from emulator.capacity.machine import own_cores, own_memory
@@ -15,11 +14,12 @@ from emulator.capacity.room import check_spaces
 from emulator.environment_names import name_problem
 from emulator.errors import ConfigError, MultistackError
 from emulator.events import Event
-from emulator.model import SEPARATOR, STATE_FOLDER, Artifact, DriverName, Project, Quota, Space
+from emulator.model import Artifact, DriverName, Project, Quota, Space
 from emulator.parallel import raise_first, run_parallel
 from emulator.setting import show_value
 from emulator.space_list import home_of
 from emulator.spaces.opening import check_driver
+from emulator.spaces.removing import clear
 from emulator.spaces.spaces import Spaces
 
 MOST = 1000
@@ -133,8 +133,7 @@ def _check_name(project: Project, name: str) -> None:
 
 def _new(project: Project, spaces: Mapping[str, Space], name: str, wanted: Wanted, now: datetime) -> Space:
     home = home_of(project.state, name)
-    if home.exists() and not (home / STATE_FOLDER / "environments").exists():
-        shutil.rmtree(home)  # a command that waited while the space was removed left its lock there, and no data
+    clear(home)  # a command that waited while the space was removed may have left its lock there
     if home.exists():
         raise ConfigError(
             f"{home} holds the data of a space {name} that is on no list", hint="choose another name, or remove it"
@@ -213,10 +212,11 @@ def bring_up(
 
 
 def _bring_up(spaces: Spaces, space: Space, artifact: Artifact, *, timeout: float) -> None:
+    telling = spaces.telling(space.name)
+
     def tell(event: Event) -> None:
         if event.step in _TOLD:
-            name = f"{space.name}{SEPARATOR}{event.environment}" if event.environment else space.name
-            spaces.workspace.emit(replace(event, environment=name))
+            telling(event)
 
     workspace = spaces.open(space, tell)
     with workspace.changing("space create"):

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Set
 from datetime import datetime
 from pathlib import Path
 
 from emulator.errors import MultistackError
 from emulator.events import Event
 from emulator.lock import exclusive
-from emulator.model import Space
+from emulator.model import STATE_FOLDER, Space
 from emulator.parallel import failed_of, raise_first, run_parallel
 from emulator.space_list import changed, home_of
 from emulator.spaces.spaces import Spaces
@@ -21,10 +21,10 @@ _WIDTH = 4
 _TRIES = 5
 
 
-def due(spaces: Spaces, now: datetime) -> Mapping[str, str]:
+def due(listed: Mapping[str, Space], now: datetime) -> Mapping[str, str]:
     """Which spaces are to be removed, and why."""
     causes = {}
-    for name, space in spaces.listed().items():
+    for name, space in listed.items():
         if space.is_ending:
             causes[name] = "its removal had been interrupted"
         elif space.expires is not None and space.expires <= now:
@@ -32,19 +32,24 @@ def due(spaces: Spaces, now: datetime) -> Mapping[str, str]:
     return causes
 
 
-def remove(spaces: Spaces, causes: Mapping[str, str]) -> Mapping[str, bool | MultistackError]:
+def remove(
+    spaces: Spaces, names: Collection[str], *, expired: datetime | None = None
+) -> Mapping[str, bool | MultistackError]:
     """
     Stop what runs of spaces and forget all that they hold; a cut removal is gone on with by the next.
 
     Args:
-        causes: Name to why, which is told; empty for what was asked for.
+        names: Those that are asked for.
+        expired: Now, where those go as well whose time is over, or whose removal was cut; of these it is told why.
 
     Returns:
         Per space True, or why it can't be removed.
     """
     with spaces.changing("space destroy") as write:
         listed = spaces.listed()
-        causes = {name: cause for name, cause in causes.items() if name in listed}  # others may be faster
+        # Here, and no sooner: others may be faster, and somebody may have extended one just now.
+        found = {**(due(listed, expired) if expired else {}), **dict.fromkeys(names, "")}
+        causes = {name: cause for name, cause in found.items() if name in listed}
         for name in causes:
             listed = changed(listed, name, is_ending=True)
         write(listed)  # first: from now on nobody is sent there, and no command begins there
@@ -90,9 +95,18 @@ def _remove(home: Path) -> None:
     shutil.rmtree(home)
 
 
-def _forget(spaces: Spaces, names: Collection[str]) -> None:
+def clear(home: Path) -> None:
+    """Remove the folder of a space that is on no list where a command left its lock there, and nothing else."""
+    if home.exists() and not (home / STATE_FOLDER / "environments").exists():
+        shutil.rmtree(home, ignore_errors=True)
+
+
+def _forget(spaces: Spaces, names: Set[str]) -> None:
     with spaces.changing("space destroy") as write:
-        write({name: space for name, space in spaces.listed().items() if name not in names or not space.is_ending})
+        left = {name: space for name, space in spaces.listed().items() if name not in names or not space.is_ending}
+        write(left)
+        for name in names - left.keys():
+            clear(home_of(spaces.project.state, name))
     homes = home_of(spaces.project.state, "")
     if homes.exists() and not any(homes.iterdir()):
         homes.rmdir()

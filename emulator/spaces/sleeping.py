@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import contextlib
+import itertools
+import time
 from collections.abc import Mapping, Sequence
 
-from emulator.errors import ConfigError, MultistackError
+from emulator.errors import ConfigError, MultistackError, StoreAway
 from emulator.events import Emit, Event
+from emulator.lifecycle import UpResult
 from emulator.lock import exclusive
 from emulator.model import Project
 from emulator.parallel import failed_of, raise_first, run_parallel
-from emulator.space_list import changed, read_spaces, write_spaces
+from emulator.space_list import changed, read_spaces
 from emulator.spaces.opening import find_space
 from emulator.spaces.spaces import Spaces
+from emulator.store.opening import publish_spaces
 
 _WIDTH = 4
 
@@ -30,19 +34,45 @@ def put_to_sleep(spaces: Spaces, names: Sequence[str]) -> Mapping[str, bool | Mu
 def _sleep(spaces: Spaces, name: str) -> bool:
     found = spaces.open(find_space(spaces.listed(), name))
     with exclusive(found.project.state, "space sleep", emit=spaces.workspace.emit):
-        # First, so that a request that comes meanwhile wakes it when this is over. On a full disk it ends all the same.
-        with contextlib.suppress(OSError):
+        # First, so that a request that comes meanwhile wakes it when this is over. It ends all the same on a full disk,
+        # and without the store.
+        with contextlib.suppress(OSError, StoreAway):
             if spaces.change("space sleep", name, is_asleep=True) is None:
                 raise ConfigError(f"space {name} was removed meanwhile")
         results = found.lifecycle.down([*found.project.environments, *found.drivers.leftovers()])
         with contextlib.suppress(OSError):
             found.publish()
         if failed_of(results):
-            spaces.change("space sleep", name, is_asleep=False)
+            with contextlib.suppress(StoreAway):
+                spaces.change("space sleep", name, is_asleep=False)
             raise_first(results)
     did = any(result is True for result in results.values())
     spaces.workspace.emit(Event(name, "sleeps", "" if did else "already"))
     return did
+
+
+def wake(spaces: Spaces, names: Sequence[str], *, width: int, timeout: float) -> Mapping[str, bool | MultistackError]:
+    """
+    Start what doesn't run of spaces, *width* at a time: those that sleep, and those that a reboot ended.
+
+    Args:
+        timeout: Seconds that an emulator may take to become healthy.
+
+    Returns:
+        Per space whether anything was to do, or why not all of it runs.
+    """
+    over = itertools.count(1)
+
+    def start(name: str) -> bool:
+        began, found = time.monotonic(), spaces.open(find_space(spaces.listed(), name))
+        with found.changing("space wake"):
+            results = found.lifecycle.up(found.project.environments, timeout=timeout)
+            raise_first(results)
+            woken(found.project, found.emit)
+        spaces.workspace.emit(Event(name, "ready", f"{next(over)} of {len(names)}", time.monotonic() - began))
+        return any(isinstance(result, UpResult) and bool(result.did) for result in results.values())
+
+    return run_parallel(list(names), start, spaces.workspace.cancellation, width=width)
 
 
 def woken(project: Project, emit: Emit) -> None:
@@ -56,4 +86,4 @@ def woken(project: Project, emit: Emit) -> None:
     with exclusive(outer.state, "up", emit=emit):
         spaces = read_spaces(outer.state)
         if space.name in spaces:
-            write_spaces(outer.state, changed(spaces, space.name, is_asleep=False))
+            publish_spaces(outer, changed(spaces, space.name, is_asleep=False))

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from emulator.events import Emit, Event
 from emulator.lock import exclusive
-from emulator.model import Project, Space
-from emulator.space_list import changed, read_spaces, write_spaces
+from emulator.model import SEPARATOR, Project, Space
+from emulator.space_list import changed, read_spaces
 from emulator.spaces.opening import Load, as_project
+from emulator.store.opening import publish_spaces
 from emulator.workspace import Workspace
 
 
@@ -28,11 +30,13 @@ class Spaces:
 
     Attributes:
         workspace: Of the project itself.
+        turn: Whose it is to change the list.
     """
 
     workspace: Workspace
     load: Load
     open_: Open
+    turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
     def project(self) -> Project:
@@ -51,11 +55,21 @@ class Spaces:
         """The workspace of a space, whose progress nobody sees but *emit*."""
         return self.open_(self.project_of(space), emit=emit or _say_nothing)
 
+    def telling(self, name: str) -> Emit:
+        """Tells of the environments of space *name* among others: each by both names."""
+
+        def tell(event: Event) -> None:
+            full = f"{name}{SEPARATOR}{event.environment}" if event.environment else name
+            self.workspace.emit(replace(event, environment=full))
+
+        return tell
+
     @contextlib.contextmanager
     def changing(self, command: str) -> Iterator[Callable[[Mapping[str, Space]], None]]:
         """Change the list: alone, by calling what is yielded with the new one."""
-        with exclusive(self.project.state, command, emit=self.workspace.emit):
-            yield lambda spaces: write_spaces(self.project.state, spaces)
+        # Threads of one command in turn, so that none of them tells that it waits for itself.
+        with self.turn, exclusive(self.project.state, command, emit=self.workspace.emit):
+            yield lambda spaces: publish_spaces(self.project, spaces)
 
     def change(self, command: str, name: str, **fields: object) -> Space | None:
         """Set *fields* of space *name* on the list; None when it is there no more."""

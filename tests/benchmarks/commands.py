@@ -15,7 +15,9 @@ from tests.benchmarks.sample import fresh_project, up
 from tests.conftest import MULTISTACK, ProjectFolder
 
 _ROUNDS = 10
-_REQUIRED = {"multistack status": 0.4, "multistack --help": 0.2, "multistack diff test staging": 2.0}
+_REQUIRED = {"multistack status": 0.4, "multistack --help": 0.2, "multistack diff test staging": 2.0} | {
+    f"multistack snapshot {action}": 3.0 for action in ("save bench", "restore bench --yes", "delete bench")
+}
 # 7: differences were found, which is what was asked for.
 _DONE = (0, 7)
 
@@ -29,6 +31,7 @@ def run() -> Result:
         "multistack status": (str(MULTISTACK), "status"),
         "multistack diff test staging": (str(MULTISTACK), "diff", "test", "staging"),
         "multistack drift": (str(MULTISTACK), "drift"),
+        **{name: (str(MULTISTACK), *name.split()[1:]) for name in _REQUIRED if " snapshot " in name},
     }
     if aws:
         commands["aws --version"] = (aws, "--version")

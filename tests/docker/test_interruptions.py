@@ -63,7 +63,7 @@ def test_a_stop_that_was_cut_is_finished_before_it_starts_again(tiny: ProjectFol
     put(tiny, "1")
     mark = tiny.folder / ".multistack/environments/test/container.stopping"
     command = tiny.start("down", "test")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not mark.exists() and time.monotonic() < deadline:
         time.sleep(0.002)
     os.killpg(command.pid, signal.SIGKILL)

@@ -40,7 +40,7 @@ def podman_service(folder: Path) -> Iterator[str]:
     with (folder / "log").open("wb") as log:
         service = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL, env=environ)
     try:
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 60
         while not socket.exists():
             if service.poll() is not None or time.monotonic() > deadline:
                 pytest.skip(f"no Podman service: {(folder / 'log').read_text().strip()[-200:]}")

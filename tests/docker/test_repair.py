@@ -177,7 +177,7 @@ def test_failed_process_is_started_again_by_the_engine(up: ProjectFolder, engine
     """It serves again without anybody's help, and says that something was wrong."""
     inside = psutil.Process(engine.containers.get(name_of(up)).attrs["State"]["Pid"])
     inside.children()[0].kill()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         row = up.status()["test"]
         if (row["status"], "Docker started its container again" in row["reason"]) == ("ready", True):

@@ -154,7 +154,7 @@ def _checkpoints(container: Any) -> list[str]:
 
 
 def _eventually_told(project: ProjectFolder) -> str:
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         if reason := str(project.status()["test"]["reason"]):
             return reason

@@ -18,7 +18,8 @@ from emulator.model import Api, ProcessId, Route
 from emulator.process import LOG_FILE, spawn, start_time, stop
 from emulator.routes import publish_routes
 
-TIMEOUT = 2.0
+# Seconds. So long that a busy machine makes no test run out of them, and so short that a test can wait for it.
+TIMEOUT, IMPATIENT = 30.0, 1.0
 MAX_BODY = 200_000
 BASE = "/_aws/execute-api/00bea1dc/live"
 API = Api(logical_id="Api", path=BASE, stage="live")
@@ -211,7 +212,7 @@ def receive_until(sock: socket.socket, end: bytes) -> bytes:
     return received
 
 
-def wait_until(condition: Callable[[], bool], *, timeout: float = 10.0) -> None:
+def wait_until(condition: Callable[[], bool], *, timeout: float = 60.0) -> None:
     deadline = time.monotonic() + timeout
     while not condition():
         assert time.monotonic() < deadline, "it did not happen in time"
@@ -219,9 +220,10 @@ def wait_until(condition: Callable[[], bool], *, timeout: float = 10.0) -> None:
 
 
 @contextlib.contextmanager
-def start_proxy(folder: Path) -> Iterator[Proxy]:
+def start_proxy(folder: Path, *more: str, timeout: float = TIMEOUT) -> Iterator[Proxy]:
+    """Without a project; *more* arguments of its own."""
     routes = folder / "routes.json"
-    arguments = ["--routes", str(routes), "--timeout", str(TIMEOUT), "--max-body", str(MAX_BODY)]
+    arguments = ["--routes", str(routes), "--timeout", str(timeout), "--max-body", str(MAX_BODY), *more]
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         port = listener.getsockname()[1]
         process = spawn(

@@ -18,7 +18,7 @@ QUESTION = Question(method="GET", target="a b/é?c=%2F")
 def test_the_path_is_sent_as_it_is_meant():
     """What is escaped stays so, what no request line can hold is escaped."""
     with web_server(body=b"{}") as server:
-        assert ask_all(server.url, QUESTION, timeout=1.0) == {}
+        assert ask_all(server.url, QUESTION, timeout=60.0) == {}
 
         assert server.asked == ["/_all/a%20b/%C3%A9?c=%2F"]
 
@@ -30,7 +30,7 @@ def test_a_problem_becomes_an_error(status, error):
     """With its detail, and its next command as the hint."""
     body = json.dumps({"status": status, "detail": "because", "next": "multistack up"}).encode()
     with web_server(status=status, body=body) as server, pytest.raises(error) as caught:
-        ask_all(server.url, QUESTION, timeout=1.0)
+        ask_all(server.url, QUESTION, timeout=60.0)
 
     assert (caught.value.message, caught.value.hint, type(caught.value)) == ("because", "run `multistack up`", error)
 
@@ -38,7 +38,7 @@ def test_a_problem_becomes_an_error(status, error):
 def test_what_is_no_proxy_is_told():
     """Something else on its port, or nothing any more."""
     with web_server(body=b"<html>") as server, pytest.raises(NotReady, match="the proxy gave no answer"):
-        ask_all(server.url, QUESTION, timeout=1.0)
+        ask_all(server.url, QUESTION, timeout=60.0)
 
     with pytest.raises(NotReady, match="the proxy gave no answer"):
-        ask_all(server.url, QUESTION, timeout=1.0)
+        ask_all(server.url, QUESTION, timeout=60.0)

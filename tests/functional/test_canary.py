@@ -66,7 +66,7 @@ def drifted(project: ProjectFolder) -> list[str]:
     """The resources that are not what CloudFormation thinks."""
     aws = client(endpoint(project), "cloudformation")
     number = aws.detect_stack_drift(StackName="tiny-prod")["StackDriftDetectionId"]
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while aws.describe_stack_drift_detection_status(StackDriftDetectionId=number)["DetectionStatus"].endswith(
         "PROGRESS"
     ):
@@ -77,7 +77,7 @@ def drifted(project: ProjectFolder) -> list[str]:
 
 def versions(project: ProjectFolder, *, calls: int) -> dict[str, dict[str, Any]]:
     """``canary status --json`` by release, once it counts so many calls: logs are written after the answer."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while True:
         found = json.loads(project.run("canary", "status", "prod", "--json").stdout)["versions"]
         if sum(one["requests"] for one in found) >= calls or time.monotonic() > deadline:

@@ -111,14 +111,14 @@ def test_health_needs_no_token(endpoint: Endpoint) -> None:
 def test_a_checkpoint_is_there_when_it_is_answered(endpoint: Endpoint, folder: Path) -> None:
     """What was written before is in it."""
     put(endpoint, "now")
-    control.ask(endpoint, folder, "checkpoint", {}, timeout=10)
+    control.ask(endpoint, folder, "checkpoint", {}, timeout=60)
     assert b'"now"' in (saved_state.newest(folder / saved_state.STATE).payload or b"")
 
 
 def test_a_reset_empties_it(endpoint: Endpoint, folder: Path) -> None:
     """On the disk, too: a kill right after it brings nothing back."""
     put(endpoint, "gone")
-    control.ask(endpoint, folder, "reset", {}, timeout=10)
+    control.ask(endpoint, folder, "reset", {}, timeout=60)
     assert client(endpoint, "ssm").get_parameters(Names=["p"])["Parameters"] == []
     assert b'"gone"' not in (saved_state.newest(folder / saved_state.STATE).payload or b"")
 
@@ -129,12 +129,12 @@ def test_a_moved_clock_brings_what_was_delayed(endpoint: Endpoint, folder: Path)
     queue = sqs.create_queue(QueueName="delayed")["QueueUrl"]
     sqs.send_message(QueueUrl=queue, MessageBody="later", DelaySeconds=900)
     assert "Messages" not in sqs.receive_message(QueueUrl=queue)
-    control.ask(endpoint, folder, "clock", {"offset": 901}, timeout=10)
+    control.ask(endpoint, folder, "clock", {"offset": 901}, timeout=60)
     try:
         assert [message["Body"] for message in sqs.receive_message(QueueUrl=queue)["Messages"]] == ["later"]
-        control.ask(endpoint, folder, "checkpoint", {}, timeout=10)
+        control.ask(endpoint, folder, "checkpoint", {}, timeout=60)
     finally:
-        control.ask(endpoint, folder, "clock", {"offset": 0}, timeout=10)
+        control.ask(endpoint, folder, "clock", {"offset": 0}, timeout=60)
     sqs.send_message(QueueUrl=queue, MessageBody="much later", DelaySeconds=900)
     assert "Messages" not in sqs.receive_message(QueueUrl=queue)
 
@@ -143,7 +143,7 @@ def test_a_moved_clock_brings_what_was_delayed(endpoint: Endpoint, folder: Path)
 def test_a_clock_goes_only_to_a_time_that_there_is(endpoint: Endpoint, folder: Path, offset: object) -> None:
     """Anything else is refused in one line."""
     with pytest.raises(MultistackError, match="the clock needs an offset in seconds"):
-        control.ask(endpoint, folder, "clock", {"offset": offset}, timeout=10)
+        control.ask(endpoint, folder, "clock", {"offset": offset}, timeout=60)
 
 
 def test_a_running_environment_is_saved_and_loaded_again(
@@ -210,7 +210,7 @@ def test_a_copy_that_cannot_be_written_is_refused_in_one_line(
     with pytest.raises(MultistackError, match=r"^environment alpha: can't write .*/taken: File exists$"):
         driver.save(ENVIRONMENT, tmp_path / "taken")
     with pytest.raises(MultistackError, match="absolute path"):
-        control.ask(endpoint, folder_of(driver, endpoint), "snapshot", {"folder": "relative"}, timeout=10)
+        control.ask(endpoint, folder_of(driver, endpoint), "snapshot", {"folder": "relative"}, timeout=60)
     assert driver.observe(ENVIRONMENT).endpoint == endpoint
 
 

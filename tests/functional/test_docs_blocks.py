@@ -24,6 +24,8 @@ pytestmark = [
     pytest.mark.skipif(bool(MISSING), reason=f"pages need {', '.join(MISSING)}"),
 ]
 PROJECTS = REPOSITORY / "tests" / "documentation" / "projects"
+# Run by test_seats.py, for two readers at the same time.
+ELSEWHERE = frozenset({"docs/guides/seat.md"})
 _CLONED = ("Makefile", "pyproject.toml", "constraints.txt")
 
 
@@ -53,7 +55,10 @@ def free_port() -> int:
         return int(found.getsockname()[1])
 
 
-@pytest.mark.parametrize("page", pages_in(REPOSITORY), ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+PAGES = [page for page in pages_in(REPOSITORY) if page.relative_to(REPOSITORY).as_posix() not in ELSEWHERE]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(REPOSITORY).as_posix())
 def test_every_shell_block_runs_as_printed(page: Path, tmp_path: Path) -> None:
     """A reader who types what a page shows, from its first block to its last, sees what it shows."""
     found = blocks_of(page.read_text("utf-8"))

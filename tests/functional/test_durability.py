@@ -365,7 +365,7 @@ def test_a_full_disk_while_running_is_named_and_costs_nothing(small_disk: Emulat
         small_disk.driver.save(ENVIRONMENT, small_disk.state / "copy")
     assert refused.value.hint == "free some space, then run the same command again"
     with pytest.raises(MultistackError, match=r"its state can't be saved: .*: No space left on device"):
-        control.ask(endpoint, small_disk.folder, "checkpoint", {}, timeout=10)
+        control.ask(endpoint, small_disk.folder, "checkpoint", {}, timeout=60)
     filler.unlink()
     until(lambda: value_on_disk(small_disk) == "second")
     until(lambda: small_disk.reason() == "")
@@ -509,7 +509,7 @@ def invoke(endpoint: Endpoint) -> Any:
     return json.load(client(endpoint, "lambda").invoke(FunctionName="f")["Payload"])
 
 
-def until(condition: Callable[[], bool], *, timeout: float = 20.0) -> None:
+def until(condition: Callable[[], bool], *, timeout: float = 60.0) -> None:
     """Wait for *condition*."""
     deadline = time.monotonic() + timeout
     while not condition():

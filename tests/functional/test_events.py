@@ -151,7 +151,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
         url = project.status()["test"]["endpoint"]
         endpoint = Endpoint(environment="test", url=url, account_id=ACCOUNTS["test"], region="us-east-1")
         folder = project.folder / ".multistack" / "environments" / "test"
-        control.ask(endpoint, folder, "clock", {"offset": AHEAD}, timeout=10)
+        control.ask(endpoint, folder, "clock", {"offset": AHEAD}, timeout=60)
         yield Service(project, endpoint, dict(stack.resources(endpoint, "events-test")))
 
 

@@ -19,7 +19,7 @@ from emulator.model import ComparisonRules, ExpectedDifference, Route, Rules, So
 from emulator.proxy.selection import OWN_HEADERS
 from emulator.routes import publish_routes
 from emulator.rules import RULES_FILE, publish_rules
-from tests.functional.raw_proxy import API, Exchange, Proxy, Upstream, own_process, wait_until
+from tests.functional.raw_proxy import API, CloseConnection, Exchange, Proxy, Upstream, own_process, wait_until
 
 pytestmark = pytest.mark.embedded("no environment is started")
 
@@ -97,9 +97,22 @@ def wheres(document: dict[str, Any], name: str) -> list[str]:
 @pytest.fixture
 def environments(running_proxy: Proxy) -> Iterator[Environments]:
     """Three environments that all answer alike."""
+    with _environments(running_proxy) as found:
+        yield found
+
+
+@pytest.fixture
+def hurried(impatient_proxy: Proxy) -> Iterator[Environments]:
+    """The same behind a proxy that gives one up soon."""
+    with _environments(impatient_proxy) as found:
+        yield found
+
+
+@contextlib.contextmanager
+def _environments(proxy: Proxy) -> Iterator[Environments]:
     with contextlib.ExitStack() as stack:
         upstreams = {name: stack.enter_context(contextlib.closing(Upstream())) for name in NAMES}
-        found = Environments(running_proxy, upstreams)
+        found = Environments(proxy, upstreams)
         found.script(**dict.fromkeys(NAMES, answering({"a": 1})))
         found.publish()
         found.rules()
@@ -272,7 +285,7 @@ def test_an_environment_that_dies_in_the_middle_is_an_entry(environments):
 
     def die(exchange: Exchange) -> None:
         exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf")
-        exchange.socket.close()
+        raise CloseConnection
 
     environments.script(prod=die)
     found = environments.ask()
@@ -283,7 +296,7 @@ def test_an_environment_that_dies_in_the_middle_is_an_entry(environments):
     assert found["environments"]["staging"]["differences"] == []
 
 
-def test_an_endless_stream_ends_by_time(environments):
+def test_an_endless_stream_ends_by_time(hurried):
     """An answer that never ends is cut after the proxy's timeout; what came is hashed, its first part kept."""
     left = threading.Event()
 
@@ -296,22 +309,22 @@ def test_an_endless_stream_ends_by_time(environments):
         finally:
             left.set()
 
-    environments.script(prod=stream)
-    started = time.monotonic()
-    found = environments.ask()
+    hurried.script(prod=stream)
+    found = hurried.ask()
 
-    assert time.monotonic() - started < 5
     entry = found["environments"]["prod"]
     assert entry["problem"]["type"] == "urn:multistack:problem:timeout"
     assert len(entry["body"]) <= 2**20
     assert left.wait(10), "the environment still sends"
 
 
-def test_a_silent_environment_times_out_alone(environments):
-    """The others' answers don't wait longer than for its time."""
-    environments.script(prod=lambda exchange: time.sleep(2))
+def test_a_silent_environment_times_out_alone(hurried):
+    """The others' answers are there."""
+    go = threading.Event()
+    hurried.script(prod=lambda exchange: go.wait(60) and None)
 
-    found = environments.ask()
+    found = hurried.ask()
+    go.set()
 
     assert found["environments"]["prod"]["problem"]["type"] == "urn:multistack:problem:timeout"
     assert found["environments"]["staging"]["status"] == 200
@@ -350,7 +363,7 @@ def test_bodies_are_shown_as_what_they_are(environments):
 
 def test_all_environments_are_asked_at_once(environments):
     """The whole takes as long as the slowest."""
-    barrier = threading.Barrier(3, timeout=5)
+    barrier = threading.Barrier(3, timeout=20)
 
     def meet(exchange: Exchange) -> None:
         barrier.wait()
@@ -508,13 +521,13 @@ def test_a_client_that_leaves_harms_nobody(environments):
 
     def wait(exchange: Exchange) -> None:
         reached.set()
-        go.wait(5)
+        go.wait(60)
         answering({})(exchange)
 
     environments.script(prod=wait)
     with environments.proxy.connect() as sock:
         sock.sendall(b"GET /_all/a HTTP/1.1\r\nHost: localhost\r\n\r\n")
-        assert reached.wait(5)
+        assert reached.wait(60)
     go.set()
     environments.script(**dict.fromkeys(NAMES, answering({})))
 
@@ -529,7 +542,7 @@ def test_expressions_that_blow_up_end(environments):
     started = time.monotonic()
     found = environments.ask(headers={"X-Multistack-Environment": "test,prod"})
 
-    assert time.monotonic() - started < 5
+    assert time.monotonic() - started < 60  # else it would not end at all
     assert wheres(found, "prod") == ["$.a"]
     assert [one.partition(" was ")[0] for one in found["warnings"]] == ["the expected difference with regex '(x|xx)+y'"]
 

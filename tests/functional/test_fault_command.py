@@ -116,7 +116,7 @@ def test_clearing_ends_what_a_fault_holds_back(project: ProjectFolder) -> None:
 def test_a_fault_ends_after_its_time(project: ProjectFolder) -> None:
     """Without anybody's doing."""
     project.run("fault", "set", "prod", "--error", "500", "--for", "1s")
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while ask(project).status != 200:
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -149,7 +149,7 @@ def test_no_fault_outlives_a_kill_of_everything(project: ProjectFolder) -> None:
     project.run("fault", "set", "prod", "--error", "500")
     for pid in project.processes():
         os.kill(pid, signal.SIGKILL)
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while project.processes():
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -24,7 +24,7 @@ def handler(event, context):
 """
 
 
-def wait_until(condition: Callable[[], bool], *, timeout: float = 20) -> None:
+def wait_until(condition: Callable[[], bool], *, timeout: float = 60) -> None:
     """Poll; fails when it takes too long."""
     deadline = time.monotonic() + timeout
     while not condition():

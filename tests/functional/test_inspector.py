@@ -205,5 +205,5 @@ def test_what_was_answered_can_be_waited_for(upstream: Upstream, tmp_path: Path)
         write_recording(front.folder / RECORDING_FILE, Recording(name="orders", path=corpus, environment="test"))
         for _ in range(30):
             proxy.ask("/test/a", method="POST", body="x" * 200_000)
-        assert front.await_exchanges(timeout=10)
+        assert front.await_exchanges(timeout=60)
         assert len(read_corpus(corpus, shown="orders").entries) == 30

@@ -55,7 +55,7 @@ def test_the_queue_worker_processes_an_order(running_project: ProjectFolder) -> 
 def await_processed(project: ProjectFolder, name: str) -> None:
     """Post an order and wait until the worker has seen it."""
     made = http("POST", project.url(name, "orders"), {"item": "lamp", "qty": 1, "price": 5}).json()
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while time.monotonic() < deadline:
         order = http("GET", project.url(name, f"orders/{made['id']}")).json()
         if order["status"] == "processed":

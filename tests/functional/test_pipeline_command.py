@@ -303,7 +303,7 @@ def test_ctrl_c_ends_all_that_steps_started(repository):
     write(repository, "bitbucket-pipelines.yml", default(f"sleep 600 & echo $! > {mark}; wait"))
     commit(repository)
     process = repository.start("pipeline", "run")
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 60
     while not (mark.exists() and mark.read_text().strip()):
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -52,7 +52,7 @@ def upstream(*answers: bytes) -> Iterator[tuple[str, list[bytes]]]:
 
 
 @contextlib.contextmanager
-def sender(url: str | None, *, extra: Sequence[tuple[str, str]] = (), timeout: float = 5.0) -> Iterator[Sender]:
+def sender(url: str | None, *, extra: Sequence[tuple[str, str]] = (), timeout: float = 30.0) -> Iterator[Sender]:
     """To one environment at *url*; its connections are closed afterwards."""
     route = Route(
         environment="test",

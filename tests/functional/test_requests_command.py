@@ -45,7 +45,7 @@ def asked(project: ProjectFolder) -> list[dict[str, Any]]:
 
 def listed(project: ProjectFolder, *arguments: str, count: int) -> list[dict[str, Any]]:
     """What `requests list --json` says, as soon as so many are kept."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while True:
         found = json.loads(project.run("requests", "list", "--json", *arguments).stdout)
         if len(found) >= count or time.monotonic() > deadline:

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -100,6 +104,61 @@ def test_one_that_is_destroyed_while_it_is_created_is_gone(project: ProjectFolde
     assert project.processes() == []
 
 
+def test_two_operators_make_and_remove_spaces_at_once(project: ProjectFolder) -> None:
+    """Both find all there afterwards, each once, and neither is told of an error; both may remove them as well."""
+    making = [project.start("space", "create", "--count", "2", "--prefix", "seat") for _ in range(2)]
+    for command in making:
+        said = command.communicate(timeout=300)
+        assert command.returncode == 0, said
+    found = rows(project)
+    assert [(one["status"], one["ready"]) for one in found.values()] == [("ready", 2)] * 2
+    assert len({account for one in found.values() for account in one["account_ids"]}) == 4
+    links = [project.run("space", "url", "--all", "--csv").stdout for _ in range(2)]
+    assert links[0] == links[1]
+    removing = [project.start("space", "destroy", *which) for which in (["seat-01"], ["--all"])]
+    for command in removing:
+        _, said = command.communicate(timeout=300)
+        assert "Traceback" not in said
+    assert read_spaces(project.folder / ".multistack") == {}
+    assert not (project.folder / ".multistack/spaces").exists()
+
+
+def test_time_is_added_for_all_or_none(project: ProjectFolder) -> None:
+    """A token that was given out before stays good; a space without an end has none to move."""
+    project.run("space", "create", "alice", "--ttl", "1h")
+    link = project.run("space", "url", "alice").stdout.strip()
+    token = json.loads(http("POST", link, headers={"Accept": "application/json"}).body)["token"]
+    project.run("space", "extend", "alice", "--by", "2h")
+    state = project.folder / ".multistack"
+    spaces = read_spaces(state)
+    ends = spaces["alice"].expires
+    assert ends is not None
+    assert ends - spaces["alice"].at == timedelta(hours=3)
+    write_spaces(state, {**spaces, "bob": replace(spaces["alice"], name="bob", number=2, expires=None)})
+    assert "space bob has no end" in refused(project, "space", "extend", "--all", "--by", "1h", code=2)
+    assert read_spaces(state)["alice"].expires == ends
+    write_spaces(state, spaces)
+    url = link.partition("/_join")[0]
+    assert http("GET", f"{url}/test/", headers={"X-Multistack-Token": token}).status == 200
+
+
+@pytest.mark.embedded("a reboot ends containers in ways of their own")
+def test_what_a_reboot_ended_is_started_by_one_command(project: ProjectFolder) -> None:
+    """Nothing of it was put to sleep; the proxy comes with it, and what runs stays as it is."""
+    project.run("space", "create", "--count", "2", "--prefix", "seat")
+    while pids := project.processes():  # a function may be started while others are killed
+        for pid in pids:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+    assert {one["status"] for one in rows(project).values()} == {"stopped"}
+    assert "awake: seat-01, seat-02" in project.run("space", "wake", "--all").stdout
+    assert [(one["status"], one["ready"], bool(one["url"])) for one in rows(project).values()] == [
+        ("ready", 2, True)
+    ] * 2
+    assert called(project, "seat-02", "prod") == "one"
+    assert "nothing was to do" in project.run("space", "wake", "--all").stdout
+
+
 def test_a_release_is_promoted_within_a_space(project: ProjectFolder) -> None:
     """Its checks ask its own environments, although they don't have the token that the proxy asks for."""
     write(project, "multistack.toml", CHECKED)
@@ -159,6 +218,13 @@ def test_expired_ones_go_when_they_are_asked_to(project: ProjectFolder) -> None:
         pytest.param(["space", "create", "alice", "--max-environments", "1"], "declares 2", id="quota"),
         pytest.param(["space", "destroy", "alice"], "there is no space alice", id="unknown"),
         pytest.param(["--space", "alice", "status"], "there is no space alice", id="status"),
+        pytest.param(["--space", "x" * 200, "status"], "there is no space xxx", id="status, long"),
+        pytest.param(["--space", "../../bär", "status"], "there is no space ../../bär", id="status, unicode"),
+        pytest.param(["space", "url", "bär"], "there is no space bär", id="url, unicode"),
+        pytest.param(["space", "extend", "x" * 200, "--by", "1h"], "there is no space xxx", id="extend, long"),
+        pytest.param(["space", "extend", "--all", "--by", "-1h"], "--by must be above 0", id="extend by less"),
+        pytest.param(["space", "extend", "--all", "--by", "soon"], "--by must be a span", id="extend, no span"),
+        pytest.param(["space", "wake", "alice"], "there is no space alice", id="wake"),
     ],
 )
 def test_what_cannot_be_is_refused_in_one_line(idle: ProjectFolder, arguments: list[str], said: str) -> None:

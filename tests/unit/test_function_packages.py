@@ -21,7 +21,7 @@ _PROGRAM, _LINK, _FILE = stat.S_IFREG | 0o755, stat.S_IFLNK | 0o777, stat.S_IFRE
 
 def wait_until_empty(folder: Path) -> None:
     """Until a thread has removed what was there."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while found := list(folder.iterdir()):
         assert time.monotonic() < deadline, found
         time.sleep(0.01)

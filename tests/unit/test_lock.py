@@ -29,9 +29,9 @@ def test_the_second_waits_and_says_for_whom(tmp_path: Path) -> None:
     with exclusive(tmp_path, "up", emit=emit):
         thread = threading.Thread(target=second)
         thread.start()
-        assert told.wait(5)
+        assert told.wait(60)
         assert not entered.is_set()
-    thread.join(5)
+    thread.join(60)
     assert entered.is_set()
     assert events == [Event(None, "waiting", f"for another command: multistack up (pid {os.getpid()})")]
 

@@ -20,7 +20,7 @@ def test_results_keep_the_order_of_the_names() -> None:
         if name == "b":
             first_may_end.set()
         else:
-            assert first_may_end.wait(5)
+            assert first_may_end.wait(60)
         return name.upper()
 
     assert list(run_parallel(["a", "b"], work, Cancellation()).items()) == [("a", "A"), ("b", "B")]
@@ -59,7 +59,7 @@ def test_cancellation_ends_everyone_who_checks() -> None:
     waiting = threading.Barrier(2)
 
     def work(name: str) -> None:
-        waiting.wait(5)
+        waiting.wait(60)
         if name == "a":
             cancellation.cancel()
         while True:

@@ -9,6 +9,7 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +24,7 @@ from emulator.proxy import joining
 from emulator.proxy.app import Settings, create_app
 from emulator.routes import ROUTES_FILE, publish_routes
 from emulator.space_list import home_of, read_spaces, write_spaces
-from emulator.space_tokens import Purpose, join_url, keep_key, make_token
+from emulator.space_tokens import Purpose, join_url, keep_key, make_code, make_token
 from tests.unit.test_proxy_app import make_route
 
 PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -276,6 +277,43 @@ def test_how_spaces_are_used_is_told_on_this_machine(seats: Class) -> None:
         assert response.status_code == 403
 
 
+def test_a_space_has_a_page_for_who_joined(seats: Class) -> None:
+    """Its environments and AWS's variables, without the token: any page of the space's own could read it there."""
+    token = seats.post(seats.link()).get_json()["token"]
+    given = {"X-Multistack-Token": token}
+    response = seats.get("/alice/", headers={**PAGE, **given})
+    assert response.status_code == 200
+    assert "AWS_ENDPOINT_URL=http://localhost/alice/prod/_aws" in response.text
+    assert token not in response.text
+    assert [one["name"] for one in seats.get("/alice/", headers={**JSON, **given}).get_json()["environments"]] == [
+        "test",
+        "prod",
+    ]
+    assert seats.get("/alice", headers={**PAGE, **given}).headers["Location"] == "/alice/"
+    assert seats.get("/bob/", headers={**PAGE, **given}).status_code == 403
+    for name in ("alice", "nobody"):
+        refused = seats.get(f"/{name}/")
+        assert (refused.status_code, refused.mimetype) == (401, "text/html")
+        assert "prod" not in refused.text
+        assert seats.get(f"/{name}/", headers=JSON).mimetype == "application/problem+json"
+    assert seats.get("/_multistack/", headers=given).status_code == 404
+
+
+def test_all_environments_of_the_own_space_are_asked_at_once(seats: Class) -> None:
+    """And none of another's, nor of the project's own; whatever may write has to say so."""
+    given = {**JSON, "X-Multistack-Token": seats.post(seats.link()).get_json()["token"]}
+    found = seats.get("/alice/_all/x", headers=given)
+    assert found.status_code == 200
+    problems = {name: one["problem"]["environment"] for name, one in found.get_json()["environments"].items()}
+    assert problems == {"test": "alice/test", "prod": "alice/prod"}
+    assert seats.get("/bob/_all/x", headers=given).status_code == 403
+    assert seats.get("/alice/_all/x", headers=JSON).status_code == 401
+    written = seats.post("/alice/_all/x", headers=given)
+    assert (written.status_code, written.get_json()["type"].rpartition(":")[2]) == (403, "writes")
+    named = seats.get("/alice/_all/x", headers={**given, "X-Multistack-Baseline": "own"})
+    assert (named.status_code, named.get_json()["environments"]) == (404, ["test", "prod"])
+
+
 def test_a_sleeping_space_is_started_as_a_person_would(tmp_path: Path) -> None:
     """``multistack --space NAME up``; what it says when it fails is in the proxy's log."""
     script, said = tmp_path / "multistack.py", tmp_path / "said.json"
@@ -299,3 +337,54 @@ def test_a_damaged_list_of_spaces_changes_nothing(seats: Class) -> None:
     assert seats.get("/alice/nowhere/", headers={"X-Multistack-Token": token}).status_code == 404
     (seats.state / "spaces.key").unlink()
     assert seats.get("/alice/nowhere/", headers={"X-Multistack-Token": token}).status_code == 401
+
+
+def test_a_code_is_typed_where_there_is_no_link(seats: Class) -> None:
+    """The page without a token asks for it, also for a space that there isn't; it works once, as the link does."""
+    asked = [seats.get(f"/{name}/_join") for name in ("alice", "nobody")]
+    assert [one.status_code for one in asked] == [200, 200]
+    assert asked[0].text.replace("alice", "nobody") == asked[1].text
+    assert 'name="token"' in asked[0].text
+    code = make_code(keep_key(seats.state), seats.space()).lower()
+    joined = seats.post("/alice/_join", data={"token": code})
+    assert joined.status_code == 200
+    assert joined.get_json()["token"].startswith("msa.alice.")
+    for again in (seats.post("/alice/_join", data={"token": code}), seats.post(seats.link())):
+        assert again.status_code == 403
+
+
+def test_codes_are_not_found_by_trying(seats: Class) -> None:
+    """After ten wrong ones in a minute also a right one is refused; a link, which nobody finds, goes on."""
+    other = {"environ_overrides": {"REMOTE_ADDR": OTHER}}
+    statuses = [seats.post("/alice/_join", data={"token": "AAAA-AAAA"}, **other).status_code for _ in range(11)]
+    assert statuses == [401] * 10 + [429]
+    code = make_code(keep_key(seats.state), seats.space())
+    assert seats.post("/alice/_join", data={"token": code}, **other).status_code == 429
+    assert seats.post(seats.link(), **other).status_code == 200
+
+
+def test_the_cookie_outlives_an_extended_space(seats: Class) -> None:
+    """Whether the token in it is still good, the proxy decides."""
+    seats.change(expires=datetime.now(UTC) + timedelta(hours=1))
+    cookie = seats.post(seats.link()).headers["Set-Cookie"]
+    ends = parsedate_to_datetime(re.search("Expires=([^;]+)", cookie)[1])  # type: ignore[index]
+    assert ends > datetime.now(UTC) + timedelta(days=29)
+
+
+def test_a_code_with_a_typing_error_is_asked_for_again(seats: Class) -> None:
+    """By the page that says so."""
+    page = seats.post("/alice/_join", data={"token": "AAAA-AAAA"}, headers={**PAGE, "Origin": "http://localhost"})
+    assert page.status_code == 401
+    assert 'href="/alice/_join"' in page.text
+
+
+@pytest.mark.parametrize("name", ["x" * 200, "%C3%A4", "%F0%9F%98%80", "..", "%2e%2e", "alice%00", "alice.test"])
+@pytest.mark.parametrize("tail", ["/_join", "/_join?token=AAAA-AAAA", "/test/", "/test/_aws/", "/"])
+def test_what_no_space_can_be_called_is_unknown(seats: Class, name: str, tail: str) -> None:
+    """In one document, whoever asks and for what."""
+    for headers in (PAGE, JSON):
+        found = seats.get(f"/{name}{tail}", headers=headers)
+        assert (found.status_code, found.get_json(force=True)["type"]) == (
+            404,
+            "urn:multistack:problem:unknown-environment",
+        )

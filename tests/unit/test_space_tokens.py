@@ -22,6 +22,7 @@ from emulator.space_tokens import (
     flaw_of,
     join_url,
     keep_key,
+    make_code,
     make_token,
     tokens_in,
     without_tokens,
@@ -134,3 +135,53 @@ def test_the_link_holds_the_join_token(tmp_path: Path) -> None:
     start, _, given = link.partition("?token=")
     assert start == "http://127.0.0.1:8080/alice/_join"
     assert flaw_of(given, key=keep_key(tmp_path), purpose=Purpose.JOIN, name="alice", space=ALICE, now=NOW) is None
+
+
+def join_flaw(given: str, *, space: Space | None = ALICE, now: datetime = NOW) -> Flaw | None:
+    """What is wrong with it as alice's join token or code."""
+    return flaw_of(given, key=KEY, purpose=Purpose.JOIN, name="alice", space=space, now=now)
+
+
+def test_a_code_does_what_the_join_token_does() -> None:
+    """However it is typed; it opens no environment by itself."""
+    code = make_code(KEY, ALICE)
+    assert re.fullmatch(r"[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}", code)
+    for typed in (code, code.lower(), code.replace("-", ""), f" {code} ", code.replace("0", "o").replace("1", "I")):
+        assert join_flaw(typed) is None
+    assert flaw(code) is Flaw.MALFORMED
+
+
+@pytest.mark.parametrize(
+    "space",
+    [
+        pytest.param(replace(ALICE, generation=2), id="of an earlier link"),
+        pytest.param(replace(ALICE, name="bob"), id="of another space"),
+        pytest.param(None, id="of none"),
+    ],
+)
+def test_a_code_is_for_one_link_of_one_space(space: Space | None) -> None:
+    """A newer link voids it."""
+    assert join_flaw(make_code(KEY, ALICE), space=space) is Flaw.MALFORMED
+
+
+def test_a_code_ends_with_its_space() -> None:
+    """As everything does."""
+    assert join_flaw(make_code(KEY, ALICE), space=replace(ALICE, expires=LATER), now=LATER) is Flaw.EXPIRED
+
+
+@pytest.mark.parametrize("text", ["", "-", "\ud800", "ß" * 8, "K" * 100_000], ids=ascii)
+def test_what_is_no_code_joins_nothing(text: str) -> None:
+    """Whatever somebody types."""
+    assert join_flaw(text) is Flaw.MALFORMED
+
+
+@pytest.mark.parametrize("purpose", Purpose)
+def test_a_token_lasts_as_long_as_its_space_is_extended(purpose: Purpose) -> None:
+    """Neither less nor more; what was made before the end was moved counts as well."""
+    given, space = token(purpose=purpose), replace(ALICE, expires=LATER + timedelta(hours=2))
+
+    def at(now: datetime) -> Flaw | None:
+        return flaw_of(given, key=KEY, purpose=purpose, name="alice", space=space, now=now)
+
+    assert at(LATER + timedelta(hours=1)) is None
+    assert at(LATER + timedelta(hours=2)) is Flaw.EXPIRED
