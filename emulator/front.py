@@ -9,6 +9,7 @@ from pathlib import Path
 
 from emulator import ports, process
 from emulator.apis import default_among
+from emulator.drivers.engine import variables
 from emulator.endpoint import ca_file
 from emulator.errors import NotReady
 from emulator.events import Emit, Event
@@ -259,7 +260,8 @@ class Front:
             others: Environments that were created after this project was loaded: what was published of them holds, as
                 does what the lab published of environments that are laid out otherwise.
         """
-        routes = kept_routes(self._routes, routes_of(self._project, instances, known), instances)
+        routes = routes_of(self._project, instances, known)
+        routes = kept_routes(self._routes, routes, instances, asked_with=variables(self._environ))
         # One that somebody broke is written anew, without those that only it knew.
         with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
             before = load_routes(self._routes).items()

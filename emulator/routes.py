@@ -48,31 +48,46 @@ def read_routes(table: Sequence[Mapping[str, Any]]) -> Mapping[str, Route]:
                 **content,
                 "process": ProcessId(**content["process"]) if content["process"] else None,
                 "apis": tuple(Api(**api) for api in content["apis"]),
+                "asked_with": tuple((name, value) for name, value in content.get("asked_with", ())),
             }
         )
         for content in table
     }
 
 
-def kept_routes(path: Path, routes: Sequence[Route], instances: Mapping[str, Instance]) -> list[Route]:
+def kept_routes(
+    path: Path, routes: Sequence[Route], instances: Mapping[str, Instance], *, asked_with: Mapping[str, str]
+) -> list[Route]:
     """
     *routes*, leading where those at *path* do for what a cluster has, and nobody can tell where just now.
 
     It may answer there all the time, and the proxy goes on to look for it.
+
+    Args:
+        asked_with: See :attr:`emulator.model.Route.asked_with`.
     """
     try:
         known = load_routes(path)
     except (OSError, ValueError, KeyError, TypeError):
-        return list(routes)
-    kept = []
-    for route in routes:
-        before, instance = known.get(route.environment), instances[route.environment]
-        is_somewhere = instance.is_unknown or instance.status is not Status.STOPPED
-        if before and before.driver == route.driver and DriverName(route.driver) in CLUSTERS and is_somewhere:
-            kept.append(replace(route, url=route.url or before.url, key=route.key or before.key))
-        else:
-            kept.append(route)
-    return kept
+        known = {}
+    return [
+        _kept(route, known.get(route.environment), instances[route.environment], tuple(sorted(asked_with.items())))
+        if DriverName(route.driver) in CLUSTERS
+        else route
+        for route in routes
+    ]
+
+
+def _kept(route: Route, before: Route | None, instance: Instance, asked_with: Sequence[tuple[str, str]]) -> Route:
+    before = before if before is not None and before.driver == route.driver else None
+    if not instance.is_unknown:
+        route = replace(route, asked_with=asked_with)
+    elif before is not None:
+        route = replace(route, asked_with=before.asked_with)
+    is_somewhere = instance.is_unknown or instance.status is not Status.STOPPED
+    if before is not None and is_somewhere:
+        return replace(route, url=route.url or before.url, key=route.key or before.key)
+    return route
 
 
 def watch_routes(

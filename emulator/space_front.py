@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
 
+from emulator.drivers.engine import variables
 from emulator.events import Emit
 from emulator.front import Front, routes_of
 from emulator.known import Known
@@ -61,7 +62,8 @@ class SpaceFront(Front):
     ) -> None:
         """Tell the proxy what runs where, by the space's own table."""
         path = self._space.state / ROUTES_FILE
-        routes = kept_routes(path, routes_of(self._space, instances, known), instances)
+        routes = routes_of(self._space, instances, known)
+        routes = kept_routes(path, routes, instances, asked_with=variables(self._environ))
         publish_routes(path, routes)
         publish_routes_of(self._space, routes, emit=self._emit)
 

@@ -31,14 +31,14 @@ OLDEST_API = (1, 41)
 _connecting = threading.Lock()
 # Engines that took long to say nothing, when that was, and what to say of them: nobody waits for one twice in a row.
 _hanging: dict[str, tuple[float, NotReady]] = {}
-_VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONTEXT")
+VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CONTEXT")
 _INSTALL = 'install and start Docker (Debian: `apt-get install docker.io`), or use `driver = "embedded"`'
 
 
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Those of *environ* that lead another process to the same engine."""
     folder = environ.get("DOCKER_CONFIG") or str(Path(environ.get("HOME", "/")) / ".docker")
-    return {name: environ[name] for name in _VARIABLES if environ.get(name)} | {"DOCKER_CONFIG": folder}
+    return {name: environ[name] for name in VARIABLES if environ.get(name)} | {"DOCKER_CONFIG": folder}
 
 
 def address(environ: Mapping[str, str]) -> str:
@@ -51,7 +51,7 @@ def _connection(environ: Mapping[str, str]) -> dict[str, Any]:
     from docker.errors import DockerException
     from docker.utils import kwargs_from_env
 
-    given = {name: environ[name] for name in _VARIABLES if environ.get(name)}
+    given = {name: environ[name] for name in VARIABLES if environ.get(name)}
     try:
         # An empty mapping would make the SDK look at the process's own variables.
         found = kwargs_from_env({"DOCKER_TLS_VERIFY": "", **given})

@@ -300,6 +300,8 @@ class Route:
             have two parts, e.g. ``single/prod``.
         started_by: The command that starts it; empty when that is ``multistack up <environment>``.
         key: See :attr:`Endpoint.key`.
+        asked_with: The variables with which a command found its cluster, e.g. ``DOCKER_HOST``: the proxy may have been
+            started with others.
     """
 
     environment: str
@@ -316,3 +318,4 @@ class Route:
     topology: str = OWN_TOPOLOGY
     started_by: str = ""
     key: str = field(default="", repr=False)
+    asked_with: Sequence[tuple[str, str]] = ()

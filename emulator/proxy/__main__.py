@@ -89,7 +89,7 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     from emulator.proxy.caretaking import Caretaker
     from emulator.proxy.keeping import Keeping
     from emulator.proxy.server import Server
-    from emulator.proxy.waking import running_by, starting_by
+    from emulator.proxy.waking import starting_by
     from emulator.replay.recording import RECORDING_FILE, watch_recording
     from emulator.replay.writing import CorpusWriter
     from emulator.rules import RULES_FILE
@@ -120,11 +120,11 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
         keeping=keeping,
     )
     server = Server(listener, app, closing=app.extensions["dashboard"].close)
-    gate = app.extensions["spaces"]
+    gate, run = app.extensions["spaces"], app.extensions["run"]
     if store is not None:
-        _listen_to_replicas(store, options, gate, starting_by(waking) if waking else None)
-    if waking is not None:
-        Caretaker(gate.spaces, gate.idle, running_by(waking)).start()
+        _listen_to_replicas(store, options, gate, starting_by(run) if run else None)
+    if run is not None:
+        Caretaker(gate.spaces, gate.idle, run).start()
     app.extensions["bringing back"].start()
     try:
         server.start()

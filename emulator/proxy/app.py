@@ -20,11 +20,11 @@ from emulator.dashboard.space_rows import space_rows
 from emulator.dashboard.spaces import make_space_pages
 from emulator.faults.file import watch_faults
 from emulator.inspector.rates import Rates
-from emulator.model import OWN_TOPOLOGY, ComparisonRules, Route, Space, StoreSettings
+from emulator.model import ComparisonRules, Route, Space, StoreSettings
 from emulator.process import is_alive, own_process
 from emulator.proxy.answer import Answer, Forward
 from emulator.proxy.aws_errors import aws_error
-from emulator.proxy.bringing_back import OWN, BringingBack
+from emulator.proxy.bringing_back import BringingBack, awake_routes, known_routes
 from emulator.proxy.disturb import Disturber
 from emulator.proxy.fan_out import FanOut
 from emulator.proxy.forward import Forwarder
@@ -117,6 +117,8 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
 
     table = watch_routes(settings.routes, on_change=keep_connections)
     spaces = SpaceTable(state, on_change=keep_connections)
+    waking, find = settings.waking, lambda name: known_routes(table.current(), spaces, name)
+    run = running_by(waking, find) if waking else None
     forwarder = Forwarder(upstreams, timeout=settings.timeout, max_body=settings.max_body)
     forward: Forward = forwarder.forward
     faults = watch_faults(settings.faults, own_process()) if settings.faults is not None else None
@@ -134,7 +136,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
         listens_on=listens_on,
         is_alive=is_alive,
         guesses=guesses,
-        waker=Waker(starting_by(settings.waking) if settings.waking else settings.start),
+        waker=Waker(starting_by(run) if run else settings.start),
         check=whereabouts.check,
     )
     proxy = Proxy(
@@ -165,20 +167,12 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     shared = shared_published(settings.store, settings.project) if settings.store else None
     joining = Joining(state, spaces, guesses, shared=shared, is_replica=settings.is_replica)
     app.register_blueprint(make_space_pages(gate, joining, is_local=guesses.is_local))
+    app.extensions["run"] = run
     app.extensions["bringing back"] = BringingBack(
-        lambda: _awake_routes(table.current() or {}, gate),
-        whereabouts,
-        running_by(settings.waking) if settings.waking else None,
+        lambda: awake_routes(table.current() or {}, gate.spaces(), gate.routes), whereabouts, run
     )
     app.wsgi_app = proxy  # type: ignore[method-assign]
     return app
-
-
-def _awake_routes(own: Mapping[str, Route], gate: SpaceGate) -> Mapping[str, Sequence[Route]]:
-    """Those that should lead somewhere, by their space."""
-    awake = [name for name, space in gate.spaces().items() if space.is_awake]
-    theirs = {name: list(gate.routes(name).values()) for name in awake}
-    return {OWN: [route for route in own.values() if route.topology == OWN_TOPOLOGY], **theirs}
 
 
 def _guard(settings: Settings, guesses: Guesses, listens_on: Callable[[str], bool]) -> Guard | None:

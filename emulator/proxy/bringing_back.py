@@ -5,10 +5,11 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 
-from emulator.model import SEPARATOR, Route
+from emulator.model import OWN_TOPOLOGY, SEPARATOR, Route, Space
 from emulator.proxy.caretaking import Run
+from emulator.proxy.space_table import SpaceTable
 from emulator.proxy.whereabouts import Lost, Whereabouts
 
 # Seconds between two looks.
@@ -125,6 +126,22 @@ class BringingBack:
                 self.look()
             except Exception:
                 _log.exception("environments could not be looked at")
+
+
+def awake_routes(
+    own: Mapping[str, Route], spaces: Mapping[str, Space], routes_of: Callable[[str], Mapping[str, Route]]
+) -> Mapping[str, Sequence[Route]]:
+    """Those that should lead somewhere, by their space."""
+    theirs = {name: list(routes_of(name).values()) for name, space in spaces.items() if space.is_awake}
+    return {OWN: [route for route in own.values() if route.topology == OWN_TOPOLOGY], **theirs}
+
+
+def known_routes(own: Mapping[str, Route] | None, spaces: SpaceTable, space: str) -> Iterator[Route]:
+    """Those of a space; for a command of the project's those of all its spaces, too, which it may be about."""
+    if space == OWN:
+        yield from (own or {}).values()
+    for name in [space] if space != OWN else spaces.spaces():
+        yield from (spaces.routes(name) or {}).values()
 
 
 def arguments(space: str, lost: Sequence[Route]) -> list[str]:

@@ -7,10 +7,13 @@ import subprocess
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from emulator.dashboard.jobs import Command
+from emulator.drivers.engine import VARIABLES
+from emulator.model import Route
 from emulator.proxy.problems import Problem
 
 # Seconds: that a request waits, between two looks, and until a command that failed is tried again.
@@ -111,13 +114,33 @@ class Waker:
                 self._starting.discard(name)
 
 
-def running_by(command: Command) -> Callable[[Sequence[str]], int]:
-    """Runs multistack with arguments, and returns its exit code; what one that fails said is in the proxy's log."""
+def finding(command: Command, routes: Iterable[Route]) -> Command:
+    """*command* with the variables by which whoever published *routes* found their cluster."""
+    asked_with = next((dict(route.asked_with) for route in routes if route.asked_with), {})
+    if not asked_with:
+        return command
+
+    def environ() -> Mapping[str, str]:
+        return {name: value for name, value in command.environ().items() if name not in VARIABLES} | asked_with
+
+    return replace(command, environ=environ)
+
+
+def running_by(
+    command: Command, routes_of: Callable[[str], Iterable[Route]] = lambda _space: ()
+) -> Callable[[Sequence[str]], int]:
+    """
+    Runs multistack with arguments, and returns its exit code; what one that fails said is in the proxy's log.
+
+    Args:
+        routes_of: Those of the space that ``--space`` names, or of the project itself.
+    """
 
     def run(arguments: Sequence[str]) -> int:
+        space = arguments[1] if arguments[0] == "--space" else ""
         # A file and no pipe: it goes on when the proxy that started it is replaced.
         with tempfile.TemporaryFile() as said:
-            process = command.start(arguments, stdout=said, stderr=subprocess.STDOUT)
+            process = finding(command, routes_of(space)).start(arguments, stdout=said, stderr=subprocess.STDOUT)
             code = process.wait()
             if code:
                 said.seek(0)
@@ -128,9 +151,8 @@ def running_by(command: Command) -> Callable[[Sequence[str]], int]:
     return run
 
 
-def starting_by(command: Command) -> Start:
+def starting_by(run: Callable[[Sequence[str]], int]) -> Start:
     """Starts spaces as a person would: ``multistack --space NAME up``."""
-    run = running_by(command)
     return lambda name: run(["--space", name, "up"])
 
 

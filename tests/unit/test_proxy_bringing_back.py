@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
+from emulator.dashboard.jobs import Command
 from emulator.model import Route
 from emulator.proxy.bringing_back import OWN, BringingBack
+from emulator.proxy.waking import finding
 from emulator.proxy.whereabouts import Sight, Whereabouts
 from tests.unit.test_proxy_whereabouts import moving
 
@@ -105,3 +108,12 @@ def test_a_proxy_that_runs_no_commands_still_tells(caplog: pytest.LogCaptureFixt
         "environment alice/test is away (http://127.0.0.1:4566)",
         "environment alice/test is back, or stopped",
     ]
+
+
+def test_commands_find_the_cluster_as_the_one_did_that_published_the_route() -> None:
+    """Whoever started the proxy may have had another `DOCKER_HOST`, or none."""
+    variables = {"PATH": "/bin", "DOCKER_HOST": "unix:///other", "DOCKER_CONTEXT": "other"}
+    command = Command(program=["multistack"], file=Path("multistack.toml"), environ=lambda: variables)
+    told = moving(asked_with=(("DOCKER_HOST", "unix:///swarm"),))
+    assert finding(command, [moving(), told]).environ() == {"PATH": "/bin", "DOCKER_HOST": "unix:///swarm"}
+    assert finding(command, [moving()]) is command

@@ -82,7 +82,7 @@ def test_what_nobody_can_tell_of_a_cluster_leads_where_it_did(
     path = tmp_path / "routes.json"
     before = replace(UP, driver=driver, process=None, key="k")
     publish_routes(path, [before])
-    (kept,) = kept_routes(path, [replace(before, url=None, key="")], {"test": instance})
+    (kept,) = kept_routes(path, [replace(before, url=None, key="")], {"test": instance}, asked_with={})
     assert (kept.url, bool(kept.key)) == (url, url is not None)
 
 
@@ -92,6 +92,20 @@ def test_a_new_address_of_what_a_cluster_moved_counts(tmp_path: Path) -> None:
     moved = replace(UP, driver="swarm", process=None, url="http://192.0.2.7:4600")
     instances = {"test": Instance(environment="test", status=Status.READY)}
     publish_routes(path, [replace(moved, url=UP.url)])
-    assert kept_routes(path, [moved], instances) == [moved]
+    assert kept_routes(path, [moved], instances, asked_with={}) == [moved]
     path.write_text("{")
-    assert kept_routes(path, [replace(moved, url=None)], instances) == [replace(moved, url=None)]
+    assert kept_routes(path, [replace(moved, url=None)], instances, asked_with={}) == [replace(moved, url=None)]
+
+
+def test_a_route_tells_how_its_cluster_was_found(tmp_path: Path) -> None:
+    """By the command that was answered; one that found no cluster, or another engine, has nothing to say about it."""
+    path = tmp_path / "routes.json"
+    swarm = replace(UP, driver="swarm", process=None)
+    ready = {"test": Instance(environment="test", status=Status.READY)}
+    unknown = {"test": Instance(environment="test", status=Status.STOPPED, is_unknown=True)}
+    publish_routes(path, kept_routes(path, [swarm], ready, asked_with={"DOCKER_HOST": "unix:///a"}))
+    assert load_routes(path)["test"].asked_with == (("DOCKER_HOST", "unix:///a"),)
+    (kept,) = kept_routes(path, [swarm], unknown, asked_with={"DOCKER_HOST": "unix:///b"})
+    assert kept.asked_with == (("DOCKER_HOST", "unix:///a"),)
+    (embedded,) = kept_routes(path, [UP], ready, asked_with={"DOCKER_HOST": "unix:///a"})
+    assert embedded.asked_with == ()
