@@ -169,7 +169,7 @@ class SwarmDriver:
             service = None if found is None else swarm_services.read(found)
             if task.works and service is not None:
                 break
-            takers = {one.id for one in nodes.values() if one.is_ready and one.is_active}
+            takers = {one.id for one in nodes.values() if one.is_ready and one.is_active and parts.node in ("", one.id)}
             is_taken = swarm_ports.is_conflict(task.reason)
             patience = _YIELDING if is_taken and not environment.port else _PLACING
             if service is None or time.monotonic() > began + patience or task.without_image >= takers:

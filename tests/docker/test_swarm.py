@@ -204,16 +204,16 @@ def full(host: SwarmHost) -> Iterator[None]:
         run("mount", "-o", "remount,size=2g", str(host.data))
 
 
-def test_an_environment_starts_where_its_image_is(folder: ProjectFolder, hosts: list[SwarmHost]) -> None:
-    """The swarm tries the others first, or not: who is without the image is passed over."""
-    manager, worker = hosts
+def test_a_host_that_has_the_state_and_no_image_is_named(on_the_worker: ProjectFolder, hosts: list[SwarmHost]) -> None:
+    """Another one would have the image, and begin without the data."""
+    _manager, worker = hosts
+    on_the_worker.run("down", "test")
     worker.docker("image", "rm", "--force", embedded_image())
     try:
-        folder.run("up", "test", timeout=170)
-        assert manager.address in folder.status()["test"]["endpoint"]
+        said = refused(on_the_worker, "up", "test", code=3)
     finally:
         worker.load(embedded_image())
-        folder.run("down", "test")
+    assert f"({worker.address}) does not have its image" in said
 
 
 def test_a_lost_hosts_environment_is_back_on_the_other_with_its_release(
