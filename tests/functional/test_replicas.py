@@ -7,6 +7,7 @@ import functools
 import json
 import os
 import re
+import secrets
 import socket
 import subprocess
 import sys
@@ -235,15 +236,24 @@ def test_one_that_is_killed_is_missed_by_nobody_else(lab: Lab) -> None:
     wait_until(lambda: other.status("/test/x") == 200, timeout=PATIENCE)
 
 
+def _free_port() -> int:
+    """One that nobody is given who asks for any port, nor takes as the usual one of a proxy: it is used twice."""
+    while True:
+        port = secrets.choice(range(12000, 20000))
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 def test_requests_go_on_without_the_store(lab: Lab, stoppable_postgres: Postgres) -> None:
     """Also after a new start. Only a link waits, and what happens meanwhile arrives when the store is back."""
-    one = lab.start()
+    port = str(_free_port())
+    one = lab.start("--port", port)
     stoppable_postgres.stop()
     wait_until(lambda: "requests go on with what is known" in one.log.read_text(), timeout=PATIENCE)
     assert one.status("/alice/test/", token=lab.token(ALICE)) == 200
     status, problem = one.ask(lab.link(ALICE), method="POST")
     assert (status, problem["title"]) == (503, "Store away")
-    port = one.url.rpartition(":")[2]
     one.process.terminate()
     one.process.wait(60)
     again = lab.start("--port", port)
