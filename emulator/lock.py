@@ -49,8 +49,7 @@ def exclusive(state: Path, command: str, *, emit: Emit, wait: bool = True) -> It
                         raise NotReady(
                             f"another command changes this project: {other}", hint="leave --no-wait out to wait for it"
                         ) from None
-                    if f"(pid {os.getpid()})" not in other:  # no other, but another thread of this one
-                        emit(Event(None, "waiting", f"for another command: {other}"))
+                    emit(Event(None, "waiting", f"for another command: {other}"))
                     is_waiting = True
                 time.sleep(0.05)
         with contextlib.suppress(OSError):  # only told to whoever waits; on a full disk `down` must work nevertheless

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Protocol
 
 from emulator.events import Emit, Event
@@ -29,11 +30,13 @@ class Spaces:
 
     Attributes:
         workspace: Of the project itself.
+        turn: Whose it is to change the list.
     """
 
     workspace: Workspace
     load: Load
     open_: Open
+    turn: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @property
     def project(self) -> Project:
@@ -64,7 +67,8 @@ class Spaces:
     @contextlib.contextmanager
     def changing(self, command: str) -> Iterator[Callable[[Mapping[str, Space]], None]]:
         """Change the list: alone, by calling what is yielded with the new one."""
-        with exclusive(self.project.state, command, emit=self.workspace.emit):
+        # Threads of one command in turn, so that none of them tells that it waits for itself.
+        with self.turn, exclusive(self.project.state, command, emit=self.workspace.emit):
             yield lambda spaces: publish_spaces(self.project, spaces)
 
     def change(self, command: str, name: str, **fields: object) -> Space | None:

@@ -658,7 +658,8 @@ def test_a_store_is_named_with_its_password_by_the_variable_only(load: Load) -> 
     assert load(f'store = ""\n{MINIMAL}').store is None
     in_file = load(f'store = "{plain}"\nstore_timeout = 5\n{MINIMAL}').store
     assert in_file == StoreSettings(url=plain, timeout=5)
-    assert load(f'store = "{plain}"\n{MINIMAL}', {"MULTISTACK_STORE": full}).store == StoreSettings(url=full)
+    given = {"MULTISTACK_STORE": full, "MULTISTACK_STORE_TIMEOUT": "2.5"}
+    assert load(f'store = "{plain}"\n{MINIMAL}', given).store == StoreSettings(url=full, timeout=2.5)
     for text, variable in ((f'store = "{full}"\n{MINIMAL}', ""), (MINIMAL, "mysql://ann:geheim77@db/store")):
         with pytest.raises(ConfigError, match=r"store (can hold a password|must be)") as caught:
             load(text, {"MULTISTACK_STORE": variable})
