@@ -33,6 +33,7 @@ from emulator.model import (
     HttpCheck,
     Project,
     ProxySettings,
+    StoreSettings,
     Verification,
 )
 from emulator.overrides import environment_names, folded, read_flags, read_variables
@@ -43,6 +44,7 @@ from emulator.schema import MADE_PASSWORD, NO_PASSWORD, ProjectTable, check
 from emulator.setting import Key, Setting, show_value
 from emulator.settings import SETTINGS, TEMPLATE_NAMES
 from emulator.shell import NO_REAL_ACCOUNT
+from emulator.store.address import has_password
 
 __all__ = [
     "SETTINGS",
@@ -55,6 +57,7 @@ __all__ = [
     "user_name",
 ]
 
+_STORE = "MULTISTACK_STORE"
 # With SERVERLESS_ACCESS_KEY its tool asks the dashboard for credentials of AWS.
 # HTTP proxies stay: pip needs them for a requirements.txt, and clients of emulators are told to use none.
 _FOREIGN_VARIABLE = re.compile(
@@ -271,6 +274,7 @@ def _build(
         stamp=stamp_of(origin.file.path, list(table.environments)),
         user=user_name(),
         seeds_after_deploy=table.seed.after_deploy,
+        store=StoreSettings(url=table.store, timeout=table.store_timeout) if table.store else None,
     )
 
 
@@ -314,6 +318,12 @@ def _password_problems(project: Project, origin: _Origin) -> Iterator[tuple[Key,
     if project.proxy.password is not None and origin.outside.get(key) != variable:
         why = "files get committed, and command lines are seen by others"
         yield key, f"proxy.password can be a password as the variable {variable} only: {why}"
+    if project.store is not None and has_password(project.store.url) and origin.outside.get(("store",)) != _STORE:
+        yield (
+            ("store",),
+            f"store can hold a password as the variable {_STORE} only: files get committed, and command lines are seen"
+            " by others; PGPASSWORD and ~/.pgpass are read as well",
+        )
 
 
 def _template_problems(project: Project, cwd: Path) -> Iterator[tuple[Key, str]]:

@@ -6,6 +6,7 @@ A class exists only where a caller handles it differently; each has its own exit
     MultistackError(message, *, hint)   exit 1
     ├── ConfigError                     exit 2   file, key, allowed values
     ├── NotReady                        exit 3   environment, status, last log lines
+    │   └── StoreAway                            which store, and why it can't be reached
     ├── DeployError                     exit 4   failed stack events, oldest first
     ├── ArtifactError                   exit 5   build failed, or bytes no longer match their digest
     └── PromotionRefused                exit 6   which gate, for which digest
@@ -63,6 +64,10 @@ class NotReady(MultistackError):
     """An environment, or the proxy, is not there when it is needed."""
 
     exit_code = 3
+
+
+class StoreAway(NotReady):
+    """The shared store can't be reached now; it may be in a while."""
 
 
 class DeployError(MultistackError):

@@ -15,7 +15,7 @@ from emulator.endpoint import ca_file
 from emulator.errors import NotReady
 from emulator.events import Emit, Event
 from emulator.faults.file import FAULTS_FILE, remove_faults
-from emulator.history import History
+from emulator.known import Known
 from emulator.model import (
     OWN_TOPOLOGY,
     DriverName,
@@ -32,6 +32,8 @@ from emulator.replay.recording import RECORDING_FILE, end_recording
 from emulator.routes import ROUTES_FILE, load_routes, publish_routes
 from emulator.rules import RULES_FILE, publish_rules
 from emulator.state import is_lab
+from emulator.store.address import shown_url, store_environ
+from emulator.store.opening import publish_routes_of
 
 _MODULE = "emulator.proxy"
 # Seconds between two looks at how far the proxy is.
@@ -162,7 +164,7 @@ class Front:
                     folder=self.folder,
                     listener=listener,
                     arguments=[f"--{name}={value}" for name, value in self._settings().items()],
-                    environ=self._environ,
+                    environ={**self._environ, **store_environ(self._project.store)},
                 )
             self._await_answer(host, port, cancelled=cancelled)
         except BaseException:
@@ -189,6 +191,7 @@ class Front:
     def _settings(self) -> Mapping[str, str]:
         """What the proxy is started with, by option."""
         settings, urls = self._project.proxy, [one.url or "" for one in self._project.environments]
+        store = self._project.store
         file = self._project.home / self._project.file.name
         return {
             "routes": str(self._routes),
@@ -201,6 +204,9 @@ class Front:
             # Whoever wakes a space has its token, also where the pages are for reading only.
             "waking": str(file) if file.is_file() else "",
             "password-file": str(self._password_file) if is_guarded(settings) else "",
+            # The whole URL, which may hold a password, is among its variables.
+            "store": shown_url(store.url) if store else "",
+            "store-project": self._project.service if store else "",
             "ca-file": (ca_file() or "") if any(url.startswith("https:") for url in urls) else "",
         }
 
@@ -230,22 +236,24 @@ class Front:
         return did
 
     def publish(
-        self, instances: Mapping[str, Instance], history: History, *, others: Collection[str] = frozenset()
+        self, instances: Mapping[str, Instance], known: Mapping[str, Known], *, others: Collection[str] = frozenset()
     ) -> None:
         """
         Tell the proxy what runs where.
 
         Args:
             instances: Environments that are not in it are none any more.
+            known: What they serve.
             others: Environments that were created after this project was loaded: what was published of them holds, as
                 does what the lab published of environments that are laid out otherwise.
         """
-        routes = routes_of(self._project, instances, history)
+        routes = routes_of(self._project, instances, known)
         # One that somebody broke is written anew, without those that only it knew.
         with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
-            known = load_routes(self._routes).items()
-            routes += [route for name, route in known if name in others or route.topology != OWN_TOPOLOGY]
+            before = load_routes(self._routes).items()
+            routes += [route for name, route in before if name in others or route.topology != OWN_TOPOLOGY]
         publish_routes(self._routes, routes)
+        publish_routes_of(self._project, routes, emit=self._emit)
         self.clear_faults(lambda name: name not in {route.environment for route in routes if route.url is not None})
         self.publish_rules()
 
@@ -265,18 +273,17 @@ class Front:
         publish_rules(self.folder / RULES_FILE, self._project.rules)
 
 
-def routes_of(project: Project, instances: Mapping[str, Instance], history: History) -> list[Route]:
+def routes_of(project: Project, instances: Mapping[str, Instance], known: Mapping[str, Known]) -> list[Route]:
     """Where the proxy finds the environments of *project* that are among *instances*, in its order."""
     return [
-        _route(project, environment, instances[environment.name], history)
+        _route(project, environment, instances[environment.name], known.get(environment.name) or Known())
         for environment in project.environments
         if environment.name in instances
     ]
 
 
-def _route(project: Project, environment: Environment, instance: Instance, history: History) -> Route:
-    current = history.current(environment.name)
-    apis = tuple(current.apis) if current else ()
+def _route(project: Project, environment: Environment, instance: Instance, known: Known) -> Route:
+    apis = tuple(known.apis)
     return Route(
         environment=environment.name,
         account_id=environment.account_id,
@@ -285,8 +292,8 @@ def _route(project: Project, environment: Environment, instance: Instance, histo
         url=_upstream_of(environment, instance),
         process=instance.process,
         # Beside a canary nobody outside can tell which of the two a call got.
-        release=current.release.id if current and not history.canary(environment.name) else None,
-        digest=current.release.digest if current else None,
+        release=None if known.canary else known.release,
+        digest=known.digest,
         apis=apis,
         # A wrong `api` is refused when it is deployed; until then what is deployed serves on.
         default_api=default_among(apis, project.api),

@@ -8,15 +8,14 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path
 
 from emulator.clock import Clock, clock
-from emulator.errors import PromotionRefused
-from emulator.ledger import Ledger
+from emulator.errors import MultistackError, PromotionRefused
+from emulator.ledger import NO_LIMIT, Ledger, LedgerFile, Row, Rows
 from emulator.model import (
     Api,
     Cause,
@@ -26,10 +25,9 @@ from emulator.model import (
     Kind,
     Outcome,
     Phase,
-    ProcessId,
     Release,
 )
-from emulator.process import is_alive, start_time
+from emulator.process import start_time
 
 
 class History:
@@ -37,12 +35,13 @@ class History:
     The deployments in a ledger; raises what :class:`emulator.ledger.Ledger` does.
 
     Args:
+        ledger: Or the path of one that is a file.
         now: Tells the time that is recorded.
         ended: Environment to the last row of an earlier environment of that name, which is no past of this one.
     """
 
-    def __init__(self, path: Path, *, now: Clock | None = None, ended: Mapping[str, int] = {}) -> None:
-        self._ledger = Ledger(path)
+    def __init__(self, ledger: Path | Ledger, *, now: Clock | None = None, ended: Mapping[str, int] = {}) -> None:
+        self.ledger: Ledger = LedgerFile(ledger) if isinstance(ledger, Path) else ledger
         self._ended = ended
         self._now = now or clock()
 
@@ -74,31 +73,29 @@ class History:
             "pid": pid,
             "process_started": start_time(pid),
         }
-        with self._ledger.connected() as connection:
-            columns, marks = ", ".join(values), ", ".join("?" * len(values))
-            cursor = connection.execute(
-                f"INSERT INTO deployments ({columns}) VALUES ({marks})",  # noqa: S608 (the names are those above)
-                tuple(values.values()),
-            )
-            deployment = int(cursor.lastrowid or 0)
-            self._add_gates(connection, deployment, gates)
+        with self.ledger.connected() as rows:
+            deployment = rows.add("deployments", values)
+            self._add_gates(rows, deployment, gates)
+            rows.hold(deployment)
         return deployment
 
     def add_gates(self, deployment: int, gates: Sequence[Gate]) -> list[Gate]:
         """Record what was found out about a deployment; returns it as recorded."""
-        with self._ledger.connected() as connection:
-            return self._add_gates(connection, deployment, gates)
+        with self.ledger.connected() as rows:
+            return self._add_gates(rows, deployment, gates)
 
-    def _add_gates(self, connection: sqlite3.Connection, deployment: int, gates: Sequence[Gate]) -> list[Gate]:
-        at = self._now()
-        recorded = [replace(gate, at=at) for gate in gates]
-        connection.executemany(
-            "INSERT INTO gates (deployment, name, phase, result, detail, at) VALUES (?, ?, ?, ?, ?, ?)",
-            [
-                (deployment, gate.name, gate.phase.value, gate.result.value, gate.detail, at.isoformat())
-                for gate in recorded
-            ],
-        )
+    def _add_gates(self, rows: Rows, deployment: int, gates: Sequence[Gate]) -> list[Gate]:
+        recorded = [replace(gate, at=self._now()) for gate in gates]
+        for gate in recorded:
+            values = {
+                "deployment": deployment,
+                "name": gate.name,
+                "phase": gate.phase.value,
+                "result": gate.result.value,
+                "detail": gate.detail,
+                "at": gate.at.isoformat() if gate.at else "",
+            }
+            rows.add("gates", values)
         return recorded
 
     def end(
@@ -110,29 +107,38 @@ class History:
         apis: Sequence[Api] = (),
         skipped: Sequence[str] = (),
     ) -> None:
-        """Record how a deployment ended."""
-        apis_json = json.dumps([asdict(api) for api in apis])
-        with self._ledger.connected() as connection:
-            connection.execute(
-                "INSERT INTO outcomes (deployment, outcome, at, detail, apis, skipped) VALUES (?, ?, ?, ?, ?, ?)",
-                (
-                    deployment,
-                    outcome.value,
-                    self._now().isoformat(),
-                    detail,
-                    apis_json,
-                    json.dumps(list(skipped)),
-                ),
+        """
+        Record how a deployment ended.
+
+        Raises:
+            MultistackError: Somebody else has: its command seemed to be gone.
+        """
+        if not self._end(deployment, outcome, detail=detail, apis=apis, skipped=skipped):
+            raise MultistackError(
+                f"deployment {deployment} is on record as ended: while this command couldn't reach the store, another"
+                " one took it for interrupted",
+                hint="run the same command again",
             )
+
+    def _end(
+        self, deployment: int, outcome: Outcome, *, detail: str, apis: Sequence[Api] = (), skipped: Sequence[str] = ()
+    ) -> bool:
+        values = {
+            "deployment": deployment,
+            "outcome": outcome.value,
+            "at": self._now().isoformat(),
+            "detail": detail,
+            "apis": json.dumps([asdict(api) for api in apis]),
+            "skipped": json.dumps(list(skipped)),
+        }
+        return self.ledger.put_outcome(values)
 
     def close_interrupted(self) -> list[Deployment]:
         """Give every deployment whose process is gone the outcome ``interrupted``; returns those."""
-        with self._ledger.connected() as connection:
-            rows = connection.execute(_SELECT + " WHERE o.outcome IS NULL ORDER BY d.id").fetchall()
-        lost = [row for row in rows if not _is_running(row)]
-        for row in lost:
-            self.end(row["id"], Outcome.INTERRUPTED, detail="the command was killed")
-        return [_deployment(row) for row in lost]
+        with self.ledger.connected() as rows:
+            found = rows.select(_SELECT + " WHERE o.outcome IS NULL ORDER BY d.id")
+            lost = [_deployment(row, rows) for row in found if not rows.is_running(row)]
+        return [one for one in lost if self._end(one.id, Outcome.INTERRUPTED, detail="the command was killed")]
 
     def current(self, environment: str) -> Deployment | None:
         """The last deployment into *environment* that succeeded."""
@@ -166,10 +172,11 @@ class History:
             )
 
     def _one(self, more: str, environment: str) -> Deployment | None:
-        query = f"{_SELECT} WHERE d.environment = ? AND d.id > ?{more} ORDER BY d.id DESC LIMIT 1"
-        with self._ledger.connected() as connection:
-            row = connection.execute(query, (environment, self._ended.get(environment, 0))).fetchone()
-            return _deployment(row, _gates(connection, row["id"])) if row else None
+        query = f"{_SELECT} WHERE d.environment = :environment AND d.id > :past{more} ORDER BY d.id DESC LIMIT 1"
+        values = {"environment": environment, "past": self._ended.get(environment, 0)}
+        with self.ledger.connected() as rows:
+            found = rows.select(query, values)
+            return _deployment(found[0], rows, _gates(rows, found[0]["id"])) if found else None
 
     def deployments(self, environment: str | None = None, *, last: int | None = None) -> list[Deployment]:
         """
@@ -179,15 +186,17 @@ class History:
             environment: None for those into all environments.
             last: Only the last so many.
         """
-        where, values = (" WHERE d.environment = ?", [environment]) if environment else ("", [])
-        query = f"{_SELECT}{where} ORDER BY d.id DESC LIMIT ?"
-        with self._ledger.connected() as connection:
-            rows = connection.execute(query, (*values, -1 if last is None else last)).fetchall()[::-1]
+        where, values = (
+            (" WHERE d.environment = :environment", {"environment": environment}) if environment else ("", {})
+        )
+        query = f"{_SELECT}{where} ORDER BY d.id DESC LIMIT :last"
+        with self.ledger.connected() as rows:
+            found = rows.select(query, {**values, "last": NO_LIMIT if last is None else last})[::-1]
             gates: dict[int, list[Gate]] = {}
-            first = rows[0]["id"] if rows else 0
-            for row in connection.execute("SELECT * FROM gates WHERE deployment >= ? ORDER BY id", (first,)):
+            first = found[0]["id"] if found else 0
+            for row in rows.select("SELECT * FROM gates WHERE deployment >= :first ORDER BY id", {"first": first}):
                 gates.setdefault(row["deployment"], []).append(_gate(row))
-        return [_deployment(row, gates.get(row["id"], ())) for row in rows]
+            return [_deployment(row, rows, gates.get(row["id"], ())) for row in found]
 
 
 _SELECT = """
@@ -196,12 +205,12 @@ FROM deployments d LEFT JOIN outcomes o ON o.deployment = d.id
 """
 
 
-def _gates(connection: sqlite3.Connection, deployment: int) -> list[Gate]:
-    rows = connection.execute("SELECT * FROM gates WHERE deployment = ? ORDER BY id", (deployment,)).fetchall()
-    return [_gate(row) for row in rows]
+def _gates(rows: Rows, deployment: int) -> list[Gate]:
+    query = "SELECT * FROM gates WHERE deployment = :deployment ORDER BY id"
+    return [_gate(row) for row in rows.select(query, {"deployment": deployment})]
 
 
-def _gate(row: sqlite3.Row) -> Gate:
+def _gate(row: Row) -> Gate:
     return Gate(
         name=row["name"],
         phase=Phase(row["phase"]),
@@ -211,7 +220,7 @@ def _gate(row: sqlite3.Row) -> Gate:
     )
 
 
-def _deployment(row: sqlite3.Row, gates: Sequence[Gate] = ()) -> Deployment:
+def _deployment(row: Row, rows: Rows, gates: Sequence[Gate] = ()) -> Deployment:
     return Deployment(
         id=row["id"],
         environment=row["environment"],
@@ -232,14 +241,10 @@ def _deployment(row: sqlite3.Row, gates: Sequence[Gate] = ()) -> Deployment:
         ),
         template_hash=row["template_hash"],
         outcome=Outcome(row["outcome"]) if row["outcome"] else None,
-        is_running=row["outcome"] is None and _is_running(row),
+        is_running=row["outcome"] is None and rows.is_running(row),
         ended=datetime.fromisoformat(row["ended"]) if row["ended"] else None,
         detail=row["detail"] or "",
         gates=tuple(gates),
         apis=tuple(Api(**api) for api in json.loads(row["apis"] or "[]")),
         skipped=tuple(json.loads(row["skipped"] or "[]")),
     )
-
-
-def _is_running(row: sqlite3.Row) -> bool:
-    return is_alive(ProcessId(pid=row["pid"], started=row["process_started"]))

@@ -1,19 +1,25 @@
 """
-The file of the ledger: SQLite, append-only, of one format that older ones are brought to.
+What a ledger does, and the one that is a file: SQLite, append-only, of one format that older ones are brought to.
 
-Triggers refuse to change or delete any row.
+Triggers refuse to change or delete any row. Statements name their values, ``:environment``: what a store takes as well.
 """
 
 from __future__ import annotations
 
 import contextlib
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
+from typing import Any, Protocol
 
 from emulator.errors import MultistackError
+from emulator.events import Emit
+from emulator.model import ProcessId
+from emulator.process import is_alive
 from emulator.state import make_state_folder
 
+LEDGER_FILE = "history.sqlite"
 SCHEMA_VERSION = 3
 _FREEZE = """
 CREATE TRIGGER {table}_no_{verb} BEFORE {verb} ON {table}
@@ -107,9 +113,59 @@ _HINTS = {
 }
 
 
-class Ledger:
+# For LIMIT: all of them.
+NO_LIMIT = 2**31 - 1
+
+
+class Row(Protocol):
+    """A row, by the names of its columns."""
+
+    def __getitem__(self, name: str, /) -> Any: ...
+
+
+class Rows(Protocol):
+    """What may be done to a ledger at once."""
+
+    def select(self, query: str, values: Mapping[str, object] = ..., /) -> Sequence[Row]:
+        """The rows that *query* finds."""
+
+    def add(self, table: str, values: Mapping[str, object], /) -> int:
+        """Add a row; returns what it is known by."""
+
+    def hold(self, deployment: int, /) -> None:
+        """Let others see that *deployment*, which was added just now, runs as long as this process does."""
+
+    def is_running(self, row: Row, /) -> bool:
+        """Whether the command of a deployment without an outcome still runs, wherever that is."""
+
+
+class Ledger(Protocol):
     """
-    One file, made when first needed. Safe to use from several threads and processes.
+    Deployments with their outcomes and gates, approvals and holds of one project or space.
+
+    Raises:
+        MultistackError: By every use: a newer version wrote it, or it can't be read or written.
+        StoreAway: By every use: it is on another machine, and can't be reached.
+    """
+
+    def connected(self) -> AbstractContextManager[Rows]:
+        """Rows whose changes are all made at the end, or none of them."""
+
+    def put_outcome(self, values: Mapping[str, object]) -> bool:
+        """Record how a deployment ended, also when that takes several tries; False: another outcome is on record."""
+
+    def alone(self, command: str, *, emit: Emit, wait: bool) -> AbstractContextManager[None]:
+        """
+        Be the one who changes the project, among all machines; the project's lock is held already.
+
+        Raises:
+            NotReady: Somebody else does, and *wait* is False.
+        """
+
+
+class LedgerFile:
+    """
+    One file, made when first needed. Safe to use from several threads and processes. See :class:`Ledger`.
 
     Raises:
         MultistackError: By every use: the file was written by a newer version, is no ledger, or can't be written.
@@ -119,19 +175,31 @@ class Ledger:
         self._path = path
 
     @contextlib.contextmanager
-    def connected(self) -> Iterator[sqlite3.Connection]:
-        """A connection whose changes are all made at the end, or none of them."""
+    def connected(self) -> Iterator[_FileRows]:
+        """See :meth:`Ledger.connected`."""
         make_state_folder(self._path.parent)
         try:
             with contextlib.closing(sqlite3.connect(self._path, timeout=30)) as connection:
                 connection.row_factory = sqlite3.Row
                 self._prepare(connection)
                 with connection:
-                    yield connection
+                    yield _FileRows(connection)
         except sqlite3.DatabaseError as error:
             code = getattr(error, "sqlite_errorcode", 0) & 0xFF  # the low byte is the primary code
             hint = _HINTS.get(code, "check the owner, the permissions and the disk of its folder")
             raise MultistackError(f"the ledger {self._path} can't be used: {error}", hint=hint) from error
+
+    def put_outcome(self, values: Mapping[str, object]) -> bool:
+        """See :meth:`Ledger.put_outcome`."""
+        with self.connected() as rows:
+            rows.add("outcomes", values)
+        return True
+
+    @contextlib.contextmanager
+    def alone(self, command: str, *, emit: Emit, wait: bool) -> Iterator[None]:
+        """Nothing: nobody else has the file."""
+        del command, emit, wait
+        yield
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         version = _version(connection)
@@ -150,6 +218,31 @@ class Ledger:
             connection.rollback()
             if _version(connection) != SCHEMA_VERSION:  # else another thread or process made it first
                 raise
+
+
+class _FileRows:
+    """See :class:`Rows`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def select(self, query: str, values: Mapping[str, object] = {}) -> Sequence[sqlite3.Row]:
+        return self._connection.execute(query, dict(values)).fetchall()
+
+    def add(self, table: str, values: Mapping[str, object]) -> int:
+        return int(self._connection.execute(insertion(table, values), dict(values)).lastrowid or 0)
+
+    def hold(self, deployment: int) -> None:
+        """Nothing: the row has the number of its process."""
+
+    def is_running(self, row: Row) -> bool:
+        return is_alive(ProcessId(pid=row["pid"], started=row["process_started"]))
+
+
+def insertion(table: str, values: Mapping[str, object]) -> str:
+    """The statement that adds a row."""
+    marks = ", ".join(f":{name}" for name in values)
+    return f"INSERT INTO {table} ({', '.join(values)}) VALUES ({marks})"  # noqa: S608 (names are the code's own)
 
 
 def _version(connection: sqlite3.Connection) -> int:

@@ -33,14 +33,13 @@ from emulator.snapshots import Snapshots
 from emulator.space_front import front_of
 from emulator.space_list import check_there
 from emulator.state_transfer import StateTransfer
+from emulator.store.opening import ledger_of, tell_of_store
 from emulator.template import Template
 from emulator.vault import Vault
 from emulator.workspace import Workspace
 
 if TYPE_CHECKING:
     from emulator.repair import Repairer
-
-LEDGER = "history.sqlite"
 
 
 def open_workspace(
@@ -66,7 +65,9 @@ def open_workspace(
     with_token = {**environ, **({TOKEN: token} if token else {})}
     project, choice = settle(project, environ=with_token, pulls=pulls)
     cancellation, now = cancellation or Cancellation(), clock(project.clock_offset)
-    history = History(project.state / LEDGER, now=now, ended=read_created(project.state).ended)
+    tell_of_store(project, emit)
+    ledger = ledger_of(project)
+    history = History(ledger, now=now, ended=read_created(project.state).ended)
     store, vault = ArtifactStore(project.state / "artifacts"), Vault(project.state)
     folders = interpreters.search_path(
         environ.get("PATH", ""), home=Path(environ.get("HOME", "")), pyenv_root=environ.get("PYENV_ROOT", "")
@@ -96,7 +97,7 @@ def open_workspace(
         project=project,
         drivers=drivers,
         history=history,
-        permits=Permits(project.state / LEDGER, now=now),
+        permits=Permits(ledger, now=now),
         now=now,
         environ=environ,
         store=store,

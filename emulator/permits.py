@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
 from emulator.clock import Clock, clock
-from emulator.ledger import Ledger
+from emulator.ledger import Ledger, LedgerFile
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,27 +36,25 @@ class Permits:
     Approvals and holds in a ledger; raises what :class:`emulator.ledger.Ledger` does.
 
     Args:
+        ledger: Or the path of one that is a file.
         now: Tells the time that is recorded.
     """
 
-    def __init__(self, path: Path, *, now: Clock | None = None) -> None:
-        self._ledger = Ledger(path)
+    def __init__(self, ledger: Path | Ledger, *, now: Clock | None = None) -> None:
+        self._ledger: Ledger = LedgerFile(ledger) if isinstance(ledger, Path) else ledger
         self._now = now or clock()
 
     def approve(self, environment: str, digest: str, *, by: str, expires: datetime) -> None:
         """Record an approval."""
-        with self._ledger.connected() as connection:
-            connection.execute(
-                "INSERT INTO approvals (environment, digest, by, at, expires) VALUES (?, ?, ?, ?, ?)",
-                (environment, digest, by, self._now().isoformat(), expires.isoformat()),
-            )
+        values = {"environment": environment, "digest": digest, "by": by}
+        with self._ledger.connected() as rows:
+            rows.add("approvals", {**values, "at": self._now().isoformat(), "expires": expires.isoformat()})
 
     def approvals(self, environment: str) -> list[Approval]:
         """All of *environment*, oldest first, also those that have expired."""
-        with self._ledger.connected() as connection:
-            rows = connection.execute(
-                "SELECT * FROM approvals WHERE environment = ? ORDER BY id", (environment,)
-            ).fetchall()
+        query = "SELECT * FROM approvals WHERE environment = :environment ORDER BY id"
+        with self._ledger.connected() as rows:
+            found = rows.select(query, {"environment": environment})
         return [
             Approval(
                 environment=row["environment"],
@@ -66,7 +63,7 @@ class Permits:
                 at=datetime.fromisoformat(row["at"]),
                 expires=datetime.fromisoformat(row["expires"]),
             )
-            for row in rows
+            for row in found
         ]
 
     def hold(self, environment: str, *, reason: str, by: str) -> None:
@@ -78,18 +75,15 @@ class Permits:
         self._add(environment, is_set=False, reason=reason, by=by)
 
     def _add(self, environment: str, *, is_set: bool, reason: str, by: str) -> None:
-        with self._ledger.connected() as connection:
-            connection.execute(
-                "INSERT INTO holds (environment, is_set, reason, by, at) VALUES (?, ?, ?, ?, ?)",
-                (environment, is_set, reason, by, self._now().isoformat()),
-            )
+        values = {"environment": environment, "is_set": int(is_set), "reason": reason, "by": by}
+        with self._ledger.connected() as rows:
+            rows.add("holds", {**values, "at": self._now().isoformat()})
 
     def held(self, environment: str) -> Hold | None:
         """The hold of *environment*, if there is one."""
-        with self._ledger.connected() as connection:
-            row: sqlite3.Row | None = connection.execute(
-                "SELECT * FROM holds WHERE environment = ? ORDER BY id DESC LIMIT 1", (environment,)
-            ).fetchone()
+        query = "SELECT * FROM holds WHERE environment = :environment ORDER BY id DESC LIMIT 1"
+        with self._ledger.connected() as rows:
+            row = next(iter(rows.select(query, {"environment": environment})), None)
         if row is None or not row["is_set"]:
             return None
         return Hold(environment=environment, reason=row["reason"], by=row["by"], at=datetime.fromisoformat(row["at"]))

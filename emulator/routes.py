@@ -11,6 +11,7 @@ import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from emulator.model import Api, ProcessId, Route
 from emulator.process import write_atomically
@@ -21,7 +22,12 @@ ROUTES_FILE = "routes.json"
 
 def publish_routes(path: Path, routes: Sequence[Route]) -> None:
     """Replace the table at *path*; order is the promotion order."""
-    write_atomically(path, json.dumps([asdict(route) for route in routes], indent=1).encode())
+    write_atomically(path, routes_text(routes).encode())
+
+
+def routes_text(routes: Sequence[Route]) -> str:
+    """A table as JSON."""
+    return json.dumps([asdict(route) for route in routes], indent=1)
 
 
 def load_routes(path: Path) -> Mapping[str, Route]:
@@ -31,6 +37,11 @@ def load_routes(path: Path) -> Mapping[str, Route]:
     Raises:
         FileNotFoundError: Nothing was ever published.
     """
+    return read_routes(json.loads(path.read_bytes()))
+
+
+def read_routes(table: Sequence[Mapping[str, Any]]) -> Mapping[str, Route]:
+    """A table, parsed from its JSON."""
     return {
         content["environment"]: Route(
             **{
@@ -39,7 +50,7 @@ def load_routes(path: Path) -> Mapping[str, Route]:
                 "apis": tuple(Api(**api) for api in content["apis"]),
             }
         )
-        for content in json.loads(path.read_bytes())
+        for content in table
     }
 
 

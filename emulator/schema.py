@@ -17,6 +17,7 @@ from emulator.model import OWN_IMAGE, ConfigType, DriverName, Functions, Publish
 from emulator.setting import Key, matches, show_key, show_value, value_at
 from emulator.settings import CORPUS_PATTERN, PARAMETER_PATTERN, SERVICE_PATTERN, SETTINGS
 from emulator.spans import read_memory, read_span
+from emulator.store.address import checked_url
 
 _REGION_PATTERN = r"^[a-z]{2}(-[a-z]+)+-[0-9]$"
 # Source: the grammar of the reference in the Docker distribution project: name, tag, digest.
@@ -235,6 +236,8 @@ class ProjectTable(_Table):
     driver: _Driver = DriverName.EMBEDDED
     allow_remote: bool = False
     clock_offset: _Span = timedelta()
+    store: Annotated[str, AfterValidator(checked_url)] = ""
+    store_timeout: Annotated[float, Field(ge=0, le=3600)] = 60.0
     auto_promote_to: list[str] = Field(default_factory=list)
     verify: VerifyTable = Field(default_factory=VerifyTable)
     replay: ReplayTable = Field(default_factory=ReplayTable)

@@ -76,6 +76,22 @@ SETTINGS: tuple[Setting, ...] = (
         description="Moves the clock of the ledger and its gates, for tests and labs.",
     ),
     Setting(
+        key="store",
+        variable="MULTISTACK_STORE",
+        default="empty: files in the state folder",
+        allowed='the URL of a PostgreSQL database such as "postgresql://user@host/database", or empty',
+        description="Database that several machines share: the ledger, spaces, routes and requests. A password goes "
+        "into the variable, into PGPASSWORD or into ~/.pgpass.",
+        is_secret=True,
+    ),
+    Setting(
+        key="store_timeout",
+        variable="MULTISTACK_STORE_TIMEOUT",
+        default="60",
+        allowed="a number of seconds from 0 to 3600",
+        description="Seconds that a command which has begun waits for a store that is away.",
+    ),
+    Setting(
         key="localstack.image",
         variable="MULTISTACK_LOCALSTACK_IMAGE",
         default=OWN_IMAGE,

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from typing import TYPE_CHECKING
 
 from emulator.events import Emit
 from emulator.front import Front, routes_of
+from emulator.known import Known
 from emulator.lock import exclusive
 from emulator.model import Instance, Project
 from emulator.routes import ROUTES_FILE, publish_routes
-
-if TYPE_CHECKING:
-    from emulator.history import History
+from emulator.store.opening import publish_routes_of
 
 
 def front_of(project: Project, *, environ: Mapping[str, str], emit: Emit) -> Front:
@@ -59,10 +57,12 @@ class SpaceFront(Front):
         return False
 
     def publish(
-        self, instances: Mapping[str, Instance], history: History, *, others: Collection[str] = frozenset()
+        self, instances: Mapping[str, Instance], known: Mapping[str, Known], *, others: Collection[str] = frozenset()
     ) -> None:
         """Tell the proxy what runs where, by the space's own table."""
-        publish_routes(self._space.state / ROUTES_FILE, routes_of(self._space, instances, history))
+        routes = routes_of(self._space, instances, known)
+        publish_routes(self._space.state / ROUTES_FILE, routes)
+        publish_routes_of(self._space, routes, emit=self._emit)
 
     def clear_faults(self, is_over: Callable[[str], bool]) -> None:
         """Nothing: none can be set for a space."""

@@ -76,6 +76,21 @@ def load_spaces(path: Path) -> Mapping[str, Space]:
     return {name: _space(name, row) for name, row in file.spaces.items()}
 
 
+def space_text(space: Space) -> str:
+    """A space without its name, as JSON."""
+    return _row(space).model_dump_json()
+
+
+def space_of(name: str, text: str) -> Space:
+    """
+    The opposite of :func:`space_text`.
+
+    Raises:
+        ValueError: It is none, or one of a newer multistack.
+    """
+    return _space(name, _Row.model_validate_json(text))
+
+
 def _space(name: str, row: _Row) -> Space:
     given: dict[str, Any] = dict(row)
     return Space(**{**given, "name": name, "quota": Quota(**dict(row.quota))})

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from emulator.front import Front
-from emulator.history import History
+from emulator.known import Known
 from emulator.model import Environment, Instance
 
 
@@ -49,7 +49,7 @@ class EnvironmentStatus:
 def status_of(
     environments: Sequence[Environment],
     instances: Mapping[str, Instance],
-    history: History,
+    known: Mapping[str, Known],
     front: Front,
     *,
     framework: str,
@@ -58,26 +58,25 @@ def status_of(
     rows = []
     for environment in environments:
         instance = instances[environment.name]
-        current, canary = history.current(environment.name), history.canary(environment.name)
-        last = history.last(environment.name)
+        now = known[environment.name]
         rows.append(
             EnvironmentStatus(
                 environment=environment.name,
                 status=instance.status.value,
                 driver=environment.driver.value,
-                release=current.release.id if current else None,
-                digest=current.release.digest if current else None,
-                config_hash=current.release.config_hash if current else None,
-                url=front.environment_url(environment.name) if current is None or current.apis else None,
-                apis=tuple(api.logical_id for api in current.apis) if current else (),
+                release=now.release,
+                digest=now.digest,
+                config_hash=now.config_hash,
+                url=front.environment_url(environment.name) if now.release is None or now.apis else None,
+                apis=tuple(api.logical_id for api in now.apis),
                 endpoint=instance.endpoint.url if instance.endpoint else None,
                 account_id=environment.account_id,
                 region=environment.region,
                 protected=environment.protected,
                 reason=instance.reason,
-                canary=canary.release.id if canary else None,
-                failed=last.failure if last else "",
-                skipped=tuple(current.skipped) if current else (),
+                canary=now.canary,
+                failed=now.failed,
+                skipped=tuple(now.skipped),
                 framework=framework,
             )
         )

@@ -19,6 +19,7 @@ from emulator.errors import ConfigError, NotReady
 from emulator.events import Emit, Event
 from emulator.front import Front
 from emulator.history import History
+from emulator.known import Known, known_of
 from emulator.lifecycle import Lifecycle
 from emulator.lock import exclusive
 from emulator.model import (
@@ -129,8 +130,12 @@ class Workspace:
 
     def status(self, environments: Sequence[Environment]) -> list[EnvironmentStatus]:
         """One row per environment, observed just now."""
-        observed = self.lifecycle.observe(environments)
-        return status_of(environments, observed, self.history, self.front, framework=self.project.framework)
+        observed, known = self.lifecycle.observe(environments), self.known([one.name for one in environments])
+        return status_of(environments, observed, known, self.front, framework=self.project.framework)
+
+    def known(self, names: Sequence[str], *, emit: Emit | None = None) -> Mapping[str, Known]:
+        """What environments serve, as far as that can be known now; see :func:`emulator.known.known_of`."""
+        return known_of(self.history, self.project.state, names, emit=emit or self.emit)
 
     def publish(self) -> None:
         """Tell the proxy what runs where now; of created environments those that are there by now, and no others."""
@@ -138,7 +143,8 @@ class Workspace:
         known = self.project.environments
         environments = [one for one in known if one.created is None or one.name in there]
         others = there - {one.name for one in known}
-        self.front.publish(self.lifecycle.observe(environments), self.history, others=others)
+        serving = self.known([one.name for one in environments])
+        self.front.publish(self.lifecycle.observe(environments), serving, others=others)
 
     @contextlib.contextmanager
     def changing(self, command: str, *, wait: bool = True) -> Iterator[None]:
@@ -156,15 +162,20 @@ class Workspace:
         with exclusive(self.project.state, command, emit=self.emit, wait=wait):
             self._check_unchanged()
             check_there(self.project)
-            self.snapshots.sweep()
-            for deployment in self.history.close_interrupted():
-                detail = f"deployment of {deployment.release.id} had been interrupted"
-                self.emit(Event(deployment.environment, "found", detail))
-                self.transfer.finish(deployment)
-            try:
-                yield
-            finally:
-                self.publish()
+            with self.history.ledger.alone(command, emit=self.emit, wait=wait):
+                self._repair()
+                try:
+                    yield
+                finally:
+                    self.publish()
+
+    def _repair(self) -> None:
+        """Put on record, and finish, what a killed command left open."""
+        self.snapshots.sweep()
+        for deployment in self.history.close_interrupted():
+            detail = f"deployment of {deployment.release.id} had been interrupted"
+            self.emit(Event(deployment.environment, "found", detail))
+            self.transfer.finish(deployment)
 
     def _check_unchanged(self) -> None:
         project = self.project

@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, settings
 
 from tests.drivers import assert_nothing_left, driver_environ
 
-pytest_plugins = ["tests.conformance.plugin", "tests.driver_option"]
+pytest_plugins = ["tests.conformance.plugin", "tests.driver_option", "tests.postgres"]
 
 # How long an example takes says how busy the machine is, not whether the code is right.
 settings.register_profile("multistack", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _FORMATS = ("har", "curl", "pytest")
 _SOURCES = ("client", "comparison")
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_shared = click.option("--shared", "is_shared", is_flag=True, help="Those of all proxies, from the store.")
 
 
 def _filters(command: Callable[..., None]) -> Callable[..., None]:
@@ -75,12 +76,32 @@ def _filter(
     )
 
 
-def _requests(workspace: Workspace) -> Requests:
+def _requests(workspace: Workspace, *, is_shared: bool = False) -> Requests:
     from emulator.inspector.finding import Requests
     from emulator.inspector.rows import REQUESTS_FILE
 
     workspace.front.publish_rules()
+    if is_shared:
+        return _shared_requests(workspace)
     return Requests(workspace.front.folder / REQUESTS_FILE)
+
+
+def _shared_requests(workspace: Workspace) -> Requests:
+    from tempfile import TemporaryDirectory
+
+    from emulator.errors import ConfigError
+    from emulator.store.opening import open_store
+
+    project = workspace.project
+    if project.store is None:
+        raise ConfigError(
+            "--shared: this project has no store that machines share", hint="leave it out, or set `store`"
+        )
+    store = open_store(project.store)
+    from emulator.inspector.shared_finding import fetch_shared
+
+    folder = click.get_current_context().with_resource(TemporaryDirectory())
+    return fetch_shared(store, project.service, Path(folder) / "requests.sqlite")
 
 
 @click.group()
@@ -93,16 +114,18 @@ def requests() -> None:
 @click.option(
     "-n", "--limit", default=50, show_default=True, type=click.IntRange(min=1), metavar="N", help="Only the newest N."
 )
+@_shared
 @_json
 @click.pass_obj
-def list_(context: Context, /, *, limit: int, as_json: bool, **wanted: object) -> None:
+def list_(context: Context, /, *, limit: int, is_shared: bool, as_json: bool, **wanted: object) -> None:
     """List kept requests, the newest last."""
     from emulator.cli.requests_text import print_list
     from emulator.inspector.shown import to_dict
     from emulator.render import print_json
 
     workspace = context.workspace()
-    found = _requests(workspace).find(_filter(workspace, **wanted), limit=limit)[::-1]  # type: ignore[arg-type]
+    kept = _requests(workspace, is_shared=is_shared)
+    found = kept.find(_filter(workspace, **wanted), limit=limit)[::-1]  # type: ignore[arg-type]
     _warn_of_pause(workspace)
     if as_json:
         print_json([to_dict(exchange, is_whole=False) for exchange in found])
@@ -128,9 +151,10 @@ def _warn_of_pause(workspace: Workspace) -> None:
 @requests.command()
 @click.argument("number", metavar="ID", type=int)
 @click.option("--no-logs", is_flag=True, help="Don't ask the environment for the function's log lines.")
+@_shared
 @_json
 @click.pass_obj
-def show(context: Context, *, number: int, no_logs: bool, as_json: bool) -> None:
+def show(context: Context, *, number: int, no_logs: bool, is_shared: bool, as_json: bool) -> None:
     """Show one request: headers, bodies, where its time went, what its functions logged."""
     from dataclasses import asdict
 
@@ -139,7 +163,7 @@ def show(context: Context, *, number: int, no_logs: bool, as_json: bool) -> None
     from emulator.render import print_json
 
     workspace = context.workspace()
-    exchange = _one(_requests(workspace), number)
+    exchange = _one(_requests(workspace, is_shared=is_shared), number)
     lines, problem = ([], "") if no_logs else _logged(workspace, exchange)
     if as_json:
         print_json({**to_dict(exchange), "log": [asdict(line) for line in lines], "log_problem": problem or None})
@@ -174,13 +198,16 @@ def _logged(workspace: Workspace, exchange: Exchange) -> tuple[Sequence[LogLine]
 @_filters
 @click.option("--as", "form", type=click.Choice(_FORMATS), default="har", show_default=True, help="What to write.")
 @click.option("-o", "--output", type=click.Path(path_type=Path), metavar="FILE", help="A file instead of stdout.")
+@_shared
 @click.pass_obj
-def export(context: Context, /, *, numbers: Sequence[int], form: str, output: Path | None, **wanted: object) -> None:
+def export(
+    context: Context, /, *, numbers: Sequence[int], form: str, output: Path | None, is_shared: bool, **wanted: object
+) -> None:
     """Write kept requests as HAR 1.2, as curl commands or as pytest tests."""
     from emulator.inspector.exporting import export as exported
 
     workspace = context.workspace()
-    kept = _requests(workspace)
+    kept = _requests(workspace, is_shared=is_shared)
     if numbers:
         found: Sequence[Exchange] = [_one(kept, number) for number in numbers]
     else:

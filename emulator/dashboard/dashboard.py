@@ -32,6 +32,7 @@ from emulator.inspector.feed import Progress
 from emulator.inspector.finding import Requests
 from emulator.inspector.rates import Rates
 from emulator.inspector.rows import REQUESTS_FILE
+from emulator.ledger import Ledger
 from emulator.model import Route
 from emulator.proxy.keeping import Keeping
 from emulator.rules import RULES_FILE
@@ -53,6 +54,7 @@ class Sources:
         keeping: What keeps requests; None when nothing does.
         command: None without a project: the pages are then for reading.
         spaces: The project's spaces, as they are now.
+        ledger: The one in a store; None for a file in *state*.
     """
 
     routes: Callable[[], Mapping[str, Route] | None]
@@ -63,6 +65,7 @@ class Sources:
     keeping: Keeping | None = None
     command: Command | None = None
     spaces: Callable[[], Sequence[SpaceRow]] = tuple
+    ledger: Ledger | None = None
 
 
 class Dashboard:
@@ -76,7 +79,7 @@ class Dashboard:
     def __init__(self, sources: Sources) -> None:
         self._sources = sources
         self.token = new_token()
-        self.records = Records(sources.state)
+        self.records = Records(sources.state, sources.ledger)
         self.logs = LogFeed(sources.command)
         self.jobs = Jobs(sources.command, on_change=self._note, lock=sources.state / _LOCK)
         self.stream = Stream(

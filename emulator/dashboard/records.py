@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator.history import History
+from emulator.ledger import LEDGER_FILE, Ledger
 from emulator.model import Deployment, Gate, GateResult
 from emulator.permits import Hold, Permits
 from emulator.served import line_of, served_since
@@ -16,8 +18,9 @@ from emulator.served import line_of, served_since
 if TYPE_CHECKING:
     from emulator.created import Created
 
-LEDGER = "history.sqlite"
 _CREATED = "created.json"
+# Seconds that what a store said is good for.
+_FRESH = 2.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,23 +72,29 @@ class Records:
 
     Args:
         state: The project's state folder.
+        shared: The ledger, if it is in a store.
 
     Raises:
         MultistackError: By every use: the ledger can't be read.
     """
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, shared: Ledger | None = None) -> None:
         self._state = state
+        self._shared = shared
         self._known: tuple[object, dict[str, Record]] | None = None
 
     @property
-    def _ledger(self) -> Path:
-        return self._state / LEDGER
+    def _ledger(self) -> Path | Ledger:
+        return self._shared or self._state / LEDGER_FILE
+
+    def _is_there(self) -> bool:
+        """Reading must not make one."""
+        return self._shared is not None or (self._state / LEDGER_FILE).exists()
 
     def of(self, name: str) -> Record:
         """What is on record for environment *name*."""
-        if not self._ledger.exists():
-            return Record()  # reading must not make one
+        if not self._is_there():
+            return Record()
         signature = self._signature()
         if self._known is None or self._known[0] != signature:
             self._known = (signature, {})
@@ -99,7 +108,7 @@ class Records:
 
     def deployments(self, environment: str | None = None, *, last: int | None = None) -> Sequence[Deployment]:
         """Deployments, the latest first."""
-        return self._history().deployments(environment, last=last)[::-1] if self._ledger.exists() else []
+        return self._history().deployments(environment, last=last)[::-1] if self._is_there() else []
 
     def created(self) -> Sequence[str]:
         """Environments that a command created: nothing is promoted into or out of them."""
@@ -142,8 +151,8 @@ class Records:
 
     def _signature(self) -> object:
         """Changes whenever somebody wrote to the ledger or to the list of created environments."""
-        found = []
-        for name in (LEDGER, f"{LEDGER}-wal", _CREATED):
+        found: list[object] = [] if self._shared is None else [int(time.monotonic() / _FRESH)]
+        for name in (LEDGER_FILE, f"{LEDGER_FILE}-wal", _CREATED):
             try:
                 stat = (self._state / name).stat()
             except FileNotFoundError:

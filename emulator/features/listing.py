@@ -7,6 +7,7 @@ from datetime import datetime
 
 from emulator.created import read_created
 from emulator.features.removing import environment_of
+from emulator.known import Known
 from emulator.model import Creation, Status
 from emulator.workspace import Workspace
 
@@ -40,20 +41,25 @@ def statuses(workspace: Workspace, *, now: datetime) -> list[CreatedStatus]:
     created = {name: creation for name, creation in found.items() if name not in declared}
     environments = [environment_of(workspace.project, name, creation) for name, creation in created.items()]
     observed = workspace.lifecycle.observe(environments) if environments else {}
-    return [_row(workspace, name, creation, observed[name].status, now) for name, creation in created.items()]
+    known = workspace.known(list(created))
+    return [
+        _row(workspace, name, creation, status=observed[name].status, known=known[name], now=now)
+        for name, creation in created.items()
+    ]
 
 
-def _row(workspace: Workspace, name: str, creation: Creation, status: Status, now: datetime) -> CreatedStatus:
-    current = workspace.history.current(name)
+def _row(
+    workspace: Workspace, name: str, creation: Creation, *, status: Status, known: Known, now: datetime
+) -> CreatedStatus:
     return CreatedStatus(
         environment=name,
         like=creation.like,
         branch=creation.branch,
-        release=current.release.id if current else None,
-        digest=current.release.digest if current else None,
+        release=known.release,
+        digest=known.digest,
         created=creation.at,
         expires=creation.expires,
         expires_in=(creation.expires - now).total_seconds() if creation.expires else None,
         status="ending" if creation.is_ending else status.value,
-        url=workspace.front.environment_url(name) if current is None or current.apis else None,
+        url=workspace.front.environment_url(name) if known.release is None or known.apis else None,
     )

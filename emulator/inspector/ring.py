@@ -7,7 +7,6 @@ import logging
 import sqlite3
 import time
 from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 
 from emulator.inspector import rows
@@ -63,7 +62,7 @@ class Ring:
     def accept(self, exchange: Exchange) -> None:
         """Keep *exchange* with the next batch."""
         settings = self._settings()
-        row = rows.row_of(_cut(exchange, settings.max_body))
+        row = rows.row_of(rows.cut(exchange, settings.max_body))
         self._batch.append(row)
         self._batch_bytes += row.size
         if self._batch_bytes >= max(self._portion(), self._wanted):
@@ -189,16 +188,6 @@ class Ring:
 def _is_held(error: Exception) -> bool:
     codes = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
     return isinstance(error, sqlite3.OperationalError) and error.sqlite_errorcode & 0xFF in codes
-
-
-def _cut(exchange: Exchange, limit: int) -> Exchange:
-    """*exchange* with *limit* bytes of each body: another sink may have wanted more."""
-    request, answer = exchange.request, exchange.answer
-    if len(request.body) > limit:
-        exchange = replace(exchange, request=replace(request, body=request.body[:limit]))
-    if len(answer.body) > limit:
-        exchange = replace(exchange, answer=replace(answer, body=answer.body[:limit]))
-    return exchange
 
 
 def _delete_oldest(connection: sqlite3.Connection, count: int) -> None:

@@ -7,7 +7,7 @@ import json
 import os
 import sqlite3
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,12 @@ CREATE TABLE contents (
 );
 CREATE INDEX exchanges_at ON exchanges (at);
 """
+# The columns of both, without their ids.
+EXCHANGE = (
+    *("at", "source", "environment", "client", "release", "digest", "method", "target", "request_length", "status"),
+    *("answer_length", "seconds", "is_complete", "problem", "upstream_seconds", "invocations", "faults"),
+)
+CONTENTS = ("request_headers", "answer_headers", "request_body", "answer_body")
 _BUSY = 2.0
 # Rows of one statement.
 _MANY = 32
@@ -95,6 +101,16 @@ def row_of(exchange: Exchange) -> Row:
     )
 
 
+def cut(exchange: Exchange, limit: int) -> Exchange:
+    """*exchange* with *limit* bytes of each body: another sink may have wanted more."""
+    request, answer = exchange.request, exchange.answer
+    if len(request.body) > limit:
+        exchange = replace(exchange, request=replace(request, body=request.body[:limit]))
+    if len(answer.body) > limit:
+        exchange = replace(exchange, answer=replace(answer, body=answer.body[:limit]))
+    return exchange
+
+
 def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
     """Add exchanges, in the transaction that runs."""
     (before,) = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = 'exchanges'").fetchone() or (0,)
@@ -110,6 +126,13 @@ def insert(connection: sqlite3.Connection, rows: Sequence[Row]) -> None:
                 _inserting("contents", 5, size), [v for number, row in part for v in (number, *row.contents)]
             )
             position += size
+
+
+def insert_numbered(connection: sqlite3.Connection, found: Sequence[tuple[object, ...]]) -> None:
+    """Add exchanges that have ids, each with all columns of both tables behind it."""
+    between = 1 + len(EXCHANGE)
+    connection.executemany(_inserting("exchanges", between, 1), [one[:between] for one in found])
+    connection.executemany(_inserting("contents", 1 + len(CONTENTS), 1), [(one[0], *one[between:]) for one in found])
 
 
 @functools.cache

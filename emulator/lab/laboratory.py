@@ -16,8 +16,8 @@ from emulator.lab.project import SHARED, environment_of, remove_lab, shared_acco
 from emulator.lab.routing import route_to
 from emulator.lab.seeding import seed
 from emulator.lab.topologies import ENVIRONMENTS, Place, Topology, World
+from emulator.ledger import LEDGER_FILE
 from emulator.model import DriverName, Route, Status
-from emulator.opening import LEDGER
 from emulator.parallel import raise_first, run_parallel
 from emulator.workspace import Workspace
 
@@ -119,7 +119,7 @@ class Laboratory:
         accounts = {one.name: one for topology in topologies for one in self._accounts(topology)}
         started = self.at_once(list(accounts), lambda name: accounts[name].restore(timeout=timeout))
         if Topology.MULTI in topologies:
-            copy_ledger(self.folder / _BASE / LEDGER, self._workspace.project.state / LEDGER)
+            copy_ledger(self.folder / _BASE / LEDGER_FILE, self._workspace.project.state / LEDGER_FILE)
         if any(started.values()):
             self._publish()
         return any(started.values())
@@ -210,7 +210,7 @@ class Laboratory:
         """Save how its accounts are now, once: the last step of making them."""
         if topology is Topology.MULTI and not self._is_made(topology):
             (self.folder / _BASE).mkdir(exist_ok=True)
-            copy_ledger(self._workspace.project.state / LEDGER, self.folder / _BASE / LEDGER)
+            copy_ledger(self._workspace.project.state / LEDGER_FILE, self.folder / _BASE / LEDGER_FILE)
         for account in self._accounts(topology):
             account.keep()
 

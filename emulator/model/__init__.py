@@ -29,6 +29,7 @@ from emulator.model.environments import (
     ProxySettings,
     Route,
     Status,
+    StoreSettings,
 )
 from emulator.model.exchanges import CarryRule, Exchange, Headers, HttpAnswer, HttpRequest, Invocation, Source
 from emulator.model.rules import ComparisonRules, ExpectedDifference, InspectorSettings, Rules
@@ -80,6 +81,7 @@ __all__ = [
     "Source",
     "Space",
     "Status",
+    "StoreSettings",
     "SwarmSettings",
     "Verification",
 ]

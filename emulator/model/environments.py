@@ -117,6 +117,20 @@ class ProxySettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StoreSettings:
+    """
+    A database that several machines share.
+
+    Attributes:
+        url: Of a PostgreSQL database; it may hold a password.
+        timeout: Seconds that a command which has begun waits for it.
+    """
+
+    url: str = field(repr=False)
+    timeout: float = 60.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Project:
     """
     One service and its environments.
@@ -140,6 +154,7 @@ class Project:
         seeds_after_deploy: The first deployment into an environment is followed by its seed.
         space: Which of another project's spaces this one is; *copied_from* is then the space's folder.
         within: That other project.
+        store: Where the ledger is kept, and what proxies elsewhere read; None for files in the state folder.
     """
 
     file: Path
@@ -162,6 +177,7 @@ class Project:
     seeds_after_deploy: bool = True
     space: Space | None = None
     within: Project | None = None
+    store: StoreSettings | None = None
 
     def way_into(self, name: str) -> str:
         """The command that brings a new release into environment *name* in good order."""

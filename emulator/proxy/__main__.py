@@ -8,11 +8,16 @@ import os
 import signal
 import socket
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
+from emulator.model import InspectorSettings, StoreSettings
 from emulator.process import write_record
+
+if TYPE_CHECKING:
+    from emulator.inspector.shared_ring import SharedRing
 
 # Longer than the server gives requests to finish: after that a worker still waits for an upstream's answer.
 _SHUTDOWN_TIMEOUT = 4.0
@@ -33,6 +38,8 @@ def main() -> None:
         "ca_file": options.ca_file,
         "project": options.project,
         "waking": options.waking,
+        "store": options.store,
+        "store_project": options.store_project,
     }
     write_record(options.folder, port=listener.getsockname()[1], settings=settings)
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s")
@@ -50,6 +57,8 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--allow-remote", default="no", choices=["yes", "no"], help="emulators on other machines")
     parser.add_argument("--project", default="", help="the project file; empty when its pages are for reading only")
     parser.add_argument("--waking", default="", help="the project file whose spaces are woken; empty for none")
+    parser.add_argument("--store", default="", help="the store, as it is shown; its URL is a variable; empty for none")
+    parser.add_argument("--store-project", default="", help="what the project is called there")
     parser.add_argument("--ca-file", default="", help="authorities to trust; empty for the system's")
     parser.add_argument("--password-file", default="", help="the password of other machines; empty for none")
     return parser.parse_args()
@@ -76,7 +85,9 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     from emulator.rules import RULES_FILE
 
     recorded = CorpusWriter(watch_recording(options.folder / RECORDING_FILE))
-    keeping = Keeping(options.folder, sinks=[recorded])
+    store = _store() if options.store else None
+    share = _sharing(store, options.store_project, str(options.folder)) if store else None
+    keeping = Keeping(options.folder, sinks=[recorded], share=share)
     waking = own_command(Path(options.waking)) if options.waking else None
     app = create_app(
         Settings(
@@ -91,6 +102,8 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
             command=own_command(Path(options.project)) if options.project else None,
             waking=waking,
             rules=options.folder / RULES_FILE,
+            store=store,
+            project=options.store_project,
         ),
         keeping=keeping,
     )
@@ -103,6 +116,24 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     finally:
         server.stop()
         keeping.close()
+
+
+def _store() -> StoreSettings | None:
+    from emulator.config import process_environ
+    from emulator.store.address import store_in
+
+    return store_in(process_environ())
+
+
+def _sharing(
+    settings: StoreSettings, project: str, folder: str
+) -> Callable[[Callable[[], InspectorSettings]], SharedRing]:
+    """Keeps what passes this proxy where other machines see it as well."""
+    from emulator.inspector.shared_ring import SharedRing
+    from emulator.store.opening import open_store
+
+    store = open_store(settings, patience=0)
+    return lambda inspector: SharedRing(store, project, f"{socket.gethostname()}:{folder}", inspector)
 
 
 if __name__ == "__main__":

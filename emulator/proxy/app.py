@@ -20,7 +20,7 @@ from emulator.dashboard.space_rows import space_rows
 from emulator.dashboard.spaces import make_space_pages
 from emulator.faults.file import watch_faults
 from emulator.inspector.rates import Rates
-from emulator.model import ComparisonRules, Route
+from emulator.model import ComparisonRules, Route, StoreSettings
 from emulator.process import is_alive, own_process
 from emulator.proxy.answer import Answer, Forward
 from emulator.proxy.aws_errors import aws_error
@@ -45,6 +45,7 @@ from emulator.proxy_password import read_password
 from emulator.routes import watch_routes
 from emulator.rules import watch_rules
 from emulator.space_tokens import without_tokens
+from emulator.store.opening import shared_ledger
 from emulator.watched_file import WatchedFile
 
 _log = logging.getLogger(__name__)
@@ -67,6 +68,8 @@ class Settings:
         waking: Runs it to wake spaces; None where they stay asleep.
         rules: The published rules; None for none.
         faults: The file of the faults that are set; read again whenever it changes.
+        store: Where the ledger is; None for a file beside the routes.
+        project: What the project is called there.
         password_file: Holds the password of other machines; None lets them in without one.
     """
 
@@ -81,6 +84,8 @@ class Settings:
     rules: Path | None = None
     faults: Path | None = None
     password_file: Path | None = None
+    store: StoreSettings | None = None
+    project: str = ""
 
 
 def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
@@ -137,6 +142,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
         keeping=keeping,
         command=settings.command,
         spaces=lambda: space_rows(gate, now=datetime.now(UTC)),
+        ledger=shared_ledger(settings.store, settings.project, patience=0) if settings.store else None,
     )
     dashboard = app.extensions["dashboard"] = Dashboard(sources)
     register(app, dashboard)

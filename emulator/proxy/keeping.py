@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from emulator.inspector.feed import Feed, Sink
 from emulator.inspector.redaction import Redaction
 from emulator.inspector.ring import Ring
 from emulator.inspector.rows import REQUESTS_FILE
-from emulator.model import Exchange
+from emulator.model import Exchange, InspectorSettings
 from emulator.rules import RULES_FILE, watch_rules
+
+if TYPE_CHECKING:
+    from emulator.inspector.shared_ring import SharedRing
+
+    Share = Callable[[Callable[[], InspectorSettings]], SharedRing]
 
 
 class Keeping:
@@ -21,27 +27,31 @@ class Keeping:
     Args:
         folder: The proxy's own.
         sinks: Further ones beside the ring.
+        share: Makes the one whose exchanges other machines see as well, by the settings of the moment.
     """
 
-    def __init__(self, folder: Path, *, sinks: Sequence[Sink] = ()) -> None:
+    def __init__(self, folder: Path, *, sinks: Sequence[Sink] = (), share: Share | None = None) -> None:
         self._rules = watch_rules(folder / RULES_FILE)
         self.path = folder / REQUESTS_FILE
         self.ring = Ring(self.path, lambda: self._rules.current().inspector)
-        self.feed = Feed([self.ring, *sinks], redact=self._redact)
+        self.shared = share(lambda: self._rules.current().inspector) if share else None
+        self.feed = Feed([self.ring, *([self.shared] if self.shared else []), *sinks], redact=self._redact)
 
     @property
     def problem(self) -> str | None:
         """Why exchanges are not kept although they should be; None while all is well."""
-        return self.ring.problem
+        return self.ring.problem or (self.shared.problem if self.shared else None)
 
     @property
     def lost(self) -> int:
         """How many exchanges could not be kept since the proxy started: too many came, or the file took none."""
-        return self.feed.lost + self.ring.dropped
+        return self.feed.lost + self.ring.dropped + (self.shared.dropped if self.shared else 0)
 
     def close(self) -> None:
         """Keep what is on its way, and end."""
         self.feed.close()
+        if self.shared:
+            self.shared.close()
         self.ring.close()
 
     def _redact(self, exchange: Exchange) -> Exchange:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from emulator.events import Emit, Event
 from emulator.model import Environment, Instance, Space, Status
 from emulator.parallel import raise_first, run_parallel
 from emulator.spaces.spaces import Spaces
@@ -58,22 +59,28 @@ def statuses(spaces: Spaces, *, now: datetime) -> Sequence[SpaceStatus]:
     Raises:
         MultistackError: What one of them was made of is no longer there, or its ledger can't be read.
     """
-    listed, uses = spaces.listed(), spaces.workspace.front.space_uses() or {}
+    listed, told = spaces.listed(), set[str]()
+    uses = spaces.workspace.front.space_uses() or {}
+
+    def tell(event: Event) -> None:
+        if event.detail not in told:  # the same of every space
+            told.add(event.detail)
+            spaces.workspace.emit(event)
 
     def status(name: str) -> SpaceStatus:
-        return _status(spaces, listed[name], uses.get(name, {}), now)
+        return _status(spaces, listed[name], uses.get(name, {}), now, tell)
 
     found = run_parallel(list(listed), status, spaces.workspace.cancellation, width=_WIDTH)
     raise_first(found)
     return [row for row in found.values() if isinstance(row, SpaceStatus)]
 
 
-def _status(spaces: Spaces, space: Space, use: Mapping[str, float], now: datetime) -> SpaceStatus:
+def _status(spaces: Spaces, space: Space, use: Mapping[str, float], now: datetime, tell: Emit) -> SpaceStatus:
     found, proxy = spaces.open(space), spaces.workspace.front.url()
     environments = found.project.environments
     observed = found.lifecycle.observe(environments)
     not_ready = tuple(one.name for one in environments if observed[one.name].status is not Status.READY)
-    current = {one.name: found.history.current(one.name) for one in environments}
+    known = found.known([one.name for one in environments], emit=tell)
     return SpaceStatus(
         space=space.name,
         status=_word(space, environments, observed),
@@ -81,7 +88,7 @@ def _status(spaces: Spaces, space: Space, use: Mapping[str, float], now: datetim
         ready=len(environments) - len(not_ready),
         environments=len(environments),
         not_ready=not_ready if len(not_ready) < len(environments) else (),
-        releases={name: one.release.id if one else None for name, one in current.items()},
+        releases={name: one.release for name, one in known.items()},
         created=space.at,
         expires_in=(space.expires - now).total_seconds() if space.expires else None,
         is_joined=space.is_joined,

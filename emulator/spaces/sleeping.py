@@ -7,15 +7,16 @@ import itertools
 import time
 from collections.abc import Mapping, Sequence
 
-from emulator.errors import ConfigError, MultistackError
+from emulator.errors import ConfigError, MultistackError, StoreAway
 from emulator.events import Emit, Event
 from emulator.lifecycle import UpResult
 from emulator.lock import exclusive
 from emulator.model import Project
 from emulator.parallel import failed_of, raise_first, run_parallel
-from emulator.space_list import changed, read_spaces, write_spaces
+from emulator.space_list import changed, read_spaces
 from emulator.spaces.opening import find_space
 from emulator.spaces.spaces import Spaces
+from emulator.store.opening import publish_spaces
 
 _WIDTH = 4
 
@@ -33,15 +34,17 @@ def put_to_sleep(spaces: Spaces, names: Sequence[str]) -> Mapping[str, bool | Mu
 def _sleep(spaces: Spaces, name: str) -> bool:
     found = spaces.open(find_space(spaces.listed(), name))
     with exclusive(found.project.state, "space sleep", emit=spaces.workspace.emit):
-        # First, so that a request that comes meanwhile wakes it when this is over. On a full disk it ends all the same.
-        with contextlib.suppress(OSError):
+        # First, so that a request that comes meanwhile wakes it when this is over. It ends all the same on a full disk,
+        # and without the store.
+        with contextlib.suppress(OSError, StoreAway):
             if spaces.change("space sleep", name, is_asleep=True) is None:
                 raise ConfigError(f"space {name} was removed meanwhile")
         results = found.lifecycle.down([*found.project.environments, *found.drivers.leftovers()])
         with contextlib.suppress(OSError):
             found.publish()
         if failed_of(results):
-            spaces.change("space sleep", name, is_asleep=False)
+            with contextlib.suppress(StoreAway):
+                spaces.change("space sleep", name, is_asleep=False)
             raise_first(results)
     did = any(result is True for result in results.values())
     spaces.workspace.emit(Event(name, "sleeps", "" if did else "already"))
@@ -83,4 +86,4 @@ def woken(project: Project, emit: Emit) -> None:
     with exclusive(outer.state, "up", emit=emit):
         spaces = read_spaces(outer.state)
         if space.name in spaces:
-            write_spaces(outer.state, changed(spaces, space.name, is_asleep=False))
+            publish_spaces(outer, changed(spaces, space.name, is_asleep=False))

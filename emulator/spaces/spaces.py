@@ -11,8 +11,9 @@ from typing import Protocol
 from emulator.events import Emit, Event
 from emulator.lock import exclusive
 from emulator.model import SEPARATOR, Project, Space
-from emulator.space_list import changed, read_spaces, write_spaces
+from emulator.space_list import changed, read_spaces
 from emulator.spaces.opening import Load, as_project
+from emulator.store.opening import publish_spaces
 from emulator.workspace import Workspace
 
 
@@ -68,7 +69,7 @@ class Spaces:
         """Change the list: alone, by calling what is yielded with the new one."""
         # Threads of one command in turn, so that none of them tells that it waits for itself.
         with self.turn, exclusive(self.project.state, command, emit=self.workspace.emit):
-            yield lambda spaces: write_spaces(self.project.state, spaces)
+            yield lambda spaces: publish_spaces(self.project, spaces)
 
     def change(self, command: str, name: str, **fields: object) -> Space | None:
         """Set *fields* of space *name* on the list; None when it is there no more."""

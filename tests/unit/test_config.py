@@ -23,7 +23,15 @@ from emulator.drivers.containers import name_of
 from emulator.environment_settings import derived_account_id
 from emulator.errors import ConfigError
 from emulator.file_settings import FILE_ONLY
-from emulator.model import DriverName, Endpoint, ExpectedDifference, Functions, InspectorSettings, Project
+from emulator.model import (
+    DriverName,
+    Endpoint,
+    ExpectedDifference,
+    Functions,
+    InspectorSettings,
+    Project,
+    StoreSettings,
+)
 from emulator.schema import (
     CompareTable,
     ConfigKeyTable,
@@ -628,6 +636,20 @@ def test_a_password_is_refused_where_others_see_it(
         load(text, {"MULTISTACK_PROXY_PASSWORD": variable or ""}, {"proxy.password": flag})
     assert caught.value.message.startswith(said)
     assert "correct" not in caught.value.message
+
+
+def test_a_store_is_named_with_its_password_by_the_variable_only(load: Load) -> None:
+    """The file gets committed; no message shows it, wherever it stood."""
+    plain, full = "postgresql://ann@db/store", "postgresql://ann:geheim77@db/store"
+    assert load(MINIMAL).store is None
+    assert load(f'store = ""\n{MINIMAL}').store is None
+    in_file = load(f'store = "{plain}"\nstore_timeout = 5\n{MINIMAL}').store
+    assert in_file == StoreSettings(url=plain, timeout=5)
+    assert load(f'store = "{plain}"\n{MINIMAL}', {"MULTISTACK_STORE": full}).store == StoreSettings(url=full)
+    for text, variable in ((f'store = "{full}"\n{MINIMAL}', ""), (MINIMAL, "mysql://ann:geheim77@db/store")):
+        with pytest.raises(ConfigError, match=r"store (can hold a password|must be)") as caught:
+            load(text, {"MULTISTACK_STORE": variable})
+        assert "geheim77" not in caught.value.message
 
 
 def test_names_that_share_variables_clash(load: Load) -> None:

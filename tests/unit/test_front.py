@@ -5,8 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
+from dataclasses import replace
 from pathlib import Path
 
 import psutil
@@ -17,14 +16,13 @@ from emulator.events import Event
 from emulator.faults.fault import Effects, Fault
 from emulator.faults.file import add_fault, load_faults
 from emulator.front import Front, pages_act
+from emulator.known import Known
 from emulator.model import (
     Api,
-    Deployment,
     DriverName,
     Endpoint,
     Environment,
     Instance,
-    Outcome,
     ProcessId,
     Project,
     ProxySettings,
@@ -48,27 +46,9 @@ STOPPED = Instance(environment="prod", status=Status.STOPPED)
 PUBLIC, ADMIN = (Api(logical_id=name, path=f"/_aws/execute-api/{name}/live", stage="live") for name in ("Api", "Admin"))
 
 
-@dataclass(frozen=True)
-class FakeHistory:
-    """One deployment per environment that has APIs here."""
-
-    apis: Mapping[str, tuple[Api, ...]] = field(default_factory=dict)
-
-    def canary(self, environment: str) -> Deployment | None:
-        """None runs."""
-
-    def current(self, environment: str) -> Deployment | None:
-        """The last that succeeded."""
-        if environment not in self.apis:
-            return None
-        return Deployment(
-            id=1,
-            environment=environment,
-            release=RELEASE,
-            at=datetime(2026, 1, 1, tzinfo=UTC),
-            outcome=Outcome.SUCCEEDED,
-            apis=self.apis[environment],
-        )
+def serving(apis: Mapping[str, tuple[Api, ...]]) -> Mapping[str, Known]:
+    """Environments that serve the release with these APIs."""
+    return {name: Known(release=RELEASE.id, digest=RELEASE.digest, apis=found) for name, found in apis.items()}
 
 
 @pytest.fixture
@@ -102,7 +82,7 @@ def test_a_recording_ends_with_its_proxy(project: Project) -> None:
 
 def test_every_environment_is_published_in_promotion_order(project: Project) -> None:
     """What runs is reached at its emulator, what is stopped is known to be so."""
-    front_of(project).publish({"prod": STOPPED, "test": READY}, FakeHistory({"test": (PUBLIC,)}))
+    front_of(project).publish({"prod": STOPPED, "test": READY}, serving({"test": (PUBLIC,)}))
     test, prod = load_routes(project.state / "routes.json").values()
     assert (test.environment, test.url, test.process) == ("test", "http://127.0.0.1:4600", READY.process)
     assert (test.release, test.digest, test.apis, test.default_api) == (RELEASE.id, RELEASE.digest, (PUBLIC,), "Api")
@@ -113,9 +93,9 @@ def test_an_external_emulator_is_routed_to_while_nothing_answers(project: Projec
     """It comes back without a command of ours; one that may not be used is never asked."""
     test = replace(TEST, driver=DriverName.EXTERNAL, url="http://box:4566")
     front = front_of(replace(project, environments=(test,)))
-    front.publish({"test": replace(STOPPED, environment="test")}, FakeHistory())
+    front.publish({"test": replace(STOPPED, environment="test")}, {})
     assert load_routes(project.state / "routes.json")["test"].url == "http://box:4566"
-    front.publish({"test": Instance(environment="test", status=Status.UNHEALTHY)}, FakeHistory())
+    front.publish({"test": Instance(environment="test", status=Status.UNHEALTHY)}, {})
     assert load_routes(project.state / "routes.json")["test"].url is None
 
 
@@ -131,7 +111,7 @@ def test_faults_go_with_their_environments(project: Project) -> None:
         for name in ("test", "prod", "gone"):
             fault = Fault(id=0, environment=name, effects=Effects(drop=True))
             add_fault(front.faults_file, proxy, fault)
-        front.publish({"prod": STOPPED, "test": READY}, FakeHistory())
+        front.publish({"prod": STOPPED, "test": READY}, {})
         assert [fault.environment for fault in load_faults(front.faults_file, proxy)] == ["test"]
         front.clear_faults(lambda name: name == "test")
         assert load_faults(front.faults_file, proxy) == ()
@@ -150,7 +130,7 @@ def test_the_default_api_is_the_named_or_the_only_one(
     project: Project, apis: tuple[Api, ...], named: str | None, expected: str | None
 ) -> None:
     """Which one ``/<environment>/`` means is never guessed."""
-    front_of(replace(project, api=named)).publish({"test": READY, "prod": STOPPED}, FakeHistory({"test": apis}))
+    front_of(replace(project, api=named)).publish({"test": READY, "prod": STOPPED}, serving({"test": apis}))
     assert load_routes(project.state / "routes.json")["test"].default_api == expected
 
 
@@ -166,12 +146,12 @@ def test_pages_act_only_for_whoever_may_use_this_machine_or_has_the_password(hos
 def test_environments_of_the_lab_stay_published(project: Project) -> None:
     """A command on the lab's own project knows nothing of those that are laid out otherwise."""
     front = front_of(project)
-    front.publish({"test": READY}, FakeHistory())
+    front.publish({"test": READY}, {})
     (route,) = load_routes(project.state / "routes.json").values()
     single = replace(route, environment="single/prod", topology="single")
     front.publish_laid_out([replace(single, environment="single/gone")])
     front.publish_laid_out([single])
-    front.publish({"test": READY, "prod": STOPPED}, FakeHistory())
+    front.publish({"test": READY, "prod": STOPPED}, {})
     assert list(load_routes(project.state / "routes.json")) == ["test", "prod", "single/prod"]
 
 
@@ -179,7 +159,7 @@ def test_environments_of_the_lab_stay_published(project: Project) -> None:
 def test_broken_routes_are_published_anew(project: Project, content: str) -> None:
     """Whoever damaged the file, the next command mends it."""
     (project.state / "routes.json").write_text(content)
-    front_of(project).publish({"test": READY}, FakeHistory())
+    front_of(project).publish({"test": READY}, {})
     assert list(load_routes(project.state / "routes.json")) == ["test"]
 
 

@@ -84,10 +84,12 @@ def _overrides(options: Options, project: Project) -> Mapping[str, object]:
 
 
 def _apart(project: Project) -> Project:
-    """*project* on ports of its own: on the fixed ones its own environments may run."""
+    """
+    *project* on ports of its own, as on the fixed ones its own environments may run; and with a ledger of its own.
+    """
     environments = tuple(replace(environment, port=None) for environment in project.environments)
     proxy = replace(project.proxy, host="127.0.0.1", port=None)
-    return replace(project, environments=environments, proxy=proxy)
+    return replace(project, environments=environments, proxy=proxy, store=None)
 
 
 def check_isolated(workspace: Workspace, names: Sequence[str]) -> None:

@@ -1,0 +1,297 @@
+"""The ledger in a store: what it does as a file does, and what several machines need of it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from emulator.errors import MultistackError, NotReady, StoreAway
+from emulator.events import Event
+from emulator.history import History
+from emulator.ledger import Ledger, LedgerFile
+from emulator.model import Api, Cause, Gate, GateResult, Kind, Outcome, Phase, Release, StoreSettings
+from emulator.permits import Permits
+from emulator.store.ledger import SharedLedger
+from emulator.store.session import Session
+from emulator.store.store import Scope, Store
+from tests.postgres import Postgres
+
+RELEASE = Release(id="r1", digest="d1", config_hash="c1", config={"Size": "s"}, secrets={"Key": "hash"})
+OTHER = Release(id="r2", digest="d2", config_hash="c2", config={})
+API = Api(logical_id="Rest", path="/rest", stage="live")
+PATIENCE = 60.0
+
+
+@pytest.fixture
+def stores() -> Iterator[Callable[..., Store]]:
+    """Makes stores that are closed."""
+    made = []
+
+    def make(url: str, *, timeout: float = PATIENCE) -> Store:
+        made.append(Store(StoreSettings(url=url, timeout=timeout)))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def store(store_url: str, stores: Callable[..., Store]) -> Store:
+    """An empty one."""
+    return stores(store_url)
+
+
+@pytest.fixture(params=["file", "store"])
+def ledger(request: pytest.FixtureRequest, tmp_path: Path) -> Ledger:
+    """An empty ledger of each kind."""
+    if request.param == "file":
+        return LedgerFile(tmp_path / "history.sqlite")
+    return ledger_of(request.getfixturevalue("store"))
+
+
+def ledger_of(store: Store, space: str = "", *, since: str = "") -> SharedLedger:
+    """The ledger of project shop as a process of its own has it."""
+    return SharedLedger(store, Scope(project="shop", space=space, since=since), Session(store))
+
+
+def test_deployments_are_on_record_wherever_the_ledger_is(ledger: Ledger) -> None:
+    """The same history by the same statements, in a file and in a store."""
+    history = History(ledger)
+    assert (history.current("test"), history.last("test"), history.deployments()) == (None, None, [])
+    gate = Gate(name="smoke", phase=Phase.BEFORE, result=GateResult.PASSED, detail="in 2 s")
+    cause = Cause(kind=Kind.PROMOTE, by="ada", promoted_from="dev", reason="because")
+    first = history.begin("test", RELEASE, cause=cause, template_hash="t", gates=[gate])
+    running = history.last("test")
+    assert running is not None
+    assert running.is_running
+    history.end(first, Outcome.SUCCEEDED, detail="half\0way", apis=[API], skipped=["Foo (X)"])
+    history.add_gates(first, [Gate(name="load", phase=Phase.AFTER, result=GateResult.FAILED, detail="slow")])
+    history.end(history.begin("test", OTHER), Outcome.FAILED, detail="no")
+    history.end(history.begin("prod", OTHER), Outcome.CANARY)
+    current = history.current("test")
+    assert current is not None
+    assert (current.id, current.release, current.cause, current.apis) == (first, RELEASE, cause, (API,))
+    assert (current.skipped, current.template_hash, current.is_running) == (("Foo (X)",), "t", False)
+    assert [(gate.name, gate.result) for gate in current.gates] == [
+        ("smoke", GateResult.PASSED),
+        ("load", GateResult.FAILED),
+    ]
+    assert [one.outcome for one in history.deployments("test")] == [Outcome.SUCCEEDED, Outcome.FAILED]
+    assert [one.environment for one in history.deployments(last=2)] == ["test", "prod"]
+    assert len(history.deployments()) == 3
+    canary = history.canary("prod")
+    assert canary is not None
+    assert canary.release == OTHER
+    assert History(ledger, ended={"test": first}).current("test") is None
+    assert history.close_interrupted() == []
+
+
+def test_approvals_and_holds_are_on_record_wherever_the_ledger_is(ledger: Ledger) -> None:
+    """Who said what, for which environment, until it is taken back."""
+    permits = Permits(ledger)
+    expires = datetime.now(UTC) + timedelta(hours=1)
+    permits.approve("prod", "d1", by="ada", expires=expires)
+    assert [(one.digest, one.by, one.expires) for one in permits.approvals("prod")] == [("d1", "ada", expires)]
+    assert (permits.approvals("test"), permits.held("prod")) == ([], None)
+    permits.hold("prod", reason="exam", by="bob")
+    held = permits.held("prod")
+    assert held is not None
+    assert (held.reason, held.by) == ("exam", "bob")
+    permits.lift("prod", reason="over", by="bob")
+    assert permits.held("prod") is None
+
+
+def test_a_deployment_ends_once(ledger: Ledger) -> None:
+    """A second outcome is refused, wherever the first is on record."""
+    history = History(ledger)
+    deployment = history.begin("test", RELEASE)
+    history.end(deployment, Outcome.FAILED)
+    with pytest.raises(MultistackError):
+        history.end(deployment, Outcome.SUCCEEDED)
+    assert [one.outcome for one in history.deployments()] == [Outcome.FAILED]
+
+
+@pytest.mark.parametrize("table", ["deployments", "outcomes", "gates", "approvals", "holds"])
+def test_a_store_is_append_only(store: Store, postgres: Postgres, table: str) -> None:
+    """Not even with SQL in hand is a row changed or removed, nor by the view of one's own."""
+    history, permits = History(ledger_of(store)), Permits(ledger_of(store))
+    gate = Gate(name="smoke", phase=Phase.BEFORE, result=GateResult.PASSED, detail="")
+    history.end(history.begin("test", RELEASE, gates=[gate]), Outcome.SUCCEEDED)
+    permits.approve("prod", "d1", by="ada", expires=datetime.now(UTC))
+    permits.hold("prod", reason="exam", by="bob")
+    scope = "SET search_path TO multistack; SET multistack.scope = 1;"
+    for statement in (
+        f"DELETE FROM all_{table}",
+        f"UPDATE all_{table} SET at = 'never'",
+        f"TRUNCATE all_{table} CASCADE",
+        f"DELETE FROM {table}",
+        f"UPDATE {table} SET at = 'never'",
+    ):
+        said = postgres.refused(f"{scope} {statement}", url=store.settings.url)
+        assert "is append-only" in said, statement
+    assert postgres.query(f"SELECT count(*) FROM multistack.all_{table}", url=store.settings.url) == ["1"]
+
+
+def test_spaces_have_ledgers_of_their_own(store: Store) -> None:
+    """Neither the project nor another space sees one's rows, nor does a later space of the same name."""
+    alice = ledger_of(store, "alice", since="2026-11-27T09:00:00+00:00")
+    History(alice).end(History(alice).begin("test", RELEASE), Outcome.SUCCEEDED)
+    Permits(alice).hold("test", reason="exam", by="bob")
+    for other in (
+        ledger_of(store),
+        ledger_of(store, "bob", since="2026-11-27T09:00:00+00:00"),
+        ledger_of(store, "alice", since="2026-11-28T09:00:00+00:00"),
+        SharedLedger(store, Scope(project="library", space="alice"), Session(store)),
+    ):
+        assert History(other).deployments() == []
+        assert History(other).close_interrupted() == []
+        assert Permits(other).held("test") is None
+    assert len(History(alice).deployments()) == 1
+
+
+BEGIN = """
+import sys
+from emulator.history import History
+from emulator.model import Release, StoreSettings
+from emulator.store.opening import shared_ledger
+history = History(shared_ledger(StoreSettings(url=sys.argv[1], timeout=0), "shop"))
+print(history.begin("test", Release(id="r1", digest="d1", config_hash="c1", config={})), flush=True)
+sys.stdin.read()
+"""
+
+
+def test_a_deployment_is_interrupted_when_its_process_elsewhere_is_gone(
+    store_url: str, stores: Callable[..., Store]
+) -> None:
+    """While the session lives, on whichever machine, it runs; when it is killed, the next command says so once."""
+    history = History(ledger_of(stores(store_url, timeout=0)))
+    with subprocess.Popen(
+        [sys.executable, "-c", BEGIN, store_url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as elsewhere:
+        assert elsewhere.stdout is not None
+        number = int(elsewhere.stdout.readline())
+        last = history.last("test")
+        assert last is not None
+        assert (last.id, last.is_running) == (number, True)
+        assert history.close_interrupted() == []
+        elsewhere.kill()
+    until = time.monotonic() + PATIENCE
+    while not (lost := history.close_interrupted()):
+        assert time.monotonic() < until, "the store still takes it for running"
+        time.sleep(0.05)
+    assert [(one.id, one.environment) for one in lost] == [(number, "test")]
+    assert history.close_interrupted() == []
+    assert [one.outcome for one in history.deployments()] == [Outcome.INTERRUPTED]
+
+
+def test_one_command_at_a_time_changes_a_project_on_all_machines(store: Store) -> None:
+    """The second one waits and says for whom, or fails; another space is another matter."""
+    events: list[Event] = []
+    here, there = ledger_of(store), ledger_of(store)
+    entered, told = threading.Event(), threading.Event()
+
+    def note(event: Event) -> None:
+        events.append(event)
+        told.set()
+
+    def second() -> None:
+        with there.alone("promote prod", emit=note, wait=True):
+            entered.set()
+
+    with here.alone("deploy", emit=note, wait=True):
+        refused = pytest.raises(NotReady, match=r"another command changes this project: multistack deploy by .*@")
+        with refused, there.alone("promote prod", emit=note, wait=False):
+            pass
+        waiting = threading.Thread(target=second, daemon=True)
+        waiting.start()
+        assert told.wait(PATIENCE)
+        assert not entered.is_set()
+        with ledger_of(store, "alice").alone("deploy", emit=note, wait=False):
+            pass
+    assert entered.wait(PATIENCE)
+    waiting.join(PATIENCE)
+    assert [event.step for event in events] == ["waiting"]
+    assert "for another command: multistack deploy by" in events[0].detail
+
+
+def test_a_store_that_was_never_there_is_told_at_once(stores: Callable[..., Store]) -> None:
+    """Nothing waits for what isn't there: the address may be wrong."""
+    history = History(ledger_of(stores("postgresql://ann@127.0.0.1:1/shop")))
+    with pytest.raises(StoreAway, match=r"the store postgresql://ann@127.0.0.1:1/shop can't be reached: .*refused"):
+        history.begin("test", RELEASE)
+
+
+def test_an_outcome_waits_for_a_store_that_is_away(
+    stoppable_postgres: Postgres, store_url: str, stores: Callable[..., Store]
+) -> None:
+    """The deployment is done by then; nobody takes it for interrupted while the store starts again."""
+    store = stores(store_url)
+    told = threading.Event()
+    store.tell = lambda _line: told.set()
+    history = History(ledger_of(store))
+    number = history.begin("test", RELEASE)
+    stoppable_postgres.stop()
+    ending = threading.Thread(target=history.end, args=(number, Outcome.SUCCEEDED), daemon=True)
+    ending.start()
+    assert told.wait(PATIENCE)
+    stoppable_postgres.start()
+    other = History(ledger_of(stores(store_url)))
+    assert other.close_interrupted() == []
+    ending.join(PATIENCE)
+    assert [(one.id, one.outcome) for one in other.deployments()] == [(number, Outcome.SUCCEEDED)]
+
+
+def test_an_outcome_fails_clearly_when_the_store_stays_away(
+    stoppable_postgres: Postgres, store_url: str, stores: Callable[..., Store]
+) -> None:
+    """The next command finds it interrupted, as after a killed one, and repairs what is to be repaired."""
+    store = stores(store_url, timeout=1)
+    history = History(ledger_of(store))
+    number = history.begin("test", RELEASE)
+    stoppable_postgres.stop()
+    with pytest.raises(StoreAway, match=r"can't be reached after 1 s"):
+        history.end(number, Outcome.SUCCEEDED)
+    stoppable_postgres.start()
+    until = time.monotonic() + PATIENCE
+    while not (lost := history.close_interrupted()):
+        assert time.monotonic() < until, "the store still takes it for running"
+        time.sleep(0.1)
+    assert [one.id for one in lost] == [number]
+
+
+def test_locks_come_back_with_the_store(
+    stoppable_postgres: Postgres, store_url: str, stores: Callable[..., Store]
+) -> None:
+    """A command goes on over a restart of the server, and the others still wait for it."""
+    mine = SharedLedger(stores(store_url, timeout=0), Scope(project="shop"), Session(stores(store_url)))
+    with mine.alone("deploy", emit=lambda _event: None, wait=False):
+        number = History(mine).begin("test", RELEASE)
+        stoppable_postgres.stop()
+        stoppable_postgres.start()
+        other = ledger_of(stores(store_url, timeout=0))
+        until = time.monotonic() + PATIENCE
+        while not is_taken(other):
+            assert time.monotonic() < until, "nobody took the lock again"
+            time.sleep(0.05)
+        while not History(other).last("test").is_running:  # type: ignore[union-attr]
+            assert time.monotonic() < until
+            time.sleep(0.05)
+        History(mine).end(number, Outcome.SUCCEEDED)
+    assert not is_taken(other)
+
+
+def is_taken(ledger: SharedLedger) -> bool:
+    """Whether somebody changes the project."""
+    try:
+        with ledger.alone("look", emit=lambda _event: None, wait=False):
+            return False
+    except NotReady as error:
+        return "another command" in error.message

@@ -1,0 +1,203 @@
+"""What a project publishes in a shared store, with a real PostgreSQL."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from datetime import UTC, datetime
+from queue import Queue
+
+import pytest
+
+from emulator.errors import ConfigError, MultistackError, StoreAway
+from emulator.model import Api, ProcessId, Quota, Route, Space, StoreSettings
+from emulator.store.changes import Change, What, follow
+from emulator.store.published import Published
+from emulator.store.store import Store
+from tests.postgres import Postgres
+
+AT = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
+ALICE = Space(name="alice", number=1, at=AT, generation=17, quota=Quota(environments=3, requests=2.5))
+BOB = Space(name="bob", number=2, at=AT, generation=2, is_asleep=True)
+KEY = bytes(range(32))
+ROUTE = Route(
+    environment="test",
+    account_id="900000100001",
+    region="eu-west-1",
+    driver="embedded",
+    url="http://127.0.0.1:4566",
+    process=ProcessId(pid=17, started=2.5),
+    release="0123456789ab",
+    digest="ab" * 32,
+    apis=(Api(logical_id="Api", path="/x", stage="live"),),
+    default_api="Api",
+)
+PATIENCE = 60.0
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """An empty store."""
+    made = Store(StoreSettings(url=store_url), patience=0)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def published(store: Store) -> Published:
+    """What project ``shop`` publishes."""
+    return Published(store, "shop", origin="desk:/home/ann/shop")
+
+
+def test_spaces_come_back_as_they_were_written(store: Store, published: Published) -> None:
+    """A proxy elsewhere knows of a space what the file beside the project says of it, and the key of the tokens."""
+    assert published.spaces() == {}
+    assert published.key() is None
+    published.write_spaces({"bob": BOB, "alice": ALICE}, key=KEY)
+    elsewhere = Published(store, "shop")
+    assert list(elsewhere.spaces().items()) == [("bob", BOB), ("alice", ALICE)]
+    assert elsewhere.key() == KEY
+    published.write_spaces({"alice": ALICE}, key=KEY)
+    assert list(elsewhere.spaces()) == ["alice"]
+    assert Published(store, "library").spaces() == {}
+
+
+def test_routes_come_back_as_they_were_written(store: Store, published: Published) -> None:
+    """The project's own and those of each space; they go with their space."""
+    own = replace(ROUTE, environment="prod", url=None, process=None, release=None)
+    assert published.routes("") is None
+    published.write_spaces({"alice": ALICE}, key=KEY)
+    published.write_routes("", [own])
+    published.write_routes("alice", [ROUTE, own])
+    elsewhere = Published(store, "shop")
+    assert elsewhere.routes("") == {"prod": own}
+    assert list((elsewhere.routes("alice") or {}).values()) == [ROUTE, own]
+    assert elsewhere.origin_of("alice") == "desk:/home/ann/shop"
+    assert set(elsewhere.all_routes()) == {"", "alice"}
+    published.write_spaces({}, key=KEY)
+    assert set(elsewhere.all_routes()) == {""}
+
+
+def test_join_token_is_used_once_whichever_proxy_is_asked(store: Store, published: Published) -> None:
+    """Twelve at the same moment: one gets in. A new generation may be joined again, a stale one never."""
+    published.write_spaces({"alice": ALICE, "bob": BOB}, key=KEY)
+    barrier = threading.Barrier(12)
+
+    def join(_number: int) -> bool:
+        barrier.wait(PATIENCE)
+        return Published(store, "shop").use_join(ALICE)
+
+    with ThreadPoolExecutor(12) as pool:
+        assert sorted(pool.map(join, range(12))) == [False] * 11 + [True]
+    assert [space.is_joined for space in published.spaces().values()] == [True, False]
+    again = replace(ALICE, generation=18)
+    published.write_spaces({"alice": again, "bob": BOB}, key=KEY)
+    assert not published.spaces()["alice"].is_joined
+    assert not published.use_join(ALICE)
+    assert published.use_join(again)
+
+
+def test_spaces_of_another_machine_are_not_overwritten(store: Store, published: Published) -> None:
+    """Two machines would make spaces of the same number, and each would remove the other's; an empty list is free."""
+    published.write_spaces({"alice": ALICE}, key=KEY)
+    other = Published(store, "shop", origin="laptop:/home/bea/shop")
+    with pytest.raises(ConfigError, match="are those of desk:/home/ann/shop"):
+        other.write_spaces({"bob": BOB}, key=bytes(32))
+    assert list(published.spaces()) == ["alice"]
+    assert published.key() == KEY
+    published.write_spaces({}, key=KEY)
+    other.write_spaces({"bob": BOB}, key=bytes(32))
+    assert list(published.spaces()) == ["bob"]
+    assert published.key() == bytes(32)
+
+
+class Listening:
+    """What :func:`follow` tells, read with a limit."""
+
+    def __init__(self, store: Store, project: str) -> None:
+        self.stop = threading.Event()
+        self._told: Queue[Change] = Queue()
+        self._thread = threading.Thread(target=self._run, args=(store, project), daemon=True)
+        self._thread.start()
+
+    def _run(self, store: Store, project: str) -> None:
+        for change in follow(store, project, self.stop):
+            self._told.put(change)
+
+    def next(self) -> Change:
+        """The next change."""
+        return self._told.get(timeout=PATIENCE)
+
+    def end(self) -> list[Change]:
+        """What was told besides."""
+        self.stop.set()
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive()
+        return list(self._told.queue)
+
+
+def test_changes_are_told_as_they_happen(store: Store, published: Published, store_url: str) -> None:
+    """Only of the own project, and only what really changed."""
+    watching = Store(StoreSettings(url=store_url), patience=0)
+    listening = Listening(watching, "shop")
+    assert listening.next() == Change(what=What.ALL)
+    Published(store, "library", origin="x").write_routes("", [ROUTE])
+    published.write_routes("", [ROUTE])
+    assert listening.next() == Change(what=What.ROUTES)
+    published.write_routes("", [ROUTE])
+    published.write_routes("alice", [ROUTE])
+    assert listening.next() == Change(what=What.ROUTES, space="alice")
+    published.write_spaces({"alice": ALICE}, key=KEY)
+    assert listening.next() == Change(what=What.SPACES)
+    published.use_join(ALICE)
+    assert listening.next() == Change(what=What.SPACES)
+    assert listening.end() == []
+    watching.close()
+
+
+def test_listener_comes_back_with_the_store(stoppable_postgres: Postgres, store: Store, published: Published) -> None:
+    """While the store is away that is told once; when it is back everything may be new."""
+    published.write_routes("", [ROUTE])
+    listening = Listening(store, "shop")
+    assert listening.next() == Change(what=What.ALL)
+    stoppable_postgres.stop()
+    away = listening.next()
+    assert away.what is What.AWAY
+    assert "can't be reached" in away.reason
+    stoppable_postgres.start()
+    assert listening.next() == Change(what=What.ALL)
+    published.write_routes("", [])
+    assert listening.next() == Change(what=What.ROUTES)
+    assert listening.end() == []
+
+
+def test_store_of_a_newer_version_is_refused(store: Store, published: Published, postgres: Postgres) -> None:
+    """As with a file: what another version wrote isn't guessed at."""
+    published.write_routes("", [ROUTE])
+    postgres.query("UPDATE multistack.format SET version = 99", url=store.settings.url)
+    later = Store(store.settings)
+    with pytest.raises(MultistackError, match="has format 99, newer than this multistack knows"):
+        Published(later, "shop").routes("")
+    later.close()
+
+
+def test_two_that_come_first_make_one_store(store_url: str) -> None:
+    """Tables are made once, by whoever is faster."""
+    stores = [Store(StoreSettings(url=store_url)) for _ in range(6)]
+    with ThreadPoolExecutor(6) as pool:
+        assert list(pool.map(lambda one: Published(one, "shop").spaces(), stores)) == [{}] * 6
+    for one in stores:
+        one.close()
+
+
+def test_password_is_in_no_message() -> None:
+    """Neither where the store is away, nor where the driver repeats what it was given."""
+    url = "postgresql://ann:s3cret%21x@127.0.0.1:1/shop?connect_timeout=1"
+    with pytest.raises(StoreAway) as caught:
+        Published(Store(StoreSettings(url=url)), "shop").spaces()
+    said = f"{caught.value.message} {caught.value.hint}"
+    assert "postgresql://ann@127.0.0.1:1/shop" in said
+    assert "s3cret" not in said
+    assert "s3cret" not in repr(StoreSettings(url=url))
