@@ -257,6 +257,8 @@ def _build(
             max_body=table.proxy.max_body,
             asks_password=table.proxy.password != NO_PASSWORD,
             password=table.proxy.password if table.proxy.password not in (MADE_PASSWORD, NO_PASSWORD) else None,
+            domains=tuple(table.proxy.domains),
+            trusted=tuple(table.proxy.trusted),
         ),
         allow_remote=table.allow_remote,
         verification=Verification(

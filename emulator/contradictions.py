@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Iterator
 
 from emulator.addresses import refuse_amazon
@@ -14,6 +15,7 @@ from emulator.setting import Key, show_key, show_value
 def contradictions(project: Project) -> Iterator[tuple[Key, str]]:
     """Each with the key that it is about."""
     yield from _clashes(project)
+    yield from _proxy_problems(project)
     yield from _promotion_problems(project)
     yield from _driver_problems(project)
     yield from _comparison_problems(project)
@@ -35,6 +37,14 @@ def _clashes(project: Project) -> Iterator[tuple[Key, str]]:
             if other != name:
                 key = (*table, "account_id")
                 yield key, f"{show_key(key)} is {environment.account_id}, the account of {other}"
+
+
+def _proxy_problems(project: Project) -> Iterator[tuple[Key, str]]:
+    """Find names by which nobody would ever be let in."""
+    proxy = project.proxy
+    if proxy.domains and not proxy.trusted and ipaddress.ip_address(proxy.host).is_loopback:
+        text = f"proxy.domains: on {proxy.host} only a reverse proxy of this machine asks by such a name"
+        yield ("proxy", "domains"), f'{text}; say that it may: proxy.trusted = ["127.0.0.1"]'
 
 
 def _promotion_problems(project: Project) -> Iterator[tuple[Key, str]]:

@@ -64,6 +64,22 @@ FILE_ONLY: tuple[Setting, ...] = (
         description="What a node must be to run environments of the driver swarm; all of them hold.",
     ),
     Setting(
+        key="proxy.domains",
+        variable="",
+        default="none",
+        allowed='an array of names such as "lab.example.org" or "lab.example.org:8443", in which no address and no '
+        "localhost is",
+        description="Names that the proxy answers to, beside this machine's: the name itself, `<environment>.<name>` "
+        "and `<environment>.<space>.<name>`. The first one stands in links to join a space.",
+    ),
+    Setting(
+        key="proxy.trusted",
+        variable="",
+        default="none",
+        allowed='an array of addresses and networks such as "127.0.0.1" or "10.0.0.0/24"',
+        description="Reverse proxies that are believed who asked them, by which name, and whether by HTTPS.",
+    ),
+    Setting(
         key="verify.checks",
         variable="",
         default="none",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
-import json
 import time
 from collections.abc import Callable, Collection, Mapping, Sequence
 from pathlib import Path
@@ -27,7 +25,15 @@ from emulator.model import (
     Route,
     Status,
 )
-from emulator.proxy_password import PASSWORD_FILE, is_guarded, keep_password, reaches_others, read_password
+from emulator.proxy_health import answers, ask, health, reached_at
+from emulator.proxy_password import (
+    PASSWORD_FILE,
+    is_guarded,
+    keep_password,
+    public_form,
+    reaches_others,
+    read_password,
+)
 from emulator.replay.recording import RECORDING_FILE, end_recording
 from emulator.routes import ROUTES_FILE, load_routes, publish_routes
 from emulator.rules import RULES_FILE, publish_rules
@@ -38,7 +44,6 @@ from emulator.store.opening import publish_routes_of
 _MODULE = "emulator.proxy"
 # Seconds between two looks at how far the proxy is.
 _LOOK = 0.05
-_HEALTH_PATH = "/_multistack/health"
 _SPACES_PATH = "/_multistack/spaces"
 # Where an automatic port starts to look.
 _PORTS = range(8080, 8180)
@@ -84,7 +89,12 @@ class Front:
     def url(self) -> str | None:
         """Where the proxy listens, or None when it does not run."""
         record = process.read_record(self.folder) if process.is_running(self.folder) else None
-        return f"http://{_reached_at(record.settings.get('host', ports.HOST))}:{record.port}" if record else None
+        return f"http://{reached_at(record.settings.get('host', ports.HOST))}:{record.port}" if record else None
+
+    def public_url(self) -> str | None:
+        """Where others reach the proxy: its own domain, should it have one; None when it does not run."""
+        url = self.url()
+        return public_form(url, self._project.proxy) if url else None
 
     def environment_url(self, name: str) -> str | None:
         """Where an environment's API answers, or None when the proxy does not run."""
@@ -96,13 +106,13 @@ class Front:
         url = self.url()
         if url is None:
             return None
-        content = _health(self._project.proxy.host, int(url.rpartition(":")[2]))
+        content = health(self._project.proxy.host, int(url.rpartition(":")[2]))
         return str(content.get("recording") or "") or None if content else None
 
     def space_uses(self) -> Mapping[str, Mapping[str, float]] | None:
         """Per space how it is used, see :class:`emulator.proxy.spaces.Use`; None when the proxy does not answer."""
         record = process.read_record(self.folder) if process.is_running(self.folder) else None
-        content = _ask(record.settings.get("host", ports.HOST), record.port, _SPACES_PATH) if record else None
+        content = ask(record.settings.get("host", ports.HOST), record.port, _SPACES_PATH) if record else None
         return {name: use for name, use in content.items() if isinstance(use, Mapping)} if content is not None else None
 
     def await_exchanges(self, *, timeout: float) -> bool:
@@ -117,7 +127,7 @@ class Front:
             return False
         port, wanted, until = int(url.rpartition(":")[2]), None, time.monotonic() + timeout
         while True:
-            progress = (_health(self._project.proxy.host, port) or {}).get("exchanges")
+            progress = (health(self._project.proxy.host, port) or {}).get("exchanges")
             if not isinstance(progress, Mapping):
                 return False
             wanted = progress["offered"] if wanted is None else wanted
@@ -143,12 +153,12 @@ class Front:
     def is_serving(self) -> bool:
         """Whether the proxy runs and answers, whatever it was started with."""
         record = process.read_record(self.folder) if process.is_running(self.folder) else None
-        return record is not None and _answers(record.settings.get("host", ports.HOST), record.port)
+        return record is not None and answers(record.settings.get("host", ports.HOST), record.port)
 
     def _start_unless_running(self, *, cancelled: Callable[[], None]) -> bool:
         record = process.read_record(self.folder) if process.is_running(self.folder) else None
         host = self._project.proxy.host
-        if record is not None and self._is_as_wanted(record) and _answers(host, record.port):
+        if record is not None and self._is_as_wanted(record) and answers(host, record.port):
             return False
         started = time.monotonic()
         self._emit(Event(None, "starting proxy"))
@@ -170,7 +180,7 @@ class Front:
         except BaseException:
             process.stop(self.folder, grace=0.0)
             raise
-        self._emit(Event(None, "proxy ready", f"http://{_reached_at(host)}:{port}", time.monotonic() - started))
+        self._emit(Event(None, "proxy ready", f"http://{reached_at(host)}:{port}", time.monotonic() - started))
         if self._project.proxy.port is None and port != candidates[0]:  # whoever has the usual address must not miss it
             taken = f"port {candidates[0]} is taken{ports.holder(candidates[0])}"
             self._emit(Event(None, "note:", f"{taken}: the proxy listens on {port}"))
@@ -203,6 +213,8 @@ class Front:
             "project": str(file) if pages_act(settings) and file.is_file() else "",
             # Whoever wakes a space has its token, also where the pages are for reading only.
             "waking": str(file) if file.is_file() else "",
+            "domains": ",".join(one.partition(":")[0] for one in settings.domains),
+            "trusted": ",".join(settings.trusted),
             "password-file": str(self._password_file) if is_guarded(settings) else "",
             # The whole URL, which may hold a password, is among its variables.
             "store": shown_url(store.url) if store else "",
@@ -212,7 +224,7 @@ class Front:
 
     def _await_answer(self, host: str, port: int, *, cancelled: Callable[[], None]) -> None:
         deadline = time.monotonic() + _TIMEOUT
-        while not _answers(host, port):
+        while not answers(host, port):
             cancelled()
             is_dead = not process.is_running(self.folder)
             if is_dead or time.monotonic() >= deadline:
@@ -314,33 +326,6 @@ def _upstream_of(environment: Environment, instance: Instance) -> str | None:
         return instance.endpoint.url
     is_away = environment.driver is DriverName.EXTERNAL and instance.status is Status.STOPPED
     return environment.url if is_away else None
-
-
-def _reached_at(host: str) -> str:
-    """Where a server is found that listens on *host*."""
-    return ports.HOST if host == ports.EVERY_ADDRESS else host
-
-
-def _answers(host: str, port: int) -> bool:
-    return _health(host, port) is not None
-
-
-def _health(host: str, port: int) -> Mapping[str, object] | None:
-    """What the proxy says of itself; None when it doesn't answer."""
-    return _ask(host, port, _HEALTH_PATH)
-
-
-def _ask(host: str, port: int, path: str) -> Mapping[str, object] | None:
-    connection = http.client.HTTPConnection(_reached_at(host), port, timeout=2.0)
-    try:
-        # It is asked by the one name that it answers to whatever it listens on.
-        connection.request("GET", path, headers={"Host": ports.HOST})
-        response = connection.getresponse()
-        return dict(json.loads(response.read())) if response.status == 200 else None
-    except (OSError, http.client.HTTPException, ValueError):
-        return None
-    finally:
-        connection.close()
 
 
 def _tail(log: Path) -> list[str]:

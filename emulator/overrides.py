@@ -111,7 +111,7 @@ def _typed(key: Key, value: object) -> object:
         return value
     if key[-1] in {"port", "max_body", "max_requests", "lambda_concurrency"} and re.fullmatch(r"[0-9]{1,18}", value):
         return int(value)
-    if key[-1] in {"timeout", "cpus"} and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
+    if key[-1] in {"timeout", "store_timeout", "cpus"} and re.fullmatch(r"-?[0-9]+(\.[0-9]+)?", value):
         return float(value)
     if key[-1] in {"protected", "enforce_iam", "allow_remote", "internal", "enabled"}:
         return {"true": True, "1": True, "false": False, "0": False}.get(value.lower(), value)

@@ -14,13 +14,24 @@ _BYTES = 15
 
 
 def reaches_others(settings: ProxySettings) -> bool:
-    """Whether other machines reach the proxy."""
-    return not ipaddress.ip_address(settings.host).is_loopback
+    """Whether other machines reach the proxy, by themselves or through a reverse proxy on this one."""
+    is_open = not ipaddress.ip_address(settings.host).is_loopback
+    return is_open or bool(settings.domains or settings.trusted)
 
 
 def is_guarded(settings: ProxySettings) -> bool:
     """Whether they need a password for it."""
     return settings.asks_password and reaches_others(settings)
+
+
+def public_form(url: str, settings: ProxySettings) -> str:
+    """The proxy's *url* as other machines ask for it: by its first domain, with HTTPS where a reverse proxy has it."""
+    if not settings.domains:
+        return url
+    name, _, port = settings.domains[0].partition(":")
+    if settings.trusted:
+        return f"https://{name}:{port}" if port else f"https://{name}"
+    return f"http://{name}:{port or url.rpartition(':')[2]}"
 
 
 def keep_password(path: Path, wanted: str | None) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import ipaddress
 import math
+import re
 from collections.abc import Collection, Mapping
 from datetime import timedelta
 from typing import Annotated, Literal
@@ -66,6 +67,27 @@ def _ipv4(value: str) -> str:
     return str(ipaddress.IPv4Address(value))
 
 
+def _domain(value: str) -> str:
+    """A name, perhaps with a port; an address or a name of loopback is none."""
+    name, colon, port = value.lower().partition(":")
+    labels = name.split(".")
+    if labels[-1].isdecimal() or labels[-1] == "localhost" or len(name) > 253:
+        raise ValueError("no domain")
+    if not all(re.fullmatch(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?", label) for label in labels):
+        raise ValueError("no domain")
+    if colon and not (port.isascii() and port.isdecimal() and 1 <= int(port) <= 65535):
+        raise ValueError("no port")
+    return name + colon + port
+
+
+def _peer(value: str) -> str:
+    """An address or a network; that of all addresses would let anyone be anyone."""
+    network = ipaddress.ip_network(value)
+    if network.prefixlen == 0:
+        raise ValueError("all addresses")
+    return str(network)
+
+
 _Span = Annotated[timedelta, BeforeValidator(_span)]
 _Memory = Annotated[Annotated[int, Field(ge=64 * 2**20)] | Literal["unlimited"], BeforeValidator(_memory_bytes)]
 _Size = Annotated[Annotated[int, Field(ge=2**20, le=16 * 2**30)], BeforeValidator(_memory_bytes)]
@@ -81,6 +103,8 @@ _Folder = Annotated[str, Field(min_length=1)]
 _ConfigValue = Annotated[str, BeforeValidator(_config_text)]
 
 
+_Domain = Annotated[str, AfterValidator(_domain)]
+_Peer = Annotated[str, AfterValidator(_peer)]
 MADE_PASSWORD = "auto"  # noqa: S105 (the word for one that is made)
 NO_PASSWORD = "none"  # noqa: S105 (the word for none)
 
@@ -97,6 +121,8 @@ class ProxyTable(_Table):
     timeout: Annotated[float, Field(gt=0, le=3600)] = 30.0
     max_body: Annotated[int, Field(ge=1, le=2**30)] = 10 * 1024 * 1024
     password: Annotated[str, Field(pattern=rf"^({MADE_PASSWORD}|{NO_PASSWORD}|[!-~]{{12,200}})$")] = MADE_PASSWORD
+    domains: list[_Domain] = Field(default_factory=list)
+    trusted: list[_Peer] = Field(default_factory=list)
 
 
 class CheckTable(_Table):

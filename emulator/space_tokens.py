@@ -152,10 +152,7 @@ def keep_key(state: Path) -> bytes:
         with contextlib.suppress(FileNotFoundError):
             return read_key(path)
         make_state_folder(state)
-        aside = path.with_name(f".{KEY_FILE}.{os.getpid()}.{secrets.token_hex(4)}")
-        # Never readable for others, not even for a moment; whole from the first moment on that it has its name.
-        with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.write(f"{secrets.token_hex(_KEY_BYTES)}\n")
+        aside = _write_aside(path, secrets.token_bytes(_KEY_BYTES))
         try:
             with contextlib.suppress(FileExistsError):
                 os.link(aside, path)
@@ -170,6 +167,24 @@ def keep_key(state: Path) -> bytes:
         raise MultistackError(
             f"{path}, the key of the spaces' tokens, is damaged", hint="remove it: all tokens are void then"
         ) from error
+
+
+def write_key(path: Path, key: bytes) -> None:
+    """
+    Put *key*, which was made elsewhere, into the file *path*.
+
+    Raises:
+        OSError: It can't be written; the old one stays.
+    """
+    _write_aside(path, key).replace(path)
+
+
+def _write_aside(path: Path, key: bytes) -> Path:
+    """Never readable for others, not even for a moment; whole from the first moment on that it has its name."""
+    aside = path.with_name(f".{path.name}.{os.getpid()}.{secrets.token_hex(4)}")
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+        file.write(f"{key.hex()}\n")
+    return aside
 
 
 def read_key(path: Path) -> bytes:

@@ -98,6 +98,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "project_rules",
         "project_stamp",
         "provenance",
+        "proxy_health",
         "proxy_password",
         "references",
         "release",

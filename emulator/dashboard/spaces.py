@@ -7,7 +7,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from flask import Blueprint, Response, jsonify, render_template, request
+from flask import Blueprint, Response, abort, jsonify, redirect, render_template, request
+from flask.typing import ResponseReturnValue
 
 from emulator.dashboard.security import check_same_origin
 from emulator.model import Route
@@ -29,9 +30,20 @@ def make_space_pages(gate: SpaceGate, joining: Joining, *, is_local: Callable[[s
     @pages.get("/_multistack/spaces")
     def uses() -> Response:
         # Whoever came through another proxy may be from anywhere.
-        if not is_local(request.remote_addr or "") or "X-Forwarded-For" in request.headers:
+        if not is_local(_caller()):
             raise Problem(403, "this-machine-only", "For this machine only", "spaces are told of on this machine only")
         return jsonify({name: asdict(use) for name, use in gate.uses().items()})
+
+    @pages.get("/<space>/", strict_slashes=False)
+    def home(space: str) -> ResponseReturnValue:
+        name = space.lower()
+        if name.startswith("_"):
+            abort(404)
+        if _wants_page() and not request.path.endswith("/"):
+            return redirect(f"{request.path}/")  # the cookie is for what is below
+        gate.admit(read_request(request.environ), name=name)
+        routes = gate.routes(name)
+        return _page(name, routes=routes) if _wants_page() else jsonify(environments=_seats(name, routes))
 
     @pages.get(f"/<space>/{JOIN}", strict_slashes=False)
     def ask(space: str) -> Response:
@@ -41,14 +53,14 @@ def make_space_pages(gate: SpaceGate, joining: Joining, *, is_local: Callable[[s
             return _page(name, routes=gate.routes(name))
         if not token and _wants_page():
             return _page(name, asks_code=True)  # whether there is such a space or not
-        joining.check(name, token, client=request.remote_addr or "")
+        joining.check(name, token, client=_caller())
         return _page(name, join_token=token)
 
     @pages.post(f"/<space>/{JOIN}", strict_slashes=False)
     def join(space: str) -> Response:
         check_same_origin(request)
         name = space.lower()
-        joined = joining.join(name, _given(), client=request.remote_addr or "")
+        joined = joining.join(name, _given(), client=_caller())
         routes = gate.routes(name)
         response = _page(name, routes=routes, joined=joined) if _wants_page() else _as_json(name, joined, routes)
         response.headers.add("Set-Cookie", _cookie(name, joined))
@@ -99,16 +111,15 @@ def _as_json(name: str, joined: Joined, routes: Mapping[str, Route]) -> Response
 
 def _seats(name: str, routes: Mapping[str, Route]) -> Sequence[Mapping[str, str]]:
     """Of each environment its name, and where it is: its service, and its AWS API."""
-    root = f"{_scheme()}://{request.host}/{name}"
+    root = f"{request.scheme}://{request.host}/{name}"
     return [
         {"name": one, "url": f"{root}/{one}/", "aws": f"{root}/{one}/{AWS}", "region": route.region}
         for one, route in routes.items()
     ]
 
 
-def _scheme() -> str:
-    """What the client speaks, also to a proxy in front of this one."""
-    return "https" if request.headers.get("X-Forwarded-Proto") == "https" else request.scheme
+def _caller() -> str:
+    return read_request(request.environ).caller
 
 
 def _cookie(name: str, joined: Joined) -> str:
@@ -118,5 +129,5 @@ def _cookie(name: str, joined: Joined) -> str:
     Browsers keep it as long as its space may be there: that one may be extended.
     """
     ends = max(joined.expires, datetime.now(UTC) + ACCESS_FOR).strftime("%a, %d %b %Y %H:%M:%S GMT")
-    secure = "; Secure" if _scheme() == "https" else ""
+    secure = "; Secure" if request.scheme == "https" else ""
     return f"{SPACE_COOKIE}={joined.token}; Path=/{name}/; Expires={ends}; HttpOnly; SameSite=Strict{secure}"

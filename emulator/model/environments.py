@@ -106,6 +106,8 @@ class ProxySettings:
         max_body: Largest request body in bytes, else 413.
         asks_password: Whether other machines need a password, should *host* be one that they reach.
         password: The one to use; None for one that is made once, and kept.
+        domains: Names that it answers to, beside those of this machine; with a port where clients need one.
+        trusted: Addresses and networks of reverse proxies, which are believed whom they ask for.
     """
 
     host: str = "127.0.0.1"
@@ -114,6 +116,8 @@ class ProxySettings:
     max_body: int = 10 * 1024 * 1024
     asks_password: bool = True
     password: str | None = field(default=None, repr=False)
+    domains: tuple[str, ...] = ()
+    trusted: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,8 @@ from emulator.process import write_record
 
 if TYPE_CHECKING:
     from emulator.inspector.shared_ring import SharedRing
+    from emulator.proxy.spaces import SpaceGate
+    from emulator.proxy.waking import Start
 
 # Longer than the server gives requests to finish: after that a worker still waits for an upstream's answer.
 _SHUTDOWN_TIMEOUT = 4.0
@@ -34,6 +36,8 @@ def main() -> None:
         "timeout": options.timeout,
         "max_body": options.max_body,
         "allow_remote": options.allow_remote,
+        "domains": options.domains,
+        "trusted": options.trusted,
         "password_file": options.password_file,
         "ca_file": options.ca_file,
         "project": options.project,
@@ -60,8 +64,14 @@ def _parse_options() -> argparse.Namespace:
     parser.add_argument("--store", default="", help="the store, as it is shown; its URL is a variable; empty for none")
     parser.add_argument("--store-project", default="", help="what the project is called there")
     parser.add_argument("--ca-file", default="", help="authorities to trust; empty for the system's")
+    parser.add_argument("--domains", default="", help="names it answers to, with commas")
+    parser.add_argument("--trusted", default="", help="reverse proxies to believe, with commas")
     parser.add_argument("--password-file", default="", help="the password of other machines; empty for none")
     return parser.parse_args()
+
+
+def _listed(text: str) -> list[str]:
+    return [one for one in text.split(",") if one]
 
 
 def _leave(_number: int, _frame: FrameType | None) -> NoReturn:
@@ -79,7 +89,7 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     from emulator.proxy.caretaking import Caretaker
     from emulator.proxy.keeping import Keeping
     from emulator.proxy.server import Server
-    from emulator.proxy.waking import running_by
+    from emulator.proxy.waking import running_by, starting_by
     from emulator.replay.recording import RECORDING_FILE, watch_recording
     from emulator.replay.writing import CorpusWriter
     from emulator.rules import RULES_FILE
@@ -99,6 +109,8 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
             allow_remote=options.allow_remote == "yes",
             ca_file=options.ca_file or None,
             host=options.host,
+            domains=_listed(options.domains),
+            trusted=_listed(options.trusted),
             command=own_command(Path(options.project)) if options.project else None,
             waking=waking,
             rules=options.folder / RULES_FILE,
@@ -109,6 +121,8 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     )
     server = Server(listener, app, closing=app.extensions["dashboard"].close)
     gate = app.extensions["spaces"]
+    if store is not None:
+        _listen_to_replicas(store, options, gate, starting_by(waking) if waking else None)
     if waking is not None:
         Caretaker(gate.spaces, gate.idle, running_by(waking)).start()
     try:
@@ -116,6 +130,19 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     finally:
         server.stop()
         keeping.close()
+
+
+def _listen_to_replicas(
+    settings: StoreSettings, options: argparse.Namespace, gate: SpaceGate, start: Start | None
+) -> None:
+    from emulator.proxy.replicas import Listener
+    from emulator.store.opening import open_store, shared_published
+
+    store, project = open_store(settings, patience=0), options.store_project
+    published, state = shared_published(settings, project), Path(options.routes).parent
+    listener = Listener(published, state, note_use=gate.note_use, start=start)
+    arguments = (store, project, threading.Event())
+    threading.Thread(target=listener.follow, args=arguments, name="replicas", daemon=True).start()
 
 
 def _store() -> StoreSettings | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,14 @@ from emulator.dashboard.space_rows import space_rows
 from emulator.dashboard.spaces import make_space_pages
 from emulator.faults.file import watch_faults
 from emulator.inspector.rates import Rates
-from emulator.model import ComparisonRules, Route, StoreSettings
+from emulator.model import ComparisonRules, Route, Space, StoreSettings
 from emulator.process import is_alive, own_process
 from emulator.proxy.answer import Answer, Forward
 from emulator.proxy.aws_errors import aws_error
 from emulator.proxy.disturb import Disturber
 from emulator.proxy.fan_out import FanOut
 from emulator.proxy.forward import Forwarder
+from emulator.proxy.forwarded import Forwarding
 from emulator.proxy.guard import Guard, without_credentials
 from emulator.proxy.guesses import Guesses
 from emulator.proxy.joining import Joining
@@ -36,16 +37,17 @@ from emulator.proxy.recording import Recorder
 from emulator.proxy.request import Request, read_request
 from emulator.proxy.resolve import Destination, refuse_websockets, resolve
 from emulator.proxy.seat import Seat
-from emulator.proxy.selection import select
+from emulator.proxy.selection import ALL, READING, select
+from emulator.proxy.space_problems import in_space, no_lists_problem
 from emulator.proxy.space_table import SpaceTable
 from emulator.proxy.spaces import SpaceGate
 from emulator.proxy.upstream import Upstreams
-from emulator.proxy.waking import Waker, starting_by
+from emulator.proxy.waking import Start, Waker, starting_by
 from emulator.proxy_password import read_password
 from emulator.routes import watch_routes
 from emulator.rules import watch_rules
 from emulator.space_tokens import without_tokens
-from emulator.store.opening import shared_ledger
+from emulator.store.opening import shared_ledger, shared_published
 from emulator.watched_file import WatchedFile
 
 _log = logging.getLogger(__name__)
@@ -64,12 +66,16 @@ class Settings:
         allow_remote: Emulators may be on other machines.
         ca_file: See :func:`emulator.endpoint.ca_file`.
         host: The address it listens on; requests may name it.
+        domains: Further names that they may use.
+        trusted: Reverse proxies, by address or network, that are believed whom they ask for.
         command: Runs multistack for the pages; None when they are for reading only.
         waking: Runs it to wake spaces; None where they stay asleep.
         rules: The published rules; None for none.
         faults: The file of the faults that are set; read again whenever it changes.
         store: Where the ledger is; None for a file beside the routes.
         project: What the project is called there.
+        start: Wakes spaces in the place of *waking*.
+        is_replica: Whether what is beside the routes is a copy of what another machine published.
         password_file: Holds the password of other machines; None lets them in without one.
     """
 
@@ -79,6 +85,8 @@ class Settings:
     allow_remote: bool = False
     ca_file: str | None = None
     host: str = ports.HOST
+    domains: Sequence[str] = ()
+    trusted: Sequence[str] = ()
     command: Command | None = None
     waking: Command | None = None
     rules: Path | None = None
@@ -86,6 +94,8 @@ class Settings:
     password_file: Path | None = None
     store: StoreSettings | None = None
     project: str = ""
+    start: Start | None = None
+    is_replica: bool = False
 
 
 def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
@@ -113,7 +123,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     rates = Rates()
     recorder = Recorder(forward, rates=rates, feed=keeping.feed if keeping else None)
     rules = watch_rules(settings.rules) if settings.rules else None
-    listens_on, guesses = _listens_on(settings.host), Guesses(ports.is_own_address)
+    listens_on, guesses = _answers_to(settings), Guesses(ports.is_own_address)
     gate = SpaceGate(
         spaces,
         recorder,
@@ -121,7 +131,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
         listens_on=listens_on,
         is_alive=is_alive,
         guesses=guesses,
-        waker=Waker(starting_by(settings.waking) if settings.waking else None),
+        waker=Waker(starting_by(settings.waking) if settings.waking else settings.start),
     )
     proxy = Proxy(
         app.wsgi_app,
@@ -129,7 +139,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
         recorder,
         gate,
         listens_on,
-        guard=_guard(settings, guesses),
+        guard=_guard(settings, guesses, listens_on),
         comparison=lambda: rules.current().comparison if rules else ComparisonRules(),
         settings=settings,
     )
@@ -147,22 +157,25 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     dashboard = app.extensions["dashboard"] = Dashboard(sources)
     register(app, dashboard)
     app.extensions["spaces"] = gate
-    app.register_blueprint(make_space_pages(gate, Joining(state, spaces, guesses), is_local=guesses.is_local))
+    shared = shared_published(settings.store, settings.project) if settings.store else None
+    joining = Joining(state, spaces, guesses, shared=shared, is_replica=settings.is_replica)
+    app.register_blueprint(make_space_pages(gate, joining, is_local=guesses.is_local))
     app.wsgi_app = proxy  # type: ignore[method-assign]
     return app
 
 
-def _guard(settings: Settings, guesses: Guesses) -> Guard | None:
+def _guard(settings: Settings, guesses: Guesses, listens_on: Callable[[str], bool]) -> Guard | None:
     if settings.password_file is None:
         return None
     password = functools.partial(read_password, settings.password_file)  # read each time: it may be changed
-    return Guard(password, guesses=guesses, listens_on=_listens_on(settings.host))
+    return Guard(password, guesses=guesses, listens_on=listens_on)
 
 
-def _listens_on(host: str) -> Callable[[str], bool]:
-    if host == ports.EVERY_ADDRESS:
-        return ports.is_own_address  # asked each time: a machine gets new ones
-    return host.__eq__
+def _answers_to(settings: Settings) -> Callable[[str], bool]:
+    # Addresses are asked for each time: a machine gets new ones.
+    is_own = ports.is_own_address if settings.host == ports.EVERY_ADDRESS else settings.host.__eq__
+    domains = frozenset(settings.domains)
+    return lambda name: name in domains or (name[-1:].isdecimal() and is_own(name))
 
 
 class Proxy:
@@ -196,9 +209,11 @@ class Proxy:
         self._listens_on = listens_on
         self._fan_out = FanOut(self._forward, rules=comparison, timeout=settings.timeout, max_body=settings.max_body)
         self._guard = guard
+        self._forwarding = Forwarding(settings.trusted, settings.domains)
 
     def __call__(self, environ: dict[str, Any], start_response: StartResponse) -> Iterable[bytes]:
         """Answer one request."""
+        self._forwarding.read(environ)
         request = read_request(environ)
         try:
             if seat := self._gate.seat(request, self._table.current() or {}):
@@ -227,10 +242,13 @@ class Proxy:
         self, request: Request, seat: Seat, environ: dict[str, Any], start_response: StartResponse
     ) -> Iterable[bytes]:
         """Its token stands for the password, also on this machine."""
-        if seat.is_join:
+        if seat.is_join or (seat.is_home and request.method in READING):
             return self._pages(environ, start_response)
         try:
             space = self._gate.admit(request, name=seat.space)
+            if seat.is_for_all:
+                content = self._compare_in(space, seat, self._without_credentials(request))
+                return _send("200 OK", "application/json", content, request, start_response)
             answer = self._gate.answer(self._without_credentials(request), seat, space)
         except Problem as problem:
             if seat.aws_target is None:
@@ -239,6 +257,19 @@ class Proxy:
             return _send(problem.status_line, kind, content, request, start_response, more=more)
         start_response(answer.status_line, answer.headers)
         return answer.body
+
+    def _compare_in(self, space: Space, seat: Seat, request: Request) -> bytes:
+        """As :meth:`compare`, of the environments of *space* only."""
+        routes = self._gate.routes(space.name)
+        inside = replace(request, target=f"/{ALL}{seat.target}")
+        try:
+            selection = select(inside, routes, listens_on=self._listens_on)
+        except Problem as problem:
+            raise in_space(problem, space.name) from None
+        if selection is None:
+            raise no_lists_problem()
+        ask = functools.partial(self._gate.answer_one, seat=seat, space=space)
+        return self._fan_out.answer(inside, selection, routes, ask=ask)
 
     def _without_credentials(self, request: Request) -> Request:
         return self._guard.without_credentials(request) if self._guard else without_credentials(request)

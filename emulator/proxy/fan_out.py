@@ -46,11 +46,16 @@ class FanOut:
         # Kept: to start one takes a millisecond of a busy machine.
         self._threads = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="fan-out")
 
-    def answer(self, request: Request, selection: Selection, routes: Mapping[str, Route]) -> bytes:
+    def answer(
+        self, request: Request, selection: Selection, routes: Mapping[str, Route], *, ask: Ask | None = None
+    ) -> bytes:
         """
         The JSON document of all answers and their differences.
 
         An environment that gives no answer is an entry with its problem.
+
+        Args:
+            ask: Asks in the place of the usual one.
 
         Raises:
             Problem: The request's body is too large, or broke off.
@@ -60,10 +65,11 @@ class FanOut:
 
         body = self._read(request)
         rules = self._rules()
-        first = self._ask_all(request, selection, selection.environments, body)
+        ask = ask or self._ask
+        first = self._ask_all(request, selection, selection.environments, body, ask)
         found = SideBySide.of(selection, first, routes, rules)
         if selection.asks_again and (again := found.to_ask_again):
-            found = found.with_second(self._ask_all(request, selection, again, body))
+            found = found.with_second(self._ask_all(request, selection, again, body, ask))
         return json.dumps(found.to_json()).encode() + b"\n"
 
     def _read(self, request: Request) -> bytes | None:
@@ -80,17 +86,15 @@ class FanOut:
         return b"".join(parts)
 
     def _ask_all(
-        self, request: Request, selection: Selection, names: Sequence[str], body: bytes | None
+        self, request: Request, selection: Selection, names: Sequence[str], body: bytes | None, ask: Ask
     ) -> dict[str, Entry]:
-        def ask(name: str) -> Entry:
-            return gather(
-                lambda: self._ask(_request_to(name, request, selection, body)), timeout=self._timeout, name=name
-            )
+        def ask_one(name: str) -> Entry:
+            return gather(lambda: ask(_request_to(name, request, selection, body)), timeout=self._timeout, name=name)
 
         # The first by this thread itself: a hand-over costs more than many an answer.
         here, *others = names
-        asked = [self._threads.submit(ask, name) for name in others]
-        return dict(zip(names, [ask(here), *(one.result() for one in asked)], strict=True))
+        asked = [self._threads.submit(ask_one, name) for name in others]
+        return dict(zip(names, [ask_one(here), *(one.result() for one in asked)], strict=True))
 
     def _too_large(self) -> Problem:
         detail = f"the body of a request to several environments may have {self._max_body} bytes"

@@ -78,7 +78,7 @@ class Guard:
         Raises:
             Problem: 401, it has no password or a wrong one. Or 429, its client has guessed too often.
         """
-        if self._guesses.is_local(request.client):
+        if self._guesses.is_local(request.caller):
             return []
         is_page = self._is_page(request)
         if is_page and request.method in {"GET", "HEAD"} and request.target in _OPEN:
@@ -89,11 +89,11 @@ class Guard:
         given = _given(request, is_page=is_page)
         if not given:
             raise _unknown(is_page=is_page)
-        self._guesses.check(request.client)
+        self._guesses.check(request.caller)
         if password is None or not _equal(given, password):
-            self._guesses.note(request.client)
+            self._guesses.note(request.caller)
             raise _unknown(is_page=is_page, detail="the password is wrong")
-        return [("Set-Cookie", self._session(password))] if is_page else []
+        return [("Set-Cookie", self._session(password, request.scheme))] if is_page else []
 
     def without_credentials(self, request: Request) -> Request:
         """See :func:`without_credentials`."""
@@ -106,11 +106,12 @@ class Guard:
             return False
         return split_segment(request.target)[0] in {"", "_multistack"}
 
-    def _session(self, password: str) -> str:
+    def _session(self, password: str, scheme: str) -> str:
         """A cookie that no script reads, and that browsers send with no other site's requests."""
         ends = int(self._now()) + _SESSION_SECONDS
         value = f"{ends}.{self._sign(ends, password)}"
-        return f"{SESSION_COOKIE}={value}; Path=/; Max-Age={_SESSION_SECONDS}; HttpOnly; SameSite=Strict"
+        secure = "; Secure" if scheme == "https" else ""
+        return f"{SESSION_COOKIE}={value}; Path=/; Max-Age={_SESSION_SECONDS}; HttpOnly; SameSite=Strict{secure}"
 
     def _is_session(self, value: str, password: str) -> bool:
         ends, _, signature = value.partition(".")

@@ -37,8 +37,8 @@ class Guesses:
         self._lock = threading.Lock()
 
     def is_local(self, client: str) -> bool:
-        """Whether a client is on this machine."""
-        return client.startswith("127.") or self._is_local(client)
+        """Whether a client is on this machine; it is called as in :attr:`emulator.proxy.request.Request.caller`."""
+        return " " not in client and (client.startswith("127.") or self._is_local(client))
 
     def check(self, client: str) -> None:
         """

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -11,6 +12,8 @@ from emulator.model import Source
 
 # Set by our own server: names as sent, repeats kept. WSGI alone folds `X-A` and `X_A` into one.
 HEADERS_KEY = "multistack.headers"
+# The peer, where it passed the request on for somebody else; see :mod:`emulator.proxy.forwarded`.
+VIA_KEY = "multistack.via"
 
 Headers = Sequence[tuple[str, str]]
 
@@ -32,6 +35,8 @@ class Request:
         body: None when the request has none.
         length: Bytes of the body, or None when it is chunked.
         client: The client's address.
+        via: The reverse proxy that it came through, trusted or not; empty for none.
+        scheme: What the client speaks, ``http`` or ``https``.
         source: On whose behalf it is made.
         is_traced: Whether the emulator is to tell which functions it calls.
     """
@@ -43,8 +48,15 @@ class Request:
     body: Readable | None
     length: int | None
     client: str
+    via: str = ""
+    scheme: str = "http"
     source: Source = Source.CLIENT
     is_traced: bool = False
+
+    @property
+    def caller(self) -> str:
+        """As whom it is known or not: one that came through a reverse proxy is none of this machine's own."""
+        return f"{_household(self.client)} via {self.via}" if self.via else self.client
 
     def values(self, name: str) -> list[str]:
         """Every value of a header; *name* in lower case."""
@@ -70,7 +82,14 @@ def read_request(environ: dict[str, Any]) -> Request:
         body=environ["wsgi.input"] if chunked or length else None,
         length=None if chunked else length,
         client=environ.get("REMOTE_ADDR", ""),
+        via=environ.get(VIA_KEY, ""),
+        scheme=environ.get("wsgi.url_scheme", "http"),
     )
+
+
+def _household(client: str) -> str:
+    """Of an IPv6 address its network: whoever has one has 2**64 addresses."""
+    return str(ipaddress.ip_network((client, 64), strict=False)) if ":" in client else client
 
 
 def _encode_target(environ: dict[str, Any]) -> str:

@@ -55,7 +55,7 @@ def resolve(
     Args:
         routes: None when nothing was ever published.
         is_alive: Whether an emulator's process still runs; asked, so that a stranger on its port is never reached.
-        listens_on: Whether the proxy was told to listen on an IPv4 address beyond loopback.
+        listens_on: Whether the proxy was told to answer to a name, or to an IPv4 address, beyond loopback's.
 
     Raises:
         Problem: It names no environment that can answer; there is no fallback to another one.
@@ -155,23 +155,35 @@ def environment_of_host(host: str, listens_on: Callable[[str], bool] = only_loop
     """
     The environment that ``Host: <environment>.localhost`` names, in lower case; None for an address of the proxy.
 
+    Domains of its own are as good as ``localhost``.
+
     Raises:
-        Problem: Neither a loopback name nor an address that the proxy listens on. A web page whose name was made to
-            resolve to 127.0.0.1 (DNS rebinding) sends its own name, and must not reach the environments.
+        Problem: Neither a loopback name nor an address or a domain that the proxy answers to. A web page whose name was
+            made to resolve to 127.0.0.1 (DNS rebinding) sends its own name, and must not reach the environments.
     """
     match = _HOST.fullmatch(host)
     name = match[1].lower() if match else ""
     # No page has an address for its name, so none can have made it resolve to this machine.
     if name == "localhost" or _is_loopback(name) or listens_on(name):
         return None
-    if name.endswith(".localhost") and not name.startswith("."):
-        return name.removesuffix(".localhost")
+    for domain in _domains_of(name):
+        if domain == "localhost" or listens_on(domain):
+            return name.removesuffix(f".{domain}")
     raise Problem(
         403,
         "foreign-host",
         "Host not allowed",
-        f"Host {host!r} is not localhost, *.localhost, 127.0.0.0/8 or [::1], nor an address that `proxy.host` opens",
+        f"Host {host!r} is not localhost, *.localhost, 127.0.0.0/8 or [::1], nor an address that `proxy.host` "
+        "opens, or a name in `proxy.domains`",
     )
+
+
+def _domains_of(name: str) -> list[str]:
+    """Those that *name* is in, the nearest first; none for an address."""
+    labels = name.split(".")
+    if labels[-1].isdecimal() or not all(labels):
+        return []
+    return [".".join(labels[at:]) for at in range(1, len(labels))]
 
 
 def not_ready(route: Route, detail: str, *, kind: str) -> Problem:

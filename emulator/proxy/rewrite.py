@@ -54,7 +54,7 @@ def request_headers(request: Request, destination: Destination) -> list[tuple[st
             sent.append((name, value))
     sent.append(("X-Forwarded-For", ", ".join([*forwarded_for, request.client])))
     sent.append(("X-Forwarded-Host", request.host or ""))
-    sent.append(("X-Forwarded-Proto", "http"))
+    sent.append(("X-Forwarded-Proto", request.scheme))
     sent += headers_of(destination.route.key).items()
     if destination.mount:
         sent.append(("X-Forwarded-Prefix", destination.mount))

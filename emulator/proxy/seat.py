@@ -47,6 +47,16 @@ class Seat:
         return self.environment == JOIN and bool(self.prefix) and _path(self.target) == "/"
 
     @property
+    def is_home(self) -> bool:
+        """Whether it is the page about the space itself."""
+        return not self.environment and bool(self.prefix) and _path(self.target) == "/"
+
+    @property
+    def is_for_all(self) -> bool:
+        """Whether it asks all environments of the space at once."""
+        return self.environment == ALL and bool(self.prefix)
+
+    @property
     def aws_target(self) -> str | None:
         """What it asks of the environment's AWS API; None when it asks the service."""
         first, rest = split_segment(self.target)

@@ -46,6 +46,20 @@ def busy_problem() -> Problem:
     return problem
 
 
+def away_problem() -> Problem:
+    """Whether a join token was used can't be asked now."""
+    detail = "the store that knows which links were used is away; the link is still good, try again in a moment"
+    problem = Problem(503, "store-away", "Store away", detail)
+    problem.headers.append(("Retry-After", "10"))
+    return problem
+
+
+def no_lists_problem() -> Problem:
+    """Both the path and a header say which environments are meant."""
+    detail = "the path asks all environments of the space: leave X-Multistack-Environment out"
+    return Problem(400, "ambiguous-environment", "Ambiguous environment", detail)
+
+
 def own_route_problem(environment: str) -> Problem:
     """A path leads to what commands ask of the emulator."""
     detail = "paths that begin with _ are the emulator's own: only AWS's are open here"

@@ -15,7 +15,14 @@ from emulator.proxy.problems import Problem
 from emulator.proxy.recording import Recorder
 from emulator.proxy.request import Request
 from emulator.proxy.request_quota import RequestQuota
-from emulator.proxy.resolve import Destination, check_started, find_route, lead_to, refuse_websockets
+from emulator.proxy.resolve import (
+    ENVIRONMENT_HEADER,
+    Destination,
+    check_started,
+    find_route,
+    lead_to,
+    refuse_websockets,
+)
 from emulator.proxy.seat import AWS, Seat, given_tokens, is_emulators_own, seat_of, without_seat_tokens
 from emulator.proxy.space_problems import in_space, own_route_problem, token_problem
 from emulator.proxy.space_table import SpaceTable
@@ -143,6 +150,22 @@ class SpaceGate:
         self._note_status(space.name, int(answer.status_line.partition(" ")[0]))
         return answer
 
+    def answer_one(self, request: Request, seat: Seat, space: Space) -> Answer:
+        """
+        The answer of one of several environments in *space*, which *request* names by its header.
+
+        Each counts against the space's quota as a request does.
+
+        Raises:
+            Problem: There is none, or there were too many.
+        """
+        self._quota.take(space)
+        (name,) = request.values(ENVIRONMENT_HEADER)
+        headers = [(key, value) for key, value in request.headers if key.lower() != ENVIRONMENT_HEADER]
+        prefix = f"/{seat.space}/{name}"
+        one = replace(seat, environment=name, prefix=prefix, target=request.target)
+        return self.answer(replace(request, headers=headers), one, space)
+
     def is_admitted(self, request: Request, *, name: str) -> bool:
         """Whether *request* carries a good token of the space; it counts as nothing."""
         space, tokens = self._spaces().get(name), given_tokens(request)
@@ -154,6 +177,13 @@ class SpaceGate:
         with self._lock:
             counts = {name: self._counts[name] for name in spaces if name in self._counts}
             return {name: Use(now - one.at, one.requests, one.refused, one.failed) for name, one in counts.items()}
+
+    def note_use(self, name: str) -> None:
+        """Somebody asked space *name* through another proxy."""
+        self._spaces()
+        with self._lock:
+            if (count := self._counts.get(name)) is not None:
+                count.at = self._clock()
 
     def spaces(self) -> Mapping[str, Space]:
         """Name to space; those as well that are being removed."""
@@ -205,8 +235,8 @@ class SpaceGate:
                 return
             first = first or flaw
         if first is not None and first not in _GENUINE:
-            self._guesses.check(request.client)
-            self._guesses.note(request.client)
+            self._guesses.check(request.caller)
+            self._guesses.note(request.caller)
         raise token_problem(name, first)
 
     def _flaw(self, token: str, name: str, space: Space | None) -> Flaw | None:

@@ -46,6 +46,8 @@ def base_url(spaces: Spaces, at: str | None) -> str:
         raise NotReady("the proxy does not run, and a link leads there", hint="multistack up")
     if at is not None:
         return _checked(at)
+    if spaces.project.proxy.domains:
+        return front.public_url() or found
     record = process.read_record(front.folder)
     if record is not None and record.settings.get("host") == ports.EVERY_ADDRESS:
         return f"http://{ports.outward_address()}:{record.port}"

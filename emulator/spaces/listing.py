@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from emulator.errors import StoreAway
 from emulator.events import Emit, Event
 from emulator.model import Environment, Instance, Space, Status
 from emulator.parallel import raise_first, run_parallel
+from emulator.space_list import changed
 from emulator.spaces.spaces import Spaces
+from emulator.store.opening import published_of
 
 _WIDTH = 8
 
@@ -59,7 +63,7 @@ def statuses(spaces: Spaces, *, now: datetime) -> Sequence[SpaceStatus]:
     Raises:
         MultistackError: What one of them was made of is no longer there, or its ledger can't be read.
     """
-    listed, told = spaces.listed(), set[str]()
+    listed, told = _with_joined(spaces), set[str]()
     uses = spaces.workspace.front.space_uses() or {}
 
     def tell(event: Event) -> None:
@@ -73,6 +77,16 @@ def statuses(spaces: Spaces, *, now: datetime) -> Sequence[SpaceStatus]:
     found = run_parallel(list(listed), status, spaces.workspace.cancellation, width=_WIDTH)
     raise_first(found)
     return [row for row in found.values() if isinstance(row, SpaceStatus)]
+
+
+def _with_joined(spaces: Spaces) -> Mapping[str, Space]:
+    """All of them, those as joined that somebody joined through a proxy on another machine."""
+    listed, published = spaces.listed(), published_of(spaces.project)
+    with contextlib.suppress(StoreAway):
+        for name, there in (published.spaces() if published and listed else {}).items():
+            if there.is_joined and name in listed and there.generation == listed[name].generation:
+                listed = changed(listed, name, is_joined=True)
+    return listed
 
 
 def _status(spaces: Spaces, space: Space, use: Mapping[str, float], now: datetime, tell: Emit) -> SpaceStatus:

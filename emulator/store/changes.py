@@ -28,8 +28,14 @@ class What(enum.Enum):
     # The list of spaces, who joined them, the key of their tokens.
     SPACES = "spaces"
     ROUTES = "routes"
+    # A space was asked, or is to be woken: what a proxy elsewhere tells that of the space's own machine.
+    USED = "used"
+    WAKE = "wake"
     # Nothing: the store can't be reached now. What is known goes on being good.
     AWAY = "away"
+
+
+_TOLD = frozenset(one.value for one in (What.SPACES, What.ROUTES, What.USED, What.WAKE))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +44,7 @@ class Change:
     Something that may be new.
 
     Attributes:
-        space: Whose routes; empty for the project's own.
+        space: Which one, for what is about one; the routes of none are the project's own.
         reason: Why the store is away.
     """
 
@@ -83,5 +89,5 @@ def _told(connection: psycopg.Connection[object], project: str, stop: threading.
         for one in told:
             whose, _, rest = one.payload.partition(" ")
             what, _, space = rest.partition(" ")
-            if whose == project and what in {What.SPACES.value, What.ROUTES.value}:
+            if whose == project and what in _TOLD:
                 yield Change(what=What(what), space=space)

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from emulator.store.store import Store
 
 
-@functools.cache
 def open_store(settings: StoreSettings, *, patience: float | None = None) -> Store:
     """
     The store of these settings, one for the whole process.
@@ -33,6 +32,11 @@ def open_store(settings: StoreSettings, *, patience: float | None = None) -> Sto
     Raises:
         ConfigError: What speaks to it isn't installed.
     """
+    return _open(settings, patience)
+
+
+@functools.cache
+def _open(settings: StoreSettings, patience: float | None) -> Store:
     try:
         from emulator.store.store import Store
     except ImportError as error:
@@ -52,6 +56,14 @@ def published_of(project: Project) -> Published | None:
     from emulator.store.published import Published
 
     return Published(store, outer.service, origin=f"{socket.gethostname()}:{outer.state}")
+
+
+def shared_published(settings: StoreSettings, project: str) -> Published:
+    """What *project* publishes, for a proxy: it waits for no store that is away."""
+    store = open_store(settings, patience=0)
+    from emulator.store.published import Published
+
+    return Published(store, project)
 
 
 def publish_spaces(project: Project, spaces: Mapping[str, Space]) -> None:

@@ -17,6 +17,7 @@ from emulator.model import Route, Space
 from emulator.routes import read_routes, routes_text
 from emulator.space_list import changed, space_of, space_text
 from emulator.store.store import Store
+from emulator.store.tables import CHANNEL
 
 
 class Published:
@@ -102,6 +103,17 @@ class Published:
                 text(_PUT_JOIN), {"project": self._project, "name": space.name, "generation": space.generation}
             )
         return done.rowcount == 1
+
+    def tell(self, what: str, space: str) -> None:
+        """
+        Tell whoever listens something that nobody has to keep.
+
+        Args:
+            what: A value of :class:`emulator.store.changes.What`.
+        """
+        values = {"channel": CHANNEL, "told": f"{self._project} {what} {space}"}
+        with self._store.transaction() as connection:
+            connection.execute(text("SELECT pg_notify(:channel, :told)"), values)
 
     def write_routes(self, space: str, routes: Sequence[Route]) -> None:
         """Replace the routes of *space*; empty for the project's own environments."""

@@ -169,7 +169,7 @@ class Store:
             waited = f" after {self._patience:g} s" if self._prepared.is_set() and self._patience else ""
             return StoreAway(
                 f"the store {self.shown} can't be reached{waited}: {self._reason(error)}",
-                hint="start it, or look at its address; an empty MULTISTACK_STORE can't take the place of it",
+                hint="start it, or correct its address in `store` or MULTISTACK_STORE",
             )
         hint = "see the server's log"
         if _state(error) == _FULL:

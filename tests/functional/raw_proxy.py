@@ -220,9 +220,10 @@ def wait_until(condition: Callable[[], bool], *, timeout: float = 60.0) -> None:
 
 
 @contextlib.contextmanager
-def start_proxy(folder: Path, *, timeout: float = TIMEOUT) -> Iterator[Proxy]:
+def start_proxy(folder: Path, *more: str, timeout: float = TIMEOUT) -> Iterator[Proxy]:
+    """Without a project; *more* arguments of its own."""
     routes = folder / "routes.json"
-    arguments = ["--routes", str(routes), "--timeout", str(timeout), "--max-body", str(MAX_BODY)]
+    arguments = ["--routes", str(routes), "--timeout", str(timeout), "--max-body", str(MAX_BODY), *more]
     with socket.create_server(("127.0.0.1", 0), backlog=64) as listener:
         port = listener.getsockname()[1]
         process = spawn(

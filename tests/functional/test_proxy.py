@@ -782,6 +782,10 @@ def test_process_says_who_it_is_and_stops_in_good_order(tmp_path):
             "project": "",
             "waking": "",
             "password_file": "",
+            "domains": "",
+            "trusted": "",
+            "store": "",
+            "store_project": "",
         }
 
         with proxy.connect() as idle:

@@ -101,6 +101,21 @@ def _fields(route: Route) -> dict[str, Any]:
     return {name: getattr(route, name) for name in Route.__slots__}
 
 
+def test_all_environments_of_a_space_are_asked_without_its_token(seats: Seats) -> None:
+    """As one is: what is behind sees neither the token nor another space's request."""
+    before = seats.asked
+    response, body = seats.proxy.ask(f"/alice/_all{PATH}", headers={"X-Multistack-Token": seats.token("alice")})
+    assert response.status == 200
+    assert {name: entry["body"] for name, entry in json.loads(body)["environments"].items()} == {"test": "alice"}
+    assert b"msa." not in body
+    seen = seats.upstreams["alice"].last
+    assert seen.target.endswith(PATH)
+    assert seen.values("x-multistack-token") == []
+    assert seen.values("x-forwarded-prefix") == ["/alice/test"]
+    assert seats.status("/alice/_all/x", seats.token("bob")) == 403
+    assert {name: count for name, count in seats.asked.items() if count != before[name]}.keys() == {"alice"}
+
+
 WAYS = [
     pytest.param(lambda name: (f"/{name}/test{PATH}", {}), id="path"),
     pytest.param(lambda name: (PATH, {"Host": f"test.{name}.localhost"}), id="host"),

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import shutil
+import subprocess
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -59,6 +60,62 @@ def test_the_ledger_is_in_the_store(ann: ProjectFolder, postgres: Postgres, url:
     assert (
         json.loads(postgres.query("SELECT content FROM multistack.routes", url=url)[0])[0]["release"] == row["release"]
     )
+
+
+# Waits in a smoke test until the store is away, and lets it come back no sooner than somebody waits for it.
+SMOKE = "touch started; while [ ! -e go ]; do sleep 0.05; done"
+
+
+def test_a_command_that_runs_waits_for_the_store(ann: ProjectFolder, stoppable_postgres: Postgres) -> None:
+    """What it found out while the store was away is on record when it is back, and requests go on meanwhile."""
+    url = ann.status()["test"]["url"]
+    verifying = ann.start("verify", "test", env={"MULTISTACK_VERIFY_COMMAND": SMOKE})
+    wait_for(lambda: has_begun(ann, verifying))
+    stoppable_postgres.stop()
+    assert http("GET", url).body == b"one"
+    (ann.folder / "go").touch()
+    assert verifying.stderr is not None
+    told = next(line for line in verifying.stderr if "waiting for the store" in line)
+    assert "up to 60 s" in told
+    stoppable_postgres.start()
+    verifying.communicate(timeout=120)
+    assert verifying.returncode == 0
+    (*_, last) = json.loads(ann.run("history", "--json").stdout)
+    assert [gate["result"] for gate in last["gates"]] == ["passed"]
+
+
+def test_a_command_that_runs_gives_up_on_a_store_that_stays_away(
+    ann: ProjectFolder, stoppable_postgres: Postgres
+) -> None:
+    """After the time that is set, with the code that says so; the next command goes on as if nothing was."""
+    for name in ("started", "go"):
+        (ann.folder / name).unlink(missing_ok=True)
+    environ = {"MULTISTACK_VERIFY_COMMAND": SMOKE, "MULTISTACK_STORE_TIMEOUT": "1"}
+    verifying = ann.start("verify", "test", env=environ)
+    wait_for(lambda: has_begun(ann, verifying))
+    stoppable_postgres.stop()
+    (ann.folder / "go").touch()
+    _, said = verifying.communicate(timeout=120)
+    assert verifying.returncode == 3, said
+    assert "can't be reached after 1 s" in said
+    stoppable_postgres.start()
+    ann.run("up")
+    assert ann.status()["test"]["status"] == "ready"
+
+
+def has_begun(project: ProjectFolder, command: subprocess.Popen[str]) -> bool:
+    """Whether the smoke test runs; one that never will is no reason to wait."""
+    if command.poll() is not None:
+        pytest.fail(f"it ended with {command.returncode}: {command.communicate()}")
+    return (project.folder / "started").exists()
+
+
+def wait_for(is_so: Callable[[], bool]) -> None:
+    """Until something is so."""
+    until = time.monotonic() + 60
+    while not is_so():
+        assert time.monotonic() < until
+        time.sleep(0.05)
 
 
 def test_requests_are_found_in_the_store(ann: ProjectFolder) -> None:
@@ -132,6 +189,9 @@ def test_spaces_are_published_as_they_change(ann: ProjectFolder, store: Store) -
     assert route.url is not None
     assert route.release == ann.status()["test"]["release"]
     assert not list((ann.folder / ".multistack/spaces").rglob("history.sqlite"))
+    assert published.use_join(alice)
+    (listed,) = json.loads(ann.run("space", "list", "--json").stdout)
+    assert listed["is_joined"]
     (own,) = json.loads(ann.run("--space", "alice", "history", "--json").stdout)
     assert own["environment"] == "test"
     assert own["id"] not in [one["id"] for one in json.loads(ann.run("history", "--json").stdout)]

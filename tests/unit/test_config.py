@@ -410,6 +410,19 @@ WRONG_TOP_LEVEL = {
     "api with a dash": ('api = "my-api"', "api must be the logical id of an API"),
     "proxy is a string": ('proxy = "8080"', 'proxy must be a table, not "8080"'),
     "proxy key unknown": ("proxy.prt = 1", "unknown key proxy.prt, did you mean port?"),
+    "domain an address": ('proxy.domains = ["192.0.2.7"]', "proxy.domains must be an array of names"),
+    "domain a name of loopback": ('proxy.domains = ["lab.localhost"]', "proxy.domains must be"),
+    "domain a url": ('proxy.domains = ["https://lab.example.org"]', "proxy.domains must be"),
+    "domain with a star": ('proxy.domains = ["*.example.org"]', "proxy.domains must be"),
+    "domain with a port beyond": ('proxy.domains = ["lab.example.org:70000"]', "proxy.domains must be"),
+    "domain too long": (f'proxy.domains = ["{"a." * 130}org"]', "proxy.domains must be"),
+    "domain nobody can ask by": (
+        'proxy.domains = ["lab.example.org"]',
+        "proxy.domains: on 127.0.0.1 only a reverse proxy of this machine asks by such a name",
+    ),
+    "trusted a name": ('proxy.trusted = ["localhost"]', "proxy.trusted must be an array of addresses and networks"),
+    "trusted everybody": ('proxy.trusted = ["0.0.0.0/0"]', "proxy.trusted must be"),
+    "trusted with bits of a host": ('proxy.trusted = ["10.0.0.1/8"]', "proxy.trusted must be"),
     "port zero": ("proxy.port = 0", 'proxy.port must be a port from 1 to 65535 or "auto", not 0'),
     "port too high": ("proxy.port = 65536", "proxy.port must be"),
     "port as text": ('proxy.port = "8080"', "proxy.port must be"),
@@ -645,7 +658,8 @@ def test_a_store_is_named_with_its_password_by_the_variable_only(load: Load) -> 
     assert load(f'store = ""\n{MINIMAL}').store is None
     in_file = load(f'store = "{plain}"\nstore_timeout = 5\n{MINIMAL}').store
     assert in_file == StoreSettings(url=plain, timeout=5)
-    assert load(f'store = "{plain}"\n{MINIMAL}', {"MULTISTACK_STORE": full}).store == StoreSettings(url=full)
+    given = {"MULTISTACK_STORE": full, "MULTISTACK_STORE_TIMEOUT": "2.5"}
+    assert load(f'store = "{plain}"\n{MINIMAL}', given).store == StoreSettings(url=full, timeout=2.5)
     for text, variable in ((f'store = "{full}"\n{MINIMAL}', ""), (MINIMAL, "mysql://ann:geheim77@db/store")):
         with pytest.raises(ConfigError, match=r"store (can hold a password|must be)") as caught:
             load(text, {"MULTISTACK_STORE": variable})
@@ -888,6 +902,9 @@ TABLES = {
 }
 
 
+PROXY_LISTS = ("domains", "trusted")  # of the project file only
+
+
 class TestSettings:
     """The table that documentation is tested against."""
 
@@ -895,7 +912,7 @@ class TestSettings:
         """A setting nobody can look up does not exist."""
         keys = [setting.key for setting in SETTINGS if not setting.key.startswith("--")]
         top = [name for name in ProjectTable.model_fields if name not in TABLES]
-        proxy = [f"proxy.{name}" for name in ProxyTable.model_fields]
+        proxy = [f"proxy.{name}" for name in ProxyTable.model_fields if name not in PROXY_LISTS]
         containers = [f"localstack.{field.alias or name}" for name, field in LocalstackTable.model_fields.items()]
         swarm = [f"swarm.{name}" for name in SwarmTable.model_fields if name != "placement"]
         own = [f"environments.<name>.{name}" for name in EnvironmentTable.model_fields if name != "seed"]
@@ -909,6 +926,7 @@ class TestSettings:
             *(f"config.<Key>.{name}" for name in ConfigKeyTable.model_fields),
             "auto_promote_to",
             "swarm.placement",
+            *(f"proxy.{name}" for name in PROXY_LISTS),
             "verify.checks",
             *(f"compare.{name}" for name in CompareTable.model_fields),
             "inspector.redact",

@@ -277,6 +277,43 @@ def test_how_spaces_are_used_is_told_on_this_machine(seats: Class) -> None:
         assert response.status_code == 403
 
 
+def test_a_space_has_a_page_for_who_joined(seats: Class) -> None:
+    """Its environments and AWS's variables, without the token: any page of the space's own could read it there."""
+    token = seats.post(seats.link()).get_json()["token"]
+    given = {"X-Multistack-Token": token}
+    response = seats.get("/alice/", headers={**PAGE, **given})
+    assert response.status_code == 200
+    assert "AWS_ENDPOINT_URL=http://localhost/alice/prod/_aws" in response.text
+    assert token not in response.text
+    assert [one["name"] for one in seats.get("/alice/", headers={**JSON, **given}).get_json()["environments"]] == [
+        "test",
+        "prod",
+    ]
+    assert seats.get("/alice", headers={**PAGE, **given}).headers["Location"] == "/alice/"
+    assert seats.get("/bob/", headers={**PAGE, **given}).status_code == 403
+    for name in ("alice", "nobody"):
+        refused = seats.get(f"/{name}/")
+        assert (refused.status_code, refused.mimetype) == (401, "text/html")
+        assert "prod" not in refused.text
+        assert seats.get(f"/{name}/", headers=JSON).mimetype == "application/problem+json"
+    assert seats.get("/_multistack/", headers=given).status_code == 404
+
+
+def test_all_environments_of_the_own_space_are_asked_at_once(seats: Class) -> None:
+    """And none of another's, nor of the project's own; whatever may write has to say so."""
+    given = {**JSON, "X-Multistack-Token": seats.post(seats.link()).get_json()["token"]}
+    found = seats.get("/alice/_all/x", headers=given)
+    assert found.status_code == 200
+    problems = {name: one["problem"]["environment"] for name, one in found.get_json()["environments"].items()}
+    assert problems == {"test": "alice/test", "prod": "alice/prod"}
+    assert seats.get("/bob/_all/x", headers=given).status_code == 403
+    assert seats.get("/alice/_all/x", headers=JSON).status_code == 401
+    written = seats.post("/alice/_all/x", headers=given)
+    assert (written.status_code, written.get_json()["type"].rpartition(":")[2]) == (403, "writes")
+    named = seats.get("/alice/_all/x", headers={**given, "X-Multistack-Baseline": "own"})
+    assert (named.status_code, named.get_json()["environments"]) == (404, ["test", "prod"])
+
+
 def test_a_sleeping_space_is_started_as_a_person_would(tmp_path: Path) -> None:
     """``multistack --space NAME up``; what it says when it fails is in the proxy's log."""
     script, said = tmp_path / "multistack.py", tmp_path / "said.json"

@@ -80,10 +80,9 @@ def test_a_project_without_a_store_loads_no_database_driver() -> None:
 
 def test_a_driver_that_is_not_installed_is_told_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
     """With the command that installs it, for this interpreter."""
-    open_store.cache_clear()
     monkeypatch.setitem(sys.modules, "emulator.store.store", None)
     with pytest.raises(ConfigError, match="the setting store needs the packages SQLAlchemy and psycopg") as caught:
-        open_store(StoreSettings(url=PLAIN))
+        open_store(StoreSettings(url="postgresql://nobody@before/store"))
     assert caught.value.hint == f"{sys.executable} -m pip install 'multistack-emulator[postgresql]'"
 
 

@@ -1,0 +1,299 @@
+"""Several proxies of one project on one PostgreSQL: each knows what was published, and a link works once in all."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from emulator.model import STATE_FOLDER, Api, Route, Space, StoreSettings
+from emulator.process import read_record
+from emulator.proxy.replicas import Listener
+from emulator.space_list import read_spaces, write_spaces
+from emulator.space_tokens import Purpose, make_token, write_key
+from emulator.store.published import Published
+from emulator.store.store import Store
+from tests.functional.raw_proxy import Upstream, echo, start_proxy, wait_until
+from tests.postgres import Postgres
+
+KEY = bytes(range(32))
+ALICE = Space(name="alice", number=1, at=datetime(2026, 11, 27, 9, 30, tzinfo=UTC))
+BOB = replace(ALICE, name="bob", number=2)
+HERE = socket.gethostname()
+PATIENCE = 90.0
+
+
+@dataclass
+class Replica:
+    """A process of ``multistack proxy``."""
+
+    process: subprocess.Popen[str]
+    url: str
+    log: Path
+
+    def ask(
+        self, target: str, *, method: str = "GET", headers: Mapping[str, str] | None = None
+    ) -> tuple[int, dict[str, Any]]:
+        """Status and JSON of the answer."""
+        address = self.url.removeprefix("http://")
+        with contextlib.closing(http.client.HTTPConnection(address, timeout=60)) as connection:
+            connection.request(method, target, headers={"Accept": "application/json", **(headers or {})})
+            response = connection.getresponse()
+            content = response.read()
+            return response.status, json.loads(content) if content[:1] == b"{" else {}
+
+    def status(self, target: str, *, token: str = "") -> int:
+        """Of a GET."""
+        return self.ask(target, headers={"X-Multistack-Token": token} if token else {})[0]
+
+
+@dataclass
+class Lab:
+    """A project that has a store, and what its own machine would publish there."""
+
+    folder: Path
+    store_url: str
+    upstream: Upstream
+    store: Store
+    published: Published
+    processes: list[subprocess.Popen[str]] = field(default_factory=list)
+
+    def command(self, *arguments: str) -> subprocess.Popen[str]:
+        """``multistack`` in the project's folder."""
+        environ = {key: value for key, value in os.environ.items() if not key.startswith("MULTISTACK_")}
+        log = (self.folder / f"log{len(self.processes)}").open("w")
+        with log:
+            process = subprocess.Popen(
+                [sys.executable, "-m", "emulator", *arguments],
+                cwd=self.folder,
+                env={**environ, "MULTISTACK_STORE": self.store_url},
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+            )
+        self.processes.append(process)
+        return process
+
+    def start(self, *arguments: str) -> Replica:
+        """A replica that listens."""
+        return self._listening(self.command("proxy", *arguments))
+
+    def start_two(self) -> list[Replica]:
+        """At once."""
+        return [self._listening(process) for process in [self.command("proxy"), self.command("proxy")]]
+
+    def _listening(self, process: subprocess.Popen[str]) -> Replica:
+        log = self.folder / f"log{self.processes.index(process)}"
+        assert process.stdout is not None
+        url = process.stdout.readline().strip()
+        assert url.startswith("http://127.0.0.1:"), log.read_text()
+        return Replica(process, url, log)
+
+    def route(self, name: str = "test", **changes: Any) -> Route:
+        """To the upstream."""
+        return replace(
+            Route(
+                environment=name,
+                account_id="000000000001",
+                region="eu-west-1",
+                driver="external",
+                url=self.upstream.url,
+                process=None,
+                release="ce9d3706731f",
+                digest="ab" * 32,
+                apis=(Api(logical_id="Api", path="", stage="live"),),
+                default_api="Api",
+            ),
+            **changes,
+        )
+
+    def link(self, space: Space) -> str:
+        """Path and query by which it is joined."""
+        return f"/{space.name}/_join?token={make_token(KEY, Purpose.JOIN, space, expires=None)}"
+
+    def token(self, space: Space) -> str:
+        """An access token."""
+        return make_token(KEY, Purpose.ACCESS, space, expires=None)
+
+
+@pytest.fixture(scope="module")
+def upstream() -> Iterator[Upstream]:
+    """What all environments are here."""
+    with contextlib.closing(Upstream(echo)) as started:
+        yield started
+
+
+@pytest.fixture
+def lab(tmp_path: Path, postgres: Postgres, upstream: Upstream) -> Iterator[Lab]:
+    """With spaces alice and bob; the project's own environment isn't published yet."""
+    (tmp_path / "multistack.toml").write_text('service = "shop"\n[environments.test]\n')
+    (tmp_path / "template.yaml").write_text("Resources: {}\n")
+    url = postgres.database()
+    store = Store(StoreSettings(url=url), patience=0)
+    published = Published(store, "shop", origin=f"{HERE}:{tmp_path}")
+    published.write_spaces({"alice": ALICE, "bob": BOB}, key=KEY)
+    lab = Lab(tmp_path, url, upstream, store, published)
+    for space in ("alice", "bob"):
+        published.write_routes(space, [lab.route()])
+    try:
+        yield lab
+    finally:
+        for process in lab.processes:
+            process.terminate()
+        for process in lab.processes:
+            with contextlib.suppress(ValueError):  # it was asked to its end before
+                process.communicate(timeout=60)
+        store.close()
+
+
+def test_what_is_published_arrives_everywhere(lab: Lab) -> None:
+    """Nobody asks the store for it: the same connections, told by it, serve from then on."""
+    replicas = lab.start_two()
+    for replica in replicas:
+        assert replica.status("/test/x") == 401  # as any name of a space that isn't there
+        assert replica.status("/alice/test/x", token=lab.token(ALICE)) == 200
+        assert replica.status("/alice/test/x", token=lab.token(BOB)) == 403
+    lab.published.write_routes("", [lab.route()])
+    lab.published.write_spaces({"alice": replace(ALICE, generation=2)}, key=KEY)
+    for replica in replicas:
+        wait_until(lambda one=replica: one.status("/test/x") == 200, timeout=PATIENCE)
+        wait_until(lambda one=replica: one.status("/alice/test/x", token=lab.token(ALICE)) == 401, timeout=PATIENCE)
+        wait_until(lambda one=replica: one.status("/bob/test/x", token=lab.token(BOB)) == 401, timeout=PATIENCE)
+        assert not list((lab.folder / STATE_FOLDER / "replicas").glob("*/spaces/bob"))
+    lab.published.write_routes("", [lab.route(url=None)])
+    for replica in replicas:
+        wait_until(lambda one=replica: one.status("/test/x") == 503, timeout=PATIENCE)
+
+
+def test_a_link_is_used_once_in_total(lab: Lab) -> None:
+    """Whichever proxy is asked, and also when both are at the same moment."""
+    replicas = lab.start_two()
+    for space in (ALICE, BOB):
+        with ThreadPoolExecutor() as pool:
+            asked = [pool.submit(one.ask, lab.link(space), method="POST") for one in replicas * 3]
+            answers = [one.result() for one in asked]
+        assert sorted(status for status, _ in answers) == [200] + [403] * 5
+        (joined,) = [content for status, content in answers if status == 200]
+        assert all(one.status(f"/{space.name}/test/", token=joined["token"]) == 200 for one in replicas)
+        assert all("token-used" in content["type"] for status, content in answers if status == 403)
+
+
+def test_one_that_is_killed_is_missed_by_nobody_else(lab: Lab) -> None:
+    """They know nothing of each other."""
+    one, other = lab.start_two()
+    one.process.kill()
+    one.process.wait(60)
+    assert other.status("/alice/test/", token=lab.token(ALICE)) == 200
+    lab.published.write_routes("", [lab.route()])
+    wait_until(lambda: other.status("/test/x") == 200, timeout=PATIENCE)
+
+
+def test_requests_go_on_without_the_store(lab: Lab, stoppable_postgres: Postgres) -> None:
+    """Also after a new start. Only a link waits, and what happens meanwhile arrives when the store is back."""
+    one = lab.start()
+    stoppable_postgres.stop()
+    wait_until(lambda: "requests go on with what is known" in one.log.read_text(), timeout=PATIENCE)
+    assert one.status("/alice/test/", token=lab.token(ALICE)) == 200
+    status, problem = one.ask(lab.link(ALICE), method="POST")
+    assert (status, problem["title"]) == (503, "Store away")
+    port = one.url.rpartition(":")[2]
+    one.process.terminate()
+    one.process.wait(60)
+    again = lab.start("--port", port)
+    assert "it begins with what is in" in again.log.read_text()
+    assert again.status("/alice/test/", token=lab.token(ALICE)) == 200
+    stoppable_postgres.start_again()
+    lab.published.write_routes("", [lab.route()])
+    wait_until(lambda: again.status("/test/x") == 200, timeout=PATIENCE)
+    assert again.ask(lab.link(ALICE), method="POST")[0] == 200
+
+
+def test_what_can_not_start_says_so(lab: Lab) -> None:
+    """No store, or one that is away and was never seen from here, ends in one line with its exit code."""
+    for url, code, line in (
+        ("", 2, "error: a further proxy needs a store"),
+        ("postgresql://ann@127.0.0.1:1/store", 3, "error: the store postgresql://ann@127.0.0.1:1/store can't be"),
+    ):
+        lab.store_url = url
+        process = lab.command("proxy")
+        assert process.communicate(timeout=PATIENCE)[0] == ""
+        assert process.returncode == code
+        said = (lab.folder / f"log{len(lab.processes) - 1}").read_text()
+        assert said.startswith(line), said
+
+
+def test_an_environment_that_only_another_machine_reaches_is_told(lab: Lab) -> None:
+    """Its loopback address is this machine's own here, where a stranger may listen."""
+    elsewhere = Published(lab.store, "shop", origin="desk:/home/ann/shop")
+    elsewhere.write_routes("", [lab.route("test"), lab.route("far", url="http://192.0.2.7:4566")])
+    one = lab.start()
+    assert one.status("/test/x") == 503
+    said = f"environment test runs on desk, which alone reaches it ({lab.upstream.url})"
+    assert len(re.findall(re.escape(said), one.log.read_text())) == 1
+    assert "environment far" not in one.log.read_text()
+
+
+def test_the_own_proxy_and_replicas_agree_on_a_link(lab: Lab) -> None:
+    """The list beside the project says who joined, wherever that was."""
+    state = lab.folder / STATE_FOLDER
+    state.mkdir()
+    write_spaces(state, {"alice": ALICE, "bob": BOB})
+    write_key(state / "spaces.key", KEY)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("MULTISTACK_STORE", lab.store_url)
+        with start_proxy(state, "--store", "shown", "--store-project", "shop") as own:
+            wait_until(lambda: read_record(own.log.parent) is not None, timeout=PATIENCE)
+            replica = lab.start()
+            assert replica.ask(lab.link(ALICE), method="POST")[0] == 200
+            assert own.ask(lab.link(ALICE), method="POST")[0].status == 403
+            wait_until(lambda: read_spaces(state)["alice"].is_joined, timeout=PATIENCE)
+            response, _ = own.ask(lab.link(BOB), method="POST", headers={"Accept": "application/json"})
+            assert response.status == 200
+            assert read_spaces(state)["bob"].is_joined
+            assert replica.ask(lab.link(BOB), method="POST")[0] == 403
+
+
+def test_the_own_machine_hears_of_requests_and_wakes_spaces(lab: Lab) -> None:
+    """A space that is asked through a replica is not idle, and a sleeping one is started where it runs."""
+    asleep = replace(ALICE, is_asleep=True)
+    lab.published.write_spaces({"alice": asleep, "bob": BOB}, key=KEY)
+    lab.published.write_routes("alice", [lab.route(url=None)])
+    state = lab.folder / STATE_FOLDER
+    state.mkdir()
+    write_spaces(state, {"alice": asleep, "bob": BOB})
+    used: list[str] = []
+
+    def start(name: str) -> int:
+        """As ``multistack --space NAME up`` does; the list first."""
+        write_spaces(state, {"alice": ALICE, "bob": BOB})
+        lab.published.write_spaces({"alice": ALICE, "bob": BOB}, key=KEY)
+        lab.published.write_routes(name, [lab.route()])
+        return 0
+
+    stop = threading.Event()
+    listener = Listener(lab.published, state, note_use=used.append, start=start)
+    thread = threading.Thread(target=listener.follow, args=(lab.store, "shop", stop))
+    thread.start()
+    try:
+        replica = lab.start()
+        # Its first requests may come before the listener listens: then the next one wakes it.
+        wait_until(lambda: replica.status("/alice/test/", token=lab.token(ALICE)) == 200, timeout=PATIENCE)
+        wait_until(lambda: "alice" in used, timeout=PATIENCE)
+        assert "bob" not in used
+    finally:
+        stop.set()
+        thread.join(60)
