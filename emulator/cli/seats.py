@@ -128,7 +128,7 @@ def url(
 
     With --all those that were joined already are left out, unless --new makes them new ones.
     """
-    from emulator.spaces.links import base_url, links
+    from emulator.spaces.links import base_url, links, warning_of
 
     if as_csv + as_json + (sheet is not None) > 1:
         raise click.UsageError("Give one of --csv, --json and --sheet.")
@@ -142,7 +142,9 @@ def url(
         _write_sheet(found, sheet, service=spaces.project.service)
     else:
         _show(found, is_one=len(names) == 1, as_csv=as_csv, as_json=as_json)
-    _warn(base, is_for_others=is_all or len(names) > 1)
+    is_for_others = is_all or len(names) > 1 or at is not None
+    if is_for_others and (warning := warning_of(base, domains=spaces.project.proxy.domains)):
+        click.echo(f"note: {warning}", err=True)
 
 
 def _renew(spaces: Spaces, name: str) -> None:
@@ -196,17 +198,6 @@ def _write_sheet(found: Sequence[Link], path: str, *, service: str) -> None:
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}", hint=file_hint(error)) from error
     click.echo(Path(path))
-
-
-def _warn(base: str, *, is_for_others: bool) -> None:
-    from emulator.spaces.links import is_for_this_machine
-
-    if is_for_others and is_for_this_machine(base):
-        click.echo(
-            "note: these links lead to this machine only; with `multistack up --listen 0.0.0.0` others reach it,"
-            " and --at URL says by which name",
-            err=True,
-        )
 
 
 @click.command()
