@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emulator.model import DriverName, Environment, Instance, Status
 
@@ -21,16 +21,27 @@ class Step(enum.Enum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Action:
-    """A step and its cause, e.g. restart because the region changed."""
+    """
+    A step and its cause, e.g. restart because the region changed.
+
+    Attributes:
+        starts: Its emulator may be started where it turns out not to run.
+    """
 
     environment: Environment
     step: Step
     cause: str
+    starts: bool = True
 
 
 def decide(environments: Sequence[Environment], observed: Mapping[str, Instance]) -> list[Action]:
     """What brings each environment from what was observed to what the project says."""
     return [_decide_one(environment, observed[environment.name]) for environment in environments]
+
+
+def without_start(action: Action) -> Action:
+    """What of *action* neither starts nor restarts an emulator."""
+    return replace(action, step=Step.AWAIT, starts=False)
 
 
 def _decide_one(environment: Environment, instance: Instance) -> Action:

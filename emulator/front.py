@@ -35,7 +35,7 @@ from emulator.proxy_password import (
     read_password,
 )
 from emulator.replay.recording import RECORDING_FILE, end_recording
-from emulator.routes import ROUTES_FILE, load_routes, publish_routes
+from emulator.routes import ROUTES_FILE, kept_routes, load_routes, publish_routes
 from emulator.rules import RULES_FILE, publish_rules
 from emulator.state import is_lab
 from emulator.store.address import shown_url, store_environ
@@ -259,7 +259,7 @@ class Front:
             others: Environments that were created after this project was loaded: what was published of them holds, as
                 does what the lab published of environments that are laid out otherwise.
         """
-        routes = routes_of(self._project, instances, known)
+        routes = kept_routes(self._routes, routes_of(self._project, instances, known), instances)
         # One that somebody broke is written anew, without those that only it knew.
         with contextlib.suppress(FileNotFoundError, ValueError, KeyError, TypeError):
             before = load_routes(self._routes).items()

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
-from emulator.decisions import Action, Step, decide
+from emulator.decisions import Action, Step, decide, without_start
 from emulator.deploy import Deployer
 from emulator.drivers.registry import Drivers
 from emulator.endpoint import client, wait_until_healthy
@@ -78,7 +78,7 @@ class Lifecycle:
         return {
             name: found
             if isinstance(found, Instance)
-            else Instance(environment=name, status=Status.STOPPED, reason=found.message)
+            else Instance(environment=name, status=Status.STOPPED, reason=found.message, is_unknown=True)
             for name, found in self._look(environments).items()
         }
 
@@ -93,6 +93,7 @@ class Lifecycle:
         timeout: float,
         build: Callable[[], Artifact] | None = None,
         deploys: bool = True,
+        starts: bool = True,
     ) -> Mapping[str, UpResult | MultistackError]:
         """
         Every environment ready and serving its release; what is so already stays untouched.
@@ -103,6 +104,8 @@ class Lifecycle:
             timeout: Seconds that an emulator may take to become healthy.
             build: Makes the artifact for environments that never had one; by default that of the current source.
             deploys: Whether they get one now.
+            starts: Whether emulators may be started; without, those that are stopped stay so, and those that don't
+                answer are waited for.
 
         Returns:
             Per environment what was done, or why it is not ready; the others are up nevertheless.
@@ -110,6 +113,8 @@ class Lifecycle:
         found = self._look(environments)
         known = {name: one for name, one in found.items() if isinstance(one, Instance)}
         actions = decide([one for one in environments if one.name in known], known)
+        if not starts:
+            actions = [without_start(action) for action in actions]
         by_name = {action.environment.name: action for action in actions}
         done = self._act(by_name, timeout=timeout, build=(build or self._build) if deploys else None)
         return {name: done[name] if isinstance(one, Instance) else one for name, one in found.items()}
@@ -163,6 +168,8 @@ class Lifecycle:
             self._emit(Event(environment.name, "restarting", f"because {action.cause}"))
             self._drivers.stop(environment)
         endpoint = self._running(action, did, timeout=timeout)
+        if endpoint is None and not action.starts:
+            return UpResult(environment=environment.name, did=())
         if endpoint is None:
             endpoint = self._start(environment, action, timeout=timeout)
             did.append("restarted" if action.step is Step.RESTART else "started")

@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from emulator.model import Api, ProcessId, Route
+from emulator.model import CLUSTERS, Api, DriverName, Instance, ProcessId, Route, Status
 from emulator.process import write_atomically
 from emulator.watched_file import WatchedFile
 
@@ -52,6 +52,27 @@ def read_routes(table: Sequence[Mapping[str, Any]]) -> Mapping[str, Route]:
         )
         for content in table
     }
+
+
+def kept_routes(path: Path, routes: Sequence[Route], instances: Mapping[str, Instance]) -> list[Route]:
+    """
+    *routes*, leading where those at *path* do for what a cluster has, and nobody can tell where just now.
+
+    It may answer there all the time, and the proxy goes on to look for it.
+    """
+    try:
+        known = load_routes(path)
+    except (OSError, ValueError, KeyError, TypeError):
+        return list(routes)
+    kept = []
+    for route in routes:
+        before, instance = known.get(route.environment), instances[route.environment]
+        is_somewhere = instance.is_unknown or instance.status is not Status.STOPPED
+        if before and before.driver == route.driver and DriverName(route.driver) in CLUSTERS and is_somewhere:
+            kept.append(replace(route, url=route.url or before.url, key=route.key or before.key))
+        else:
+            kept.append(route)
+    return kept
 
 
 def watch_routes(

@@ -9,7 +9,7 @@ from emulator.front import Front, routes_of
 from emulator.known import Known
 from emulator.lock import exclusive
 from emulator.model import Instance, Project
-from emulator.routes import ROUTES_FILE, publish_routes
+from emulator.routes import ROUTES_FILE, kept_routes, publish_routes
 from emulator.store.opening import publish_routes_of
 
 
@@ -60,8 +60,9 @@ class SpaceFront(Front):
         self, instances: Mapping[str, Instance], known: Mapping[str, Known], *, others: Collection[str] = frozenset()
     ) -> None:
         """Tell the proxy what runs where, by the space's own table."""
-        routes = routes_of(self._space, instances, known)
-        publish_routes(self._space.state / ROUTES_FILE, routes)
+        path = self._space.state / ROUTES_FILE
+        routes = kept_routes(path, routes_of(self._space, instances, known), instances)
+        publish_routes(path, routes)
         publish_routes_of(self._space, routes, emit=self._emit)
 
     def clear_faults(self, is_over: Callable[[str], bool]) -> None:

@@ -20,7 +20,18 @@ PACKAGE = "emulator"
 MAX_LINES = 350
 
 # Parts of the proxy that a replay has in its own process.
-PASSING_ON = ("answer", "disturb", "forward", "problems", "request", "resolve", "rewrite", "upstream", "wire")
+PASSING_ON = (
+    "answer",
+    "disturb",
+    "forward",
+    "problems",
+    "request",
+    "resolve",
+    "rewrite",
+    "upstream",
+    "whereabouts",
+    "wire",
+)
 
 # Lowest first. A name stands for a module, or for a package with all its modules.
 LAYERS: tuple[tuple[str, ...], ...] = (

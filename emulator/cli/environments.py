@@ -37,6 +37,7 @@ _wait = click.option(
     "--listen", metavar="ADDRESS", help="Let the proxy listen on this address; beyond loopback with a password."
 )
 @click.option("--no-deploy", is_flag=True, help="Leave environments without a release empty, for `promote` to fill.")
+@click.option("--no-start", is_flag=True, help="Start nothing: only deploy what running ones lost, and tell the proxy.")
 @_json
 @click.pass_obj
 def up(
@@ -48,12 +49,14 @@ def up(
     artifact: str | None,
     listen: str | None,
     no_deploy: bool,
+    no_start: bool,
     as_json: bool,
 ) -> None:
     """Start environments, deploy what they miss, start the proxy."""
     if listen is not None:
         context.overrides["proxy.host"] = listen
-    reopen = functools.partial(context.workspace, needs_template=artifact is None and not no_deploy, pulls=pull)
+    deploys = not no_deploy and not no_start
+    reopen = functools.partial(context.workspace, needs_template=artifact is None and deploys, pulls=pull)
     workspace = swept(reopen(), "up", reopen=reopen)
     chosen = workspace.environments(names)
     _tell_choice(workspace)
@@ -64,9 +67,11 @@ def up(
         _tell_outdated_images(context, workspace, chosen)
         stored = workspace.store.open(workspace.store.find(artifact)) if artifact is not None else None
         build = (lambda: stored) if stored else None
-        results = workspace.lifecycle.up(chosen, timeout=wait, build=build, deploys=not no_deploy)
-        _note_woken(workspace, results)
-        proxy = workspace.start_proxy()
+        results = workspace.lifecycle.up(chosen, timeout=wait, build=build, deploys=deploys, starts=not no_start)
+        proxy: bool | NotReady = False
+        if not no_start:
+            _note_woken(workspace, results)
+            proxy = workspace.start_proxy()
     _report(workspace, results, proxy, as_json=as_json)
 
 
@@ -88,7 +93,7 @@ def down(context: Context, names: Sequence[str]) -> None:
             # First, so that nobody is told that an environment is down while all of them go.
             proxy_stopped = workspace.front.stop() or proxy_stopped
         results = {**workspace.lifecycle.down(chosen), **({} if names else stop_left(workspace)), **spaces}
-        if names:
+        if names or context.space:
             workspace.publish()
             workspace.front.clear_faults(lambda name: name in names)  # also where the emulator is not ours to stop
     click.echo(_stopped_line(results, proxy_stopped=proxy_stopped))
@@ -207,7 +212,8 @@ def _report(
 ) -> None:
     """The table of all that was asked for, then the errors; one environment's error hides no other's success."""
     rows = workspace.status(workspace.environments(list(results)))
-    if not proxy and not any(isinstance(result, MultistackError) or result.did for result in results.values()):
+    is_idle = not proxy and not any(isinstance(result, MultistackError) or result.did for result in results.values())
+    if is_idle and all(row.status == "ready" for row in rows):
         click.echo("nothing to do: everything is up (`multistack deploy` deploys changed source)", err=True)
     _tell_changed_config(workspace, rows)
     print_status(rows, as_json=as_json)

@@ -46,14 +46,13 @@ def space_rows(gate: SpaceGate, *, now: datetime) -> Sequence[SpaceRow]:
 
 def _row(space: Space, running: Mapping[str, bool], use: Use | None, now: datetime) -> SpaceRow:
     status, kind = _status(space, running)
-    is_awake = space.is_complete and not space.is_asleep and not space.is_ending
     return SpaceRow(
         space=space.name,
         status=status,
         kind=kind,
         running=sum(running.values()),
         environments=len(running),
-        down=[name for name, is_up in running.items() if not is_up and is_awake],
+        down=[name for name, is_up in running.items() if not is_up and space.is_awake],
         is_joined=space.is_joined,
         last=_minutes(timedelta(seconds=use.idle), " ago", "just now") if use and use.requests else "",
         failed=use.failed if use else 0,

@@ -18,6 +18,7 @@ from emulator.model.deployments import (
     Release,
 )
 from emulator.model.environments import (
+    CLUSTERS,
     OWN_TOPOLOGY,
     STATE_FOLDER,
     DriverName,
@@ -37,6 +38,7 @@ from emulator.model.spaces import SEPARATOR, Quota, Space
 from emulator.model.verification import HttpCheck, Verification
 
 __all__ = [
+    "CLUSTERS",
     "OWN_IMAGE",
     "OWN_TOPOLOGY",
     "SEPARATOR",

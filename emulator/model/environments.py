@@ -42,6 +42,10 @@ class DriverName(enum.Enum):
     AUTO = "auto"
 
 
+# They start environments again by themselves, and on other machines.
+CLUSTERS = frozenset({DriverName.SWARM, DriverName.KUBERNETES})
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Environment:
     """
@@ -268,6 +272,7 @@ class Instance:
         settings: What it was started with, see :attr:`Environment.settings`; empty when stopped.
         reason: Why it is not ready, e.g. ``emulator (pid 4711) is gone``.
         outdated: Why ``up`` should start it anew although it serves; empty where it need not.
+        is_unknown: Who runs it could not be asked: it may be there nevertheless.
     """
 
     environment: str
@@ -277,6 +282,7 @@ class Instance:
     settings: Mapping[str, str] = field(default_factory=dict)
     reason: str = ""
     outdated: str = ""
+    is_unknown: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,6 +59,11 @@ class Space:
     is_complete: bool = False
     is_ending: bool = False
 
+    @property
+    def is_awake(self) -> bool:
+        """Whether its emulators are to run, as far as anybody wants it."""
+        return self.is_complete and not self.is_asleep and not self.is_ending
+
     def account_id(self, at: int) -> str:
         """
         The account of its environment number *at*, from 0 on: 12 digits that begin with 9.

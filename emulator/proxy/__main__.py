@@ -125,6 +125,7 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
         _listen_to_replicas(store, options, gate, starting_by(waking) if waking else None)
     if waking is not None:
         Caretaker(gate.spaces, gate.idle, running_by(waking)).start()
+    app.extensions["bringing back"].start()
     try:
         server.start()
     finally:

@@ -20,10 +20,11 @@ from emulator.dashboard.space_rows import space_rows
 from emulator.dashboard.spaces import make_space_pages
 from emulator.faults.file import watch_faults
 from emulator.inspector.rates import Rates
-from emulator.model import ComparisonRules, Route, Space, StoreSettings
+from emulator.model import OWN_TOPOLOGY, ComparisonRules, Route, Space, StoreSettings
 from emulator.process import is_alive, own_process
 from emulator.proxy.answer import Answer, Forward
 from emulator.proxy.aws_errors import aws_error
+from emulator.proxy.bringing_back import OWN, BringingBack
 from emulator.proxy.disturb import Disturber
 from emulator.proxy.fan_out import FanOut
 from emulator.proxy.forward import Forwarder
@@ -42,7 +43,8 @@ from emulator.proxy.space_problems import in_space, no_lists_problem
 from emulator.proxy.space_table import SpaceTable
 from emulator.proxy.spaces import SpaceGate
 from emulator.proxy.upstream import Upstreams
-from emulator.proxy.waking import Start, Waker, starting_by
+from emulator.proxy.waking import Start, Waker, running_by, starting_by
+from emulator.proxy.whereabouts import Whereabouts, seeing
 from emulator.proxy_password import read_password
 from emulator.routes import watch_routes
 from emulator.rules import watch_rules
@@ -124,6 +126,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     recorder = Recorder(forward, rates=rates, feed=keeping.feed if keeping else None)
     rules = watch_rules(settings.rules) if settings.rules else None
     listens_on, guesses = _answers_to(settings), Guesses(ports.is_own_address)
+    whereabouts = Whereabouts(seeing(allow_remote=settings.allow_remote))
     gate = SpaceGate(
         spaces,
         recorder,
@@ -132,6 +135,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
         is_alive=is_alive,
         guesses=guesses,
         waker=Waker(starting_by(settings.waking) if settings.waking else settings.start),
+        check=whereabouts.check,
     )
     proxy = Proxy(
         app.wsgi_app,
@@ -140,6 +144,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
         gate,
         listens_on,
         guard=_guard(settings, guesses, listens_on),
+        check=whereabouts.check,
         comparison=lambda: rules.current().comparison if rules else ComparisonRules(),
         settings=settings,
     )
@@ -160,8 +165,20 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     shared = shared_published(settings.store, settings.project) if settings.store else None
     joining = Joining(state, spaces, guesses, shared=shared, is_replica=settings.is_replica)
     app.register_blueprint(make_space_pages(gate, joining, is_local=guesses.is_local))
+    app.extensions["bringing back"] = BringingBack(
+        lambda: _awake_routes(table.current() or {}, gate),
+        whereabouts,
+        running_by(settings.waking) if settings.waking else None,
+    )
     app.wsgi_app = proxy  # type: ignore[method-assign]
     return app
+
+
+def _awake_routes(own: Mapping[str, Route], gate: SpaceGate) -> Mapping[str, Sequence[Route]]:
+    """Those that should lead somewhere, by their space."""
+    awake = [name for name, space in gate.spaces().items() if space.is_awake]
+    theirs = {name: list(gate.routes(name).values()) for name in awake}
+    return {OWN: [route for route in own.values() if route.topology == OWN_TOPOLOGY], **theirs}
 
 
 def _guard(settings: Settings, guesses: Guesses, listens_on: Callable[[str], bool]) -> Guard | None:
@@ -186,6 +203,7 @@ class Proxy:
         pages: Answers what is addressed to the proxy itself.
         gate: Answers what is addressed to spaces.
         listens_on: See :func:`emulator.proxy.resolve.resolve`.
+        check: Raises where an environment is known to be on its way.
         comparison: What counts as a difference between environments.
         guard: Asks other machines for the password; None where none reaches the proxy, or none is asked for.
     """
@@ -198,6 +216,7 @@ class Proxy:
         gate: SpaceGate,
         listens_on: Callable[[str], bool],
         *,
+        check: Callable[[Route], None],
         comparison: Callable[[], ComparisonRules],
         settings: Settings,
         guard: Guard | None = None,
@@ -207,6 +226,7 @@ class Proxy:
         self._recorder = recorder
         self._gate = gate
         self._listens_on = listens_on
+        self._check = check
         self._fan_out = FanOut(self._forward, rules=comparison, timeout=settings.timeout, max_body=settings.max_body)
         self._guard = guard
         self._forwarding = Forwarding(settings.trusted, settings.domains)
@@ -297,6 +317,7 @@ class Proxy:
             destination = resolve(request, routes, is_alive=is_alive, listens_on=self._listens_on)
             if destination:
                 refuse_websockets(request, destination.route)
+                self._check(destination.route)
         except Problem as problem:
             if route := (routes or {}).get(problem.environment or ""):
                 self._recorder.refuse(request, problem, route)

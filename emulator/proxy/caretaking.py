@@ -40,7 +40,7 @@ def due(spaces: Mapping[str, Space], idle: Mapping[str, float], now: datetime) -
 
 
 def _may_sleep(space: Space, now: datetime) -> bool:
-    return space.is_complete and not space.is_asleep and not space.is_ending and not _is_over(space, now)
+    return space.is_awake and not _is_over(space, now)
 
 
 def _is_over(space: Space, now: datetime) -> bool:

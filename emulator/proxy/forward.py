@@ -14,6 +14,7 @@ from emulator.proxy.request import Request
 from emulator.proxy.resolve import Destination, check_alive, not_ready
 from emulator.proxy.rewrite import invocations_of, request_headers, response_headers
 from emulator.proxy.upstream import Connection, Upstreams
+from emulator.proxy.whereabouts import MOVABLE, away
 
 _BLOCK = 64 * 1024
 _REPEATABLE = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
@@ -85,8 +86,12 @@ class Forwarder:
         try:
             return self._upstreams.connect(destination.url, fresh=fresh)
         except TimeoutError as error:
+            if destination.route.driver in MOVABLE:
+                raise away(destination.route) from error
             raise self._no_answer(name) from error
         except OSError as error:
+            if destination.route.driver in MOVABLE:
+                raise away(destination.route) from error
             raise not_ready(
                 destination.route,
                 f"environment {name} is not reachable at {destination.url}: {error.strerror or error}",

@@ -71,6 +71,7 @@ class SpaceGate:
     Args:
         recorder: Passes requests to services on.
         forward_aws: Passes requests to AWS's API on, of which nothing is kept.
+        check: Raises where an environment is known to be on its way.
         listens_on: See :func:`emulator.proxy.resolve.resolve`.
         guesses: Of other machines.
         clock: Seconds that only go forward.
@@ -87,6 +88,7 @@ class SpaceGate:
         is_alive: Callable[[ProcessId], bool],
         guesses: Guesses,
         waker: Waker,
+        check: Callable[[Route], None] = lambda _route: None,
         clock: Callable[[], float] = time.monotonic,
         now: Callable[[], datetime] = lambda: datetime.now(UTC),
     ) -> None:
@@ -97,6 +99,7 @@ class SpaceGate:
         self._is_alive = is_alive
         self._guesses = guesses
         self._waker = waker
+        self._check_there = check
         self._clock = clock
         self._now = now
         self._quota = RequestQuota(clock)
@@ -273,6 +276,7 @@ class SpaceGate:
             refuse_websockets(request, route)
             route = self._awake(route, seat, space)
             destination = lead_to(route, prefix=seat.prefix, target=seat.target, is_alive=self._is_alive)
+            self._check_there(route)
         except Problem as problem:
             self._recorder.refuse(request, in_space(problem, space.name), route, target=seat.target)
             raise
@@ -284,6 +288,7 @@ class SpaceGate:
         if is_emulators_own(target):
             raise own_route_problem(route.environment)
         refuse_websockets(request, route)
+        self._check_there(route)
         mount = f"{seat.prefix}/{AWS}"
         destination = Destination(
             route=route,

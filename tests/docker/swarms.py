@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+import psutil
 import pytest
 
 from tests.docker.engines import OwnEngine
@@ -22,6 +23,7 @@ class SwarmHost(OwnEngine):
 
     Attributes:
         address: Its own.
+        cable: What connects it to the bridge, as this machine calls it.
     """
 
     def __init__(self, folder: Path, bridge: str, number: int, network: int) -> None:
@@ -29,14 +31,14 @@ class SwarmHost(OwnEngine):
         self.data.mkdir()
         self.address = f"10.77.{network}.{number}"
         self._bridge = bridge
-        self._cable = f"{bridge}h{number}"
+        self.cable = f"{bridge}h{number}"
 
     def prepare(self) -> None:
         """Make its network, connect it, and keep what it unpacks in memory: thousands of files that go soon."""
         run("mount", "-t", "tmpfs", "-o", "size=2g", "tmpfs", str(self.data))
         super().prepare()
-        run("ip", "link", "add", self._cable, "type", "veth", "peer", "name", "eth0", "netns", self._namespace)
-        run("ip", "link", "set", self._cable, "master", self._bridge, "up")
+        run("ip", "link", "add", self.cable, "type", "veth", "peer", "name", "eth0", "netns", self._namespace)
+        run("ip", "link", "set", self.cable, "master", self._bridge, "up")
         run("ip", "-n", self._namespace, "addr", "add", f"{self.address}/24", "dev", "eth0")
         run("ip", "-n", self._namespace, "link", "set", "eth0", "up")
 
@@ -45,7 +47,7 @@ class SwarmHost(OwnEngine):
         self.kill()
         super().remove()
         # A namespace, and so its cable, may live on for some moments.
-        subprocess.run(["ip", "link", "delete", self._cable], capture_output=True, check=False)
+        subprocess.run(["ip", "link", "delete", self.cable], capture_output=True, check=False)
         for folder in Path("/sys/fs/cgroup").glob(f"**/{self._namespace}"):
             for one in sorted((path for path in folder.glob("**/") if path.is_dir()), reverse=True):
                 with contextlib.suppress(OSError):
@@ -53,7 +55,7 @@ class SwarmHost(OwnEngine):
 
     def lose(self) -> None:
         """Cut it off and kill it: what it ran may go on, and nobody hears of it."""
-        run("ip", "link", "set", self._cable, "down")
+        run("ip", "link", "set", self.cable, "down")
         self.kill()
 
 
@@ -84,6 +86,33 @@ def swarm(*, hosts: int, images: Sequence[str]) -> Iterator[list[SwarmHost]]:
         for worker in workers:
             worker.docker("swarm", "join", "--token", token, f"{manager.address}:2377")
         yield made
+
+
+def left_in(manager: SwarmHost) -> list[str]:
+    """Services, networks, configs and secrets of ours in the swarm."""
+    kinds = ("service", "network", "config", "secret")
+    return [
+        name
+        for kind in kinds
+        for name in manager.docker(kind, "ls", "--filter", "label=dev.multistack.project", "-q").split()
+    ]
+
+
+def left_of(hosts: Sequence[SwarmHost]) -> list[str]:
+    """Namespaces, cables, mounts, folders and processes of hosts that were removed."""
+    names = [Path(host.host).parent.name for host in hosts]
+    told = [
+        *(line for one in ("netns", "link") for line in _said("ip", one, "show").splitlines()),
+        *Path("/proc/self/mounts").read_text().splitlines(),
+        *(str(folder) for folder in Path("/tmp").iterdir()),
+        *(" ".join(one.info["cmdline"] or ()) for one in psutil.process_iter(["cmdline"])),
+    ]
+    marks = [*names, *(host.cable for host in hosts)]
+    return [line for line in told if any(mark in line for mark in marks)]
+
+
+def _said(*command: str) -> str:
+    return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
 def _make_bridge() -> tuple[str, int]:

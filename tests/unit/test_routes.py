@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from emulator.model import Api, ProcessId, Route
-from emulator.routes import load_routes, publish_routes
+from emulator.model import Api, Instance, ProcessId, Route, Status
+from emulator.routes import kept_routes, load_routes, publish_routes
 
 UP = Route(
     environment="test",
@@ -55,3 +56,42 @@ def test_nothing_published_is_told_from_an_empty_table(tmp_path: Path) -> None:
         load_routes(tmp_path / "routes.json")
     publish_routes(tmp_path / "routes.json", [])
     assert load_routes(tmp_path / "routes.json") == {}
+
+
+@pytest.mark.parametrize(
+    ("driver", "instance", "url"),
+    [
+        pytest.param("swarm", Instance(environment="test", status=Status.STARTING), UP.url, id="on its way"),
+        pytest.param("swarm", Instance(environment="test", status=Status.UNHEALTHY), UP.url, id="nowhere yet"),
+        pytest.param(
+            "kubernetes",
+            Instance(environment="test", status=Status.STOPPED, is_unknown=True),
+            UP.url,
+            id="its cluster can't be asked",
+        ),
+        pytest.param("swarm", Instance(environment="test", status=Status.STOPPED), None, id="stopped"),
+        pytest.param(
+            "embedded", Instance(environment="test", status=Status.STOPPED, is_unknown=True), None, id="of no cluster"
+        ),
+    ],
+)
+def test_what_nobody_can_tell_of_a_cluster_leads_where_it_did(
+    tmp_path: Path, driver: str, instance: Instance, url: str | None
+) -> None:
+    """A command while the manager restarts must not cut off what goes on serving."""
+    path = tmp_path / "routes.json"
+    before = replace(UP, driver=driver, process=None, key="k")
+    publish_routes(path, [before])
+    (kept,) = kept_routes(path, [replace(before, url=None, key="")], {"test": instance})
+    assert (kept.url, bool(kept.key)) == (url, url is not None)
+
+
+def test_a_new_address_of_what_a_cluster_moved_counts(tmp_path: Path) -> None:
+    """Only what is missing is kept; a broken table keeps nothing."""
+    path = tmp_path / "routes.json"
+    moved = replace(UP, driver="swarm", process=None, url="http://192.0.2.7:4600")
+    instances = {"test": Instance(environment="test", status=Status.READY)}
+    publish_routes(path, [replace(moved, url=UP.url)])
+    assert kept_routes(path, [moved], instances) == [moved]
+    path.write_text("{")
+    assert kept_routes(path, [replace(moved, url=None)], instances) == [replace(moved, url=None)]

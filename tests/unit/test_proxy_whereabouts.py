@@ -1,0 +1,142 @@
+"""What a cluster runs is looked at: where it is, and whether it has its release."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import pytest
+
+from emulator.model import Route
+from emulator.proxy.problems import Problem
+from emulator.proxy.whereabouts import Sight, Whereabouts, seeing
+from tests.unit.test_proxy_app import make_route
+
+
+def moving(name: str = "alice/test", **changes: object) -> Route:
+    """The route of an environment that a swarm runs."""
+    return make_route(name, **{"driver": "swarm", "process": None, "key": "k", **changes})
+
+
+@dataclass
+class Emulator:
+    """Answers every request with *status*, and keeps what it was asked."""
+
+    status: int = 200
+    asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
+    url: str = ""
+
+
+@pytest.fixture
+def emulator() -> Iterator[Emulator]:
+    made = Emulator()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_HEAD(self) -> None:
+            made.asked.append((self.command, self.path, dict(self.headers)))
+            self.send_response(made.status)
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            """Nothing."""
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        made.url = f"http://127.0.0.1:{server.server_address[1]}"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield made
+        server.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("status", "digest", "sight"),
+    [
+        pytest.param(200, "ab" * 32, Sight.THERE, id="there"),
+        pytest.param(404, "ab" * 32, Sight.EMPTY, id="without its artifacts"),
+        pytest.param(404, None, Sight.THERE, id="nothing was ever deployed"),
+        pytest.param(403, "ab" * 32, Sight.AWAY, id="another environment's emulator"),
+        pytest.param(500, "ab" * 32, None, id="in trouble"),
+    ],
+)
+def test_what_an_emulator_answers_tells(
+    emulator: Emulator, status: int, digest: str | None, sight: Sight | None
+) -> None:
+    """One question, to its own key and account."""
+    emulator.status = status
+    assert seeing(allow_remote=False)(moving(url=emulator.url, digest=digest)) is sight
+    ((method, path, headers),) = emulator.asked
+    assert (method, path) == ("HEAD", "/multistack-artifacts-eu-central-1")
+    assert headers["X-Multistack-Key"] == "k"
+    assert "Credential=000000000001/" in headers["Authorization"]
+
+
+def test_who_refuses_connections_is_away() -> None:
+    """Somebody has the port, so that nobody takes it meanwhile, and does not listen."""
+    with socket.socket() as deaf:
+        deaf.bind(("127.0.0.1", 0))
+        route = moving(url=f"http://127.0.0.1:{deaf.getsockname()[1]}")
+        assert seeing(allow_remote=False)(route) is Sight.AWAY
+
+
+def test_who_is_late_with_an_answer_tells_nothing() -> None:
+    """A busy one isn't lost: its machine may be full of others."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        assert seeing(allow_remote=False)(moving(url=url)) is None
+
+
+def test_a_machine_that_may_not_be_asked_is_not() -> None:
+    """A route is no way around `allow_remote`."""
+    assert seeing(allow_remote=False)(moving(url="http://192.0.2.1:4566")) is Sight.AWAY
+
+
+def test_requests_to_what_is_lost_are_refused_until_it_is_seen_again() -> None:
+    """With when to come back; those to all others go on."""
+    sights = {"alice/test": Sight.AWAY, "alice/prod": Sight.THERE}
+    whereabouts = Whereabouts(lambda route: sights[route.environment])
+    routes = [moving("alice/test"), moving("alice/prod")]
+    whereabouts.look(routes)
+    whereabouts.check(routes[1])
+    with pytest.raises(Problem) as refused:
+        whereabouts.check(routes[0])
+    assert (refused.value.status, refused.value.kind) == (503, "away")
+    assert ("Retry-After", "5") in refused.value.headers
+    sights["alice/test"] = Sight.THERE
+    whereabouts.look_again(routes)
+    whereabouts.check(routes[0])
+
+
+def test_a_new_address_counts_at_once() -> None:
+    """What was found of the old one says nothing about it."""
+    whereabouts = Whereabouts(lambda _route: Sight.AWAY)
+    whereabouts.look([moving()])
+    whereabouts.check(moving(url="http://127.0.0.1:4567"))
+
+
+def test_looks_in_a_row_are_counted() -> None:
+    """A look that tells nothing ends no row; one that finds it there does."""
+    sights: list[Sight | None] = [Sight.EMPTY, None, Sight.EMPTY, Sight.THERE, Sight.EMPTY]
+    told = iter(sights)
+    whereabouts = Whereabouts(lambda _route: next(told))
+    found = [whereabouts.look([moving()]).get("alice/test") for _sight in sights]
+    assert [one.looks if one else 0 for one in found] == [1, 1, 2, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "route",
+    [
+        pytest.param(moving(driver="embedded"), id="a process of this machine"),
+        pytest.param(moving(driver="localstack"), id="a container of this machine"),
+        pytest.param(moving(driver="external"), id="somebody else's"),
+        pytest.param(moving(url=None), id="stopped"),
+    ],
+)
+def test_what_no_cluster_moves_is_not_looked_at(route: Route) -> None:
+    """They cost nothing."""
+
+    def see(_route: Route) -> Sight:
+        raise AssertionError
+
+    assert Whereabouts(see).look([route]) == {}
