@@ -49,18 +49,21 @@ def chosen(spaces: Spaces, names: Sequence[str], *, is_all: bool, with_ending: b
 @_json
 @click.pass_obj
 def list_(context: Context, as_json: bool) -> None:
-    """List the spaces."""
+    """List the spaces; one that can't be read doesn't hide the others."""
+    from emulator.cli.environments import raise_first
     from emulator.render import print_json
-    from emulator.spaces.listing import statuses
+    from emulator.spaces.listing import SpaceStatus, statuses
 
     spaces = context.spaces()
-    found = statuses(spaces, now=spaces.workspace.now())
+    results = statuses(spaces, now=spaces.workspace.now())
+    found = [row for row in results.values() if isinstance(row, SpaceStatus)]
     if as_json:
         print_json(found)
-    elif not found:
-        click.echo("no spaces; `multistack space create NAME` makes one", err=True)
-    else:
+    elif found:
         _print(found)
+    elif not results:
+        click.echo("no spaces; `multistack space create NAME` makes one", err=True)
+    raise_first(results)
 
 
 def _print(found: Sequence[SpaceStatus]) -> None:
@@ -157,8 +160,9 @@ def _renew(spaces: Spaces, name: str) -> None:
 def _open(spaces: Spaces, names: Sequence[str], *, leaves_out: bool) -> Sequence[str]:
     """Those of *names* that nobody has joined."""
     from emulator.errors import NotReady
+    from emulator.spaces.listing import with_joined
 
-    listed = spaces.listed()
+    listed = with_joined(spaces)
     joined = [name for name in names if name in listed and listed[name].is_joined]
     if joined and not leaves_out:
         name = joined[0]

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import html
 import io
+import ipaddress
 import urllib.parse
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -64,8 +66,10 @@ def warning_of(base: str, *, domains: Sequence[str]) -> str:
     host = urllib.parse.urlsplit(base).hostname or ""
     if host.startswith("127.") or host.endswith("localhost"):
         return "these links lead to this machine only; with `multistack up --listen 0.0.0.0` others reach it"
-    names = [one.partition(":")[0] for one in domains]
-    if host[-1:].isdecimal() or host in names:
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(host)
+        return ""
+    if host in [one.partition(":")[0] for one in domains]:
         return ""
     return f"the proxy answers to the name {host} only when the project file has it in proxy.domains"
 
