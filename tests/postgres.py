@@ -45,8 +45,9 @@ class Postgres:
     _databases: int = field(default=0)
 
     def as_owner(self, command: Sequence[str]) -> list[str]:
-        """It doesn't run as root."""
-        return [*(("runuser", "-u", "postgres", "--") if os.getuid() == 0 else ()), *command]
+        """It doesn't run as root, and ends with whoever started it, however that ends."""
+        user = ("--reuid=postgres", "--regid=postgres", "--init-groups") if os.getuid() == 0 else ()
+        return ["setpriv", *user, "--pdeathsig=INT", "--", *command]
 
     def start(self) -> None:
         """Start it, and wait until it takes connections."""
@@ -67,8 +68,7 @@ class Postgres:
     def stop(self) -> None:
         """End it at once, with all connections; what was committed stays."""
         if self._process is not None:
-            postmaster = int((self.folder / "data/postmaster.pid").read_text().split()[0])
-            os.kill(postmaster, signal.SIGINT)
+            self._process.send_signal(signal.SIGINT)
             self._process.wait(_PATIENCE)
             self._process = None
 
@@ -107,7 +107,7 @@ class Postgres:
 
 def missing() -> str | None:
     """Why there is no PostgreSQL here; None when there is."""
-    lacking = [name for name in ("initdb", "postgres", "psql") if _program(name) is None]
+    lacking = [name for name in ("initdb", "postgres", "psql", "setpriv") if _program(name) is None]
     return (
         f"PostgreSQL is not installed here: no {', '.join(lacking)} (apt-get install postgresql)" if lacking else None
     )

@@ -49,18 +49,21 @@ def chosen(spaces: Spaces, names: Sequence[str], *, is_all: bool, with_ending: b
 @_json
 @click.pass_obj
 def list_(context: Context, as_json: bool) -> None:
-    """List the spaces."""
+    """List the spaces; one that can't be read doesn't hide the others."""
+    from emulator.cli.environments import raise_first
     from emulator.render import print_json
-    from emulator.spaces.listing import statuses
+    from emulator.spaces.listing import SpaceStatus, statuses
 
     spaces = context.spaces()
-    found = statuses(spaces, now=spaces.workspace.now())
+    results = statuses(spaces, now=spaces.workspace.now())
+    found = [row for row in results.values() if isinstance(row, SpaceStatus)]
     if as_json:
         print_json(found)
-    elif not found:
-        click.echo("no spaces; `multistack space create NAME` makes one", err=True)
-    else:
+    elif found:
         _print(found)
+    elif not results:
+        click.echo("no spaces; `multistack space create NAME` makes one", err=True)
+    raise_first(results)
 
 
 def _print(found: Sequence[SpaceStatus]) -> None:
@@ -128,7 +131,7 @@ def url(
 
     With --all those that were joined already are left out, unless --new makes them new ones.
     """
-    from emulator.spaces.links import base_url, links
+    from emulator.spaces.links import base_url, links, warning_of
 
     if as_csv + as_json + (sheet is not None) > 1:
         raise click.UsageError("Give one of --csv, --json and --sheet.")
@@ -142,7 +145,9 @@ def url(
         _write_sheet(found, sheet, service=spaces.project.service)
     else:
         _show(found, is_one=len(names) == 1, as_csv=as_csv, as_json=as_json)
-    _warn(base, is_for_others=is_all or len(names) > 1)
+    is_for_others = is_all or len(names) > 1 or at is not None
+    if is_for_others and (warning := warning_of(base, domains=spaces.project.proxy.domains)):
+        click.echo(f"note: {warning}", err=True)
 
 
 def _renew(spaces: Spaces, name: str) -> None:
@@ -155,8 +160,9 @@ def _renew(spaces: Spaces, name: str) -> None:
 def _open(spaces: Spaces, names: Sequence[str], *, leaves_out: bool) -> Sequence[str]:
     """Those of *names* that nobody has joined."""
     from emulator.errors import NotReady
+    from emulator.spaces.listing import with_joined
 
-    listed = spaces.listed()
+    listed = with_joined(spaces)
     joined = [name for name in names if name in listed and listed[name].is_joined]
     if joined and not leaves_out:
         name = joined[0]
@@ -196,17 +202,6 @@ def _write_sheet(found: Sequence[Link], path: str, *, service: str) -> None:
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}", hint=file_hint(error)) from error
     click.echo(Path(path))
-
-
-def _warn(base: str, *, is_for_others: bool) -> None:
-    from emulator.spaces.links import is_for_this_machine
-
-    if is_for_others and is_for_this_machine(base):
-        click.echo(
-            "note: these links lead to this machine only; with `multistack up --listen 0.0.0.0` others reach it,"
-            " and --at URL says by which name",
-            err=True,
-        )
 
 
 @click.command()

@@ -9,6 +9,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from emulator.errors import StoreAway
 from emulator.history import History
 from emulator.ledger import LEDGER_FILE, Ledger
 from emulator.model import Deployment, Gate, GateResult
@@ -82,6 +83,8 @@ class Records:
         self._state = state
         self._shared = shared
         self._known: tuple[object, dict[str, Record]] | None = None
+        # Until when a store that is away isn't asked again, and why: a server that doesn't answer takes its time.
+        self._away: tuple[float, StoreAway] | None = None
 
     @property
     def _ledger(self) -> Path | Ledger:
@@ -100,7 +103,7 @@ class Records:
             self._known = (signature, {})
         known = self._known[1]
         if name not in known:
-            record = self._read(name)
+            record = self._ask(name)
             if record.running:
                 return record  # it ends without a row when its process is killed
             known[name] = record
@@ -113,6 +116,15 @@ class Records:
     def created(self) -> Sequence[str]:
         """Environments that a command created: nothing is promoted into or out of them."""
         return list(self._created().environments) if (self._state / _CREATED).exists() else []
+
+    def _ask(self, name: str) -> Record:
+        if self._away is not None and time.monotonic() < self._away[0]:
+            raise self._away[1]
+        try:
+            return self._read(name)
+        except StoreAway as error:
+            self._away = (time.monotonic() + _FRESH, error)
+            raise
 
     def _read(self, name: str) -> Record:
         history = self._history()

@@ -71,15 +71,17 @@ def waking_elsewhere(published: Published, is_awake: Callable[[str], bool]) -> S
     from emulator.store.changes import What
 
     def start(name: str) -> int:
-        try:
-            published.tell(What.WAKE.value, name)
-        except MultistackError as error:
-            _log.warning("space %s can't be woken: %s", name, error.message)
-            return 1
-        until = time.monotonic() + _WAKE
-        while time.monotonic() < until:
+        until, tell_at = time.monotonic() + _WAKE, 0.0
+        while (now := time.monotonic()) < until:
             if is_awake(name):
                 return 0
+            if now >= tell_at:  # more than once: nobody may have listened just then
+                tell_at = now + _TELL
+                try:
+                    published.tell(What.WAKE.value, name)
+                except MultistackError as error:
+                    _log.warning("space %s can't be woken: %s", name, error.message)
+                    return 1
             time.sleep(_LOOK)
         _log.warning("space %s did not wake: does the project's own proxy run?", name)
         return 1

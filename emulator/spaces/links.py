@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import html
 import io
+import ipaddress
 import urllib.parse
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields
@@ -54,10 +56,22 @@ def base_url(spaces: Spaces, at: str | None) -> str:
     return found
 
 
-def is_for_this_machine(base: str) -> bool:
-    """Whether links that begin with *base* lead nowhere on other machines."""
+def warning_of(base: str, *, domains: Sequence[str]) -> str:
+    """
+    Why links that begin with *base* let nobody else in; empty where they do, as far as this machine can tell.
+
+    Args:
+        domains: Names that the proxy answers to.
+    """
     host = urllib.parse.urlsplit(base).hostname or ""
-    return host.startswith("127.") or host.endswith("localhost")
+    if host.startswith("127.") or host.endswith("localhost"):
+        return "these links lead to this machine only; with `multistack up --listen 0.0.0.0` others reach it"
+    with contextlib.suppress(ValueError):
+        ipaddress.ip_address(host)
+        return ""
+    if host in [one.partition(":")[0] for one in domains]:
+        return ""
+    return f"the proxy answers to the name {host} only when the project file has it in proxy.domains"
 
 
 def _checked(at: str) -> str:

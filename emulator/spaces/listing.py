@@ -7,10 +7,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from emulator.errors import StoreAway
+from emulator.errors import MultistackError, StoreAway
 from emulator.events import Emit, Event
 from emulator.model import Environment, Instance, Space, Status
-from emulator.parallel import raise_first, run_parallel
+from emulator.parallel import run_parallel
 from emulator.space_list import changed
 from emulator.spaces.spaces import Spaces
 from emulator.store.opening import published_of
@@ -56,14 +56,9 @@ class SpaceStatus:
     url: str | None
 
 
-def statuses(spaces: Spaces, *, now: datetime) -> Sequence[SpaceStatus]:
-    """
-    One row per space, observed just now.
-
-    Raises:
-        MultistackError: What one of them was made of is no longer there, or its ledger can't be read.
-    """
-    listed, told = _with_joined(spaces), set[str]()
+def statuses(spaces: Spaces, *, now: datetime) -> Mapping[str, SpaceStatus | MultistackError]:
+    """Per space its row, observed just now; or why there is none: its ledger can't be read."""
+    listed, told = with_joined(spaces), set[str]()
     uses = spaces.workspace.front.space_uses() or {}
 
     def tell(event: Event) -> None:
@@ -74,12 +69,10 @@ def statuses(spaces: Spaces, *, now: datetime) -> Sequence[SpaceStatus]:
     def status(name: str) -> SpaceStatus:
         return _status(spaces, listed[name], uses.get(name, {}), now, tell)
 
-    found = run_parallel(list(listed), status, spaces.workspace.cancellation, width=_WIDTH)
-    raise_first(found)
-    return [row for row in found.values() if isinstance(row, SpaceStatus)]
+    return run_parallel(list(listed), status, spaces.workspace.cancellation, width=_WIDTH)
 
 
-def _with_joined(spaces: Spaces) -> Mapping[str, Space]:
+def with_joined(spaces: Spaces) -> Mapping[str, Space]:
     """All of them, those as joined that somebody joined through a proxy on another machine."""
     listed, published = spaces.listed(), published_of(spaces.project)
     with contextlib.suppress(StoreAway):

@@ -60,11 +60,12 @@ class SharedLedger:
     def alone(self, command: str, *, emit: Emit, wait: bool) -> Iterator[None]:
         """See :meth:`emulator.ledger.Ledger.alone`."""
         lock = Lock(CHANGING, self._store.scope_number(self._scope))
-        is_waiting = False
-        while not self._session.hold(lock, name=f"multistack {command} by {_who()}"):
+        is_waiting, name = False, f"multistack {command} by {_who()}"
+        while not self._session.hold(lock, name=name):
             other = self._holder(lock)
-            if other is None:
-                continue  # it ended just now
+            if other is None and self._session.hold(lock, name=name):
+                break  # it ended just now
+            other = other or "multistack"
             if not wait:
                 raise NotReady(
                     f"another command changes this project: {other}", hint="leave --no-wait out to wait for it"

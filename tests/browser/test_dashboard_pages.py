@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 
 from emulator.lab.project import lab_folder
 from emulator.lab.results import RESULTS_FILE, keep_results
+from emulator.model import Space
+from emulator.space_list import write_spaces
 from tests.browser.browsing import MARKS, Complaints, chromium, install_axe, violations
 from tests.browser.serving import HOSTILE, proxy, route, upstream, write_ledger
 from tests.conftest import http
@@ -68,8 +71,21 @@ def three(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture(scope="module")
 def ten(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """Ten environments, some with long names."""
+    """Ten environments, some with long names, and spaces of all kinds."""
     state = tmp_path_factory.mktemp("ten") / ".multistack"
+    now = datetime.now(UTC)
+    kinds = (
+        {"is_complete": True, "is_joined": True},
+        {"is_complete": True, "is_asleep": True},
+        {},
+        {"is_ending": True},
+    )
+    spaces = [
+        Space(name=f"{LONG[:25]}-{at}", number=at, at=now, expires=now + timedelta(days=at), **kind)
+        for at, kind in enumerate(kinds, 1)
+    ]
+    state.mkdir()
+    write_spaces(state, {space.name: space for space in spaces})
     with upstream() as url:
         names = [f"{LONG}-{number}" if number % 3 == 0 else f"e{number}" for number in range(10)]
         with proxy(state, [route(name, url, number=number) for number, name in enumerate(names, 1)]) as base:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import http.client
+import functools
 import json
 import os
 import re
+import secrets
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from http.client import HTTPConnection
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +29,9 @@ from emulator.space_list import read_spaces, write_spaces
 from emulator.space_tokens import Purpose, make_token, write_key
 from emulator.store.published import Published
 from emulator.store.store import Store
+from tests.conftest import http
 from tests.functional.raw_proxy import Upstream, echo, start_proxy, wait_until
+from tests.functional.tiny import source, tiny_project, write
 from tests.postgres import Postgres
 
 KEY = bytes(range(32))
@@ -50,7 +54,7 @@ class Replica:
     ) -> tuple[int, dict[str, Any]]:
         """Status and JSON of the answer."""
         address = self.url.removeprefix("http://")
-        with contextlib.closing(http.client.HTTPConnection(address, timeout=60)) as connection:
+        with contextlib.closing(HTTPConnection(address, timeout=60)) as connection:
             connection.request(method, target, headers={"Accept": "application/json", **(headers or {})})
             response = connection.getresponse()
             content = response.read()
@@ -75,7 +79,7 @@ class Lab:
     def command(self, *arguments: str) -> subprocess.Popen[str]:
         """``multistack`` in the project's folder."""
         environ = {key: value for key, value in os.environ.items() if not key.startswith("MULTISTACK_")}
-        log = (self.folder / f"log{len(self.processes)}").open("w")
+        log = (self.folder.parent / f"log{len(self.processes)}").open("w")
         with log:
             process = subprocess.Popen(
                 [sys.executable, "-m", "emulator", *arguments],
@@ -97,7 +101,7 @@ class Lab:
         return [self._listening(process) for process in [self.command("proxy"), self.command("proxy")]]
 
     def _listening(self, process: subprocess.Popen[str]) -> Replica:
-        log = self.folder / f"log{self.processes.index(process)}"
+        log = self.folder.parent / f"log{self.processes.index(process)}"
         assert process.stdout is not None
         url = process.stdout.readline().strip()
         assert url.startswith("http://127.0.0.1:"), log.read_text()
@@ -140,15 +144,22 @@ def upstream() -> Iterator[Upstream]:
 @pytest.fixture
 def lab(tmp_path: Path, postgres: Postgres, upstream: Upstream) -> Iterator[Lab]:
     """With spaces alice and bob; the project's own environment isn't published yet."""
-    (tmp_path / "multistack.toml").write_text('service = "shop"\n[environments.test]\n')
-    (tmp_path / "template.yaml").write_text("Resources: {}\n")
-    url = postgres.database()
+    folder = tmp_path / "project"
+    folder.mkdir()
+    (folder / "multistack.toml").write_text('service = "shop"\n[environments.test]\n')
+    (folder / "template.yaml").write_text("Resources: {}\n")
+    with laboratory(folder, postgres.database(), upstream) as lab:
+        lab.published.write_spaces({"alice": ALICE, "bob": BOB}, key=KEY)
+        for space in ("alice", "bob"):
+            lab.published.write_routes(space, [lab.route()])
+        yield lab
+
+
+@contextlib.contextmanager
+def laboratory(folder: Path, url: str, upstream: Upstream) -> Iterator[Lab]:
+    """A project whose replicas end with it; what they say is beside its *folder*."""
     store = Store(StoreSettings(url=url), patience=0)
-    published = Published(store, "shop", origin=f"{HERE}:{tmp_path}")
-    published.write_spaces({"alice": ALICE, "bob": BOB}, key=KEY)
-    lab = Lab(tmp_path, url, upstream, store, published)
-    for space in ("alice", "bob"):
-        published.write_routes(space, [lab.route()])
+    lab = Lab(folder, url, upstream, store, Published(store, "shop", origin=f"{HERE}:{folder}"))
     try:
         yield lab
     finally:
@@ -173,10 +184,33 @@ def test_what_is_published_arrives_everywhere(lab: Lab) -> None:
         wait_until(lambda one=replica: one.status("/test/x") == 200, timeout=PATIENCE)
         wait_until(lambda one=replica: one.status("/alice/test/x", token=lab.token(ALICE)) == 401, timeout=PATIENCE)
         wait_until(lambda one=replica: one.status("/bob/test/x", token=lab.token(BOB)) == 401, timeout=PATIENCE)
-        assert not list((lab.folder / STATE_FOLDER / "replicas").glob("*/spaces/bob"))
+    # Removed after the list that requests go by was replaced.
+    wait_until(lambda: not list((lab.folder / STATE_FOLDER / "replicas").glob("*/spaces/bob")), timeout=PATIENCE)
     lab.published.write_routes("", [lab.route(url=None)])
     for replica in replicas:
         wait_until(lambda one=replica: one.status("/test/x") == 503, timeout=PATIENCE)
+
+
+def test_a_deployment_arrives_everywhere(tmp_path: Path, postgres: Postgres, upstream: Upstream) -> None:
+    """What commands deploy, proxies serve that know of it from the store alone."""
+    url = postgres.database()
+    with tiny_project(tmp_path) as bare, laboratory(bare.folder, url, upstream) as lab:
+        project = replace(bare, environ={"MULTISTACK_STORE": url})
+        project.run("up")
+        replicas = lab.start_two()
+        for answer in ("one", "two"):
+            write(project, "src/app.py", source(repr(answer)))
+            project.run("deploy")
+            release = project.status()["test"]["release"]
+            for replica in replicas:
+                wait_until(
+                    functools.partial(_serves, f"{replica.url}/test/", answer.encode(), release), timeout=PATIENCE
+                )
+
+
+def _serves(url: str, answer: bytes, release: str) -> bool:
+    found = http("GET", url)
+    return (found.body, found.headers.get("X-Multistack-Release")) == (answer, release)
 
 
 def test_a_link_is_used_once_in_total(lab: Lab) -> None:
@@ -202,15 +236,24 @@ def test_one_that_is_killed_is_missed_by_nobody_else(lab: Lab) -> None:
     wait_until(lambda: other.status("/test/x") == 200, timeout=PATIENCE)
 
 
+def _free_port() -> int:
+    """One that nobody is given who asks for any port, nor takes as the usual one of a proxy: it is used twice."""
+    while True:
+        port = secrets.choice(range(12000, 20000))
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 def test_requests_go_on_without_the_store(lab: Lab, stoppable_postgres: Postgres) -> None:
     """Also after a new start. Only a link waits, and what happens meanwhile arrives when the store is back."""
-    one = lab.start()
+    port = str(_free_port())
+    one = lab.start("--port", port)
     stoppable_postgres.stop()
     wait_until(lambda: "requests go on with what is known" in one.log.read_text(), timeout=PATIENCE)
     assert one.status("/alice/test/", token=lab.token(ALICE)) == 200
     status, problem = one.ask(lab.link(ALICE), method="POST")
     assert (status, problem["title"]) == (503, "Store away")
-    port = one.url.rpartition(":")[2]
     one.process.terminate()
     one.process.wait(60)
     again = lab.start("--port", port)
@@ -232,7 +275,7 @@ def test_what_can_not_start_says_so(lab: Lab) -> None:
         process = lab.command("proxy")
         assert process.communicate(timeout=PATIENCE)[0] == ""
         assert process.returncode == code
-        said = (lab.folder / f"log{len(lab.processes) - 1}").read_text()
+        said = (lab.folder.parent / f"log{len(lab.processes) - 1}").read_text()
         assert said.startswith(line), said
 
 

@@ -100,7 +100,8 @@ def test_links_are_handed_out_on_paper_and_by_mail(room: Class, tmp_path: Path) 
     assert all(one["page"] in sheet.read_text() and one["code"] in sheet.read_text() for one in rows)
     assert "msj." not in sheet.read_text()
     assert stat.S_IMODE(sheet.stat().st_mode) == 0o600
-    assert "this machine only" not in said.stderr
+    assert "answers to the name lab.example.org only when" in said.stderr
+    assert "note:" not in room.project.run("space", "url", "--all", "--at", "http://192.0.2.7:8080").stderr
     assert "this machine only" in room.project.run("space", "url", "--all").stderr
 
 

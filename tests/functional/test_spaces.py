@@ -14,6 +14,7 @@ from typing import Any
 
 import pytest
 
+from emulator.model import Space
 from emulator.space_list import changed, read_spaces, write_spaces
 from tests.conftest import ProjectFolder, http
 from tests.functional.cutting import until_line
@@ -238,6 +239,21 @@ def test_a_space_keeps_to_its_number_of_environments(project: ProjectFolder) -> 
     project.run("space", "create", "alice", "--max-environments", "2")
     said = refused(project, "--space", "alice", "create", "feature", "--like", "test", code=2)
     assert "space alice has 2 environments, and may have 2" in said
+
+
+def test_one_that_cannot_be_read_hides_no_other(project: ProjectFolder) -> None:
+    """Whoever looks after thirty sees the others, and which one it is."""
+    state, now = project.folder / ".multistack", datetime.now(UTC)
+    state.mkdir()
+    names = ("alice", "bob")
+    write_spaces(state, {name: Space(name=name, number=at, at=now) for at, name in enumerate(names, 1)})
+    write(project, ".multistack/spaces/alice/.multistack/history.sqlite", "no ledger " * 100)
+    done = project.run("space", "list", "--json", check=False)
+    assert [one["space"] for one in json.loads(done.stdout)] == ["bob"]
+    assert done.returncode != 0
+    assert "spaces/alice" in done.stderr
+    assert "Traceback" not in done.stderr
+    write_spaces(state, {})
 
 
 def test_hints_keep_to_the_space(project: ProjectFolder) -> None:

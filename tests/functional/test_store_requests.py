@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -26,7 +26,7 @@ class Bench:
 
     def __init__(self, url: str, folder: Path) -> None:
         self.settings = InspectorSettings()
-        self.now = time.time()
+        self.now = make_exchange("/").at.timestamp()  # what is too old goes
         self.store = Store(StoreSettings(url=url), patience=0)
         self._folder = folder
         self._looks = 0
@@ -100,12 +100,12 @@ def test_requests_of_all_proxies_are_found_as_in_a_file(bench: Bench) -> None:
 
 def test_only_the_newest_of_a_project_stay(bench: Bench) -> None:
     """Over all its proxies, by number and by age; those of another project are its own matter."""
-    other = SharedRing(bench.store, "library", "desk", InspectorSettings)
+    other = SharedRing(bench.store, "library", "desk", InspectorSettings, now=lambda: bench.now)
     other.accept(make_exchange("/of-the-library"))
     other.close()
     bench.settings = InspectorSettings(max_requests=3)
     for number in range(5):
-        bench.rings[number % 2].accept(make_exchange(f"/{number}", at=datetime.now(UTC)))
+        bench.rings[number % 2].accept(make_exchange(f"/{number}"))
     for ring in bench.rings:
         ring.flush()
     until = time.monotonic() + PATIENCE
