@@ -15,11 +15,13 @@ from emulator.endpoint import client, wait_until_healthy
 from emulator.errors import MultistackError, NotReady
 from emulator.events import Emit, Event
 from emulator.history import History
-from emulator.model import Artifact, DriverName, Endpoint, Environment, Instance, Outcome, Status
+from emulator.model import CLUSTERS, Artifact, DriverName, Endpoint, Environment, Instance, Outcome, Status
 from emulator.parallel import Cancellation, run_parallel
 from emulator.release import Releases
 
 _LOG_LINES = 10
+# Seconds between two looks at an emulator that somebody else started; a cluster's manager has many to answer.
+_LOOK, _CLUSTER_LOOK = 0.05, 1.0
 # Asked whether the recorded release is there. Their clients take a while to load: done while the emulator starts.
 _ASKED = ("cloudformation", "s3")
 _BUILD = ""  # no environment's name
@@ -230,7 +232,7 @@ class Lifecycle:
                     details=self._drivers.of(environment).logs(environment, tail=_LOG_LINES),
                 )
             self._cancellation.check()
-            time.sleep(0.05)
+            time.sleep(_CLUSTER_LOOK if environment.driver in CLUSTERS else _LOOK)
 
     def revive(
         self, environment: Environment, *, timeout: float, build: Callable[[], Artifact] | None = None

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,12 +40,16 @@ def load_routes(path: Path) -> Mapping[str, Route]:
     return read_routes(json.loads(path.read_bytes()))
 
 
+# What a newer version adds is nothing that this one could heed.
+_FIELDS = frozenset(field.name for field in fields(Route))
+
+
 def read_routes(table: Sequence[Mapping[str, Any]]) -> Mapping[str, Route]:
     """A table, parsed from its JSON."""
     return {
         content["environment"]: Route(
             **{
-                **content,
+                **{name: value for name, value in content.items() if name in _FIELDS},
                 "process": ProcessId(**content["process"]) if content["process"] else None,
                 "apis": tuple(Api(**api) for api in content["apis"]),
                 "asked_with": tuple((name, value) for name, value in content.get("asked_with", ())),

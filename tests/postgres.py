@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
@@ -113,14 +115,21 @@ def missing() -> str | None:
     )
 
 
+def lasting_port() -> int:
+    """A free one that nobody is given who asks for any, nor takes as the usual one of a proxy: it is used again."""
+    while True:
+        port = secrets.choice(range(12000, 20000))
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
+
+
 def run_postgres() -> Iterator[Postgres]:
     """One server, and nothing of it left."""
     # Paths of sockets are short.
     folder = Path(tempfile.mkdtemp(prefix="mspg", dir="/tmp"))
     try:
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            server = Postgres(folder, probe.getsockname()[1])
+        server = Postgres(folder, lasting_port())
         if os.getuid() == 0:
             shutil.chown(folder, "postgres", "postgres")
         made = subprocess.run(

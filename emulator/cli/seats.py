@@ -151,10 +151,13 @@ def url(
 
 
 def _renew(spaces: Spaces, name: str) -> None:
+    from emulator.space_list import changed
     from emulator.spaces.opening import find_space
 
-    generation = find_space(spaces.listed(), name).generation + 1
-    spaces.change("space url", name, generation=generation, is_joined=False)
+    with spaces.changing("space url") as write:  # of two at once each makes a generation of its own
+        listed = spaces.listed()
+        generation = find_space(listed, name).generation + 1
+        write(changed(listed, name, generation=generation, is_joined=False))
 
 
 def _open(spaces: Spaces, names: Sequence[str], *, leaves_out: bool) -> Sequence[str]:
@@ -180,10 +183,10 @@ def _show(found: Sequence[Link], *, is_one: bool, as_csv: bool, as_json: bool) -
         click.echo(links.as_csv(found), nl=False)
     elif as_json:
         print_json(found)
-    elif is_one:
-        click.echo(found[0].url)
     elif not found:
         click.echo("no space is left to join", err=True)
+    elif is_one:
+        click.echo(found[0].url)
     else:
         click.echo(table(["space", "code", "to join"], [[one.space, one.code, one.url] for one in found]))
 

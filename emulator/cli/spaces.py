@@ -107,9 +107,10 @@ def _read(option: str, read: Any, text: str) -> Any:
 def _print_links(spaces: Spaces, names: Sequence[str], *, as_json: bool) -> None:
     from emulator.render import print_json, table
     from emulator.spaces.links import base_url, links
+    from emulator.spaces.listing import with_joined
 
-    listed = spaces.listed()
-    made = [name for name in names if name in listed and listed[name].is_complete]
+    listed = with_joined(spaces)
+    made = [name for name in names if name in listed and listed[name].is_complete and not listed[name].is_joined]
     found = links(spaces, made, base_url(spaces, None)) if made and spaces.workspace.front.url() else []
     if as_json:
         print_json([{"space": link.space, "url": link.url} for link in found])

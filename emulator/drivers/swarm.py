@@ -172,7 +172,7 @@ class SwarmDriver:
             takers = {one.id for one in nodes.values() if one.is_ready and one.is_active and parts.node in ("", one.id)}
             is_taken = swarm_ports.is_conflict(task.reason)
             patience = _YIELDING if is_taken and not environment.port else _PLACING
-            if service is None or time.monotonic() > began + patience or task.without_image >= takers:
+            if service is None or time.monotonic() > began + patience or (takers and task.without_image >= takers):
                 why = task.reason if service else "its service was removed"
                 raise (PortTaken if is_taken else NotReady)(
                     f"{belongings.where}: no node runs it: {why}", hint=swarm_images.hint_about(environment, why)

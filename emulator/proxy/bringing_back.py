@@ -140,7 +140,7 @@ def known_routes(own: Mapping[str, Route] | None, spaces: SpaceTable, space: str
     """Those of a space; for a command of the project's those of all its spaces, too, which it may be about."""
     if space == OWN:
         yield from (own or {}).values()
-    for name in [space] if space != OWN else spaces.spaces():
+    for name in [space] if space != OWN else spaces.listed():
         yield from (spaces.routes(name) or {}).values()
 
 

@@ -16,7 +16,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator.addresses import host_of, is_loopback
-from emulator.errors import MultistackError, StoreAway
 from emulator.model import STATE_FOLDER, Route
 from emulator.routes import ROUTES_FILE, load_routes, publish_routes
 from emulator.space_list import HOMES, SPACES_FILE, home_of, read_spaces, write_spaces
@@ -26,8 +25,8 @@ if TYPE_CHECKING:
     from emulator.store.changes import Change
     from emulator.store.published import Published
 
-# Seconds until a store is asked again that told of a change, and could not say which.
-_AGAIN = 1.0
+# Seconds until a store is asked again that told of a change, and could not say which: longer each time.
+_AGAIN, _LONGEST = 1.0, 30.0
 
 _log = logging.getLogger(__name__)
 
@@ -111,7 +110,7 @@ class Mirror:
         return replace(route, process=None, url=url)
 
     def take(self, change: Change, stop: threading.Event) -> None:
-        """Copy what changed, however long that takes."""
+        """Copy what changed, however long that takes: what was revoked must not stay good."""
         from emulator.store.changes import What
 
         copies: Mapping[What, Callable[[], None]] = {
@@ -119,16 +118,15 @@ class Mirror:
             What.ROUTES: lambda: self.take_routes(change.space),
             What.ALL: self.take_all,
         }
-        copy = copies.get(change.what)
+        copy, pause = copies.get(change.what), _AGAIN
         while copy is not None and not stop.is_set():
             try:
                 copy()
-            except StoreAway as error:
-                _log.warning("%s", error.message)
+            # Whatever it stumbles over, e.g. a full disk, or what a newer version published.
+            except Exception as error:
+                _log.error("what was published can't be taken, and is tried again: %s", error)
                 copy = self.take_all
-                stop.wait(_AGAIN)
-            except (MultistackError, OSError, ValueError) as error:
-                _log.error("what was published can't be taken: %s", error)
-                return
+                stop.wait(pause)
+                pause = min(2 * pause, _LONGEST)
             else:
                 return

@@ -97,6 +97,7 @@ def _serve(
     ]
     for thread in threads:
         thread.start()
+    app.extensions["bringing back"].start()  # it runs nothing here, and tells what it sees
     server = Server(listener, app, closing=app.extensions["dashboard"].close)
     ready(f"http://{reached_at(project.proxy.host)}:{listener.getsockname()[1]}")
     try:

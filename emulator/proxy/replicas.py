@@ -107,25 +107,38 @@ class Listener:
         self._note_use = note_use
         self._start = start
         self._waking: set[str] = set()
+        self._joins_are_due = threading.Event()
         self._lock = threading.Lock()
 
     def follow(self, store: Store, project: str, stop: threading.Event) -> None:
         """Listen until *stop*."""
         from emulator.store.changes import What, follow
 
+        threading.Thread(target=self._note_joins, args=(stop,), name="joins elsewhere", daemon=True).start()
         for change in follow(store, project, stop):
             if change.what is What.AWAY:
                 _log.warning("%s; what replicas tell is not heard", change.reason)
             try:
-                self._take(change, stop)
-            except (MultistackError, OSError) as error:
+                self._take(change)
+            except (MultistackError, OSError, ValueError) as error:
                 _log.warning("what a replica told can't be kept: %s", error)
 
-    def _take(self, change: Change, stop: threading.Event) -> None:
+    def _note_joins(self, stop: threading.Event) -> None:
+        """In a thread of its own: it waits as long as a command changes the project; spaces are to wake meanwhile."""
+        while not stop.is_set():
+            if not self._joins_are_due.wait(_LOOK):
+                continue
+            self._joins_are_due.clear()
+            try:
+                self.take_joins(stop)
+            except (MultistackError, OSError, ValueError) as error:
+                _log.warning("who joined elsewhere can't be noted: %s", error)
+
+    def _take(self, change: Change) -> None:
         from emulator.store.changes import What
 
         if change.what in {What.ALL, What.SPACES}:
-            self.take_joins(stop)
+            self._joins_are_due.set()
         elif change.what is What.USED:
             self._note_use(change.space)
         elif change.what is What.WAKE and self._start is not None:

@@ -146,8 +146,12 @@ def seeing(*, allow_remote: bool) -> Callable[[Route], Sight | None]:
         except OSError:
             return Sight.AWAY
         try:
-            connection.request("HEAD", f"/{bucket_of(route.region)}", headers=_signed(route))
-            return _sight_of(connection.getresponse().status, is_deployed=route.digest is not None)
+            connection.request("HEAD", f"/{bucket_of(route.region)}", headers=_signed(route, "s3"))
+            response = connection.getresponse()
+            response.read()
+            sight = _sight_of(response.status, is_deployed=route.digest is not None)
+            # Whoever may use the environment may remove that bucket: its state is gone only if its stacks are, too.
+            return Sight.THERE if sight is Sight.EMPTY and _has_stacks(connection, route) else sight
         except TimeoutError:
             return None
         except (OSError, http.client.HTTPException):
@@ -166,8 +170,16 @@ def _sight_of(status: int, *, is_deployed: bool) -> Sight | None:
     return Sight.THERE if status == http.HTTPStatus.OK else None
 
 
-def _signed(route: Route) -> dict[str, str]:
+def _has_stacks(connection: http.client.HTTPConnection, route: Route) -> bool:
+    form = {"Content-Type": "application/x-www-form-urlencoded"}
+    body = "Action=DescribeStacks&Version=2010-05-15"
+    connection.request("POST", "/", body=body, headers={**form, **_signed(route, "cloudformation")})
+    response = connection.getresponse()
+    return response.status == http.HTTPStatus.OK and b"<StackName>" in response.read()
+
+
+def _signed(route: Route, service: str) -> dict[str, str]:
     """As much of a signature as tells the account; no emulator checks more."""
-    scope = f"{route.account_id}/20260101/{route.region}/s3/aws4_request"
+    scope = f"{route.account_id}/20260101/{route.region}/{service}/aws4_request"
     signature = f"AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature={'0' * 64}"
     return {"Authorization": signature, **headers_of(route.key)}

@@ -103,6 +103,7 @@ def links(spaces: Spaces, names: Sequence[str], base: str) -> Sequence[Link]:
             code=make_code(keep_key(state), listed[name]),
         )
         for name in names
+        if name in listed
     ]
 
 

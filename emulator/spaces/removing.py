@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Collection, Mapping, Set
 from datetime import datetime
@@ -107,6 +108,5 @@ def _forget(spaces: Spaces, names: Set[str]) -> None:
         write(left)
         for name in names - left.keys():
             clear(home_of(spaces.project.state, name))
-    homes = home_of(spaces.project.state, "")
-    if homes.exists() and not any(homes.iterdir()):
-        homes.rmdir()
+        with contextlib.suppress(OSError):  # it holds others, or was never made
+            home_of(spaces.project.state, "").rmdir()

@@ -20,7 +20,9 @@ def checked_url(value: str) -> str:
     """
     if value:
         parts = urlsplit(value)
-        if parts.scheme not in _SCHEMES or not parts.path.strip("/") or parts.fragment or not value.isprintable():
+        is_whole = bool(parts.path.strip("/")) and not parts.fragment and value.isprintable()
+        # Of a password with a slash in it a part would pass for the database's name.
+        if parts.scheme not in _SCHEMES or not is_whole or "@" in parts.path:
             raise ValueError("no URL of a PostgreSQL database")
         parts.port  # noqa: B018 (raises what is wrong with it)
     return value

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import psycopg
 
-from emulator.errors import StoreAway
+from emulator.environment_names import name_problem
+from emulator.errors import MultistackError
 from emulator.store.store import Store
 from emulator.store.tables import CHANNEL
 
@@ -70,7 +71,8 @@ def follow(store: Store, project: str, stop: threading.Event) -> Iterator[Change
                 yield Change(what=What.ALL)
                 delay, is_away = _FIRST, False
                 yield from _told(connection, project, stop)
-        except StoreAway as error:
+        # Also what can't be used now: a server that was promoted, or a store that is being brought forward.
+        except MultistackError as error:
             if not is_away:
                 yield Change(what=What.AWAY, reason=error.message)
             is_away = True
@@ -89,5 +91,6 @@ def _told(connection: psycopg.Connection[object], project: str, stop: threading.
         for one in told:
             whose, _, rest = one.payload.partition(" ")
             what, _, space = rest.partition(" ")
-            if whose == project and what in _TOLD:
+            # Whoever may connect may tell anything: the name of a space becomes that of a folder.
+            if whose == project and what in _TOLD and not (space and name_problem(space)):
                 yield Change(what=What(what), space=space)

@@ -65,15 +65,17 @@ class Published:
 
     def _take(self, connection: Connection, key: bytes | None) -> None:
         values = {"project": self._project, "origin": self._origin, "key": key.hex() if key else ""}
-        connection.execute(text(_PUT_OWNER), values)
-        owner = connection.execute(
-            text("SELECT origin FROM owners WHERE project = :project FOR UPDATE"), {"project": self._project}
-        ).scalar_one()
-        if owner != self._origin:
+        connection.execute(text(_ADD_OWNER), values)
+        known = connection.execute(text(_LOCK_OWNER), values).mappings().one()
+        owner = known["origin"]
+        # A list that is empty may be taken over; only a statement after the lock sees what others have just written.
+        if owner != self._origin and connection.execute(text(_ANY_SPACE), values).first():
             raise ConfigError(
                 f"the spaces of {self._project} in the store are those of {owner}",
                 hint="change them there, or give this project another service name or another store",
             )
+        if dict(known) != {"origin": self._origin, "key": values["key"]}:  # only a real change is told of
+            connection.execute(text(_PUT_OWNER), values)
 
     def spaces(self) -> Mapping[str, Space]:
         """Name to space, in the order of their creation, those that are being removed as well."""
@@ -142,13 +144,13 @@ class Published:
         return str(found) if found is not None else None
 
 
-# Only a real change is told of. A list that is empty may be taken over.
-_PUT_OWNER = """
-INSERT INTO owners (project, origin, key) VALUES (:project, :origin, :key)
-ON CONFLICT (project) DO UPDATE SET origin = EXCLUDED.origin, key = EXCLUDED.key
-WHERE (owners.origin, owners.key) IS DISTINCT FROM (EXCLUDED.origin, EXCLUDED.key)
-    AND (owners.origin = EXCLUDED.origin OR NOT EXISTS (SELECT 1 FROM spaces WHERE spaces.project = :project))
+_ADD_OWNER = """
+INSERT INTO owners (project, origin, key) VALUES (:project, :origin, :key) ON CONFLICT (project) DO NOTHING
 """
+_LOCK_OWNER = "SELECT origin, key FROM owners WHERE project = :project FOR UPDATE"
+_ANY_SPACE = "SELECT 1 FROM spaces WHERE project = :project LIMIT 1"
+_PUT_OWNER = "UPDATE owners SET origin = :origin, key = :key WHERE project = :project"
+# Only a real change is told of, here too.
 _PUT_SPACE = """
 INSERT INTO spaces (project, name, position, content) VALUES (:project, :name, :position, CAST(:content AS jsonb))
 ON CONFLICT (project, name) DO UPDATE SET position = EXCLUDED.position, content = EXCLUDED.content

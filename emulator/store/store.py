@@ -28,6 +28,8 @@ _ALIVE: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 25_000,
 }
+# The same at the server's end, which would hold the locks of a machine that vanished for hours. Not of a Unix socket.
+_NOTICE = "".join(f"SET tcp_{name.removeprefix('tcp_')} = {value};" for name, value in _ALIVE.items())
 # Classes of SQLSTATE: connection, too many of them, the server's end. Source: PostgreSQL, appendix A.
 _AWAY = ("08", "53300", "57P0")
 _FULL = "53100"
@@ -93,7 +95,7 @@ class Store:
         connection = psycopg.connect(
             self.settings.url, connect_timeout=_CONNECT, application_name=name[:63], autocommit=True, **_ALIVE
         )
-        connection.execute(f"SET search_path TO {SCHEMA}")
+        connection.execute(f"SET search_path TO {SCHEMA};{_NOTICE}".encode())
         connection.autocommit = False
         return connection
 

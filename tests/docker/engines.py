@@ -210,7 +210,7 @@ class OwnEngine:
         mounts = [line.split()[1] for line in Path("/proc/self/mounts").read_text().splitlines()]
         for mount in sorted((one for one in mounts if self._folder in Path(one).parents), reverse=True):
             subprocess.run(["umount", "--lazy", mount], check=False)
-        _run("ip", "netns", "delete", self._namespace)
+        subprocess.run(["ip", "netns", "delete", self._namespace], capture_output=True, check=False)
         shutil.rmtree(self._folder, ignore_errors=True)
 
 

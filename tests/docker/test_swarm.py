@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterator
@@ -16,11 +15,12 @@ from emulator.model import DriverName
 from tests.conftest import ProjectFolder, http
 from tests.contract import DriverContract
 from tests.docker.engines import build_embedded
-from tests.docker.swarms import SwarmHost, left_in, run, swarm
+from tests.docker.swarms import SwarmHost, left_in, swarm
 from tests.functional.tiny import refused, write_service
 
 # One swarm for all of them.
-pytestmark = pytest.mark.xdist_group("swarm")
+# Seconds: the first test builds the image where there is none, and starts the engines.
+pytestmark = [pytest.mark.xdist_group("swarm"), pytest.mark.timeout(900)]
 
 
 @pytest.fixture(scope="module")
@@ -113,11 +113,13 @@ class TestContract(DriverContract):
 def on_the_worker(folder: ProjectFolder, hosts: list[SwarmHost]) -> Iterator[ProjectFolder]:
     """The environment runs on the worker, and is stopped in the end."""
     manager, worker = hosts
-    with drained(manager, manager):
-        folder.run("up", "test")
-    assert worker.address in folder.status()["test"]["endpoint"]
-    yield folder
-    folder.run("down", "test")
+    try:
+        with drained(manager, manager):
+            folder.run("up", "test")
+        assert worker.address in folder.status()["test"]["endpoint"]
+        yield folder
+    finally:
+        folder.run("down", "test")
 
 
 def serves(folder: ProjectFolder, url: str) -> bool:
@@ -142,11 +144,13 @@ def test_a_manager_that_restarts_is_no_harm(on_the_worker: ProjectFolder, hosts:
     manager, _worker = hosts
     url = on_the_worker.status()["test"]["url"]
     getattr(manager, ends)()
-    assert serves(on_the_worker, url)
-    said = refused(on_the_worker, "up", "test", code=3)
-    assert "no Docker engine" in said
-    assert serves(on_the_worker, url)
-    manager.start()
+    try:
+        assert serves(on_the_worker, url)
+        said = refused(on_the_worker, "up", "test", code=3)
+        assert "no Docker engine" in said
+        assert serves(on_the_worker, url)
+    finally:
+        manager.start()
     wait_for(lambda: "ready" in on_the_worker.run("status", check=False).stdout, on_the_worker)
     wait_for(lambda: serves(on_the_worker, url), on_the_worker)
 
@@ -196,12 +200,14 @@ def test_a_full_disk_of_a_host_is_told_and_no_harm(on_the_worker: ProjectFolder,
 @contextlib.contextmanager
 def full(host: SwarmHost) -> Iterator[None]:
     """For as long as its disk has no room."""
-    used = shutil.disk_usage(host.data).used
-    run("mount", "-o", f"remount,size={used // 1024}k", str(host.data))
+    filler = host.data / "filler"
+    with filler.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+        while file.write(bytes(2**20)):
+            pass
     try:
         yield
     finally:
-        run("mount", "-o", "remount,size=2g", str(host.data))
+        filler.unlink()
 
 
 def test_a_host_that_has_the_state_and_no_image_is_named(on_the_worker: ProjectFolder, hosts: list[SwarmHost]) -> None:

@@ -274,6 +274,16 @@ def test_bodiless_answer_keeps_the_connection(proxy, upstream, status):
     assert upstream.connections == 1
 
 
+def test_a_header_that_only_looks_like_the_length_is_none(proxy, upstream):
+    """A body of which only a part is announced would be followed by a request of the client's making."""
+    answer = proxy.send(
+        b"POST /test/a HTTP/1.1\r\nHost: localhost\r\nContent-Length: 6\r\nContent_Length: 2\r\n"
+        b"Connection: close\r\n\r\nabcdef"
+    )
+    assert answer.endswith(b"abcdef")
+    assert upstream.last.values("content-length") == ["6"]
+
+
 def test_head_keeps_the_length(proxy, upstream):
     """HEAD tells the length of a body that doesn't come."""
     upstream.script = lambda exchange: exchange.send(b"HTTP/1.1 200 OK\r\nContent-Length: 1234\r\n\r\n")

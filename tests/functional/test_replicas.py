@@ -7,7 +7,6 @@ import functools
 import json
 import os
 import re
-import secrets
 import socket
 import subprocess
 import sys
@@ -32,7 +31,7 @@ from emulator.store.store import Store
 from tests.conftest import http
 from tests.functional.raw_proxy import Upstream, echo, start_proxy, wait_until
 from tests.functional.tiny import source, tiny_project, write
-from tests.postgres import Postgres
+from tests.postgres import Postgres, lasting_port
 
 KEY = bytes(range(32))
 ALICE = Space(name="alice", number=1, at=datetime(2026, 11, 27, 9, 30, tzinfo=UTC))
@@ -236,18 +235,9 @@ def test_one_that_is_killed_is_missed_by_nobody_else(lab: Lab) -> None:
     wait_until(lambda: other.status("/test/x") == 200, timeout=PATIENCE)
 
 
-def _free_port() -> int:
-    """One that nobody is given who asks for any port, nor takes as the usual one of a proxy: it is used twice."""
-    while True:
-        port = secrets.choice(range(12000, 20000))
-        with socket.socket() as probe, contextlib.suppress(OSError):
-            probe.bind(("127.0.0.1", port))
-            return port
-
-
 def test_requests_go_on_without_the_store(lab: Lab, stoppable_postgres: Postgres) -> None:
     """Also after a new start. Only a link waits, and what happens meanwhile arrives when the store is back."""
-    port = str(_free_port())
+    port = str(lasting_port())
     one = lab.start("--port", port)
     stoppable_postgres.stop()
     wait_until(lambda: "requests go on with what is known" in one.log.read_text(), timeout=PATIENCE)

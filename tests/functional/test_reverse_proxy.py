@@ -168,6 +168,15 @@ def test_what_clients_claim_is_dropped(front: Front) -> None:
     assert seen.values("x-forwarded-host") == [f"{DOMAIN}:{front.https}"]
 
 
+def test_what_only_looks_like_a_claim_is_none(front: Front) -> None:
+    """Caddy lets names with underscores pass; a service gets them, and the proxy takes them for nothing."""
+    claims = {"X_Forwarded_For": "127.0.0.99", "X_Forwarded_Proto": "http", "X_Multistack_Password": "secret"}
+    assert front.status("/test/", client="127.0.0.7", headers=claims) == 401
+    assert front.status("/test/", client="127.0.0.7", headers={**claims, **GIVEN}) == 200
+    assert front.upstream.last.values("x-forwarded-for") == ["127.0.0.7"]
+    assert front.upstream.last.values("x-forwarded-proto") == ["https"]
+
+
 def test_wrong_passwords_count_for_who_sent_them(front: Front) -> None:
     """And keep nobody else out."""
     wrong = {"X-Multistack-Password": "wrong"}

@@ -144,6 +144,7 @@ def test_changes_are_told_as_they_happen(store: Store, published: Published, sto
     listening = Listening(watching, "shop")
     assert listening.next() == Change(what=What.ALL)
     Published(store, "library", origin="x").write_routes("", [ROUTE])
+    Published(store, "shop").tell("routes", "../../elsewhere")  # which no space is called: it would be a folder
     published.write_routes("", [ROUTE])
     assert listening.next() == Change(what=What.ROUTES)
     published.write_routes("", [ROUTE])
@@ -155,6 +156,12 @@ def test_changes_are_told_as_they_happen(store: Store, published: Published, sto
     assert listening.next() == Change(what=What.SPACES)
     assert listening.end() == []
     watching.close()
+
+
+def test_a_machine_that_vanishes_is_noticed_by_the_server(store: Store) -> None:
+    """Else it would hold its locks as long as the server's system says: two hours."""
+    with store.transaction() as connection:
+        assert connection.exec_driver_sql("SHOW tcp_keepalives_idle").scalar_one() == "10"
 
 
 def test_listener_comes_back_with_the_store(stoppable_postgres: Postgres, store: Store, published: Published) -> None:

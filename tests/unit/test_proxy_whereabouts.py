@@ -23,9 +23,10 @@ def moving(name: str = "alice/test", **changes: object) -> Route:
 
 @dataclass
 class Emulator:
-    """Answers every request with *status*, and keeps what it was asked."""
+    """Answers every request with *status*, and keeps what it was asked; CloudFormation tells of *stacks*."""
 
     status: int = 200
+    stacks: tuple[str, ...] = ()
     asked: list[tuple[str, str, dict[str, str]]] = field(default_factory=list)
     url: str = ""
 
@@ -38,7 +39,21 @@ def emulator() -> Iterator[Emulator]:
         def do_HEAD(self) -> None:
             made.asked.append((self.command, self.path, dict(self.headers)))
             self.send_response(made.status)
+            self.send_header("Content-Length", "0")
             self.end_headers()
+
+        def do_POST(self) -> None:
+            """What is asked when there is no bucket, on the same connection."""
+            made.asked.append((self.command, self.path, dict(self.headers)))
+            asked = self.rfile.read(int(self.headers["Content-Length"]))
+            assert asked.startswith(b"Action=DescribeStacks&")
+            told = "".join(f"<member><StackName>{name}</StackName></member>" for name in made.stacks).encode()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(told)))
+            self.end_headers()
+            self.wfile.write(told)
+
+        protocol_version = "HTTP/1.1"
 
         def log_message(self, format: str, *args: object) -> None:
             """Nothing."""
@@ -63,13 +78,20 @@ def emulator() -> Iterator[Emulator]:
 def test_what_an_emulator_answers_tells(
     emulator: Emulator, status: int, digest: str | None, sight: Sight | None
 ) -> None:
-    """One question, to its own key and account."""
+    """With its own key and account."""
     emulator.status = status
     assert seeing(allow_remote=False)(moving(url=emulator.url, digest=digest)) is sight
-    ((method, path, headers),) = emulator.asked
+    (method, path, _), *_ = emulator.asked
     assert (method, path) == ("HEAD", "/multistack-artifacts-eu-central-1")
-    assert headers["X-Multistack-Key"] == "k"
-    assert "Credential=000000000001/" in headers["Authorization"]
+    for _, _, headers in emulator.asked:
+        assert headers["X-Multistack-Key"] == "k"
+        assert "Credential=000000000001/" in headers["Authorization"]
+
+
+def test_an_environment_whose_bucket_was_removed_is_not_empty(emulator: Emulator) -> None:
+    """Whoever may use it may do so: what it serves must not be deployed anew over live data for that."""
+    emulator.status, emulator.stacks = 404, ("orders-test",)
+    assert seeing(allow_remote=False)(moving(url=emulator.url, digest="ab" * 32)) is Sight.THERE
 
 
 def test_who_refuses_connections_is_away() -> None:

@@ -35,6 +35,7 @@ def test_a_url_of_a_database_is_taken(url: str) -> None:
         "db/store",
         "postgresql://db:none/store",
         "postgresql://d\n/s",
+        "postgresql://ann:12/ab@db/store",
     ],
 )
 def test_anything_else_is_refused(url: str) -> None:
