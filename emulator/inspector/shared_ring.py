@@ -6,6 +6,7 @@ While the store is away what fits waits; the rest is dropped and counted.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import threading
 import time
@@ -29,6 +30,8 @@ _BATCH_BYTES = 1024 * 1024
 _RETRY = 2.0
 _TIDY = 30.0
 _GRACE = 2.0
+# Of transactions that remove old requests.
+_TIDYING = 0x74696479
 
 _log = logging.getLogger(__name__)
 
@@ -143,20 +146,28 @@ class SharedRing:
     def _tell(self, said: str) -> None:
         if self.problem is None:
             _log.warning("requests are not kept in the store: %s", said)
-        self.problem = f"requests are not kept in the store: {said}"
+        # Anybody may read it, the store's address is not for everybody: that is in the log.
+        self.problem = "requests are not kept in the store: the proxy's log says why"
 
     def _write(self, batch: Sequence[rows.Row]) -> None:
         is_due = self._now() - self._tidied >= _TIDY
         if not batch and not is_due:
             return
-        with self._store.transaction() as connection:
-            if batch:
+        if batch:
+            with self._store.transaction() as connection:
                 connection.execute(text(_INSERT), [{**self._whose, **_values(row)} for row in batch])
-            if is_due:
-                self._tidied = self._now()
-                settings = self._settings()
-                oldest = self._now() - settings.max_age.total_seconds()
-                bounds = {"project": self._whose["project"], "oldest": oldest, "most": settings.max_requests}
+        if is_due:
+            self._tidied = self._now()
+            with contextlib.suppress(MultistackError):  # another time; what was written must not be written again
+                self._tidy()
+
+    def _tidy(self) -> None:
+        """One proxy at a time: two that delete the same rows could wait for each other."""
+        settings = self._settings()
+        oldest = self._now() - settings.max_age.total_seconds()
+        bounds = {"project": self._whose["project"], "oldest": oldest, "most": settings.max_requests}
+        with self._store.transaction() as connection:
+            if connection.execute(text("SELECT pg_try_advisory_xact_lock(:key)"), {"key": _TIDYING}).scalar_one():
                 connection.execute(text(_DELETE_OLD), bounds)
                 connection.execute(text(_DELETE_SURPLUS), bounds)
 

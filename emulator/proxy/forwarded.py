@@ -34,8 +34,8 @@ class Forwarding:
         Put the client, its scheme and the name it asked for into a WSGI environ, as its peer tells them.
 
         What was passed on, or asks by a domain, is never taken for this machine's own: a reverse proxy that isn't
-        trusted because somebody forgot to say so, or that tells nothing of its clients, lets nobody in without the
-        password.
+        trusted because somebody forgot to say so lets nobody in without the password. One that neither tells of its
+        clients nor passes their name on can't be told from this machine.
         """
         if not any(environ.get(sign) for sign in _SIGNS) and not self._is_by_domain(environ.get("HTTP_HOST", "")):
             return
