@@ -8,7 +8,7 @@ from datetime import timedelta
 _UNITS = {"d": "days", "h": "hours", "m": "minutes", "s": "seconds"}
 _SPAN = re.compile(r"(-?)((?:[0-9]{1,6}[dhms])+)")
 _MEMORY_UNITS = {"k": 2**10, "m": 2**20, "g": 2**30}
-_LONGEST = timedelta(days=3650)
+LONGEST = timedelta(days=3650)
 # Of any unit, so that no sum of them is too large to be compared.
 _MOST = 10**9
 ALLOWED = 'a span of time such as "30m", "2h" or "1d12h"'
@@ -27,8 +27,8 @@ def read_span(text: str) -> timedelta:
     parts: dict[str, float] = {}
     for number, unit in re.findall(r"([0-9]+)([dhms])", match[2]):
         parts[_UNITS[unit]] = parts.get(_UNITS[unit], 0) + int(number)
-    if sum(parts.values()) > _MOST or (span := timedelta(**parts)) > _LONGEST:
-        raise ValueError(f"at most {_LONGEST.days}d")
+    if sum(parts.values()) > _MOST or (span := timedelta(**parts)) > LONGEST:
+        raise ValueError(f"at most {LONGEST.days}d")
     return -span if match[1] else span
 
 

@@ -14,9 +14,8 @@ from emulator.lock import exclusive
 from emulator.model import Creation, Environment, Project
 from emulator.release import check_config
 from emulator.space_list import read_spaces
+from emulator.spans import LONGEST
 from emulator.workspace import Workspace
-
-_LONGEST = timedelta(days=3650)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,7 +46,7 @@ def register(workspace: Workspace, wanted: Wanted, *, now: datetime) -> str:
         ConfigError: Its name, or what it is to be like, can't be; or it is there already.
         ArtifactError: The release is not whole in the artifact store.
     """
-    if wanted.lifetime is not None and not timedelta(0) < wanted.lifetime <= _LONGEST:
+    if wanted.lifetime is not None and not timedelta(0) < wanted.lifetime <= LONGEST:
         raise ConfigError("--ttl must be above 0 and at most 3650d")
     like = _declared(workspace.project, wanted.like)
     digest = _digest_of(workspace, wanted)

@@ -8,16 +8,14 @@ import os
 import signal
 import socket
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
-from emulator.model import InspectorSettings, StoreSettings
+from emulator.model import StoreSettings
 from emulator.process import write_record
 
 if TYPE_CHECKING:
-    from emulator.inspector.shared_ring import SharedRing
     from emulator.proxy.spaces import SpaceGate
     from emulator.proxy.waking import Start
 
@@ -87,16 +85,17 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     from emulator.faults.file import FAULTS_FILE
     from emulator.proxy.app import Settings, create_app
     from emulator.proxy.caretaking import Caretaker
-    from emulator.proxy.keeping import Keeping
+    from emulator.proxy.keeping import Keeping, sharing
     from emulator.proxy.server import Server
     from emulator.proxy.waking import starting_by
     from emulator.replay.recording import RECORDING_FILE, watch_recording
     from emulator.replay.writing import CorpusWriter
     from emulator.rules import RULES_FILE
+    from emulator.store.opening import open_store
 
     recorded = CorpusWriter(watch_recording(options.folder / RECORDING_FILE))
     store = _store() if options.store else None
-    share = _sharing(store, options.store_project, str(options.folder)) if store else None
+    share = sharing(open_store(store, patience=0), options.store_project, options.folder) if store else None
     keeping = Keeping(options.folder, sinks=[recorded], share=share)
     waking = own_command(Path(options.waking)) if options.waking else None
     app = create_app(
@@ -151,17 +150,6 @@ def _store() -> StoreSettings | None:
     from emulator.store.address import store_in
 
     return store_in(process_environ())
-
-
-def _sharing(
-    settings: StoreSettings, project: str, folder: str
-) -> Callable[[Callable[[], InspectorSettings]], SharedRing]:
-    """Keeps what passes this proxy where other machines see it as well."""
-    from emulator.inspector.shared_ring import SharedRing
-    from emulator.store.opening import open_store
-
-    store = open_store(settings, patience=0)
-    return lambda inspector: SharedRing(store, project, f"{socket.gethostname()}:{folder}", inspector)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import socket
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -16,8 +17,16 @@ from emulator.rules import RULES_FILE, watch_rules
 
 if TYPE_CHECKING:
     from emulator.inspector.shared_ring import SharedRing
+    from emulator.store.store import Store
 
     Share = Callable[[Callable[[], InspectorSettings]], SharedRing]
+
+
+def sharing(store: Store, project: str, folder: Path) -> Share:
+    """Keeps what passes the proxy with this *folder* where other machines see it as well."""
+    from emulator.inspector.shared_ring import SharedRing
+
+    return lambda inspector: SharedRing(store, project, f"{socket.gethostname()}:{folder}", inspector)
 
 
 class Keeping:

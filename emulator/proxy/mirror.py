@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from emulator.store.published import Published
 
 # Seconds until a store is asked again that told of a change, and could not say which: longer each time.
-_AGAIN, _LONGEST = 1.0, 30.0
+_AGAIN, _LONGEST = 1.0, 10.0
 
 _log = logging.getLogger(__name__)
 
@@ -124,7 +124,7 @@ class Mirror:
                 copy()
             # Whatever it stumbles over, e.g. a full disk, or what a newer version published.
             except Exception as error:
-                _log.error("what was published can't be taken, and is tried again: %s", error)
+                _log.error("what was published can't be taken now: %s; requests go on with what is known", error)
                 copy = self.take_all
                 stop.wait(pause)
                 pause = min(2 * pause, _LONGEST)

@@ -25,9 +25,7 @@ from emulator.store.opening import open_store, shared_published
 
 if TYPE_CHECKING:
     from emulator.proxy.app import Settings
-    from emulator.proxy.keeping import Share
     from emulator.proxy.waking import Start
-    from emulator.store.store import Store
 
 # Below the project's state folder: a folder for each port.
 REPLICAS = "replicas"
@@ -70,7 +68,7 @@ def _serve(
     ready: Callable[[str], None],
 ) -> None:
     from emulator.proxy.app import create_app
-    from emulator.proxy.keeping import Keeping
+    from emulator.proxy.keeping import Keeping, sharing
     from emulator.proxy.server import Server
 
     if project.store is None:
@@ -84,7 +82,7 @@ def _serve(
             raise
         say(f"{error.message}: it begins with what is in {folder}")
     start = waking_elsewhere(published, mirror.is_awake)
-    keeping = Keeping(folder, share=_sharing(store, project.service, folder))
+    keeping = Keeping(folder, share=sharing(store, project.service, folder))
     app = create_app(_settings(project, folder, start=start, say=say), keeping=keeping)
     gate = app.extensions["spaces"]
 
@@ -108,13 +106,6 @@ def _serve(
         keeping.close()
         with contextlib.suppress(RuntimeError):
             threads[0].join(timeout=2.0)
-
-
-def _sharing(store: Store, project: str, folder: Path) -> Share:
-    """The requests that pass here are kept where the project's own proxy shows them as well."""
-    from emulator.inspector.shared_ring import SharedRing
-
-    return lambda inspector: SharedRing(store, project, f"{socket.gethostname()}:{folder}", inspector)
 
 
 def _settings(project: Project, folder: Path, *, start: Start, say: Callable[[str], None]) -> Settings:

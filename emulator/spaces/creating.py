@@ -18,16 +18,16 @@ from emulator.model import Artifact, DriverName, Project, Quota, Space
 from emulator.parallel import raise_first, run_parallel
 from emulator.setting import show_value
 from emulator.space_list import home_of
-from emulator.spaces.opening import check_driver
+from emulator.spaces.opening import check_driver, check_stays
 from emulator.spaces.removing import clear
 from emulator.spaces.spaces import Spaces
+from emulator.spans import LONGEST
 
 MOST = 1000
 # That a space may begin with.
 _GENERATIONS = 100_000_000
 # Bytes that a container needs at least.
 _LEAST = 64 * 2**20
-_LONGEST = timedelta(days=3650)
 # First segments of paths that lead to topologies of the lab.
 _RESERVED = frozenset({"single", "same-account"})
 _OF_THIS_MACHINE = frozenset({DriverName.EMBEDDED, DriverName.LOCALSTACK})
@@ -87,22 +87,17 @@ def register(spaces: Spaces, wanted: Wanted, *, now: datetime) -> list[Space]:
         NotReady: What would run them isn't there.
     """
     project = spaces.project
-    if wanted.lifetime is not None and not timedelta(0) < wanted.lifetime <= _LONGEST:
+    if wanted.lifetime is not None and not timedelta(0) < wanted.lifetime <= LONGEST:
         raise ConfigError("--ttl must be above 0 and at most 3650d")
-    if wanted.idle is not None and not timedelta(seconds=1) <= wanted.idle <= _LONGEST:
+    if wanted.idle is not None and not timedelta(seconds=1) <= wanted.idle <= LONGEST:
         raise ConfigError("--idle must be 1s at least and at most 3650d")
     with spaces.changing("space create") as write:
         listed, chosen = spaces.listed(), []
         for name in wanted.names:
             _check_name(project, name)
-            space = listed.get(name)
-            if space is None:
-                space = _new(project, listed, name, wanted, now)
-            elif space.is_ending:
-                raise ConfigError(
-                    f"space {name} is being removed", hint=f"`multistack space destroy {name}` finishes that"
-                )
-            elif space.is_complete and not wanted.is_series:
+            space = listed.get(name) or _new(project, listed, name, wanted, now)
+            check_stays(space)
+            if space.is_complete and not wanted.is_series:
                 raise ConfigError(
                     f"space {name} is there already",
                     hint=f"`multistack --space {name} up` starts it, `multistack space destroy {name}` removes it",

@@ -7,10 +7,9 @@ from datetime import datetime, timedelta
 
 from emulator.errors import ConfigError
 from emulator.space_list import changed
-from emulator.spaces.opening import find_space
+from emulator.spaces.opening import check_stays, find_space
 from emulator.spaces.spaces import Spaces
-
-_LONGEST = timedelta(days=3650)
+from emulator.spans import LONGEST
 
 
 def extend(spaces: Spaces, names: Sequence[str], by: timedelta, *, now: datetime) -> Mapping[str, datetime]:
@@ -23,22 +22,19 @@ def extend(spaces: Spaces, names: Sequence[str], by: timedelta, *, now: datetime
     Raises:
         ConfigError: There is none of that name, it is being removed, or has no end.
     """
-    if not timedelta(0) < by <= _LONGEST:
+    if not timedelta(0) < by <= LONGEST:
         raise ConfigError("--by must be above 0 and at most 3650d")
     ends = {}
     with spaces.changing("space extend") as write:
         listed = spaces.listed()
         for name in names:
             space = find_space(listed, name)
-            if space.is_ending:
-                raise ConfigError(
-                    f"space {name} is being removed", hint=f"`multistack space destroy {name}` finishes that"
-                )
+            check_stays(space)
             if space.expires is None:
                 raise ConfigError(f"space {name} has no end: it stays until `multistack space destroy {name}`")
             ends[name] = max(space.expires, now) + by
-            if ends[name] - now > _LONGEST:
-                raise ConfigError(f"space {name} would end after more than {_LONGEST.days} days")
+            if ends[name] - now > LONGEST:
+                raise ConfigError(f"space {name} would end after more than {LONGEST.days} days")
             listed = changed(listed, name, expires=ends[name])
         write(listed)
     return ends

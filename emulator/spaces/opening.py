@@ -29,9 +29,21 @@ def load_space(load: Load, name: str) -> Project:
     """
     project = load()
     space = find_space(read_spaces(project.state), name)
-    if space.is_ending:
-        raise ConfigError(f"space {name} is being removed", hint=f"`multistack space destroy {name}` finishes that")
+    check_stays(space)
     return as_project(load, project, space)
+
+
+def check_stays(space: Space) -> None:
+    """
+    Refuse to go on with a space that goes.
+
+    Raises:
+        ConfigError: It is being removed.
+    """
+    if space.is_ending:
+        raise ConfigError(
+            f"space {space.name} is being removed", hint=f"`multistack space destroy {space.name}` finishes that"
+        )
 
 
 def find_space(spaces: Mapping[str, Space], name: str) -> Space:
