@@ -19,18 +19,23 @@ def main() -> None:
 
         run()
     except KeyboardInterrupt:
-        _say("stopped; run the same command again to go on")
-        sys.exit(interruption.exit_code)
-    except OSError:
+        sys.exit(_stopped(interruption))
+    except Exception:
         if not interruption.has_come:
             raise
-        sys.exit(interruption.exit_code)  # its terminal is gone, and with it the place to say so
+        # Its terminal is gone, or a library made an error of its own of what stopped it.
+        sys.exit(_stopped(interruption))
     except SystemExit as end:
         # What went wrong while it was ending is told by now; why it ended is that it was asked to.
         sys.exit(interruption.exit_code if interruption.has_come and end.code else end.code)
     finally:
         interruption.release()
         _drop_unread()
+
+
+def _stopped(interruption: Interruption) -> int:
+    _say("stopped; run the same command again to go on")
+    return interruption.exit_code
 
 
 def _open_standard_files() -> None:

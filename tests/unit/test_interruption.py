@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import subprocess
+import sys
 import threading
 
 import pytest
@@ -69,3 +71,25 @@ def test_a_signal_that_comes_while_an_object_is_freed_is_not_lost() -> None:
         interruption.release()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+_WRAPPED = """
+import os, signal
+import emulator.cli
+from emulator.__main__ import main
+
+def run():
+    try:
+        os.kill(os.getpid(), signal.SIGTERM)
+    except KeyboardInterrupt as error:
+        raise ValueError("made of it") from error
+
+emulator.cli.main = run
+main()
+"""
+
+
+def test_what_a_library_makes_of_a_signal_is_no_error_of_ours() -> None:
+    """pydantic, for one, wraps what is raised while it builds a model."""
+    done = subprocess.run([sys.executable, "-c", _WRAPPED], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (143, "stopped; run the same command again to go on\n")
