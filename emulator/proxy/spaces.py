@@ -201,8 +201,15 @@ class SpaceGate:
         return self._table.routes(name) or {}
 
     def running(self, name: str) -> Mapping[str, bool]:
-        """Environment to whether it runs, as far as the routes of the space tell; a container always does."""
-        return {environment: self._is_up(route) for environment, route in self.routes(name).items()}
+        """Environment to whether it runs, as far as routes tell, and the last looks at what a cluster runs."""
+        return {one: self._is_up(route) and self._is_there(route) for one, route in self.routes(name).items()}
+
+    def _is_there(self, route: Route) -> bool:
+        try:
+            self._check_there(route)
+        except Problem:
+            return False
+        return True
 
     def _spaces(self) -> Mapping[str, Space]:
         spaces = self._table.spaces()

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from emulator.inspector.rates import Rates
-from emulator.model import STATE_FOLDER, Quota, Space
+from emulator.model import STATE_FOLDER, Quota, Route, Space
 from emulator.proxy.answer import Answer
 from emulator.proxy.guesses import Guesses
 from emulator.proxy.problems import Problem
@@ -56,6 +56,7 @@ class World:
     headers: list[tuple[str, str]] = field(default_factory=list)
     passed: list[tuple[str, Request, Destination]] = field(default_factory=list)
     started: list[str] = field(default_factory=list)
+    lost: set[str] = field(default_factory=set)
     start: Callable[[str], int] | None = None
     pause: Callable[[float], None] = lambda _seconds: time.sleep(0.001)
 
@@ -73,9 +74,14 @@ class World:
             is_alive=lambda _process: True,
             guesses=Guesses(lambda _client: False, lambda: self.seconds),
             waker=Waker(self._start, clock=lambda: self.seconds, pause=self._wait),
+            check=self._check,
             clock=lambda: self.seconds,
             now=lambda: NOW + timedelta(seconds=self.seconds - 1000.0),
         )
+
+    def _check(self, route: Route) -> None:
+        if route.environment in self.lost:
+            raise Problem(503, "away", "Environment away", "its cluster is asked")
 
     def publish(self, space: str, *names: str, url: str | None = "http://127.0.0.1:4566") -> None:
         """The routes of a space."""
@@ -498,3 +504,10 @@ def test_a_proxy_without_commands_wakes_nobody() -> None:
     """It says so."""
     with pytest.raises(Problem, match="runs no commands"):
         Waker(None).wake("alice", is_awake=lambda: False)
+
+
+def test_what_its_cluster_lost_does_not_run(world: World) -> None:
+    """Whoever looks after spaces sees what their learners get."""
+    assert world.gate.running("alice") == {"test": True, "prod": True}
+    world.lost.add("alice/prod")
+    assert world.gate.running("alice") == {"test": True, "prod": False}
