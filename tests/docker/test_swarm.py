@@ -117,6 +117,7 @@ def on_the_worker(folder: ProjectFolder, hosts: list[SwarmHost]) -> Iterator[Pro
         with drained(manager, manager):
             folder.run("up", "test")
         assert worker.address in folder.status()["test"]["endpoint"]
+        wait_for(lambda: serves(folder, folder.status()["test"]["url"]), folder)
         yield folder
     finally:
         folder.run("down", "test")
@@ -145,10 +146,10 @@ def test_a_manager_that_restarts_is_no_harm(on_the_worker: ProjectFolder, hosts:
     url = on_the_worker.status()["test"]["url"]
     getattr(manager, ends)()
     try:
-        assert serves(on_the_worker, url)
+        wait_for(lambda: serves(on_the_worker, url), on_the_worker)
         said = refused(on_the_worker, "up", "test", code=3)
         assert "no Docker engine" in said
-        assert serves(on_the_worker, url)
+        wait_for(lambda: serves(on_the_worker, url), on_the_worker)
     finally:
         manager.start()
     wait_for(lambda: "ready" in on_the_worker.run("status", check=False).stdout, on_the_worker)
@@ -165,7 +166,7 @@ def test_a_split_network_is_no_harm_until_it_heals(on_the_worker: ProjectFolder,
     url = on_the_worker.status()["test"]["url"]
     with split(worker, manager):
         wait_for(lambda: manager.docker("ps", "-q") != "", on_the_worker)
-        assert serves(on_the_worker, url)
+        wait_for(lambda: serves(on_the_worker, url), on_the_worker)
         assert worker.docker("ps", "-q") != ""
     wait_for(lambda: worker.docker("ps", "-q") == "", on_the_worker)
     wait_for(lambda: serves(on_the_worker, url), on_the_worker)
@@ -189,9 +190,9 @@ def test_a_full_disk_of_a_host_is_told_and_no_harm(on_the_worker: ProjectFolder,
     """What runs there goes on, and says that it can't save until it can."""
     _manager, worker = hosts
     url = on_the_worker.status()["test"]["url"]
-    assert serves(on_the_worker, url)
+    wait_for(lambda: serves(on_the_worker, url), on_the_worker)
     with full(worker):
-        assert serves(on_the_worker, url)
+        wait_for(lambda: serves(on_the_worker, url), on_the_worker)
         on_the_worker.run("exec", "test", "--", "aws", "ssm", "put-parameter", "--name=a", "--value=b", "--type=String")
         wait_for(lambda: "No space left" in on_the_worker.status()["test"]["reason"], on_the_worker)
     wait_for(lambda: on_the_worker.status()["test"]["reason"] == "", on_the_worker)
