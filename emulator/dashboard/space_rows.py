@@ -11,6 +11,8 @@ from emulator.proxy.spaces import SpaceGate, Use
 from emulator.spans import show_span
 
 _MINUTE = timedelta(minutes=1)
+# How the page shows what it has no style for.
+_KINDS = {"ending": "working", "unfinished": "working", "asleep": "stopped", "partial": "unhealthy"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -45,11 +47,11 @@ def space_rows(gate: SpaceGate, *, now: datetime) -> Sequence[SpaceRow]:
 
 
 def _row(space: Space, running: Mapping[str, bool], use: Use | None, now: datetime) -> SpaceRow:
-    status, kind = _status(space, running)
+    status = space.status(sum(running.values()), len(running))
     return SpaceRow(
         space=space.name,
         status=status,
-        kind=kind,
+        kind=_KINDS.get(status, status),
         running=sum(running.values()),
         environments=len(running),
         down=[name for name, is_up in running.items() if not is_up and space.is_awake],
@@ -58,18 +60,6 @@ def _row(space: Space, running: Mapping[str, bool], use: Use | None, now: dateti
         failed=use.failed if use else 0,
         left=_minutes(space.expires - now, "", "less than 1m") if space.expires else "",
     )
-
-
-def _status(space: Space, running: Mapping[str, bool]) -> tuple[str, str]:
-    if space.is_ending:
-        return "ending", "working"
-    if not space.is_complete:
-        return "unfinished", "working"
-    if space.is_asleep:
-        return "asleep", "stopped"
-    if all(running.values()):
-        return "ready", "ready"
-    return ("partial", "unhealthy") if any(running.values()) else ("stopped", "stopped")
 
 
 def _minutes(span: timedelta, after: str, least: str) -> str:

@@ -64,6 +64,16 @@ class Space:
         """Whether its emulators are to run, as far as anybody wants it."""
         return self.is_complete and not self.is_asleep and not self.is_ending
 
+    def status(self, ready: int, environments: int) -> str:
+        """What is told of it when so many of its environments are ready."""
+        if self.is_ending:
+            return "ending"
+        if not self.is_complete:
+            return "unfinished"
+        if self.is_asleep:
+            return "asleep"
+        return "ready" if ready == environments else "partial" if ready else "stopped"
+
     def account_id(self, at: int) -> str:
         """
         The account of its environment number *at*, from 0 on: 12 digits that begin with 9.

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from emulator.errors import MultistackError, StoreAway
 from emulator.events import Emit, Event
-from emulator.model import Environment, Instance, Space, Status
+from emulator.model import Space, Status
 from emulator.parallel import run_parallel
 from emulator.space_list import changed
 from emulator.spaces.spaces import Spaces
@@ -90,7 +90,7 @@ def _status(spaces: Spaces, space: Space, use: Mapping[str, float], now: datetim
     known = found.known([one.name for one in environments], emit=tell)
     return SpaceStatus(
         space=space.name,
-        status=_word(space, environments, observed),
+        status=space.status(len(environments) - len(not_ready), len(environments)),
         driver=", ".join(dict.fromkeys(one.driver.value for one in environments)),
         ready=len(environments) - len(not_ready),
         environments=len(environments),
@@ -110,14 +110,3 @@ def _status(spaces: Spaces, space: Space, use: Mapping[str, float], now: datetim
 
 def _count(use: Mapping[str, float], key: str) -> int | None:
     return int(use[key]) if key in use else None
-
-
-def _word(space: Space, environments: Sequence[Environment], observed: Mapping[str, Instance]) -> str:
-    if space.is_ending:
-        return "ending"
-    if not space.is_complete:
-        return "unfinished"
-    if space.is_asleep:
-        return "asleep"
-    ready = sum(one.status is Status.READY for one in observed.values())
-    return "ready" if ready == len(environments) else "partial" if ready else "stopped"
