@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from tests.benchmarks import (
     calls,
     capacity,
+    classroom,
     cold,
     commands,
     containers,
@@ -58,6 +59,7 @@ BENCHMARKS = {
     "watch": watching.run,
     "containers": containers.run,
     "swarm": swarm.run,
+    "class": classroom.run,
 }
 PAGE = REPOSITORY / "docs" / "benchmarks.md"
 
