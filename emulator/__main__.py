@@ -20,10 +20,10 @@ def main() -> None:
         run()
     except KeyboardInterrupt:
         sys.exit(_stopped(interruption))
+    # With a signal, its terminal is gone, or a library made an error of its own of what stopped it.
     except Exception:
         if not interruption.has_come:
             raise
-        # Its terminal is gone, or a library made an error of its own of what stopped it.
         sys.exit(_stopped(interruption))
     except SystemExit as end:
         # What went wrong while it was ending is told by now; why it ended is that it was asked to.

@@ -155,7 +155,7 @@ class Lifecycle:
         """Whatever is wrong is raised where the artifact is asked for, in each environment that does."""
         try:
             artifact = build()
-        except BaseException as error:
+        except BaseException as error:  # a signal as well: whoever waits for the artifact must not do so for ever
             built.set_exception(error)
         else:
             built.set_result(artifact)

@@ -1,5 +1,6 @@
 """
-The house rules that a reader of one file can't see: imports go down, modules are short, one module reads os.environ.
+The house rules that a reader of one file can't see: imports go down, modules are short, one module reads os.environ,
+and whoever catches every error says why.
 
 The table below is the design; ``docs/architecture.md`` explains it.
 """
@@ -335,6 +336,42 @@ def lines_with_environ(tree: ast.Module) -> list[int]:
     return found
 
 
+@pytest.mark.parametrize("folder", [PACKAGE, "compose/localstack/plugin/multistack_localstack", "sample_service/src"])
+def test_who_catches_every_error_says_why(folder: str) -> None:
+    """Else a bug is swallowed where a known set of errors was meant; whoever only cleans up raises it again."""
+    silent = [
+        f"{path.relative_to(REPOSITORY)}:{line}"
+        for path in sorted((REPOSITORY / folder).rglob("*.py"))
+        for line in unexplained(path.read_text(encoding="utf-8"))
+    ]
+    assert silent == []
+
+
+def unexplained(source: str) -> list[int]:
+    """Lines that catch errors of any kind, don't end in ``raise``, and have no comment beside or next to them."""
+    lines = ["", *source.splitlines(), ""]
+    return [
+        node.lineno
+        for node in ast.walk(ast.parse(source))
+        if _catches_all(node)
+        and "#" not in lines[node.lineno]
+        and not any(near.lstrip().startswith("#") for near in (lines[node.lineno - 1], lines[node.lineno + 1]))
+    ]
+
+
+def _catches_all(node: ast.AST) -> bool:
+    if isinstance(node, ast.ExceptHandler):
+        last = node.body[-1]
+        caught = node.type.elts if isinstance(node.type, ast.Tuple) else [node.type]
+        if isinstance(last, ast.Raise) and last.exc is None:
+            return False
+    elif isinstance(node, ast.Call) and ast.unparse(node.func) in ("suppress", "contextlib.suppress"):
+        caught = node.args
+    else:
+        return False
+    return any(one is None or ast.unparse(one) in ("Exception", "BaseException") for one in caught)
+
+
 def test_no_module_is_too_long() -> None:
     """A module is one idea; one that grows past the limit is two."""
     lengths = {module: len(path_of(module).read_text(encoding="utf-8").splitlines()) for module in MODULES}
@@ -381,3 +418,24 @@ def test_walk_tells_typing_imports() -> None:
 def test_walk_finds_every_reader_of_the_environ(source: str) -> None:
     """An alias is no way around the rule."""
     assert lines_with_environ(ast.parse(source))
+
+
+@pytest.mark.parametrize(
+    ("source", "expected"),
+    [
+        pytest.param("try: x()\nexcept Exception:\n    y()", [2], id="silent"),
+        pytest.param("try: x()\nexcept:\n    y()", [2], id="bare"),
+        pytest.param("try: x()\nexcept (OSError, BaseException) as error:\n    y()", [2], id="among others"),
+        pytest.param("try: x()\nexcept Exception as error:\n    raise OSError from error", [2], id="translated"),
+        pytest.param("try: x()\nexcept Exception:\n    if y: raise\n    z()", [2], id="raised at times"),
+        pytest.param("with contextlib.suppress(Exception):\n    x()", [1], id="suppressed"),
+        pytest.param("try: x()\nexcept Exception:\n    y()\n    raise", [], id="raised again"),
+        pytest.param("try: x()\nexcept Exception:  # why\n    y()", [], id="reason beside"),
+        pytest.param("try: x()\n# why\nexcept Exception:\n    y()", [], id="reason above"),
+        pytest.param("try: x()\nexcept Exception:\n    # why\n    y()", [], id="reason below"),
+        pytest.param("try: x()\nexcept OSError:\n    y()", [], id="known"),
+    ],
+)
+def test_walk_finds_who_catches_every_error(source: str, expected: list[int]) -> None:
+    """In all its forms."""
+    assert unexplained(source) == expected

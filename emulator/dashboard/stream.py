@@ -111,7 +111,7 @@ class Stream:
     def _look(self, topic: str) -> None:
         try:
             text = json.dumps(self._topics[topic](), default=str)
-        except Exception:
+        except Exception:  # of any kind: the thread tells of the other topics, and of this one later
             _log.exception("the state of %s can't be told", topic)
             return
         with self.changed:

@@ -176,7 +176,7 @@ class Feed:
     def _give(self, exchange: Exchange) -> None:
         try:
             redacted = self._redact(exchange)
-        except Exception:
+        except Exception:  # of any kind: what can't be redacted must not be kept, and others can
             _log.exception("an exchange could not be kept")
             self._tell_lost(self._sinks, 1)
             return
@@ -191,7 +191,7 @@ class Feed:
     def _attempt(self, action: Callable[P, None], *arguments: P.args, **named: P.kwargs) -> bool:
         try:
             action(*arguments, **named)
-        except Exception:
+        except Exception:  # whatever one sink stumbles over is not the others' concern
             _log.exception("an exchange could not be kept")
             return False
         return True

@@ -237,7 +237,7 @@ class Proxy:
             return self._answer(self._without_credentials(request), environ, start_response)
         except Problem as problem:
             return _tell(problem, request, start_response)
-        except Exception:
+        except Exception:  # a bug of ours: it costs one request an answer, and is in the log
             _log.exception("%s %s failed", request.method, without_tokens(request.target, "token"))
             return _tell(internal_problem(), request, start_response)
 

@@ -124,7 +124,7 @@ class BringingBack:
         while not self._closing.wait(_LOOK):
             try:
                 self.look()
-            except Exception:
+            except Exception:  # of any kind: the next look may find what this one didn't
                 _log.exception("environments could not be looked at")
 
 

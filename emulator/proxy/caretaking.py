@@ -101,5 +101,5 @@ class Caretaker:
         while not self._closing.wait(_LOOK):
             try:
                 self.look()
-            except Exception:
+            except Exception:  # of any kind: spaces have to be looked after in five seconds, too
                 _log.exception("the spaces could not be looked after")

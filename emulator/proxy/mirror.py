@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from emulator.addresses import host_of, is_loopback
+from emulator.errors import MultistackError
 from emulator.model import STATE_FOLDER, Route
 from emulator.routes import ROUTES_FILE, load_routes, publish_routes
 from emulator.space_list import HOMES, SPACES_FILE, home_of, read_spaces, write_spaces
@@ -122,9 +123,10 @@ class Mirror:
         while copy is not None and not stop.is_set():
             try:
                 copy()
-            # Whatever it stumbles over, e.g. a full disk, or what a newer version published.
-            except Exception as error:
-                _log.error("what was published can't be taken now: %s; requests go on with what is known", error)
+            except Exception as error:  # of any kind: what a newer version published is as unforeseen as a bug
+                unforeseen = None if isinstance(error, (MultistackError, OSError)) else error
+                text = "what was published can't be taken now: %s; requests go on with what is known"
+                _log.error(text, error, exc_info=unforeseen)
                 copy = self.take_all
                 stop.wait(pause)
                 pause = min(2 * pause, _LONGEST)

@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import io
 import json
+import queue
+from collections.abc import Iterator
 from typing import Any
 
+import docker.errors
 import pytest
+import requests
 
 from emulator.drivers.launcher.functions import image_bridge
 from emulator.drivers.launcher.functions.image_bridge import Bridge
@@ -108,3 +112,53 @@ def test_what_is_no_part_of_the_api_is_not_found(bridge: Bridge) -> None:
     """Extensions ask for more than there is, and the call that runs is answered all the same."""
     assert ask(bridge, "other")[0] == "404 Not Found"
     assert ask(bridge, "invocation/one/response", b"{}")[0] == "202 Accepted"
+
+
+class Container:
+    """One that the engine knows no more of, or that ended with 3."""
+
+    def __init__(self, *, is_known: bool = True) -> None:
+        self._is_known = is_known
+
+    def wait(self, timeout: float) -> dict[str, int]:
+        """As the SDK does it."""
+        if not self._is_known:
+            raise docker.errors.NotFound("no such container")
+        return {"StatusCode": 3}
+
+
+def broken_by(error: Exception) -> Iterator[bytes]:
+    """The output of a container until the connection breaks."""
+    yield b"one\n"
+    raise error
+
+
+def follow(bridge: Bridge, container: Container, output: Iterator[bytes]) -> int:
+    """What is taken for its exit status."""
+    ended: queue.SimpleQueue[int] = queue.SimpleQueue()
+    try:
+        image_bridge._follow(container, output, bridge, ended)
+    finally:
+        status = ended.get_nowait()
+    return status
+
+
+@pytest.mark.parametrize(("is_known", "status"), [(True, 3), (False, 1)])
+def test_a_container_that_ended_or_was_removed_ends_quietly(
+    bridge: Bridge, capsys: pytest.CaptureFixture[str], is_known: bool, status: int
+) -> None:
+    """Its log is whole in both cases."""
+    assert follow(bridge, Container(is_known=is_known), iter([b"one\n"])) == status
+    assert capsys.readouterr().err == ""
+
+
+def test_a_log_that_breaks_off_says_so(bridge: Bridge, capsys: pytest.CaptureFixture[str]) -> None:
+    """What follows is missing, and nobody else would tell."""
+    assert follow(bridge, Container(), broken_by(requests.exceptions.ConnectionError())) == 1
+    assert capsys.readouterr().err == "the log of this container breaks off: the Docker engine no longer answers\n"
+
+
+def test_a_bug_while_a_log_is_passed_on_keeps_nobody_waiting(bridge: Bridge) -> None:
+    """It is raised, which a thread prints; who waits for the container's end goes on."""
+    with pytest.raises(ValueError, match="a bug"):
+        follow(bridge, Container(), broken_by(ValueError("a bug")))

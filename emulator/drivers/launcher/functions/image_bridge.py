@@ -205,14 +205,19 @@ def _start(client: DockerClient, name: str, hello: Mapping[str, Any], *, api: st
 
 
 def _follow(container: Any, output: Iterator[bytes], bridge: Bridge, ended: queue.SimpleQueue[int]) -> None:
-    """Pass on what the container prints, and its exit status."""
+    """Pass on what the container prints, and its exit status: 1 where nobody can tell."""
     status = 1
-    with contextlib.suppress(Exception):  # the connection to the engine, whatever it breaks by
-        for chunk in output:
-            bridge.log(chunk)
-    with contextlib.suppress(Exception):
-        status = int(container.wait(timeout=10)["StatusCode"])
-    ended.put(status)
+    try:
+        with engine.talking("the log of this container breaks off"):
+            for chunk in output:
+                bridge.log(chunk)
+        # Removed meanwhile, by us too: its log is whole all the same.
+        with contextlib.suppress(NotReady), engine.talking("the container"):
+            status = int(container.wait(timeout=10)["StatusCode"])
+    except NotReady as error:
+        sys.stderr.write(f"{error.message}\n")
+    finally:
+        ended.put(status)
 
 
 def _remove(client: DockerClient, name: str) -> None:
@@ -247,6 +252,6 @@ if __name__ == "__main__":
     status = 1
     try:
         status = main()
-    except Exception:
+    except Exception:  # as the interpreter would, which waits for the server's threads then
         traceback.print_exc()
     os._exit(status)  # threads of the server would be waited for

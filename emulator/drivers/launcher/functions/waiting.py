@@ -36,7 +36,7 @@ async def on_this_thread(function: Callable[..., Any], *args: Any) -> Any:
             await awaited
         except asyncio.CancelledError as error:
             cancelled = error  # to the function it looks like a moment at which nothing has come yet
-        except BaseException:
+        except BaseException:  # the function's, where it waits
             awaited = running.throw(*sys.exc_info())
             continue
         awaited = running.switch()

@@ -64,7 +64,7 @@ class LogDelivery:
             for stream, events in pending.items():
                 try:
                     self._put(stream, list(_in_order(events)))
-                except Exception as error:
+                except Exception as error:  # of any kind: the thread delivers what other streams get
                     LOG.warning("log lines of %s are lost: %s", stream.group, error)
 
     def _run(self) -> None:

@@ -67,7 +67,7 @@ def main(number: int, runtime: str, bootstrap_folder: str) -> None:
 
 def _warm_up() -> None:
     """What sessions read first, and what clients are made of; one is made, and thrown away, without a request."""
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(Exception):  # of any kind: a function that needs what is missing says so itself
         _share_files()
         import boto3
         from botocore import UNSIGNED
@@ -119,10 +119,10 @@ def _become(start: dict[str, Any], log: int, bootstrap_folder: str) -> None:
         status = 0
     except SystemExit as left:
         status = _status_of(left)
-    except BaseException:
+    except BaseException:  # as the interpreter does at its top level
         traceback.print_exc()
     finally:
-        with contextlib.suppress(Exception):
+        with contextlib.suppress(Exception):  # whatever a stream of the function's raises
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(status)
@@ -140,7 +140,7 @@ def _status_of(left: SystemExit) -> int:
 
 def _die_with_parent() -> None:
     """Ask the kernel to kill this process when the zygote ends, however it does."""
-    with contextlib.suppress(Exception):
+    with contextlib.suppress(ImportError, OSError, AttributeError):  # an interpreter or a libc without it
         import ctypes
 
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)

@@ -88,7 +88,7 @@ def _load(checkpoint: Checkpoint, services: Services) -> tuple[list[str], dict[s
     """Load all segments; returns the names of those that can't be, and how many seconds of processor time each took."""
     wanted = dict.fromkeys(name for segment in checkpoint.contents.segments for name in segment.services)
     for name in services.require(wanted):
-        _log.error("the service %s can't be loaded, so its state can't be restored", name)
+        _log.error("the state of %s can't be restored without it", name)
     groups = {group.name: group for group in services.groups()}
     failed, took = [], {}
     with _no_collection():

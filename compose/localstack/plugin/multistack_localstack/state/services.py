@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,6 +15,8 @@ from moto.iam.models import IAMBackend
 
 from multistack_localstack.state import managed_policies, places
 from multistack_localstack.state.places import Bundle
+
+_log = logging.getLogger("multistack.state")
 
 
 class Part(Protocol):
@@ -98,6 +101,7 @@ class Services:
             try:
                 self._manager.require(name)
             except Exception:  # whatever a service raises while it starts: it is missing
+                _log.exception("the service %s can't be loaded", name)
                 missing.append(name)
         return missing
 

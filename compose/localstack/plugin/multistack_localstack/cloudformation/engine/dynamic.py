@@ -34,7 +34,7 @@ def fill_in(value: Any, *, account_id: str, region: str) -> Any:
     def read(match: re.Match[str]) -> str:
         try:
             found = perform_dynamic_reference_lookup(DynamicReference(match[1], match[2]), account_id, region)
-        except Exception as error:
+        except Exception as error:  # whatever the other service refuses by is the reference's fault, and in the message
             raise ValidationError(f"Could not resolve {match[0]}: {error}") from error
         if found is None:
             raise ValidationError(f"Could not resolve {match[0]}")

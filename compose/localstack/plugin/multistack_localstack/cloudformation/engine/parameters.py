@@ -75,7 +75,7 @@ def _resolved(name: str, declared: Mapping[str, Any], given: str | None, read: C
     if _STORED.fullmatch(kind):
         try:
             parameter["resolved_value"] = read(text(parameter))
-        except Exception as error:
+        except Exception as error:  # whatever the parameter store refuses by; AWS says no more of it
             raise ValidationError(
                 f"Unable to fetch parameters [{text(parameter)}] from parameter store for this account."
             ) from error

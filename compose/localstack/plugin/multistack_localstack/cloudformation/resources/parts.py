@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import logging
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeAlias
 
@@ -14,6 +15,8 @@ Properties: TypeAlias = Mapping[str, Any]
 Request: TypeAlias = ResourceRequest[Any]
 
 _BEGUN = "multistack:begun"
+
+LOG = logging.getLogger(__name__)
 
 
 def before(request: Request) -> Properties:
@@ -51,9 +54,10 @@ def taken_back(undo: Callable[[], object]) -> Iterator[None]:
     try:
         yield
     except Exception:
-        # The first error is the one to tell.
-        with contextlib.suppress(Exception):
+        try:
             undo()
+        except Exception:  # of any kind: the first error is the one to tell
+            LOG.exception("half a resource can't be taken back, and stays")
         raise
 
 
