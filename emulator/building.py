@@ -16,7 +16,7 @@ from emulator.artifact import BUCKET, ArtifactStore, files_of, key_for, sha256_o
 from emulator.errors import ArtifactError, ConfigError, file_hint
 from emulator.events import Emit, Event
 from emulator.frameworks.registry import reader_of
-from emulator.frameworks.service import Packaging
+from emulator.frameworks.service import Packaging, Service
 from emulator.frameworks.stages import STAGE
 from emulator.handlers import check_in_package, check_in_source
 from emulator.image_code import Images, NoImages
@@ -73,29 +73,35 @@ def build(
                 images=images or NoImages(),
             )
             service = reader_of(project.template).read(project.template, packaging)
-            sources = list(local_code(service.template, service.folder))
-            sources = [source for source in sources if not source.is_guess or _may_run(source)]
-            for source in sources:
-                check_source(source, service.path)
             requirements = _Requirements(cache=store.dependencies_folder(), python_of=python_of, emit=emit)
-            complete = {one.path for one in sources} if service.is_complete else service.complete
-            kept = kept or KeptArchives()
-            made = {path: _as_archived(path) for path in service.archives}
-            archives = _archives(sources, _folder(work / "zips"), requirements, complete, kept, made=made, emit=emit)
-            check_sizes(service.template, {name: one.unzipped for name, one in archives.items()})
-            for source in sources:
-                check_in_package(source, archives[source.logical_id].path, service.path)
-            keys = {logical_id: key_for(one.sha256) for logical_id, one in archives.items()}
-            template = inline_definitions(service.template, service.folder)
-            template = point_at_code(template, keys, bucket={"Fn::Sub": BUCKET}, sources=sources)
-            artifact = store.add(template, {name: (one.path, one.sha256) for name, one in archives.items()})
-            kept.move(artifact, {one.path: archives[one.logical_id] for one in sources})
-            return artifact
+            return _store(service, store, _folder(work / "zips"), requirements, kept or KeptArchives())
     except OSError as error:
         raise ArtifactError(
             f"can't build {project.service}: {error.strerror or error} ({error.filename or project.state})",
             hint=f"{file_hint(error)}; nothing was recorded",
         ) from error
+
+
+def _store(
+    service: Service, store: ArtifactStore, work: Path, requirements: _Requirements, kept: KeptArchives
+) -> Artifact:
+    """What *service* is with all its code in archives, and its template leading to them."""
+    sources = list(local_code(service.template, service.folder))
+    sources = [source for source in sources if not source.is_guess or _may_run(source)]
+    for source in sources:
+        check_source(source, service.path)
+    complete = {one.path for one in sources} if service.is_complete else service.complete
+    made = {path: _as_archived(path) for path in service.archives}
+    archives = _archives(sources, work, requirements, complete, kept, made=made)
+    check_sizes(service.template, {name: one.unzipped for name, one in archives.items()})
+    for source in sources:
+        check_in_package(source, archives[source.logical_id].path, service.path)
+    keys = {logical_id: key_for(one.sha256) for logical_id, one in archives.items()}
+    template = inline_definitions(service.template, service.folder)
+    template = point_at_code(template, keys, bucket={"Fn::Sub": BUCKET}, sources=sources)
+    artifact = store.add(template, {name: (one.path, one.sha256) for name, one in archives.items()})
+    kept.move(artifact, {one.path: archives[one.logical_id] for one in sources})
+    return artifact
 
 
 def stages_of(project: Project) -> Mapping[str, str]:
@@ -172,7 +178,6 @@ def _archives(
     kept: KeptArchives,
     *,
     made: Mapping[Path, Archive],
-    emit: Emit,
 ) -> dict[str, Archive]:
     """By logical id; functions that share a folder share one zip."""
     known: dict[Place, Archive] = {}
@@ -191,8 +196,8 @@ def _archives(
         stamp = stamp_of(contents)
         found = kept.find(place, stamp)
         if found is None:
-            emit(Event(None, "building", source.path.name))
-            node_sdk.provide(contents, source, requirements.cache, emit=emit)
+            requirements.emit(Event(None, "building", source.path.name))
+            node_sdk.provide(contents, source, requirements.cache, emit=requirements.emit)
             found_secrets = secret_files(contents, installed=requirements.cache)
             secrets += [f"{source.path.name}/{name}" for name in found_secrets]
             unzipped = sum(path.stat().st_size for path in contents.values())
@@ -202,7 +207,7 @@ def _archives(
             found = Archive(archive, sha256_of(archive), unzipped)
             kept.keep(place, stamp, found)
         known[place] = found
-    warn(secrets, emit)
+    warn(secrets, requirements.emit)
     return {logical_id: known[place] for logical_id, place in by_id.items()}
 
 

@@ -7,8 +7,9 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
-from emulator.errors import MultistackError
+from emulator.recorded import read_recorded
 
 RECORDED = Path(__file__).with_name("capabilities.json")
 FORMAT = 1
@@ -88,18 +89,14 @@ def read_capabilities(path: Path = RECORDED) -> Capabilities:
     Raises:
         MultistackError: The file is missing, broken, or of a newer format: the installation is damaged.
     """
-    try:
-        data = json.loads(path.read_bytes())
-        if data["format"] != FORMAT:
-            raise ValueError(f"format {data['format']}")
-        return Capabilities(
-            cases=[Case(**case) for case in data["cases"]],
-            runs=[_run(driver, run) for driver, run in data["runs"].items()],
-        )
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise MultistackError(
-            f"the recorded capabilities {path} can't be read: {error}", hint="install multistack again"
-        ) from error
+    return read_recorded(path, _capabilities, version=FORMAT, what="the recorded capabilities")
+
+
+def _capabilities(data: Mapping[str, Any]) -> Capabilities:
+    return Capabilities(
+        cases=[Case(**case) for case in data["cases"]],
+        runs=[_run(driver, run) for driver, run in data["runs"].items()],
+    )
 
 
 def _run(driver: str, run: Mapping[str, object]) -> Run:

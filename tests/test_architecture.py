@@ -112,6 +112,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
         "provenance",
         "proxy_health",
         "proxy_password",
+        "recorded",
         "references",
         "release",
         "rest_api_security",

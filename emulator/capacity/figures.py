@@ -8,7 +8,8 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any
 
-from emulator.errors import ConfigError, MultistackError
+from emulator.errors import ConfigError
+from emulator.recorded import read_recorded
 
 RECORDED = Path(__file__).with_name("figures.json")
 FORMAT = 1
@@ -91,15 +92,11 @@ def read_figures(path: Path = RECORDED) -> Mapping[str, Figures]:
     Raises:
         MultistackError: The file is missing, broken, or of a newer format: the installation is damaged.
     """
-    try:
-        data = json.loads(path.read_bytes())
-        if data["format"] != FORMAT:
-            raise ValueError(f"format {data['format']}")
-        return {driver: _figures(driver, data["drivers"]) for driver in data["drivers"]}
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise MultistackError(
-            f"the measured figures {path} can't be read: {error}", hint="install multistack again"
-        ) from error
+    return read_recorded(path, _by_driver, version=FORMAT, what="the measured figures")
+
+
+def _by_driver(data: Mapping[str, Any]) -> Mapping[str, Figures]:
+    return {driver: _figures(driver, data["drivers"]) for driver in data["drivers"]}
 
 
 def _figures(driver: str, drivers: Mapping[str, Any]) -> Figures:

@@ -10,6 +10,7 @@ from typing import Any
 
 from emulator.errors import MultistackError
 from emulator.lab.results import Outcome, Result
+from emulator.recorded import read_recorded
 
 RECORDED = Path(__file__).with_name("seen.json")
 FORMAT = 1
@@ -51,15 +52,11 @@ def read_seen(path: Path = RECORDED) -> list[Recorded]:
     Raises:
         MultistackError: The file is missing, broken, or of a newer format: the installation is damaged.
     """
-    try:
-        data = json.loads(path.read_bytes())
-        if data["format"] != FORMAT:
-            raise ValueError(f"format {data['format']}")
-        return [_recorded(driver, run) for driver, run in data["runs"].items()]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise MultistackError(
-            f"what was seen of experiments can't be read from {path}: {error}", hint="install multistack again"
-        ) from error
+    return read_recorded(path, _by_driver, version=FORMAT, what="what was seen of experiments in")
+
+
+def _by_driver(data: Mapping[str, Any]) -> list[Recorded]:
+    return [_recorded(driver, run) for driver, run in data["runs"].items()]
 
 
 def _recorded(driver: str, run: Mapping[str, Any]) -> Recorded:

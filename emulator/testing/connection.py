@@ -59,11 +59,6 @@ class Connection:
         self._lock = threading.RLock()
         self._pid = os.getpid()
 
-    @property
-    def is_used(self) -> bool:
-        """Whether anything was asked."""
-        return self._process is not None
-
     def ask(self, do: str, /, **arguments: object) -> Any:
         """
         What the request *do* is answered with.

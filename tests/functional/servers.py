@@ -17,6 +17,20 @@ from pathlib import Path
 import pytest
 
 
+class _Local(ThreadingHTTPServer):
+    """On some port of 127.0.0.1."""
+
+    @property
+    def url(self) -> str:
+        """Where it is."""
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class _Quiet(BaseHTTPRequestHandler):
+    def log_message(self, *_arguments: object) -> None:
+        """Say nothing."""
+
+
 @contextlib.contextmanager
 def web_server(*, status: int = 200, headers: dict[str, str] | None = None, body: bytes = b"") -> Iterator[WebServer]:
     """A server on 127.0.0.1 that gives one answer to everything."""
@@ -25,14 +39,14 @@ def web_server(*, status: int = 200, headers: dict[str, str] | None = None, body
         yield server
 
 
-class WebServer(ThreadingHTTPServer):
+class WebServer(_Local):
     """Remembers which paths were asked for."""
 
     def __init__(self, status: int, headers: dict[str, str], body: bytes) -> None:
         self.asked: list[str] = []
         asked = self.asked
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(_Quiet):
             def do_GET(self) -> None:
                 asked.append(self.path)
                 self.send_response(status)
@@ -43,15 +57,7 @@ class WebServer(ThreadingHTTPServer):
 
             do_POST = do_HEAD = do_GET  # noqa: N815 (the names that http.server asks for)
 
-            def log_message(self, *_arguments: object) -> None:
-                """Say nothing."""
-
         super().__init__(("127.0.0.1", 0), Handler)
-
-    @property
-    def url(self) -> str:
-        """Where it is."""
-        return f"http://127.0.0.1:{self.server_port}"
 
 
 @contextlib.contextmanager
@@ -62,14 +68,14 @@ def ending_server(port: int, *, after: int) -> Iterator[EndingServer]:
         yield server
 
 
-class EndingServer(ThreadingHTTPServer):
+class EndingServer(_Local):
     """Counts the requests that it didn't pass on."""
 
     def __init__(self, port: int, after: int) -> None:
         self.refused = 0
         left, lock, this = iter(range(after)), threading.Lock(), self
 
-        class Handler(BaseHTTPRequestHandler):
+        class Handler(_Quiet):
             def do_POST(self) -> None:
                 with lock:
                     if next(left, None) is None:
@@ -92,15 +98,7 @@ class EndingServer(ThreadingHTTPServer):
 
             do_GET = do_PUT = do_POST  # noqa: N815 (the names that http.server asks for)
 
-            def log_message(self, *_arguments: object) -> None:
-                """Say nothing."""
-
         super().__init__(("127.0.0.1", 0), Handler)
-
-    @property
-    def url(self) -> str:
-        """Where it is."""
-        return f"http://127.0.0.1:{self.server_port}"
 
 
 @contextlib.contextmanager

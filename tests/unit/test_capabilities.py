@@ -72,6 +72,7 @@ def test_what_is_written_is_read_back(tmp_path: Path) -> None:
             json.dumps({"format": 1, "cases": [], "runs": {"x": {"emulator": "", "at": "", "results": 3}}}),
             id="results that are no table",
         ),
+        pytest.param(json.dumps({"format": 1, "cases": [], "runs": []}), id="runs that are no table"),
     ],
 )
 def test_a_damaged_record_is_one_clear_line(tmp_path: Path, content: str) -> None:

@@ -51,57 +51,77 @@ def make_durable(
             emulator=emulator, at=clock.machine_time(), account_id=settings["account_id"], region=settings["region"]
         )
 
-    state, gate = folder / saved_state.STATE, activity.Gate()
     services = persistence.ServiceStates(account_id=settings["account_id"], port=port)
-    checkpointer = checkpoints.Checkpointer(state, services, header)
-    held, lost = StateFolder(state), list[str]()
+    durable, gate = _Durable(folder, services, header), activity.Gate()
+    persistence.replace(load=durable.load, save=durable.checkpointer.end)
+    return control_routes.guard(
+        activity.watch(application, mark=durable.checkpointer.mark, gate=gate),
+        token=control_token(key) if key else _token(folder),
+        actions={**actions, **_actions(durable, gate), "clock": clock.move},
+        condition=durable.condition,
+    )
 
-    def load() -> None:
+
+class _Durable:
+    """The state of the emulator of *folder*: in memory, and in its checkpoints."""
+
+    def __init__(
+        self, folder: Path, services: persistence.ServiceStates, header: Callable[[], checkpoint.Header]
+    ) -> None:
+        self._folder, self._state, self._services = folder, folder / saved_state.STATE, services
+        self.checkpointer = checkpoints.Checkpointer(self._state, services, header)
+        self._held = StateFolder(self._state)
+        # What the restored checkpoint was not: the newest, or whole.
+        self._lost = ""
+
+    def load(self) -> None:
+        """Restore the newest checkpoint, write others from now on; ends the process if the state is unknown here."""
         try:
-            lost.append(restoring.restore(state, services))
+            self._lost = restoring.restore(self._state, self._services)
         except MultistackError as error:
             # Going on would put an empty state in the place of one that is only unknown here.
             _log.error("%s", error.message)
             os._exit(error.exit_code)
-        if lost[-1]:
-            _log.warning("%s", lost[-1])
-        held.hold()
-        unannounced.watch(checkpointer.mark)
-        checkpointer.start()
+        if self._lost:
+            _log.warning("%s", self._lost)
+        self._held.hold()
+        unannounced.watch(self.checkpointer.mark)
+        self.checkpointer.start()
 
-    def condition() -> Mapping[str, str]:
-        return {"problem": "; ".join(filter(None, [checkpointer.problem, *lost])), "loss": held.loss()}
+    def condition(self) -> Mapping[str, str]:
+        """What is wrong with keeping it, for whoever asks how the emulator is; empty words where nothing is."""
+        problems = filter(None, [self.checkpointer.problem, self._lost])
+        return {"problem": "; ".join(problems), "loss": self._held.loss()}
 
-    def check_whole() -> None:
-        if loss := held.loss():
-            raise MultistackError(f"it can't be saved: {loss}", hint=f"multistack up {folder.name}")
+    def check_whole(self) -> None:
+        """
+        Raise unless all of it is there.
 
-    def put_back(copy: Path) -> None:
-        """The state of *copy*; Cognito's keys stay those of this process."""
+        Raises:
+            MultistackError: Somebody removed the folder, or a part of it.
+        """
+        if loss := self._held.loss():
+            raise MultistackError(f"it can't be saved: {loss}", hint=f"multistack up {self._folder.name}")
+
+    def put_back(self, copy: Path) -> None:
+        """
+        The state of *copy*; Cognito's keys stay those of this process.
+
+        Raises:
+            MultistackError: A service can't take its part.
+        """
         _, payload = saved_state.read_copy(copy)
         persistence.forget()
-        saved_state.add_files(copy, state)
+        saved_state.add_files(copy, self._state)
         persistence.read_objects()
-        if failed := services.restore(payload):
+        if failed := self._services.restore(payload):
             raise MultistackError(
-                f"the state of {', '.join(failed)} can't be put back", hint=f"multistack up {folder.name}"
+                f"the state of {', '.join(failed)} can't be put back", hint=f"multistack up {self._folder.name}"
             )
 
-    persistence.replace(load=load, save=checkpointer.end)
-    return control_routes.guard(
-        activity.watch(application, mark=checkpointer.mark, gate=gate),
-        token=control_token(key) if key else _token(folder),
-        actions={**actions, **_actions(checkpointer, gate, check_whole, put_back), "clock": clock.move},
-        condition=condition,
-    )
 
-
-def _actions(
-    checkpointer: checkpoints.Checkpointer,
-    gate: activity.Gate,
-    check_whole: Callable[[], None],
-    put_back: Callable[[Path], None],
-) -> Mapping[str, control_routes.Action]:
+def _actions(durable: _Durable, gate: activity.Gate) -> Mapping[str, control_routes.Action]:
+    checkpointer = durable.checkpointer
     # MiniStack's own threads may all be busy with functions that wait at the gate.
     thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="multistack-control")
 
@@ -119,11 +139,11 @@ def _actions(
 
     async def snapshot(content: Mapping[str, Any]) -> None:
         folder = _folder_in(content)
-        check_whole()
+        durable.check_whole()
         await do(lambda: checkpointer.copy(folder))
 
     def put_back_now(folder: Path, *, is_lasting: bool) -> None:
-        put_back(folder)
+        durable.put_back(folder)
         if is_lasting:
             save_now()
         else:
@@ -131,7 +151,7 @@ def _actions(
 
     async def restore(content: Mapping[str, Any]) -> None:
         folder = _folder_in(content)
-        check_whole()
+        durable.check_whole()
         await do(lambda: put_back_now(folder, is_lasting=content.get("is_lasting") is not False))
 
     def forget() -> None:
