@@ -88,8 +88,7 @@ def save(
 @_path
 @click.option("--verify", is_flag=True, help="Read all of it and hold it against its digests.")
 @_json
-@click.pass_obj
-def show(context: Context, path: Path, verify: bool, as_json: bool) -> None:
+def show(path: Path, verify: bool, as_json: bool) -> None:
     """List what is in a bundle."""
     from emulator.bundle.reader import open_bundle
     from emulator.bundle.targets import describe

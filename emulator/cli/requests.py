@@ -43,7 +43,6 @@ def _filters(command: Callable[..., None]) -> Callable[..., None]:
 
 
 def _filter(
-    workspace: Workspace,
     *,
     names: Sequence[str],
     methods: Sequence[str],
@@ -125,7 +124,7 @@ def list_(context: Context, /, *, limit: int, is_shared: bool, as_json: bool, **
 
     workspace = context.workspace()
     kept = _requests(workspace, is_shared=is_shared)
-    found = kept.find(_filter(workspace, **wanted), limit=limit)[::-1]  # type: ignore[arg-type]
+    found = kept.find(_filter(**wanted), limit=limit)[::-1]  # type: ignore[arg-type]
     _warn_of_pause(workspace)
     if as_json:
         print_json([to_dict(exchange, is_whole=False) for exchange in found])
@@ -211,7 +210,7 @@ def export(
     if numbers:
         found: Sequence[Exchange] = [_one(kept, number) for number in numbers]
     else:
-        found = kept.find_whole(_filter(workspace, **wanted))[::-1]  # type: ignore[arg-type]
+        found = kept.find_whole(_filter(**wanted))[::-1]  # type: ignore[arg-type]
     text = exported(found, form, base_of=lambda name: workspace.front.environment_url(name) or _unserved(name))
     if output is None:
         sys.stdout.write(text)
@@ -231,7 +230,7 @@ def _unserved(name: str) -> str:
 def clear(context: Context, /, **wanted: object) -> None:
     """Forget kept requests: all of them, or those that are meant."""
     workspace = context.workspace()
-    count = _requests(workspace).clear(_filter(workspace, **wanted))  # type: ignore[arg-type]
+    count = _requests(workspace).clear(_filter(**wanted))  # type: ignore[arg-type]
     click.echo(f"forgot {count} {'request' if count == 1 else 'requests'}")
 
 

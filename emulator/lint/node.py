@@ -28,13 +28,13 @@ def check_node(source: Source, words: Words) -> Iterator[Finding]:
     for index, token in enumerate(all_tokens):
         if token.kind == "text":
             yield from names_in(source, words, token.value, token.line, called=_called(all_tokens, index))
-        for subject, names in _branches(all_tokens, index, words):
+        for subject, names in _branches(all_tokens, index):
             named = words.named(name for name in names if not (subject.endswith("NODE_ENV") and name in _NODE_MODES))
             if named:
                 yield source.finding(token.line, BRANCH, branch_message(subject, named), CONFIG_ADVICE)
 
 
-def _branches(all_tokens: Sequence[Token], index: int, words: Words) -> Iterator[tuple[str, list[str]]]:
+def _branches(all_tokens: Sequence[Token], index: int) -> Iterator[tuple[str, list[str]]]:
     """What a token decides: the subject and the texts that it is held against; most tokens decide nothing."""
     token = all_tokens[index]
     if token.value in _EQUALS and token.kind == "sign":
