@@ -31,7 +31,6 @@ class Failed:
         line: 0 when the file doesn't say.
     """
 
-    suite: str
     name: str
     message: str
     text: str
@@ -97,21 +96,20 @@ def _read(file: Path) -> Iterator[Suite]:
         raise ConfigError(f"{file} is no JUnit: {error}", hint="pytest writes it with --junitxml FILE") from error
     for suite in [document] if isinstance(document, TestSuite) else document:
         cases = [case for case in suite if isinstance(case, TestCase)]
-        failed = [one for case in cases for one in _failed(suite.name or file.stem, case)]
+        failed = [one for case in cases for one in _failed(case)]
         skipped = sum(any(isinstance(result, Skipped) for result in case.result) for case in cases)
         bad = sum(any(isinstance(result, Failure | Error) for result in case.result) for case in cases)
         passed = len(cases) - skipped - bad
         yield Suite(name=suite.name or file.stem, passed=passed, skipped=skipped, failed=failed)
 
 
-def _failed(suite: str, case: TestCase) -> Iterator[Failed]:
+def _failed(case: TestCase) -> Iterator[Failed]:
     for result in case.result:
         if not isinstance(result, Failure | Error):
             continue
         text = (result.text or "").strip()
         places = list(_PLACE.finditer(text))
         yield Failed(
-            suite=suite,
             name=f"{case.classname}: {case.name}" if case.classname else case.name or "?",
             message=(result.message or text).strip().partition("\n")[0] or "failed",
             text=text,
