@@ -87,7 +87,6 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     from emulator.proxy.caretaking import Caretaker
     from emulator.proxy.keeping import Keeping, sharing
     from emulator.proxy.server import Server
-    from emulator.proxy.waking import starting_by
     from emulator.replay.recording import RECORDING_FILE, watch_recording
     from emulator.replay.writing import CorpusWriter
     from emulator.rules import RULES_FILE
@@ -121,7 +120,7 @@ def _serve(listener: socket.socket, options: argparse.Namespace) -> None:
     server = Server(listener, app, closing=app.extensions["dashboard"].close)
     gate, run = app.extensions["spaces"], app.extensions["run"]
     if store is not None:
-        _listen_to_replicas(store, options, gate, starting_by(run) if run else None)
+        _listen_to_replicas(store, options, gate, app.extensions["start"])
     if run is not None:
         Caretaker(gate.spaces, gate.idle, run).start()
     app.extensions["bringing back"].start()

@@ -119,6 +119,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     spaces = SpaceTable(state, on_change=keep_connections)
     waking, find = settings.waking, lambda name: known_routes(table.current(), spaces, name)
     run = running_by(waking, find) if waking else None
+    start = starting_by(run, find) if run else settings.start
     forwarder = Forwarder(upstreams, timeout=settings.timeout, max_body=settings.max_body)
     forward: Forward = forwarder.forward
     faults = watch_faults(settings.faults, own_process()) if settings.faults is not None else None
@@ -136,7 +137,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
         listens_on=listens_on,
         is_alive=is_alive,
         guesses=guesses,
-        waker=Waker(starting_by(run) if run else settings.start),
+        waker=Waker(start),
         check=whereabouts.check,
     )
     proxy = Proxy(
@@ -167,7 +168,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     shared = shared_published(settings.store, settings.project) if settings.store else None
     joining = Joining(state, spaces, guesses, shared=shared, is_replica=settings.is_replica)
     app.register_blueprint(make_space_pages(gate, joining, is_local=guesses.is_local))
-    app.extensions["run"] = run
+    app.extensions["run"], app.extensions["start"] = run, start
     app.extensions["bringing back"] = BringingBack(
         lambda: awake_routes(table.current() or {}, gate.spaces(), gate.routes), whereabouts, run
     )

@@ -67,10 +67,10 @@ def tell_uses(published: Published, counts: Callable[[], Mapping[str, int]], sto
 
 
 def waking_elsewhere(published: Published, is_awake: Callable[[str], bool]) -> Start:
-    """Has the project's machine start a space, and waits until it has."""
+    """Has the project's machine start a space, all of it at once, and waits until it has."""
     from emulator.store.changes import What
 
-    def start(name: str) -> int:
+    def start(name: str, _environment: str) -> int:
         until, tell_at = time.monotonic() + _WAKE, 0.0
         while (now := time.monotonic()) < until:
             if is_awake(name):
@@ -181,7 +181,7 @@ class Listener:
 
     def _run(self, start: Start, name: str) -> None:
         try:
-            start(name)
+            start(name, "")
         except OSError as error:
             _log.warning("space %s can't be started: %s", name, error)
         finally:

@@ -267,7 +267,8 @@ class SpaceGate:
         """The route when its space doesn't sleep, or no longer does."""
         if not space.is_asleep or self._is_up(route):
             return route
-        self._waker.wake(space.name, is_awake=lambda: self._is_up(self._route(seat, space)))
+        environment = route.environment.rpartition(SEPARATOR)[2]
+        self._waker.wake(space.name, environment, is_awake=lambda: self._is_up(self._route(seat, space)))
         return self._route(seat, space)
 
     def _ask(self, request: Request, seat: Seat, space: Space) -> Answer:

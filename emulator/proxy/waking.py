@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from emulator.dashboard.jobs import Command
 from emulator.drivers.engine import VARIABLES
-from emulator.model import Route
+from emulator.model import SEPARATOR, Route
 from emulator.proxy.problems import Problem
 
 # Seconds: that a request waits, between two looks, and until a command that failed is tried again.
@@ -26,8 +26,8 @@ _MOST_HELD_IN_ALL = 40
 
 _log = logging.getLogger(__name__)
 
-# Starts a space, by its name, and returns the exit code when that is done.
-Start = Callable[[str], int]
+# Starts a space, by its name, the environment of the second name first, if there is one; returns the exit code in the end.
+Start = Callable[[str, str], int]
 
 
 class Waker:
@@ -55,15 +55,15 @@ class Waker:
         self._failed: dict[str, float] = {}
         self._held: dict[str, int] = {}
 
-    def wake(self, name: str, *, is_awake: Callable[[], bool]) -> None:
+    def wake(self, name: str, environment: str, *, is_awake: Callable[[], bool]) -> None:
         """
-        Start space *name*, unless that is under way, and wait until *is_awake*.
+        Start space *name*, *environment* first, unless that is under way, and wait until *is_awake*.
 
         Raises:
             Problem: 503, it isn't after 30 s, or can't be started, or too many wait for it already.
         """
         with self._holding(name):
-            self._begin(name)
+            self._begin(name, environment)
             deadline = self._clock() + _MOST_WAIT
             while not is_awake():
                 if self._clock() >= deadline:
@@ -88,7 +88,7 @@ class Waker:
                 if not self._held[name]:
                     del self._held[name]
 
-    def _begin(self, name: str) -> None:
+    def _begin(self, name: str, environment: str) -> None:
         start = self._start
         if start is None:
             raise _asleep(name, f"space {name} sleeps, and this proxy runs no commands", wait=60)
@@ -98,12 +98,13 @@ class Waker:
             if self._failed.get(name, float("-inf")) + _PAUSE > self._clock():
                 raise _failed(name)
             self._starting.add(name)
-        threading.Thread(target=self._run, args=(start, name), name=f"wake {name}", daemon=True).start()
+        arguments = (start, name, environment)
+        threading.Thread(target=self._run, args=arguments, name=f"wake {name}", daemon=True).start()
 
-    def _run(self, start: Start, name: str) -> None:
+    def _run(self, start: Start, name: str, environment: str) -> None:
         has_failed = True
         try:
-            has_failed = start(name) != 0
+            has_failed = start(name, environment) != 0
         except OSError as error:
             _log.warning("space %s can't be started: %s", name, error)
         finally:
@@ -151,9 +152,28 @@ def running_by(
     return run
 
 
-def starting_by(run: Callable[[Sequence[str]], int]) -> Start:
-    """Starts spaces as a person would: ``multistack --space NAME up``."""
-    return lambda name: run(["--space", name, "up"])
+def starting_by(run: Callable[[Sequence[str]], int], routes_of: Callable[[str], Iterable[Route]]) -> Start:
+    """
+    Starts spaces as a person would: ``multistack --space NAME up``.
+
+    The environment that is to be first has a command of its own: alone it is there in half the time, and by that
+    command's end requests to it go on. One that can't start holds the others back no second time.
+
+    Args:
+        routes_of: Those of a space.
+    """
+
+    def start(space: str, environment: str) -> int:
+        up = ["--space", space, "up"]
+        code = run([*up, environment]) if environment else 0
+        if code == 0:
+            return run(up)
+        names = [route.environment.rpartition(SEPARATOR)[2] for route in routes_of(space)]
+        if others := [name for name in names if name != environment]:
+            run([*up, *others])
+        return code
+
+    return start
 
 
 def _failed(name: str) -> Problem:

@@ -310,7 +310,7 @@ def test_the_own_machine_hears_of_requests_and_wakes_spaces(lab: Lab) -> None:
     write_spaces(state, {"alice": asleep, "bob": BOB})
     used: list[str] = []
 
-    def start(name: str) -> int:
+    def start(name: str, _environment: str) -> int:
         """As ``multistack --space NAME up`` does; the list first."""
         write_spaces(state, {"alice": ALICE, "bob": BOB})
         lab.published.write_spaces({"alice": ALICE, "bob": BOB}, key=KEY)

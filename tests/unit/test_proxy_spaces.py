@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,7 +23,7 @@ from emulator.proxy.resolve import Destination
 from emulator.proxy.seat import Seat, is_emulators_own
 from emulator.proxy.space_table import SpaceTable
 from emulator.proxy.spaces import SpaceGate
-from emulator.proxy.waking import Waker
+from emulator.proxy.waking import Waker, starting_by
 from emulator.routes import ROUTES_FILE, publish_routes
 from emulator.space_list import home_of, write_spaces
 from emulator.space_tokens import Purpose, keep_key, make_token
@@ -55,9 +55,9 @@ class World:
     seconds: float = 1000.0
     headers: list[tuple[str, str]] = field(default_factory=list)
     passed: list[tuple[str, Request, Destination]] = field(default_factory=list)
-    started: list[str] = field(default_factory=list)
+    started: list[tuple[str, str]] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
-    start: Callable[[str], int] | None = None
+    start: Callable[[str, str], int] | None = None
     pause: Callable[[float], None] = lambda _seconds: time.sleep(0.001)
 
     def __post_init__(self) -> None:
@@ -121,9 +121,9 @@ class World:
 
         return forward
 
-    def _start(self, name: str) -> int:
-        self.started.append(name)
-        return self.start(name) if self.start else 0
+    def _start(self, name: str, environment: str) -> int:
+        self.started.append((name, environment))
+        return self.start(name, environment) if self.start else 0
 
     def _wait(self, seconds: float) -> None:
         self.pause(seconds)
@@ -432,34 +432,69 @@ def test_the_first_request_wakes_a_space(world: World) -> None:
     """It is held until its environment has a URL again."""
     request = sleeping(world)
 
-    def start(name: str) -> int:
+    def start(name: str, _environment: str) -> int:
         world.publish(name, "test", "prod")
         return 0
 
     world.start = start
     world.ask(request)
-    assert world.started == ["alice"]
+    assert world.started == [("alice", "test")]
     assert world.passed[0][2].url == "http://127.0.0.1:4566"
+
+
+def test_a_request_goes_on_when_its_own_environment_is_there(world: World) -> None:
+    """The others are started after it."""
+    request, ended = sleeping(world), threading.Event()
+
+    def start(name: str, environment: str) -> int:
+        world.publish(name, environment)
+        return ended.wait(60) and 0
+
+    world.start = start
+    world.ask(request)
+    assert [destination.route.environment for _, _, destination in world.passed] == ["alice/test"]
+    ended.set()
+
+
+@pytest.mark.parametrize(
+    ("first", "code", "expected"),
+    [
+        pytest.param("test", 0, ["up test", "up"], id="first the one that was asked for"),
+        pytest.param("", 0, ["up"], id="none was"),
+        pytest.param("test", 3, ["up test", "up prod"], id="a broken one is not waited for twice"),
+    ],
+)
+def test_a_space_is_started_by_commands(first: str, code: int, expected: list[str]) -> None:
+    """As a person would type them; how the first one ends is how it ended."""
+    ran: list[str] = []
+
+    def run(arguments: Sequence[str]) -> int:
+        ran.append(" ".join(arguments))
+        return code
+
+    routes = [make_route("alice/test"), make_route("alice/prod")]
+    assert starting_by(run, lambda _space: routes)("alice", first) == code
+    assert ran == [f"--space alice {one}" for one in expected]
 
 
 def test_a_space_that_does_not_wake_is_given_up(world: World) -> None:
     """After 30 s, while its command still runs; it isn't started a second time by those who come meanwhile."""
     request, ended = sleeping(world), threading.Event()
-    world.start, world.pause = lambda _name: ended.wait(20) and 0, world.let_pass
+    world.start, world.pause = lambda *_names: ended.wait(20) and 0, world.let_pass
     before = world.seconds
     problem = world.refused(request)
     assert (problem.status, problem.kind) == (503, "asleep")
     assert 30 <= world.seconds - before < 31
     assert "Retry-After" in dict(problem.headers)
     world.refused(request)
-    assert world.started == ["alice"]
+    assert world.started == [("alice", "test")]
     ended.set()
 
 
 def test_a_command_that_fails_is_not_repeated_at_once(world: World) -> None:
     """Each request would begin it anew."""
     request = sleeping(world)
-    world.start = lambda _name: 3
+    world.start = lambda *_names: 3
     for _ in range(3):
         problem = world.refused(request)
         assert "could not be started" in problem.detail
@@ -481,11 +516,11 @@ def test_an_unknown_environment_wakes_nobody(world: World) -> None:
 def test_few_requests_wait_for_a_space() -> None:
     """Each of them holds a thread, and other spaces need some."""
     release = threading.Event()
-    waker, refusals = Waker(lambda _name: release.wait(20) and 0), []
+    waker, refusals = Waker(lambda *_names: release.wait(20) and 0), []
 
     def wait() -> None:
         try:
-            waker.wake("alice", is_awake=release.is_set)
+            waker.wake("alice", "test", is_awake=release.is_set)
         except Problem as problem:
             refusals.append(problem.status)
 
@@ -503,7 +538,7 @@ def test_few_requests_wait_for_a_space() -> None:
 def test_a_proxy_without_commands_wakes_nobody() -> None:
     """It says so."""
     with pytest.raises(Problem, match="runs no commands"):
-        Waker(None).wake("alice", is_awake=lambda: False)
+        Waker(None).wake("alice", "test", is_awake=lambda: False)
 
 
 def test_what_its_cluster_lost_does_not_run(world: World) -> None:
