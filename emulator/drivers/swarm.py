@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from emulator.drivers import control, engine, swarm_cluster, swarm_images, swarm_ports, swarm_services
 from emulator.drivers.container_log import ContainerLog
@@ -48,6 +48,7 @@ class SwarmDriver:
     def __init__(self, project: Project, *, environ: Mapping[str, str]) -> None:
         self._project = project
         self._environ = environ
+        self._is_manager = False
 
     @property
     def version(self) -> str:
@@ -95,19 +96,20 @@ class SwarmDriver:
         Raises:
             NotReady: The engine manages no swarm, no node takes anything, or there is no image.
         """
-        client = self._manager()
-        swarm_cluster.need_nodes(swarm_cluster.nodes_of(client))
-        swarm_images.reference(client, environment)
+        self._look(self._manager(), environment)
+
+    def _look(self, client: DockerClient, environment: Environment) -> tuple[Mapping[str, Node], str]:
+        """The nodes of the swarm, one of which can take it, and what they are told of its image."""
+        nodes = swarm_cluster.nodes_of(client)
+        swarm_cluster.need_nodes(nodes)
+        return nodes, swarm_images.reference(client, environment)
 
     def start(self, environment: Environment) -> Endpoint:
         """See :class:`emulator.drivers.base.Driver`; returns when a node has made the container."""
-        self.check(environment)
         client = self._manager()
+        nodes, image = self._look(client, environment)
         belongings, memory = self._belongings(client, environment), self._memory(environment)
-        belongings.refuse_stranger()
-        if belongings.service() is not None:
-            raise NotReady(f"environment {environment.name} already runs in the swarm")
-        nodes = swarm_cluster.nodes_of(client)
+        belongings.refuse_other()
         noted = memory.read()
         try:
             make_state_folder(self._project.state)
@@ -120,7 +122,7 @@ class SwarmDriver:
         belongings.remove_rest()
         home = nodes.get(noted.node)
         parts = Parts(
-            image=swarm_images.reference(client, environment),
+            image=image,
             config=belongings.make_config(environment, swarm_services.variables(environment)),
             secret=belongings.make_secret(environment, key.encode()),
             network=belongings.make_network(environment),
@@ -166,45 +168,41 @@ class SwarmDriver:
             nodes = swarm_cluster.nodes_of(client)
             task = swarm_services.read_tasks(belongings.tasks(made["ID"]), nodes)
             found = belongings.service()
-            service = None if found is None else swarm_services.read(found)
-            if task.works and service is not None:
+            if task.works and found is not None:
                 break
             takers = {one.id for one in nodes.values() if one.is_ready and one.is_active and parts.node in ("", one.id)}
             is_taken = swarm_ports.is_conflict(task.reason)
             patience = _YIELDING if is_taken and not environment.port else _PLACING
-            if service is None or time.monotonic() > began + patience or (takers and task.without_image >= takers):
-                why = task.reason if service else "its service was removed"
+            if found is None or time.monotonic() > began + patience or (takers and task.without_image >= takers):
+                why = task.reason if found else "its service was removed"
                 raise (PortTaken if is_taken else NotReady)(
                     f"{belongings.where}: no node runs it: {why}", hint=swarm_images.hint_about(environment, why)
                 )
             time.sleep(0.1)
         if parts.node:
-            self._let_move(client, environment, belongings, parts)
+            self._let_move(client, environment, belongings, found)
         self._memory(environment).note(node=task.node, port=port)
-        endpoint = self._endpoint(environment, service, task, nodes)
+        endpoint = self._endpoint(environment, swarm_services.read(found), task, nodes)
         if endpoint is None:
             raise NotReady(f"{belongings.where}: the swarm does not know the address of its node", hint=_ADVERTISE)
         return endpoint
 
     def _let_move(
-        self, client: DockerClient, environment: Environment, belongings: SwarmBelongings, parts: Parts
+        self, client: DockerClient, environment: Environment, belongings: SwarmBelongings, found: Mapping[str, Any]
     ) -> None:
         """It began where its state is; should that node be lost, another one may have it. This restarts nothing."""
-        found = belongings.service()
-        if found is not None:
-            spec = found["Spec"]
-            constraints = [*environment.swarm.placement]
-            template = {**spec["TaskTemplate"], "Placement": {"Constraints": constraints}}
-            with talking(belongings.where):
-                client.api.update_service(
-                    found["ID"],
-                    found["Version"]["Index"],
-                    task_template=template,
-                    name=spec["Name"],
-                    labels=spec["Labels"],
-                    endpoint_spec=spec["EndpointSpec"],
-                    mode=spec["Mode"],
-                )
+        spec = found["Spec"]
+        template = {**spec["TaskTemplate"], "Placement": {"Constraints": [*environment.swarm.placement]}}
+        with talking(belongings.where):
+            client.api.update_service(
+                found["ID"],
+                found["Version"]["Index"],
+                task_template=template,
+                name=spec["Name"],
+                labels=spec["Labels"],
+                endpoint_spec=spec["EndpointSpec"],
+                mode=spec["Mode"],
+            )
 
     def stop(self, environment: Environment) -> bool:
         """See :class:`emulator.drivers.base.Driver`; the state stays in the volume of its node."""
@@ -297,7 +295,9 @@ class SwarmDriver:
 
     def _manager(self) -> DockerClient:
         client = engine.connect(self._environ, allow_remote=self._project.allow_remote)
-        swarm_cluster.need_manager(client)
+        if not self._is_manager:  # asked once: it takes as long as all else that an observation asks
+            swarm_cluster.need_manager(client)
+            self._is_manager = True
         return client
 
     def _belongings(self, client: DockerClient, environment: Environment) -> SwarmBelongings:

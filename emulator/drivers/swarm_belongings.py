@@ -38,16 +38,19 @@ class SwarmBelongings:
         ours = (one for one in found if is_ours(self._project, one["Spec"]["Name"], one["Spec"].get("Labels")))
         return next(ours, None)
 
-    def refuse_stranger(self) -> None:
+    def refuse_other(self) -> None:
         """
         Look at what has the name of the service to be made.
 
         Raises:
-            NotReady: Somebody else's has.
+            NotReady: It runs already, or somebody else's has its name.
         """
         with talking(self.where):
             found = self._client.api.services(filters={"name": self.name})
-        if any(one["Spec"]["Name"] == self.name for one in found) and self.service() is None:
+        same = [one["Spec"] for one in found if one["Spec"]["Name"] == self.name]
+        if any(is_ours(self._project, self.name, spec.get("Labels")) for spec in same):
+            raise NotReady(f"{self.where} already runs in the swarm")
+        if same:
             raise NotReady(
                 f"{self.where}: service {self.name} is in the swarm and not of this project",
                 hint=f"look at it with `docker service inspect {self.name}`; rename or remove it",
@@ -61,10 +64,10 @@ class SwarmBelongings:
     def make_network(self, environment: Environment) -> str:
         """Make its network, attachable by none of this machine's containers; returns its id."""
         with talking(self.where):
-            made = self._client.networks.create(
+            made = self._client.api.create_network(
                 self.name, driver="overlay", labels=labels_of(self._project, environment)
             )
-        return str(made.id)
+        return str(made["Id"])
 
     def make_config(self, environment: Environment, content: bytes) -> tuple[str, str]:
         """Make its config; returns id and name."""

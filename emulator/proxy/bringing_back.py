@@ -115,7 +115,7 @@ class BringingBack:
         """Once when it goes, once when it is back."""
         now = {name for name, one in lost.items() if one.looks >= _LOOKS}
         for name in sorted(now - self._told):
-            _log.warning("environment %s is %s (%s)", name, lost[name].sight.value, lost[name].url)
+            _log.warning("environment %s is %s (%s)", name, lost[name].sight.value, lost[name].route.url)
         for name in sorted(self._told - lost.keys()):
             _log.warning("environment %s is back, or stopped", name)
         self._told = (self._told & lost.keys()) | now

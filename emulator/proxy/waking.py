@@ -26,7 +26,7 @@ _MOST_HELD_IN_ALL = 40
 
 _log = logging.getLogger(__name__)
 
-# Starts a space, by its name, the environment of the second name first, if there is one; returns the exit code in the end.
+# Starts a space, in it the environment of the second name first if there is one, and returns the exit code in the end.
 Start = Callable[[str, str], int]
 
 

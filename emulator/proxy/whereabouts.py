@@ -7,7 +7,7 @@ import http.client
 import threading
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from emulator.addresses import origin_of, refuse_foreign
 from emulator.artifact import bucket_of
@@ -44,10 +44,11 @@ class Lost:
     An environment that isn't as its route says.
 
     Attributes:
+        route: As it was published when that was seen.
         looks: How many in a row found it so.
     """
 
-    url: str
+    route: Route
     sight: Sight
     looks: int = 1
 
@@ -62,6 +63,8 @@ def away(route: Route, sight: Sight = Sight.AWAY) -> Problem:
 class Whereabouts:
     """
     What the last looks told; requests ask it, and wait for none.
+
+    But for the first ones after somebody published anew what was seen to be lost: a command may have brought it back.
 
     Args:
         see: Looks at an environment that runs; None where that tells nothing.
@@ -80,9 +83,28 @@ class Whereabouts:
         Raises:
             Problem: 503, it doesn't.
         """
-        lost = self._lost.get(route.environment)
-        if lost is not None and lost.url == route.url:
+        lost = self._known(route)
+        if lost is not None and lost.route is not route:
+            lost = self._look_anew(route)
+        if lost is not None:
             raise away(route, lost.sight)
+
+    def _known(self, route: Route) -> Lost | None:
+        """What was seen of it where it is now."""
+        lost = self._lost.get(route.environment)
+        return lost if lost is not None and lost.route.url == route.url else None
+
+    def _look_anew(self, route: Route) -> Lost | None:
+        is_there = self._see(route) is Sight.THERE
+        with self._lock:
+            lost = self._known(route)
+            if lost is not None:
+                self._lost = {name: one for name, one in self._lost.items() if name != route.environment}
+            if lost is None or is_there:
+                return None
+            lost = replace(lost, route=route)
+            self._lost = {**self._lost, route.environment: lost}
+            return lost
 
     def look(self, routes: Iterable[Route]) -> Mapping[str, Lost]:
         """
@@ -118,12 +140,12 @@ class Whereabouts:
 
 
 def _judge(route: Route, sight: Sight | None, before: Lost | None) -> Lost | None:
-    same = before if before is not None and before.url == route.url else None
+    same = before if before is not None and before.route.url == route.url else None
     if sight is None:  # a busy one may be late with its answer: what was known before holds
-        return same
+        return replace(same, route=route) if same else None
     if sight is Sight.THERE:
         return None
-    return Lost(url=route.url or "", sight=sight, looks=same.looks + 1 if same else 1)
+    return Lost(route=route, sight=sight, looks=same.looks + 1 if same else 1)
 
 
 def seeing(*, allow_remote: bool) -> Callable[[Route], Sight | None]:

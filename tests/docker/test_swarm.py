@@ -117,7 +117,7 @@ def on_the_worker(folder: ProjectFolder, hosts: list[SwarmHost]) -> Iterator[Pro
         with drained(manager, manager):
             folder.run("up", "test")
         assert worker.address in folder.status()["test"]["endpoint"]
-        wait_for(lambda: serves(folder, folder.status()["test"]["url"]), folder)
+        assert serves(folder, folder.status()["test"]["url"])
         yield folder
     finally:
         folder.run("down", "test")

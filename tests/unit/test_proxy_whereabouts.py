@@ -137,6 +137,28 @@ def test_a_new_address_counts_at_once() -> None:
     whereabouts.check(moving(url="http://127.0.0.1:4567"))
 
 
+@pytest.mark.parametrize("now", [Sight.THERE, Sight.AWAY, None])
+def test_what_was_published_anew_is_looked_at_once_more(now: Sight | None) -> None:
+    """After `down` and `up` it has the same address; by the first request, not before the next look at all."""
+    sights, seen = [Sight.AWAY, now], []
+
+    def see(route: Route) -> Sight | None:
+        seen.append(route)
+        return sights[len(seen) - 1]
+
+    whereabouts = Whereabouts(see)
+    whereabouts.look([moving()])
+    published = moving()
+    for _request in range(2):
+        if now is Sight.THERE:
+            whereabouts.check(published)
+        else:
+            with pytest.raises(Problem):
+                whereabouts.check(published)
+    assert len(seen) == 2
+    assert seen[1] is published
+
+
 def test_looks_in_a_row_are_counted() -> None:
     """A look that tells nothing ends no row; one that finds it there does."""
     sights: list[Sight | None] = [Sight.EMPTY, None, Sight.EMPTY, Sight.THERE, Sight.EMPTY]
