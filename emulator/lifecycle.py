@@ -16,12 +16,14 @@ from emulator.errors import MultistackError, NotReady
 from emulator.events import Emit, Event
 from emulator.history import History
 from emulator.model import CLUSTERS, Artifact, DriverName, Endpoint, Environment, Instance, Outcome, Status
-from emulator.parallel import Cancellation, run_parallel
+from emulator.parallel import Cancellation, Deadline, run_parallel
 from emulator.release import Releases
 
 _LOG_LINES = 10
 # Seconds between two looks at an emulator that somebody else started; a cluster's manager has many to answer.
 _LOOK, _CLUSTER_LOOK = 0.05, 1.0
+# And that others are waited for once one is there that a cluster brings back: nobody is told of it before.
+_REST = 5.0
 # Asked whether the recorded release is there. Their clients take a while to load: done while the emulator starts.
 _ASKED = ("cloudformation", "s3")
 _BUILD = ""  # no environment's name
@@ -63,6 +65,7 @@ class Lifecycle:
         open_artifact: Callable[[str], Artifact],
         wait: Callable[..., object] = wait_until_healthy,
         check_exists: Callable[[Environment], None] = lambda _environment: None,
+        deadline: Callable[[float], Deadline] = Deadline,
     ) -> None:
         self._drivers = drivers
         self._history = history
@@ -74,6 +77,7 @@ class Lifecycle:
         self._releases = releases
         self._wait = wait
         self._check_exists = check_exists
+        self._deadline = deadline
 
     def observe(self, environments: Sequence[Environment]) -> Mapping[str, Instance]:
         """Each environment as it is right now; one whose driver can't tell counts as stopped, with the reason."""
@@ -107,7 +111,7 @@ class Lifecycle:
             build: Makes the artifact for environments that never had one; by default that of the current source.
             deploys: Whether they get one now.
             starts: Whether emulators may be started; without, those that are stopped stay so, and those that don't
-                answer are waited for.
+                answer are waited for: for five seconds more when another one is there, and has its release.
 
         Returns:
             Per environment what was done, or why it is not ready; the others are up nevertheless.
@@ -124,10 +128,11 @@ class Lifecycle:
     def _act(
         self, actions: Mapping[str, Action], *, timeout: float, build: Callable[[], Artifact] | None
     ) -> Mapping[str, UpResult | MultistackError]:
+        deadline = self._deadline(timeout)
         if build is None or not any(self._needs_build(action.environment) for action in actions.values()):
             return run_parallel(
                 list(actions),
-                lambda name: self._up_one(actions[name], timeout=timeout, build=build),
+                lambda name: self._up_one(actions[name], timeout=timeout, build=build, deadline=deadline),
                 self._cancellation,
             )
         # Somebody will need it: it is made while the emulators start.
@@ -137,7 +142,7 @@ class Lifecycle:
             lambda name: (
                 self._build_into(built, build)
                 if name == _BUILD
-                else self._up_one(actions[name], timeout=timeout, build=built.result)
+                else self._up_one(actions[name], timeout=timeout, build=built.result, deadline=deadline)
             ),
             self._cancellation,
         )
@@ -161,7 +166,9 @@ class Lifecycle:
             built.set_result(artifact)
             self._deployer.prepare(artifact)
 
-    def _up_one(self, action: Action, *, timeout: float, build: Callable[[], Artifact] | None) -> UpResult:
+    def _up_one(
+        self, action: Action, *, timeout: float, build: Callable[[], Artifact] | None, deadline: Deadline
+    ) -> UpResult:
         environment = action.environment
         self._check_exists(environment)
         did: list[str] = []
@@ -169,7 +176,7 @@ class Lifecycle:
             self._drivers.check(environment)
             self._emit(Event(environment.name, "restarting", f"because {action.cause}"))
             self._drivers.stop(environment)
-        endpoint = self._running(action, did, timeout=timeout)
+        endpoint = self._running(action, did, deadline)
         if endpoint is None and not action.starts:
             return UpResult(environment=environment.name, did=())
         if endpoint is None:
@@ -179,9 +186,11 @@ class Lifecycle:
                 did[-1] += f" ({action.cause})"
         self._cancellation.check()
         did += self._deploy_missing(environment, endpoint, build=build)
+        if not action.starts:
+            deadline.shorten(_REST)
         return UpResult(environment=environment.name, did=tuple(did))
 
-    def _running(self, action: Action, did: list[str], *, timeout: float) -> Endpoint | None:
+    def _running(self, action: Action, did: list[str], deadline: Deadline) -> Endpoint | None:
         """What is up without a start of ours, or None."""
         environment = action.environment
         if action.step is Step.CONNECT:
@@ -191,7 +200,7 @@ class Lifecycle:
                 self._emit(Event(environment.name, "stopped", f"because {action.cause}"))
                 did.append(f"stopped ({action.cause})")
             return endpoint
-        return None if action.step in (Step.START, Step.RESTART) else self._await(environment, timeout=timeout)
+        return None if action.step in (Step.START, Step.RESTART) else self._await(environment, deadline)
 
     def _start(self, environment: Environment, action: Action, *, timeout: float) -> Endpoint:
         driver = self._drivers.of(environment)
@@ -216,16 +225,15 @@ class Lifecycle:
         self._emit(Event(environment.name, "ready", endpoint.url, time.monotonic() - started))
         return endpoint
 
-    def _await(self, environment: Environment, *, timeout: float) -> Endpoint | None:
+    def _await(self, environment: Environment, deadline: Deadline) -> Endpoint | None:
         """Wait for an emulator that somebody else started; None if it ended: a killed command had stopped it."""
-        deadline = time.monotonic() + timeout
         while True:
             instance = self._drivers.of(environment).observe(environment)
             if instance.status is Status.READY and instance.endpoint is not None:
                 return instance.endpoint
             if instance.status is Status.STOPPED:
                 return None
-            if time.monotonic() >= deadline:
+            if deadline.is_over:
                 raise NotReady(
                     f"environment {environment.name} is not ready: {instance.reason or instance.status.value}",
                     hint=f"multistack up {environment.name}",
@@ -245,7 +253,7 @@ class Lifecycle:
         """
         is_ours = environment.driver is not DriverName.EXTERNAL
         action = Action(environment=environment, step=Step.START if is_ours else Step.CONNECT, cause="")
-        return self._up_one(action, timeout=timeout, build=build or self._build)
+        return self._up_one(action, timeout=timeout, build=build or self._build, deadline=self._deadline(timeout))
 
     def _has_died(self, environment: Environment) -> str | None:
         self._cancellation.check()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from typing import TypeVar
@@ -33,6 +34,29 @@ class Cancellation:
         """
         if self._event.is_set():
             raise KeyboardInterrupt
+
+
+class Deadline:
+    """
+    Until when all who share it may wait.
+
+    Args:
+        seconds: From now.
+        clock: Seconds that only go forward.
+    """
+
+    def __init__(self, seconds: float, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._clock = clock
+        self._at = clock() + seconds
+
+    @property
+    def is_over(self) -> bool:
+        """Whether there is nothing left of it."""
+        return self._clock() >= self._at
+
+    def shorten(self, seconds: float) -> None:
+        """Leave no more than *seconds* from now."""
+        self._at = min(self._at, self._clock() + seconds)
 
 
 def run_parallel(

@@ -16,10 +16,11 @@ from emulator.proxy.whereabouts import Lost, Whereabouts
 _LOOK = 5.0
 # How many in a row must say the same before anything is done: a deployment or a restart takes its time.
 _LOOKS = 2
-# Seconds from a command to the next one for the same environments: twice as many each time, as long as it doesn't help.
+# Seconds from a command to the next one for the same environment: twice as many each time, as long as it doesn't help.
 _PAUSE, _LONGEST = 5.0, 300.0
-# Seconds that a command waits for the cluster; others on the same environments wait for it meanwhile.
-_WAIT = "45"
+# Seconds that a command waits for the cluster; others on the same space wait for it meanwhile. What is lost for longer
+# is only looked at, so that it keeps none of its siblings waiting.
+_WAIT, _GLANCE = 45, 5
 # Commands at a time: each of them loads a Docker client and deploys.
 _WIDTH = 4
 
@@ -56,7 +57,7 @@ class BringingBack:
         self._slots = threading.Semaphore(_WIDTH)
         self._lock = threading.Lock()
         self._running: set[str] = set()
-        # When the next command may run, and the pause that led to that.
+        # Environment to when the next command may be about it, and the pause that led to that.
         self._later: dict[str, tuple[float, float]] = {}
         self._told: set[str] = set()
         self._closing = threading.Event()
@@ -76,10 +77,11 @@ class BringingBack:
         self._tell(lost)
         if self._run is None:
             return []
+        with self._lock:
+            self._later = {name: later for name, later in self._later.items() if name in lost}
         begun = []
         for space, routes in by_space.items():
-            theirs = [route for route in routes if (one := lost.get(route.environment)) and one.looks >= _LOOKS]
-            if self._begins(space, has_lost=any(route.environment in lost for route in routes), is_due=bool(theirs)):
+            if theirs := self._begin(space, [lost[one.environment] for one in routes if one.environment in lost]):
                 thread = threading.Thread(
                     target=self._bring_back, args=(self._run, space, theirs), name=f"bring back {space}", daemon=True
                 )
@@ -87,27 +89,30 @@ class BringingBack:
                 begun.append(thread)
         return begun
 
-    def _begins(self, space: str, *, has_lost: bool, is_due: bool) -> bool:
+    def _begin(self, space: str, lost: Sequence[Lost]) -> list[Route]:
+        """Those of a space that are due now; none while a command is about others of it."""
         with self._lock:
             if space in self._running:
-                return False
-            if not has_lost:
-                self._later.pop(space, None)
-            if not is_due or self._later.get(space, (0.0, 0.0))[0] > self._clock():
-                return False
-            self._running.add(space)
-            return True
+                return []
+            now, never = self._clock(), (0.0, 0.0)
+            sure = [one.route for one in lost if one.looks >= _LOOKS]
+            due = [route for route in sure if self._later.get(route.environment, never)[0] <= now]
+            if due:
+                self._running.add(space)
+            return due
 
     def _bring_back(self, run: Run, space: str, lost: Sequence[Route]) -> None:
+        is_new = any(route.environment not in self._later for route in lost)
         try:
             with self._slots:
-                run(arguments(space, lost))
+                run(arguments(space, lost, wait=_WAIT if is_new else _GLANCE))
         except OSError as error:
             _log.warning("environments that are lost can't be looked for: %s", error)
         finally:
             with self._lock:
-                pause = min(self._later.get(space, (0.0, _PAUSE / 2))[1] * 2, _LONGEST)
-                self._later[space] = (self._clock() + pause, pause)
+                for route in lost:
+                    pause = min(self._later.get(route.environment, (0.0, _PAUSE / 2))[1] * 2, _LONGEST)
+                    self._later[route.environment] = (self._clock() + pause, pause)
                 self._running.discard(space)
             self._whereabouts.look_again(self._routes().get(space, ()))
 
@@ -144,7 +149,12 @@ def known_routes(own: Mapping[str, Route] | None, spaces: SpaceTable, space: str
         yield from (spaces.routes(name) or {}).values()
 
 
-def arguments(space: str, lost: Sequence[Route]) -> list[str]:
-    """Of the command that looks for environments, whose routes call those of spaces by both names."""
+def arguments(space: str, lost: Sequence[Route], *, wait: int) -> list[str]:
+    """
+    Of the command that looks for environments, whose routes call those of spaces by both names.
+
+    Args:
+        wait: Seconds for the cluster.
+    """
     names = [route.environment.rpartition(SEPARATOR)[2] for route in lost]
-    return [*(["--space", space] if space != OWN else []), "up", "--no-start", "--wait", _WAIT, *names]
+    return [*(["--space", space] if space != OWN else []), "up", "--no-start", "--wait", str(wait), *names]

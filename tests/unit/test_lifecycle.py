@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -27,7 +28,7 @@ from emulator.model import (
     Release,
     Status,
 )
-from emulator.parallel import Cancellation
+from emulator.parallel import Cancellation, Deadline
 from emulator.release import Releases
 from emulator.vault import Vault
 
@@ -257,6 +258,7 @@ class Bench:
     cancellation: Cancellation = field(default_factory=Cancellation)
     build: Callable[[], Artifact] = lambda: BUILT
     open_artifact: Callable[[str], Artifact] = lambda digest: replace(STORED, digest=digest)
+    deadline: Callable[[float], Deadline] = Deadline
 
     def lifecycle(self) -> Lifecycle:
         """Put together."""
@@ -273,6 +275,7 @@ class Bench:
             build=self.build,
             open_artifact=self.open_artifact,
             wait=self.wait,
+            deadline=self.deadline,
         )
 
     def up(self, *environments: Environment) -> Mapping[str, UpResult | MultistackError]:
@@ -425,6 +428,17 @@ def test_waiting_for_one_that_never_gets_ready_ends() -> None:
     assert isinstance(error, NotReady)
     assert error.message == "environment test is not ready: emulator is starting"
     assert error.details == ("test says goodbye",)
+
+
+def test_one_that_its_cluster_does_not_bring_back_holds_no_other_up() -> None:
+    """Nobody is told of those that are there before the wait is over: it is over some seconds later."""
+    clock = itertools.count()  # a second at each look
+    starting = Instance(environment="prod", status=Status.STARTING, reason="no node has it yet")
+    bench = Bench(FakeDriver({"test": READY, "prod": starting}))
+    bench.deadline = lambda seconds: Deadline(seconds, clock=lambda: next(clock))
+    results = bench.lifecycle().up((TEST, PROD), timeout=1e6, starts=False, deploys=False)
+    assert results["test"] == UpResult(environment="test", did=())
+    assert isinstance(results["prod"], NotReady)
 
 
 @dataclass

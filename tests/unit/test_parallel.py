@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from emulator.errors import MultistackError, NotReady
-from emulator.parallel import Cancellation, run_parallel
+from emulator.parallel import Cancellation, Deadline, run_parallel
 
 
 def test_results_keep_the_order_of_the_names() -> None:
@@ -24,6 +24,20 @@ def test_results_keep_the_order_of_the_names() -> None:
         return name.upper()
 
     assert list(run_parallel(["a", "b"], work, Cancellation()).items()) == [("a", "A"), ("b", "B")]
+
+
+def test_a_deadline_only_gets_shorter() -> None:
+    """For all who share it."""
+    now = [100.0]
+    deadline = Deadline(45, clock=lambda: now[0])
+    now[0] = 130.0
+    assert not deadline.is_over
+    deadline.shorten(5)
+    deadline.shorten(500)
+    now[0] = 134.9
+    assert not deadline.is_over
+    now[0] = 135.0
+    assert deadline.is_over
 
 
 def test_one_error_hides_no_other_result() -> None:

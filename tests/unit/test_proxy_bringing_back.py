@@ -86,6 +86,20 @@ def test_a_command_that_does_not_help_is_run_less_and_less_often() -> None:
     assert len(world.ran) == before + 1
 
 
+def test_one_that_stays_lost_holds_no_sibling_back() -> None:
+    """Each has a pause of its own, and a command about those that were waited for in vain is a short one."""
+    world = World()
+    world.sights["alice/test"] = Sight.AWAY
+    world.look(times=1000)
+    assert world.ran[1] == ["--space", "alice", "up", "--no-start", "--wait", "5", "test"]
+    world.ran.clear()
+    world.sights["alice/prod"] = Sight.AWAY
+    world.look(times=2)
+    assert [one for one in world.ran if "prod" in one] == [
+        ["--space", "alice", "up", "--no-start", "--wait", "45", "prod"]
+    ]
+
+
 def test_a_stopped_environment_is_not_brought_back() -> None:
     """Whoever stopped it published that."""
     world = World()
