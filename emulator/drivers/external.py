@@ -8,14 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
-from typing import NoReturn
 
 from emulator import own_stack
 from emulator.addresses import Resolve, names_of, refuse_foreign, resolve
 from emulator.drivers.probe import Answer, only_account, probe
+from emulator.drivers.unsaved import Unsaved
 from emulator.endpoint import answering
-from emulator.errors import ConfigError, MultistackError, NotReady
+from emulator.errors import ConfigError, NotReady
 from emulator.log_file import LogReader, NoLog
 from emulator.model import Endpoint, Environment, Instance, Project, Status
 
@@ -38,7 +37,7 @@ class _Found:
     hint: str
 
 
-class ExternalDriver:
+class ExternalDriver(Unsaved):
     """
     Uses the emulators that the environments of one project name.
 
@@ -47,6 +46,9 @@ class ExternalDriver:
         resolve: See :func:`emulator.addresses.resolve`.
         names_of: See :func:`emulator.addresses.names_of`.
     """
+
+    whose = "an emulator that somebody else runs"
+    instead = "name the environments of other drivers, or give {name} another one"
 
     def __init__(
         self,
@@ -116,20 +118,6 @@ class ExternalDriver:
         endpoint = self.start(environment)
         with answering(endpoint):
             own_stack.remove(endpoint, self._project, cancelled=self._cancelled)
-
-    def save(self, environment: Environment, folder: Path) -> None:
-        """See :class:`emulator.drivers.base.Driver`: always refused."""
-        self._refuse(environment, "saved")
-
-    def load(self, environment: Environment, folder: Path) -> None:
-        """See :class:`emulator.drivers.base.Driver`: always refused."""
-        self._refuse(environment, "replaced")
-
-    def _refuse(self, environment: Environment, done: str) -> NoReturn:
-        raise MultistackError(
-            f"environment {environment.name}: the state of an emulator that somebody else runs can't be {done}",
-            hint=f"name the environments of other drivers, or give {environment.name} another one",
-        )
 
     def logs(self, environment: Environment, *, tail: int) -> list[str]:
         """See :class:`emulator.drivers.base.Driver`: whoever runs it has its log."""

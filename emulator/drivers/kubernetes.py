@@ -14,12 +14,13 @@ import threading
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from emulator.clock import Clock, clock
 from emulator.drivers.cluster import Cluster, Connect, connect
 from emulator.drivers.cluster_pods import health_of
-from emulator.errors import ConfigError, MultistackError, NotReady, file_hint
+from emulator.drivers.unsaved import Unsaved
+from emulator.errors import ConfigError, NotReady, file_hint
 from emulator.images.recipe import embedded_image
 from emulator.kubernetes.environment import PORT, SECRET, SECRET_KEY, environment_objects
 from emulator.kubernetes.names import ENVIRONMENT, project_labels, selector
@@ -41,7 +42,7 @@ _RUNS, _STOPPED = "runs\n", "stopped\n"
 _PATIENCE, _PAUSE = 90.0, 0.5
 
 
-class KubernetesDriver:
+class KubernetesDriver(Unsaved):
     """
     Runs the pods of one project.
 
@@ -51,6 +52,9 @@ class KubernetesDriver:
         pause: Waits between two looks.
         now: Tells the time of a start.
     """
+
+    whose = "an emulator in a cluster"
+    instead = "take a snapshot of its volume, if the cluster's storage knows how to; or use `multistack export`"
 
     def __init__(
         self,
@@ -172,20 +176,6 @@ class KubernetesDriver:
             for found in self._cluster().find(kind, labels, namespace=namespace):
                 self._cluster().delete(kind, found["metadata"]["name"], namespace=namespace)
         self._mark(environment).unlink(missing_ok=True)
-
-    def save(self, environment: Environment, folder: Path) -> None:
-        """See :class:`emulator.drivers.base.Driver`: always refused."""
-        self._refuse(environment, "saved")
-
-    def load(self, environment: Environment, folder: Path) -> None:
-        """See :class:`emulator.drivers.base.Driver`: always refused."""
-        self._refuse(environment, "replaced")
-
-    def _refuse(self, environment: Environment, done: str) -> NoReturn:
-        raise MultistackError(
-            f"environment {environment.name}: the state of an emulator in a cluster can't be {done}",
-            hint="take a snapshot of its volume, if the cluster's storage knows how to; or use `multistack export`",
-        )
 
     def logs(self, environment: Environment, *, tail: int) -> list[str]:
         """See :class:`emulator.drivers.base.Driver`."""

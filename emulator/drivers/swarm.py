@@ -9,8 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from emulator.drivers import control, engine, swarm_cluster, swarm_images, swarm_ports, swarm_services
 from emulator.drivers.container_log import ContainerLog
@@ -22,8 +21,9 @@ from emulator.drivers.swarm_log import ServiceLog
 from emulator.drivers.swarm_memory import Memory
 from emulator.drivers.swarm_ports import PortTaken
 from emulator.drivers.swarm_services import Parts, Service, Task
+from emulator.drivers.unsaved import Unsaved
 from emulator.endpoint import health
-from emulator.errors import MultistackError, NotReady, file_hint
+from emulator.errors import NotReady, file_hint
 from emulator.images.recipe import embedded_image
 from emulator.model import Endpoint, Environment, Instance, Project, Status
 from emulator.state import make_state_folder
@@ -37,13 +37,16 @@ _PLACING = 60.0
 _YIELDING = 5.0
 
 
-class SwarmDriver:
+class SwarmDriver(Unsaved):
     """
     Runs the services of one project.
 
     Args:
         environ: The caller's variables: where the engine is.
     """
+
+    whose = "an emulator in a swarm, which is in a volume of its node,"
+    instead = "name the environments of other drivers; `multistack export` takes its data as a seed"
 
     def __init__(self, project: Project, *, environ: Mapping[str, str]) -> None:
         self._project = project
@@ -231,20 +234,6 @@ class SwarmDriver:
         client = self._manager()
         belongings = self._belongings(client, environment)
         belongings.remove_volume(f"{belongings.name}-{noted.volume}")
-
-    def save(self, environment: Environment, folder: Path) -> None:
-        """See :class:`emulator.drivers.base.Driver`: always refused."""
-        self._refuse(environment, "saved")
-
-    def load(self, environment: Environment, folder: Path) -> None:
-        """See :class:`emulator.drivers.base.Driver`: always refused."""
-        self._refuse(environment, "replaced")
-
-    def _refuse(self, environment: Environment, done: str) -> NoReturn:
-        raise MultistackError(
-            f"environment {environment.name}: its state is in a volume of a node of the swarm, and can't be {done}",
-            hint="name the environments of other drivers; `multistack export` takes its data as a seed",
-        )
 
     def logs(self, environment: Environment, *, tail: int) -> list[str]:
         """See :class:`emulator.drivers.base.Driver`."""
