@@ -37,6 +37,9 @@ _wait = click.option(
     "--listen", metavar="ADDRESS", help="Let the proxy listen on this address; beyond loopback with a password."
 )
 @click.option("--no-deploy", is_flag=True, help="Leave environments without a release empty, for `promote` to fill.")
+@click.option(
+    "--first", metavar="ENVIRONMENT", help="Start this one before the others; the proxy lets requests to it in."
+)
 @click.option("--no-start", is_flag=True, help="Start nothing: only deploy what running ones lost, and tell the proxy.")
 @_json
 @click.pass_obj
@@ -49,6 +52,7 @@ def up(
     artifact: str | None,
     listen: str | None,
     no_deploy: bool,
+    first: str | None,
     no_start: bool,
     as_json: bool,
 ) -> None:
@@ -59,6 +63,7 @@ def up(
     reopen = functools.partial(context.workspace, needs_template=artifact is None and deploys, pulls=pull)
     workspace = swept(reopen(), "up", reopen=reopen)
     chosen = workspace.environments(names)
+    ahead = workspace.environments([first]) if first is not None else []
     _tell_choice(workspace)
     with workspace.changing("up"):
         if pull:
@@ -67,7 +72,13 @@ def up(
         _tell_outdated_images(context, workspace, chosen)
         stored = workspace.store.open(workspace.store.find(artifact)) if artifact is not None else None
         build = (lambda: stored) if stored else None
-        results = workspace.lifecycle.up(chosen, timeout=wait, build=build, deploys=deploys, starts=not no_start)
+        start = functools.partial(
+            workspace.lifecycle.up, timeout=wait, build=build, deploys=deploys, starts=not no_start
+        )
+        results = dict(start(ahead))
+        if ahead:
+            workspace.publish()
+        results |= start([one for one in chosen if one not in ahead])
         proxy: bool | NotReady = False
         if not no_start:
             _note_woken(workspace, results)

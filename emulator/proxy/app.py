@@ -119,7 +119,7 @@ def create_app(settings: Settings, *, keeping: Keeping | None = None) -> Flask:
     spaces = SpaceTable(state, on_change=keep_connections)
     waking, find = settings.waking, lambda name: known_routes(table.current(), spaces, name)
     run = running_by(waking, find) if waking else None
-    start = starting_by(run, find) if run else settings.start
+    start = starting_by(run) if run else settings.start
     forwarder = Forwarder(upstreams, timeout=settings.timeout, max_body=settings.max_body)
     forward: Forward = forwarder.forward
     faults = watch_faults(settings.faults, own_process()) if settings.faults is not None else None

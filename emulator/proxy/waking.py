@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from emulator.dashboard.jobs import Command
 from emulator.drivers.engine import VARIABLES
-from emulator.model import SEPARATOR, Route
+from emulator.model import Route
 from emulator.proxy.problems import Problem
 
 # Seconds: that a request waits, between two looks, and until a command that failed is tried again.
@@ -152,28 +152,9 @@ def running_by(
     return run
 
 
-def starting_by(run: Callable[[Sequence[str]], int], routes_of: Callable[[str], Iterable[Route]]) -> Start:
-    """
-    Starts spaces as a person would: ``multistack --space NAME up``.
-
-    The environment that is to be first has a command of its own: alone it is there in half the time, and by that
-    command's end requests to it go on. One that can't start holds the others back no second time.
-
-    Args:
-        routes_of: Those of a space.
-    """
-
-    def start(space: str, environment: str) -> int:
-        up = ["--space", space, "up"]
-        code = run([*up, environment]) if environment else 0
-        if code == 0:
-            return run(up)
-        names = [route.environment.rpartition(SEPARATOR)[2] for route in routes_of(space)]
-        if others := [name for name in names if name != environment]:
-            run([*up, *others])
-        return code
-
-    return start
+def starting_by(run: Callable[[Sequence[str]], int]) -> Start:
+    """Starts spaces as a person would: ``multistack --space NAME up --first ENVIRONMENT``."""
+    return lambda space, first: run(["--space", space, "up", *(["--first", first] if first else [])])
 
 
 def _failed(name: str) -> Problem:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import json
 import threading
 from collections.abc import Iterator
@@ -390,3 +391,21 @@ def test_a_request_wakes_a_sleeping_space_and_holds_no_other(running: Running, t
     assert set(others) <= {200}
     uses = json.loads(http("GET", f"{running.base}/_multistack/spaces").body)
     assert set(uses) == {"seat-01", "seat-02"}
+
+
+def test_a_request_goes_on_although_a_sibling_does_not_start(tmp_path: Path) -> None:
+    """The environment that it asks for is started first; the lock of the other one's emulator is somebody else's."""
+    with tiny_project(tmp_path) as project:
+        with (project.folder / "multistack.toml").open("a") as file:
+            file.write('[environments.prod]\naccount_id = "333333333333"\n')
+        link = json.loads(project.run("space", "create", "alice", "--json").stdout)[0]["url"]
+        token = http("POST", link, headers={"Accept": "application/json"}).json()["token"]
+        project.run("space", "sleep", "alice")
+        state = home_of(project.folder / STATE_FOLDER, "alice") / STATE_FOLDER
+        with (state / "environments/test/lock").open("w") as held:
+            fcntl.flock(held, fcntl.LOCK_EX)
+            url = link.partition("/alice")[0] + "/alice/prod/"
+            assert http("GET", url, headers={"X-Multistack-Token": token}).body == b"one"
+        project.run("--space", "alice", "up")
+        routes = load_routes(state / ROUTES_FILE)
+        assert all(route.url for route in routes.values())
