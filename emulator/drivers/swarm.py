@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from emulator.drivers import control, engine, swarm_cluster, swarm_images, swarm_ports, swarm_services
@@ -173,6 +174,9 @@ class SwarmDriver(Unsaved):
             found = belongings.service()
             if task.works and found is not None:
                 break
+            if found is not None and (home := nodes.get(parts.node)) is not None and not home.is_ready:
+                self._let_move(client, environment, belongings, found)  # it was lost just now, and has the state
+                parts = replace(parts, node="")
             takers = {one.id for one in nodes.values() if one.is_ready and one.is_active and parts.node in ("", one.id)}
             is_taken = swarm_ports.is_conflict(task.reason)
             patience = _YIELDING if is_taken and not environment.port else _PLACING

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,11 +18,21 @@ from tests.conftest import ProjectFolder, http
 from tests.contract import DriverContract
 from tests.docker.engines import build_embedded
 from tests.docker.swarms import SwarmHost, left_in, swarm
-from tests.functional.tiny import refused, write_service
+from tests.functional.tiny import PROJECT, TEMPLATE, refused, write, write_service
 
 # One swarm for all of them.
 # Seconds: the first test builds the image where there is none, and starts the engines.
 pytestmark = [pytest.mark.xdist_group("swarm"), pytest.mark.timeout(900)]
+
+TABLE = """
+  Seats:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      TableName: seats
+      BillingMode: PAY_PER_REQUEST
+      KeySchema: [{AttributeName: id, KeyType: HASH}]
+      AttributeDefinitions: [{AttributeName: id, AttributeType: S}]
+"""
 
 
 @pytest.fixture(scope="module")
@@ -223,19 +235,66 @@ def test_a_host_that_has_the_state_and_no_image_is_named(on_the_worker: ProjectF
     assert f"({worker.address}) does not have its image" in said
 
 
-def test_a_lost_hosts_environment_is_back_on_the_other_with_its_release(
-    folder: ProjectFolder, hosts: list[SwarmHost]
+@contextlib.contextmanager
+def asleep_on(worker: SwarmHost, manager: SwarmHost, root: Path, environ: Mapping[str, str]) -> Iterator[ProjectFolder]:
+    """A project whose space alice, with a table that has a seed, sleeps on the worker; removed in the end."""
+    (root / "home").mkdir()
+    made = ProjectFolder(root / "class", root / "home", environ)
+    made.folder.mkdir()
+    write_service(made)
+    write(made, "multistack.toml", PROJECT + '[seed]\nfolders = ["seeds/all"]\n')
+    write(made, "template.yaml", TEMPLATE + TABLE)
+    write(made, "seeds/all/Seats.csv", "id\nwindow\n")
+    try:
+        with drained(manager, manager):
+            made.run("space", "create", "alice", timeout=240)
+        (row,) = json.loads(made.run("--space", "alice", "status", "--json").stdout)
+        assert worker.address in row["endpoint"]
+        made.run("space", "sleep", "alice")
+        yield made
+    finally:
+        made.run("space", "destroy", "alice", timeout=240)
+        made.run("down")
+        assert made.processes() == []
+
+
+def test_a_lost_hosts_environments_are_back_on_the_other_with_their_release(
+    folder: ProjectFolder, hosts: list[SwarmHost], tmp_path: Path
 ) -> None:
-    """The swarm moves it, `up` brings the recorded release; routes lead there. The last test: a host is lost."""
+    """
+    What ran is moved by the swarm, `up` brings the recorded release; what slept wakes elsewhere, with its seed.
+
+    The last test: a host is lost.
+    """
     manager, worker = hosts
-    with drained(manager, manager):
-        folder.run("up", "test")
-    before = folder.status()["test"]
-    assert worker.address in before["endpoint"]
-    assert http("GET", before["url"]).body == b"one"
-    worker.lose()
-    folder.run("up", "test", timeout=170)
+    with asleep_on(worker, manager, tmp_path, folder.environ) as asleep:
+        with drained(manager, manager):
+            folder.run("up", "test")
+        before = folder.status()["test"]
+        assert worker.address in before["endpoint"]
+        assert http("GET", before["url"]).body == b"one"
+        worker.lose()
+        wake(asleep, "alice")
+        folder.run("up", "test", timeout=170)
+        (row,) = json.loads(asleep.run("--space", "alice", "status", "--json").stdout)
+        assert manager.address in row["endpoint"]
+        scan = ("aws", "dynamodb", "scan", "--table-name", "seats", "--query", "Items[].id.S", "--output", "text")
+        assert asleep.run("--space", "alice", "exec", "test", "--", *scan).stdout.strip() == "window"
     after = folder.status()["test"]
     assert manager.address in after["endpoint"]
     assert (after["status"], after["release"]) == ("ready", before["release"])
     assert http("GET", after["url"]).body == b"one"
+
+
+def wake(folder: ProjectFolder, space: str) -> None:
+    """By requests, until one is answered by its service."""
+    link = folder.run("space", "url", space).stdout.strip()
+    token = http("POST", link, headers={"Accept": "application/json"}).json()["token"]
+    url = link.partition(f"/{space}")[0] + f"/{space}/test/"
+
+    def answers() -> bool:
+        answer = http("GET", url, headers={"X-Multistack-Token": token})
+        assert answer.status in (200, 502, 503, 504), answer
+        return answer.body == b"one"
+
+    wait_for(answers, folder)
