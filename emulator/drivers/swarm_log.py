@@ -1,18 +1,22 @@
-"""What the container of a Swarm service says, as its nodes tell the manager."""
+"""What the containers of a Swarm service say, as their nodes tell the manager."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from emulator.drivers.engine import talking
+from emulator.drivers.swarm_cluster import nodes_of
 
 if TYPE_CHECKING:
     from docker import DockerClient
 
 # Seconds until its first health check is over: a node tells of no log before.
 _FIRST_CHECK = 10.0
+# And for a node to tell all of it; one that was lost just now still counts as ready.
+_PATIENCE = 10.0
+# Of tasks whose containers have a log.
+_TOLD = ("running", "complete", "shutdown", "failed", "remove")
 
 
 class ServiceLog:
@@ -23,11 +27,19 @@ class ServiceLog:
         self._service = service
 
     def logs(self, *, timestamps: bool, since: int | None) -> bytes:
-        """All of it, oldest first."""
-        said: Iterable[bytes] = self._client.api.service_logs(
-            self._service, stdout=True, stderr=True, timestamps=timestamps, since=since or 0, follow=False
-        )
-        return b"".join(sorted(b"".join(said).splitlines(keepends=True)))
+        """All of it, oldest first, but for that of nodes that are down: nobody can tell it."""
+        nodes = nodes_of(self._client)
+        ready = {name for name, node in nodes.items() if node.is_ready}
+        tasks = [one for one in self._client.api.tasks({"service": self._service}) if one.get("NodeID") in ready]
+        asked = [one["ID"] for one in tasks if one["Status"]["State"] in _TOLD]
+        said = b"".join(self._said(task, timestamps=timestamps, since=since or 0) for task in asked)
+        return b"".join(sorted(said.splitlines(keepends=True)))
+
+    def _said(self, task: str, *, timestamps: bool, since: int) -> bytes:
+        # The SDK asks for the log of a whole service, which doesn't end while one of its nodes is down.
+        api, what = self._client.api, {"stdout": True, "stderr": True, "timestamps": timestamps, "since": since}
+        answer = api._get(api._url("/tasks/{0}/logs", task), params=what, timeout=_PATIENCE)
+        return bytes(api._get_result_tty(False, answer, is_tty=False))
 
     def wait(self) -> None:
         """Until its nodes tell what there is; not for long."""
