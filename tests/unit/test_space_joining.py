@@ -315,7 +315,7 @@ def test_all_environments_of_the_own_space_are_asked_at_once(seats: Class) -> No
 
 
 def test_a_sleeping_space_is_started_as_a_person_would(tmp_path: Path) -> None:
-    """``multistack --space NAME up``; what it says when it fails is in the proxy's log."""
+    """``multistack --space NAME up --first …``; what it says when it fails is in the proxy's log."""
     script, said = tmp_path / "multistack.py", tmp_path / "said.json"
     script.write_text(
         f"import json, sys\nopen({str(said)!r}, 'w').write(json.dumps(sys.argv[1:]))\nsys.exit('error: no')"
@@ -327,7 +327,8 @@ def test_a_sleeping_space_is_started_as_a_person_would(tmp_path: Path) -> None:
     response = seats.get("/alice/prod/", headers={"X-Multistack-Token": token})
     assert response.status_code == 503
     assert response.get_json(force=True)["next"] == "multistack --space alice up"
-    assert json.loads(said.read_text()) == ["--file", str(tmp_path / "multistack.toml"), "--space", "alice", "up"]
+    started = ["--file", str(tmp_path / "multistack.toml"), "--space", "alice", "up", "--first", "prod"]
+    assert json.loads(said.read_text()) == started
 
 
 def test_a_damaged_list_of_spaces_changes_nothing(seats: Class) -> None:
