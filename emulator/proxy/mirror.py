@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import logging
 import shutil
-import socket
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import replace
@@ -21,6 +20,7 @@ from emulator.model import STATE_FOLDER, Route
 from emulator.routes import ROUTES_FILE, load_routes, publish_routes
 from emulator.space_list import HOMES, SPACES_FILE, home_of, read_spaces, write_spaces
 from emulator.space_tokens import KEY_FILE, write_key
+from emulator.store.origin import place
 
 if TYPE_CHECKING:
     from emulator.store.changes import Change
@@ -38,13 +38,11 @@ class Mirror:
 
     Args:
         folder: A state folder of the proxy's own.
-        machine: What this one is called; routes to its own loopback addresses lead somewhere here only.
     """
 
-    def __init__(self, published: Published, folder: Path, *, machine: str | None = None) -> None:
+    def __init__(self, published: Published, folder: Path) -> None:
         self._published = published
         self._folder = folder
-        self._machine = machine or socket.gethostname()
         self._told: set[str] = set()
 
     @property
@@ -88,24 +86,24 @@ class Mirror:
 
     def take_routes(self, space: str) -> None:
         """Copy the routes of *space*, empty for the project's own; raises as :meth:`take_all`."""
-        routes, origin = self._published.routes(space), self._published.origin_of(space) or ""
+        routes, (origin, there) = self._published.routes(space), self._published.origin_of(space)
         folder = home_of(self._folder, space) / STATE_FOLDER if space else self._folder
         if routes is None:
             (folder / ROUTES_FILE).unlink(missing_ok=True)
             return
         folder.mkdir(parents=True, exist_ok=True)
-        machine = origin.partition(":")[0]
-        publish_routes(folder / ROUTES_FILE, [self._seen_from_here(route, machine, space) for route in routes.values()])
+        seen = routes.values() if there == place() else [self._far(one, origin, space) for one in routes.values()]
+        publish_routes(folder / ROUTES_FILE, list(seen))
 
-    def _seen_from_here(self, route: Route, machine: str, space: str) -> Route:
+    def _far(self, route: Route, origin: str, space: str) -> Route:
         """Processes of another machine can't be looked at from here, and its loopback addresses are ours here."""
-        if machine == self._machine:
-            return route
         url = route.url
         if url and is_loopback(host_of(url)):
             name = f"{space}/{route.environment}" if space else route.environment
             if name not in self._told:
-                _log.warning("environment %s runs on %s, which alone reaches it (%s)", name, machine, url)
+                _log.warning(
+                    "environment %s runs on %s, which alone reaches it (%s)", name, origin.partition(":")[0], url
+                )
             self._told.add(name)
             url = None
         return replace(route, process=None, url=url)

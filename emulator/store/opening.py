@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import socket
 import sys
 from collections.abc import Mapping, Sequence
 from datetime import UTC
@@ -53,9 +52,10 @@ def published_of(project: Project) -> Published | None:
     if outer.store is None:
         return None
     store = open_store(outer.store)
+    from emulator.store.origin import origin_of
     from emulator.store.published import Published
 
-    return Published(store, outer.service, origin=f"{socket.gethostname()}:{outer.state}")
+    return Published(store, outer.service, origin=origin_of(outer.state))
 
 
 def shared_published(settings: StoreSettings, project: str) -> Published:

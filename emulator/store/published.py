@@ -1,7 +1,7 @@
 """
 What a project publishes for proxies elsewhere: its spaces, the key of their tokens, and the routes.
 
-The list of spaces belongs to the machine that wrote it first, until it is empty: two of them can't know of each other's
+The list of spaces belongs to the folder that wrote it last, until it is empty: two of them can't know of each other's
 spaces, and would overwrite them.
 """
 
@@ -16,6 +16,7 @@ from emulator.errors import ConfigError
 from emulator.model import Route, Space
 from emulator.routes import read_routes, routes_text
 from emulator.space_list import changed, space_of, space_text
+from emulator.store.origin import Origin
 from emulator.store.store import Store
 from emulator.store.tables import CHANNEL
 
@@ -26,10 +27,10 @@ class Published:
 
     Args:
         project: The project's name, its service.
-        origin: Which machine and folder writes; only writers need it.
+        origin: Which folder writes; only writers need it.
     """
 
-    def __init__(self, store: Store, project: str, *, origin: str = "") -> None:
+    def __init__(self, store: Store, project: str, *, origin: Origin | None = None) -> None:
         self._store = store
         self._project = project
         self._origin = origin
@@ -42,7 +43,8 @@ class Published:
             key: What signs the tokens; None before any was made.
 
         Raises:
-            ConfigError: The list is that of another machine.
+            ConfigError: The list is that of another folder.
+            OSError: The mark of the write can't be kept.
         """
         rows = [
             {"project": self._project, "name": name, "position": at, "content": space_text(space)}
@@ -64,18 +66,23 @@ class Published:
                 connection.execute(text(_PUT_SPACE), rows)
 
     def _take(self, connection: Connection, key: bytes | None) -> None:
-        values = {"project": self._project, "origin": self._origin, "key": key.hex() if key else ""}
+        origin = self._writer()
+        values = {"project": self._project, "origin": origin.shown, "key": key.hex() if key else ""}
         connection.execute(text(_ADD_OWNER), values)
-        known = connection.execute(text(_LOCK_OWNER), values).mappings().one()
-        owner = known["origin"]
+        owner = connection.execute(text(_LOCK_OWNER), values).mappings().one()
         # A list that is empty may be taken over; only a statement after the lock sees what others have just written.
-        if owner != self._origin and connection.execute(text(_ANY_SPACE), values).first():
+        if owner["mark"] not in origin.marks() and connection.execute(text(_ANY_SPACE), values).first():
             raise ConfigError(
-                f"the spaces of {self._project} in the store are those of {owner}",
-                hint="change them there, or give this project another service name or another store",
+                f"the spaces of {self._project} in the store were written by {owner['origin']}, not by this folder",
+                hint="change them there; where that folder is no more, docs/guides/shared-store.md says how to take"
+                " them over",
             )
-        if dict(known) != {"origin": self._origin, "key": values["key"]}:  # only a real change is told of
-            connection.execute(text(_PUT_OWNER), values)
+        connection.execute(text(_PUT_OWNER), {**values, "mark": origin.new_mark(owner["mark"])})
+
+    def _writer(self) -> Origin:
+        if self._origin is None:
+            raise TypeError("only whoever says where it writes from may write")
+        return self._origin
 
     def spaces(self) -> Mapping[str, Space]:
         """Name to space, in the order of their creation, those that are being removed as well."""
@@ -119,7 +126,8 @@ class Published:
 
     def write_routes(self, space: str, routes: Sequence[Route]) -> None:
         """Replace the routes of *space*; empty for the project's own environments."""
-        values = {"project": self._project, "space": space, "origin": self._origin, "content": routes_text(routes)}
+        values = {"project": self._project, "space": space, "content": routes_text(routes)}
+        values |= {"origin": self._writer().shown, "place": self._writer().place}
         with self._store.transaction() as connection:
             connection.execute(text(_PUT_ROUTES), values)
 
@@ -136,20 +144,20 @@ class Published:
             rows = connection.execute(text(query + only), values).mappings().all()
         return {row["space"]: read_routes(row["content"]) for row in rows}
 
-    def origin_of(self, space: str) -> str | None:
-        """Which machine and folder published the routes of *space*: processes in them are that machine's."""
-        query = text("SELECT origin FROM routes WHERE project = :project AND space = :space")
+    def origin_of(self, space: str) -> tuple[str, str]:
+        """Machine and folder that published the routes of *space*, and the place that processes in them are in."""
+        query = text("SELECT origin, place FROM routes WHERE project = :project AND space = :space")
         with self._store.transaction() as connection:
-            found = connection.execute(query, {"project": self._project, "space": space}).scalar()
-        return str(found) if found is not None else None
+            found = connection.execute(query, {"project": self._project, "space": space}).first()
+        return (str(found[0]), str(found[1])) if found else ("", "")
 
 
 _ADD_OWNER = """
 INSERT INTO owners (project, origin, key) VALUES (:project, :origin, :key) ON CONFLICT (project) DO NOTHING
 """
-_LOCK_OWNER = "SELECT origin, key FROM owners WHERE project = :project FOR UPDATE"
+_LOCK_OWNER = "SELECT origin, mark FROM owners WHERE project = :project FOR UPDATE"
 _ANY_SPACE = "SELECT 1 FROM spaces WHERE project = :project LIMIT 1"
-_PUT_OWNER = "UPDATE owners SET origin = :origin, key = :key WHERE project = :project"
+_PUT_OWNER = "UPDATE owners SET origin = :origin, key = :key, mark = :mark WHERE project = :project"
 # Only a real change is told of, here too.
 _PUT_SPACE = """
 INSERT INTO spaces (project, name, position, content) VALUES (:project, :name, :position, CAST(:content AS jsonb))
@@ -171,7 +179,9 @@ WHERE project = :project AND name = :name AND CAST(content ->> 'generation' AS b
 ON CONFLICT DO NOTHING
 """
 _PUT_ROUTES = """
-INSERT INTO routes (project, space, origin, content) VALUES (:project, :space, :origin, CAST(:content AS jsonb))
-ON CONFLICT (project, space) DO UPDATE SET origin = EXCLUDED.origin, content = EXCLUDED.content
-WHERE (routes.origin, routes.content) IS DISTINCT FROM (EXCLUDED.origin, EXCLUDED.content)
+INSERT INTO routes (project, space, origin, place, content)
+VALUES (:project, :space, :origin, :place, CAST(:content AS jsonb))
+ON CONFLICT (project, space)
+    DO UPDATE SET origin = EXCLUDED.origin, place = EXCLUDED.place, content = EXCLUDED.content
+WHERE (routes.origin, routes.place, routes.content) IS DISTINCT FROM (EXCLUDED.origin, EXCLUDED.place, EXCLUDED.content)
 """

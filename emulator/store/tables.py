@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 SCHEMA = "multistack"
-FORMAT = 1
+FORMAT = 2
 # Whoever listens is told "<project> <what> <space>".
 CHANNEL = "multistack"
 
@@ -164,6 +164,11 @@ CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON spaces FOR EACH ROW EXEC
 CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON joins FOR EACH ROW EXECUTE FUNCTION tell_spaces();
 CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON routes FOR EACH ROW EXECUTE FUNCTION tell_routes();
 """
+# Rows of before are nobody's: their spaces are refused to whoever writes, and their processes are in no place of today.
+_ORIGINS = """
+ALTER TABLE owners ADD COLUMN mark TEXT NOT NULL DEFAULT '';
+ALTER TABLE routes ADD COLUMN place TEXT NOT NULL DEFAULT '';
+"""
 
 
 def _part(table: str) -> str:
@@ -173,4 +178,4 @@ def _part(table: str) -> str:
 
 
 # What brings an empty schema to the first format, and each format to the next.
-MIGRATIONS: Mapping[int, str] = {1: _SCOPES + "".join(map(_part, _LEDGER)) + _PUBLISHED}
+MIGRATIONS: Mapping[int, str] = {1: _SCOPES + "".join(map(_part, _LEDGER)) + _PUBLISHED, 2: _ORIGINS}

@@ -26,6 +26,7 @@ from emulator.process import read_record
 from emulator.proxy.replicas import Listener
 from emulator.space_list import read_spaces, write_spaces
 from emulator.space_tokens import Purpose, make_token, write_key
+from emulator.store.origin import Origin, origin_of
 from emulator.store.published import Published
 from emulator.store.store import Store
 from tests.conftest import http
@@ -36,7 +37,6 @@ from tests.postgres import Postgres, lasting_port
 KEY = bytes(range(32))
 ALICE = Space(name="alice", number=1, at=datetime(2026, 11, 27, 9, 30, tzinfo=UTC))
 BOB = replace(ALICE, name="bob", number=2)
-HERE = socket.gethostname()
 PATIENCE = 90.0
 
 
@@ -158,7 +158,7 @@ def lab(tmp_path: Path, postgres: Postgres, upstream: Upstream) -> Iterator[Lab]
 def laboratory(folder: Path, url: str, upstream: Upstream) -> Iterator[Lab]:
     """A project whose replicas end with it; what they say is beside its *folder*."""
     store = Store(StoreSettings(url=url), patience=0)
-    lab = Lab(folder, url, upstream, store, Published(store, "shop", origin=f"{HERE}:{folder}"))
+    lab = Lab(folder, url, upstream, store, Published(store, "shop", origin=origin_of(folder.parent)))
     try:
         yield lab
     finally:
@@ -269,13 +269,15 @@ def test_what_can_not_start_says_so(lab: Lab) -> None:
         assert said.startswith(line), said
 
 
-def test_an_environment_that_only_another_machine_reaches_is_told(lab: Lab) -> None:
-    """Its loopback address is this machine's own here, where a stranger may listen."""
-    elsewhere = Published(lab.store, "shop", origin="desk:/home/ann/shop")
+@pytest.mark.parametrize("place", ["another boot", ""], ids=["of that name", "of before places were known"])
+def test_an_environment_that_only_another_machine_reaches_is_told(lab: Lab, place: str) -> None:
+    """Its loopback address is this machine's own here, where a stranger may listen; names of machines say nothing."""
+    origin = Origin(state=lab.folder, shown=f"{socket.gethostname()}:/home/ann/shop", place=place)
+    elsewhere = Published(lab.store, "shop", origin=origin)
     elsewhere.write_routes("", [lab.route("test"), lab.route("far", url="http://192.0.2.7:4566")])
     one = lab.start()
     assert one.status("/test/x") == 503
-    said = f"environment test runs on desk, which alone reaches it ({lab.upstream.url})"
+    said = f"environment test runs on {socket.gethostname()}, which alone reaches it ({lab.upstream.url})"
     assert len(re.findall(re.escape(said), one.log.read_text())) == 1
     assert "environment far" not in one.log.read_text()
 

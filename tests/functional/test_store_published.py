@@ -2,20 +2,27 @@
 
 from __future__ import annotations
 
+import shutil
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from queue import Queue
 
+import psycopg
 import pytest
+from sqlalchemy import text
 
 from emulator.errors import ConfigError, MultistackError, StoreAway
 from emulator.model import Api, ProcessId, Quota, Route, Space, StoreSettings
+from emulator.space_list import space_text
 from emulator.store.changes import Change, What, follow
+from emulator.store.origin import MARKS_FILE, Origin, origin_of
 from emulator.store.published import Published
 from emulator.store.store import Store
+from emulator.store.tables import MIGRATIONS
 from tests.postgres import Postgres
 
 AT = datetime(2026, 11, 27, 9, 30, tzinfo=UTC)
@@ -46,9 +53,15 @@ def store(store_url: str) -> Iterator[Store]:
 
 
 @pytest.fixture
-def published(store: Store) -> Published:
+def published(store: Store, tmp_path: Path) -> Published:
     """What project ``shop`` publishes."""
-    return Published(store, "shop", origin="desk:/home/ann/shop")
+    return of_folder(store, tmp_path)
+
+
+def of_folder(store: Store, folder: Path) -> Published:
+    """What ``shop`` publishes from the state folder *folder*; names of machines and folders say nothing."""
+    folder.mkdir(exist_ok=True)
+    return Published(store, "shop", origin=Origin(state=folder, shown="desk:/home/ann/shop", place="here"))
 
 
 def test_spaces_come_back_as_they_were_written(store: Store, published: Published) -> None:
@@ -74,7 +87,7 @@ def test_routes_come_back_as_they_were_written(store: Store, published: Publishe
     elsewhere = Published(store, "shop")
     assert elsewhere.routes("") == {"prod": own}
     assert list((elsewhere.routes("alice") or {}).values()) == [ROUTE, own]
-    assert elsewhere.origin_of("alice") == "desk:/home/ann/shop"
+    assert elsewhere.origin_of("alice") == ("desk:/home/ann/shop", "here")
     assert set(elsewhere.all_routes()) == {"", "alice"}
     published.write_spaces({}, key=KEY)
     assert set(elsewhere.all_routes()) == {""}
@@ -99,11 +112,11 @@ def test_join_token_is_used_once_whichever_proxy_is_asked(store: Store, publishe
     assert published.use_join(again)
 
 
-def test_spaces_of_another_machine_are_not_overwritten(store: Store, published: Published) -> None:
-    """Two machines would make spaces of the same number, and each would remove the other's; an empty list is free."""
+def test_spaces_of_another_folder_are_not_overwritten(store: Store, published: Published, tmp_path: Path) -> None:
+    """Two would make spaces of the same number, and each would remove the other's; an empty list is free."""
     published.write_spaces({"alice": ALICE}, key=KEY)
-    other = Published(store, "shop", origin="laptop:/home/bea/shop")
-    with pytest.raises(ConfigError, match="are those of desk:/home/ann/shop"):
+    other = of_folder(store, tmp_path / "other")
+    with pytest.raises(ConfigError, match="were written by desk:/home/ann/shop, not by this folder"):
         other.write_spaces({"bob": BOB}, key=bytes(32))
     assert list(published.spaces()) == ["alice"]
     assert published.key() == KEY
@@ -111,6 +124,63 @@ def test_spaces_of_another_machine_are_not_overwritten(store: Store, published: 
     other.write_spaces({"bob": BOB}, key=bytes(32))
     assert list(published.spaces()) == ["bob"]
     assert published.key() == bytes(32)
+
+
+def test_a_folder_that_was_moved_keeps_its_spaces(store: Store, tmp_path: Path) -> None:
+    """To wherever, and whatever its machine is called now."""
+    of_folder(store, tmp_path / "one").write_spaces({"alice": ALICE}, key=KEY)
+    (tmp_path / "one").rename(tmp_path / "two")
+    moved = Origin(state=tmp_path / "two", shown="laptop:/home/bea/shop", place="there")
+    Published(store, "shop", origin=moved).write_spaces({"alice": ALICE, "bob": BOB}, key=KEY)
+    assert list(Published(store, "shop").spaces()) == ["alice", "bob"]
+
+
+def test_of_a_folder_and_its_copy_one_goes_on(store: Store, tmp_path: Path) -> None:
+    """Whichever writes first: the other one's list is old by then, and would remove what it doesn't know."""
+    one = of_folder(store, tmp_path / "one")
+    one.write_spaces({"alice": ALICE}, key=KEY)
+    shutil.copytree(tmp_path / "one", tmp_path / "copy")
+    copy = of_folder(store, tmp_path / "copy")
+    copy.write_spaces({"alice": ALICE, "bob": BOB}, key=KEY)
+    with pytest.raises(ConfigError, match="not by this folder"):
+        one.write_spaces({"alice": ALICE}, key=KEY)
+    assert list(copy.spaces()) == ["alice", "bob"]
+    copy.write_spaces({"bob": BOB}, key=KEY)
+
+
+def test_a_write_whose_answer_was_lost_is_known_as_the_own(store: Store, tmp_path: Path) -> None:
+    """Whether it was made or not: the mark of both is kept before."""
+    published = of_folder(store, tmp_path)
+    published.write_spaces({"alice": ALICE}, key=KEY)
+    before = (tmp_path / MARKS_FILE).read_text().split()[-1]
+    of_folder(store, tmp_path).write_spaces({"alice": ALICE, "bob": BOB}, key=KEY)
+    assert (tmp_path / MARKS_FILE).read_text().split()[0] == before
+    # As if the store had undone the last one.
+    with store.transaction() as connection:
+        connection.execute(text("UPDATE owners SET mark = :mark"), {"mark": before})
+    published.write_spaces({"bob": BOB}, key=KEY)
+    assert list(published.spaces()) == ["bob"]
+
+
+def test_rows_of_before_marks_belong_to_no_folder(store_url: str, tmp_path: Path) -> None:
+    """Spaces that were published in the first format are refused in one line, and can be read and taken over."""
+    store = Store(StoreSettings(url=store_url), patience=0)
+    with psycopg.connect(store_url, autocommit=True) as connection:
+        connection.execute("CREATE SCHEMA multistack; SET search_path TO multistack")
+        connection.execute(MIGRATIONS[1].encode())
+        connection.execute("INSERT INTO format VALUES (1)")
+        connection.execute("INSERT INTO owners VALUES ('shop', 'desk:/home/ann/shop', '')")
+        connection.execute("INSERT INTO routes VALUES ('shop', '', 'desk:/home/ann/shop', '[]')")
+        connection.execute("INSERT INTO spaces VALUES ('shop', 'alice', 0, %s::text::jsonb)", (space_text(ALICE),))
+    published = of_folder(store, tmp_path)
+    assert list(published.spaces()) == ["alice"]
+    assert published.origin_of("") == ("desk:/home/ann/shop", "")
+    with pytest.raises(ConfigError, match="not by this folder"):
+        published.write_spaces({"bob": BOB}, key=KEY)
+    with store.transaction() as connection:  # as the guide says
+        connection.execute(text("DELETE FROM spaces WHERE project = 'shop'"))
+    published.write_spaces({"bob": BOB}, key=KEY)
+    store.close()
 
 
 class Listening:
@@ -138,12 +208,12 @@ class Listening:
         return list(self._told.queue)
 
 
-def test_changes_are_told_as_they_happen(store: Store, published: Published, store_url: str) -> None:
+def test_changes_are_told_as_they_happen(store: Store, published: Published, store_url: str, tmp_path: Path) -> None:
     """Only of the own project, and only what really changed."""
     watching = Store(StoreSettings(url=store_url), patience=0)
     listening = Listening(watching, "shop")
     assert listening.next() == Change(what=What.ALL)
-    Published(store, "library", origin="x").write_routes("", [ROUTE])
+    Published(store, "library", origin=origin_of(tmp_path)).write_routes("", [ROUTE])
     Published(store, "shop").tell("routes", "../../elsewhere")  # which no space is called: it would be a folder
     published.write_routes("", [ROUTE])
     assert listening.next() == Change(what=What.ROUTES)
