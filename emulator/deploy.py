@@ -103,6 +103,10 @@ class Deployer:
         if needs_sam(dict(artifact.template)):
             load_translator()
 
+    def check_turn(self) -> None:
+        """See :meth:`emulator.history.History.check_turn`."""
+        self._history.check_turn()
+
     def is_deployed(self, endpoint: Endpoint, release: Release) -> bool:
         """Whether *release*, verified, is what the environment serves right now, by the APIs that are on record."""
         name = self._project.stack_name(endpoint.environment)
@@ -278,6 +282,7 @@ class Deployer:
         name = plan.change_set.stack
         try:
             if not plan.change_set.is_empty:
+                self.check_turn()
                 stack.execute(endpoint, plan.change_set, cancelled=self._cancelled)
         except DeployError:
             found = stack.describe(endpoint, name)
@@ -300,17 +305,18 @@ class Deployer:
     ) -> int:
         """Execute and verify between the ledger's two rows, so that whatever happens is on record; returns its id."""
         name, environment = plan.change_set.stack, endpoint.environment
-        started = time.monotonic()
-        before = artifact_bucket.read_mark(endpoint, name)
+        started, before = time.monotonic(), artifact_bucket.read_mark(endpoint, name)
         deployment = self._history.begin(
             environment, release, cause=cause, template_hash=hash_template(plan.template), gates=gates
         )
         try:
             with answering(endpoint):
+                self.check_turn()
                 artifact_bucket.write_mark(endpoint, name, None)
                 secret_delivery.deliver(endpoint, name, release, self._vault)
                 physical = self._execute(endpoint, artifact, plan, mark_before=before)
                 apis = apis_of(plan.template, physical)
+                self.check_turn()
                 self._remember(endpoint, name, plan.template, release)
                 # Beside a canary the release on record is still what must be there.
                 artifact_bucket.write_mark(endpoint, name, before if plan.is_canary else release.id)
@@ -319,7 +325,7 @@ class Deployer:
             self._put_secrets_back(endpoint, name)
             raise
         except BaseException as error:
-            self._history.end(deployment, Outcome.INTERRUPTED, detail=_cause(error))
+            self._history.interrupt(deployment, _cause(error))
             raise
         outcome = Outcome.CANARY if plan.is_canary else Outcome.SUCCEEDED
         self._history.end(deployment, outcome, apis=apis, skipped=plan.skipped)

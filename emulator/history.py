@@ -133,6 +133,14 @@ class History:
         }
         return self.ledger.put_outcome(values)
 
+    def check_turn(self) -> None:
+        """See :meth:`emulator.ledger.Ledger.check_turn`."""
+        self.ledger.check_turn()
+
+    def interrupt(self, deployment: int, detail: str) -> None:
+        """Record that a deployment was interrupted, unless somebody who took its command for gone has."""
+        self._end(deployment, Outcome.INTERRUPTED, detail=detail)
+
     def close_interrupted(self) -> list[Deployment]:
         """Give every deployment whose process is gone the outcome ``interrupted``; returns those."""
         with self.ledger.connected() as rows:

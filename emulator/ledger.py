@@ -154,12 +154,24 @@ class Ledger(Protocol):
     def put_outcome(self, values: Mapping[str, object]) -> bool:
         """Record how a deployment ended, also when that takes several tries; False: another outcome is on record."""
 
-    def alone(self, command: str, *, emit: Emit, wait: bool) -> AbstractContextManager[None]:
+    def alone(self, command: str, *, emit: Emit, patience: float) -> AbstractContextManager[None]:
         """
         Be the one who changes the project, among all machines; the project's lock is held already.
 
+        Args:
+            patience: Seconds to wait for somebody else who does; 0 not at all, and ``math.inf`` as long as it takes.
+
         Raises:
-            NotReady: Somebody else does, and *wait* is False.
+            NotReady: Somebody else still does.
+        """
+
+    def check_turn(self) -> None:
+        """
+        Right before something is changed: make sure that nobody else has begun since :meth:`alone`, if that is held.
+
+        Raises:
+            NotReady: Somebody has: this process was cut off for so long that it was taken for gone.
+            StoreAway: Nobody can say.
         """
 
 
@@ -196,10 +208,13 @@ class LedgerFile:
         return True
 
     @contextlib.contextmanager
-    def alone(self, command: str, *, emit: Emit, wait: bool) -> Iterator[None]:
+    def alone(self, command: str, *, emit: Emit, patience: float) -> Iterator[None]:
         """Nothing: nobody else has the file."""
-        del command, emit, wait
+        del command, emit, patience
         yield
+
+    def check_turn(self) -> None:
+        """Nothing: the project's lock is this process's as long as it lives."""
 
     def _prepare(self, connection: sqlite3.Connection) -> None:
         version = _version(connection)

@@ -334,6 +334,7 @@ class Lifecycle:
                 self._first_artifact(environment, self._build)
             else:
                 self._open_artifact(current.release.digest)
+            self._history.check_turn()
             self._emit(Event(name, "resetting"))
             self._drivers.stop(environment)
             driver.erase(environment)

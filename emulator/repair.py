@@ -129,6 +129,7 @@ class Repairer:
     def _through(self, target: _Target, template: Template) -> None:
         """Bring the stack to *template* and from there to the release."""
         endpoint = target.endpoint
+        self._deployer.check_turn()
         # A command that is killed in between leaves an environment that the next `up` brings to its release.
         artifact_bucket.write_mark(endpoint, target.stack, None)
         _copy_code(endpoint, template)

@@ -135,6 +135,7 @@ class StateTransfer:
             Event(environment.name, "restoring", f"snapshot {snapshot.name} of {snapshot.at:%Y-%m-%d %H:%M} UTC")
         )
         self._tell_differences(environment, snapshot)
+        self._history.check_turn()
         with self._stopped(environment, timeout=timeout) as was_running:
             self._replace_state(environment, snapshot)
         did = self._lifecycle.revive(environment, timeout=timeout).did if was_running else ()
@@ -215,6 +216,7 @@ class StateTransfer:
             self._drivers.of(source).save(source, state)
             moved = account_rewrite.move(state, self._place(source), self._place(target))
             self._cancellation.check()
+            self._history.check_turn()
             with self._stopped(target, timeout=timeout):
                 self._drivers.of(target).load(target, state)
         results = run_parallel(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import get_close_matches
@@ -15,7 +16,7 @@ from emulator.created import read_created
 from emulator.deploy import Deployer
 from emulator.drivers.choice import Choice
 from emulator.drivers.registry import Drivers
-from emulator.errors import ConfigError, NotReady
+from emulator.errors import ConfigError, MultistackError, NotReady, StoreAway
 from emulator.events import Emit, Event
 from emulator.front import Front
 from emulator.history import History
@@ -40,6 +41,9 @@ from emulator.status import EnvironmentStatus, status_of
 
 if TYPE_CHECKING:
     from emulator.repair import Repairer
+
+# Seconds that whoever only stops what runs waits for a command on another machine.
+_PATIENCE = 60.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,12 +166,33 @@ class Workspace:
         with exclusive(self.project.state, command, emit=self.emit, wait=wait):
             self._check_unchanged()
             check_there(self.project)
-            with self.history.ledger.alone(command, emit=self.emit, wait=wait):
+            with self.history.ledger.alone(command, emit=self.emit, patience=math.inf if wait else 0):
                 self._repair()
                 try:
                     yield
                 finally:
                     self.publish()
+
+    @contextlib.contextmanager
+    def stopping(self, command: str, *, emit: Emit | None = None) -> Iterator[None]:
+        """
+        Stop what runs of the project: alone, as with :meth:`changing`, but whatever became of the disk or the store.
+
+        Args:
+            emit: Told who is waited for, and of a store that can't be asked; default: the workspace's.
+
+        Raises:
+            NotReady: A command on another machine still changes the project after a minute.
+        """
+        tell = emit or self.emit
+        with exclusive(self.project.state, command, emit=tell), contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(self.history.ledger.alone(command, emit=tell, patience=_PATIENCE))
+            except MultistackError as error:
+                if isinstance(error, NotReady) and not isinstance(error, StoreAway):
+                    raise
+                tell(Event(None, "warning:", f"{error.message}; commands on other machines are not waited for"))
+            yield
 
     def _repair(self) -> None:
         """Put on record, and finish, what a killed command left open."""

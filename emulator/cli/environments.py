@@ -91,14 +91,12 @@ def up(
 @click.pass_obj
 def down(context: Context, names: Sequence[str]) -> None:
     """Stop environments, or all of them, those of spaces too, and the proxy; their state is kept."""
-    from emulator.lock import exclusive
     from emulator.testing.keeper.leaving import stop_left
 
     workspace = context.workspace()
     chosen = workspace.environments(names)
     proxy_stopped, spaces = (False, {}) if names or context.space else _end_spaces(context, workspace)
-    # Not `changing`, which needs the ledger: what runs must be stoppable on a full disk as well.
-    with exclusive(workspace.project.state, "down", emit=workspace.emit):
+    with workspace.stopping("down"):
         if not names:
             chosen += workspace.drivers.leftovers()
             # First, so that nobody is told that an environment is down while all of them go.

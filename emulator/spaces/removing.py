@@ -10,7 +10,6 @@ from pathlib import Path
 
 from emulator.errors import MultistackError
 from emulator.events import Event
-from emulator.lock import exclusive
 from emulator.model import STATE_FOLDER, Space
 from emulator.parallel import failed_of, raise_first, run_parallel
 from emulator.space_list import changed, home_of
@@ -71,7 +70,7 @@ def _erase(spaces: Spaces, space: Space) -> None:
         return
     found = spaces.open(space)
     # A `create` that still goes on with it holds this lock, and ends with its next environment.
-    with exclusive(found.project.state, "space destroy", emit=spaces.workspace.emit):
+    with found.stopping("space destroy", emit=spaces.workspace.emit):
         if not _is_still(spaces, space):
             return
         environments = [*found.project.environments, *found.drivers.leftovers()]

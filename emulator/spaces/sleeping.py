@@ -7,7 +7,7 @@ import itertools
 import time
 from collections.abc import Mapping, Sequence
 
-from emulator.errors import ConfigError, MultistackError, StoreAway
+from emulator.errors import ConfigError, MultistackError
 from emulator.events import Emit, Event
 from emulator.lifecycle import UpResult
 from emulator.lock import exclusive
@@ -33,22 +33,31 @@ def put_to_sleep(spaces: Spaces, names: Sequence[str]) -> Mapping[str, bool | Mu
 
 def _sleep(spaces: Spaces, name: str) -> bool:
     found = spaces.open(find_space(spaces.listed(), name))
-    with exclusive(found.project.state, "space sleep", emit=spaces.workspace.emit):
-        # First, so that a request that comes meanwhile wakes it when this is over. It ends all the same on a full disk,
-        # and without the store.
-        with contextlib.suppress(OSError, StoreAway):
-            if spaces.change("space sleep", name, is_asleep=True) is None:
-                raise ConfigError(f"space {name} was removed meanwhile")
+    with found.stopping("space sleep", emit=spaces.workspace.emit):
+        # First, so that a request that comes meanwhile wakes it when this is over.
+        if not _note_asleep(spaces, name):
+            raise ConfigError(f"space {name} was removed meanwhile")
         results = found.lifecycle.down([*found.project.environments, *found.drivers.leftovers()])
         with contextlib.suppress(OSError):
             found.publish()
         if failed_of(results):
-            with contextlib.suppress(StoreAway):
+            with contextlib.suppress(MultistackError):  # what can't be stopped is what matters
                 spaces.change("space sleep", name, is_asleep=False)
             raise_first(results)
     did = any(result is True for result in results.values())
     spaces.workspace.emit(Event(name, "sleeps", "" if did else "already"))
     return did
+
+
+def _note_asleep(spaces: Spaces, name: str) -> bool:
+    """Whether it is still there. It is stopped all the same on a full disk, and by a store that is away or refuses."""
+    try:
+        return spaces.change("space sleep", name, is_asleep=True) is not None
+    except (OSError, MultistackError) as error:
+        spaces.workspace.emit(
+            Event(name, "warning:", f"no request will wake it, `multistack space wake` does: {error}")
+        )
+        return True
 
 
 def wake(spaces: Spaces, names: Sequence[str], *, width: int, timeout: float) -> Mapping[str, bool | MultistackError]:

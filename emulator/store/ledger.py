@@ -14,11 +14,13 @@ from sqlalchemy import Connection, RowMapping, text
 from emulator.errors import NotReady, StoreAway
 from emulator.events import Emit, Event
 from emulator.ledger import Row, insertion
+from emulator.model import Outcome
 from emulator.store.session import CHANGING, DEPLOYMENT, Lock, Session
 from emulator.store.store import Scope, Store, plain
 from emulator.store.tables import KEYS
 
 _AGAIN = 0.5
+_SERVING = frozenset({Outcome.SUCCEEDED.value, Outcome.CANARY.value})
 
 
 class SharedLedger:
@@ -33,12 +35,14 @@ class SharedLedger:
         self._store = store
         self._scope = scope
         self._session = session
+        # The number of this process's turn, while it is the one who changes the project.
+        self._turn: int | None = None
 
     @contextlib.contextmanager
     def connected(self) -> Iterator[SharedRows]:
         """See :meth:`emulator.ledger.Ledger.connected`."""
         with self._store.transaction(self._scope) as connection:
-            yield SharedRows(connection, self._session, grace=self._store.settings.timeout)
+            yield SharedRows(connection, self._session, grace=self._store.settings.timeout, turn=self._turn)
 
     def put_outcome(self, values: Mapping[str, object]) -> bool:
         """See :meth:`emulator.ledger.Ledger.put_outcome`; a store that goes away meanwhile is waited for."""
@@ -50,34 +54,48 @@ class SharedLedger:
                     with self.connected() as rows:
                         return rows.put_outcome(values)
                 except StoreAway:
-                    if time.monotonic() >= until:
+                    if time.monotonic() >= until or self._store.gave_up:
                         raise
                 time.sleep(_AGAIN)
         finally:
             self._session.let_go(Lock(DEPLOYMENT, number))
 
     @contextlib.contextmanager
-    def alone(self, command: str, *, emit: Emit, wait: bool) -> Iterator[None]:
+    def alone(self, command: str, *, emit: Emit, patience: float) -> Iterator[None]:
         """See :meth:`emulator.ledger.Ledger.alone`."""
         lock = Lock(CHANGING, self._store.scope_number(self._scope))
-        is_waiting, name = False, f"multistack {command} by {_who()}"
-        while not self._session.hold(lock, name=name):
+        try:
+            self._turn = self._wait_for(lock, f"multistack {command} by {_who()}", emit=emit, patience=patience)
+            yield
+        finally:
+            self._turn = None
+            self._session.let_go(lock)
+
+    def check_turn(self) -> None:
+        """See :meth:`emulator.ledger.Ledger.check_turn`; a store that goes away meanwhile is waited for."""
+        if self._turn is None:
+            return
+        lock = Lock(CHANGING, self._store.scope_number(self._scope))
+        with self._store.transaction():  # waits, and says so
+            pass
+        last = self._session.turn(lock)
+        if last is None or last[0] != self._turn:
+            raise _over(last[1] if last else self._holder(lock))
+
+    def _wait_for(self, lock: Lock, name: str, *, emit: Emit, patience: float) -> int:
+        is_waiting, until = False, time.monotonic() + patience
+        while (turn := self._session.take_turn(lock, name=name)) is None:
             other = self._holder(lock)
-            if other is None and self._session.hold(lock, name=name):
+            if other is None and (turn := self._session.take_turn(lock, name=name)) is not None:
                 break  # it ended just now
             other = other or "multistack"
-            if not wait:
-                raise NotReady(
-                    f"another command changes this project: {other}", hint="leave --no-wait out to wait for it"
-                )
+            if time.monotonic() >= until:
+                raise NotReady(f"another command changes this project: {other}", hint=_after(patience))
             if not is_waiting:
                 emit(Event(None, "waiting", f"for another command: {other}"))
                 is_waiting = True
             time.sleep(_AGAIN)
-        try:
-            yield
-        finally:
-            self._session.let_go(lock)
+        return turn
 
     def _holder(self, lock: Lock) -> str | None:
         with self._store.transaction() as connection:
@@ -88,10 +106,11 @@ class SharedLedger:
 class SharedRows:
     """See :class:`emulator.ledger.Rows`."""
 
-    def __init__(self, connection: Connection, session: Session, *, grace: float) -> None:
+    def __init__(self, connection: Connection, session: Session, *, grace: float, turn: int | None) -> None:
         self._connection = connection
         self._session = session
         self._grace = grace
+        self._turn = turn
 
     def select(self, query: str, values: Mapping[str, object] = {}) -> Sequence[RowMapping]:
         return self._connection.execute(text(query), dict(values)).mappings().all()
@@ -105,12 +124,23 @@ class SharedRows:
         query = "SELECT outcome, at FROM outcomes WHERE deployment = :deployment"
         if there := self.select(query, {"deployment": values["deployment"]}):
             return all(there[0][name] == values[name] for name in ("outcome", "at"))
+        if values["outcome"] in _SERVING:
+            self._check_turn()
         self.add("outcomes", values)
         return True
 
     def hold(self, deployment: int) -> None:
-        """Before others see the row: they find the lock with it."""
+        """Before others see the row: they find the lock with it. Only whoever's turn it is begins one."""
+        self._check_turn()
         self._session.hold(Lock(DEPLOYMENT, deployment))
+
+    def _check_turn(self) -> None:
+        """Part of the transaction: nobody begins a turn before its end."""
+        if self._turn is None:
+            return
+        (last,) = self.select("SELECT number, who FROM turns WHERE scope = current_scope() FOR SHARE")
+        if last["number"] != self._turn:
+            raise _over(last["who"])
 
     def is_running(self, row: Row) -> bool:
         """
@@ -136,6 +166,20 @@ _IS_RECENT = """
 SELECT extract(epoch FROM now() - pg_postmaster_start_time()) < :grace
     AND (SELECT recorded < pg_postmaster_start_time() FROM all_deployments WHERE id = :number)
 """
+
+
+def _over(other: str | None) -> NotReady:
+    return NotReady(
+        f"another command began while this one was cut off from the store: {other or 'multistack'}; this one ends here",
+        hint="look at what is deployed now (`multistack status`), then run the same command again",
+    )
+
+
+def _after(patience: float) -> str:
+    """What to do when somebody else still changes the project."""
+    if not patience:
+        return "leave --no-wait out to wait for it"
+    return f"it still did after {patience:g} s: let it end, or end it there, and run the same command again"
 
 
 def _who() -> str:

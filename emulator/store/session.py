@@ -34,6 +34,12 @@ class Lock:
     number: int
 
 
+_TAKE_TURN = """
+INSERT INTO turns (scope, number, who) VALUES (%s, nextval('turn_number'), %s)
+ON CONFLICT (scope) DO UPDATE SET number = EXCLUDED.number, who = EXCLUDED.who
+RETURNING number
+"""
+_GET_TURN = "SELECT number, who FROM turns WHERE scope = %s"
 # The first of the two numbers of an advisory lock. Others' locks in the same database are told apart by it.
 DEPLOYMENT = 0x6D73_0001
 CHANGING = 0x6D73_0002
@@ -78,18 +84,53 @@ class Session:
                     threading.Thread(target=self._watch, args=(self._watched,), daemon=True).start()
             return did
 
+    def take_turn(self, lock: Lock, *, name: str) -> int | None:
+        """
+        Take *lock*, which is about a scope, and begin a turn there by the same connection.
+
+        Returns:
+            Its number, above that of all before; None when another process has the lock.
+        """
+        with self._turn, self._store.translated():
+            if not self.hold(lock, name=name):
+                return None
+            return int(self._one(_TAKE_TURN, (lock.number, name))[0])
+
+    def turn(self, lock: Lock) -> tuple[int, str] | None:
+        """
+        The number of the last turn in the scope of *lock*, and whose it is; None when another process has the lock.
+
+        It is asked by the connection that holds the lock, which is taken again where that broke: nobody else can begin
+        between this answer and what is done next, unless it breaks once more.
+        """
+        with self._turn, self._store.translated():
+            try:
+                found = self._one(_GET_TURN, (lock.number,))
+            except psycopg.Error:
+                self._drop()
+                self._connect(self._name)
+                found = self._one(_GET_TURN, (lock.number,))
+            return None if lock in self._lost else (int(found[0]), str(found[1]))
+
+    def _one(self, query: str, values: tuple[object, ...]) -> tuple[Any, ...]:
+        if self._connection is None:
+            raise psycopg.OperationalError("the connection is closed")
+        row: tuple[Any, ...] | None = self._connection.execute(query.encode(), values).fetchone()
+        if row is None:
+            raise AssertionError("a turn that was begun is there")
+        return row
+
     def let_go(self, lock: Lock) -> None:
-        """Let others have *lock*; nothing when it isn't held. With the last one the connection ends."""
+        """Let others have *lock*, should it be held. With the last one the connection ends."""
         with self._turn:
-            if lock not in self._held:
-                return
+            was_held = lock in self._held
             self._held.discard(lock)
             if not self._held:
                 self._drop()
                 if self._watched is not None:
                     self._watched.set()
                     self._watched = None
-            elif self._connection is not None:
+            elif was_held and self._connection is not None:
                 with contextlib.suppress(psycopg.Error):  # broken: then it is free already
                     self._connection.execute("SELECT pg_advisory_unlock(%s, %s)", (lock.kind, lock.number))
 

@@ -62,6 +62,7 @@ class Store:
 
     Attributes:
         tell: Called with a line when it has to be waited for.
+        gave_up: It was waited for, for nothing: nobody waits again until it is back.
 
     Raises:
         StoreAway: By every use: it can't be reached.
@@ -79,8 +80,7 @@ class Store:
         self._prepared = threading.Event()
         self._turn = threading.Lock()
         self._scopes: dict[Scope, int] = {}
-        # Whoever waited for nothing doesn't wait again until it is back.
-        self._gave_up = False
+        self.gave_up = False
 
     def open_connection(self, *, name: str = "multistack") -> psycopg.Connection[Any]:
         """
@@ -146,16 +146,16 @@ class Store:
             try:
                 connection = self._engine.connect()
             except SQLAlchemyError as error:
-                if not self._prepared.is_set() or self._gave_up or not _is_away(error):
+                if not self._prepared.is_set() or self.gave_up or not _is_away(error):
                     raise
                 if time.monotonic() >= until:
-                    self._gave_up = True
+                    self.gave_up = True
                     raise
                 if not is_told:
                     self.tell(f"for the store {self.shown}, up to {self._patience:g} s: {self._reason(error)}")
                     is_told = True
             else:
-                self._gave_up = False
+                self.gave_up = False
                 return connection
             time.sleep(_AGAIN)
 

@@ -169,6 +169,15 @@ _ORIGINS = """
 ALTER TABLE owners ADD COLUMN mark TEXT NOT NULL DEFAULT '';
 ALTER TABLE routes ADD COLUMN place TEXT NOT NULL DEFAULT '';
 """
+# Who was the last to change a project or space, by a number that grows.
+_TURNS = """
+CREATE SEQUENCE turn_number;
+CREATE TABLE turns (
+    scope INTEGER PRIMARY KEY REFERENCES scopes (id),
+    number BIGINT NOT NULL,
+    who TEXT NOT NULL
+);
+"""
 
 
 def _part(table: str) -> str:
@@ -178,4 +187,4 @@ def _part(table: str) -> str:
 
 
 # What brings an empty schema to the first format, and each format to the next.
-MIGRATIONS: Mapping[int, str] = {1: _SCOPES + "".join(map(_part, _LEDGER)) + _PUBLISHED, 2: _ORIGINS}
+MIGRATIONS: Mapping[int, str] = {1: _SCOPES + "".join(map(_part, _LEDGER)) + _PUBLISHED, 2: _ORIGINS + _TURNS}

@@ -13,7 +13,6 @@ from emulator.config import process_environ
 from emulator.errors import MultistackError
 from emulator.lab.opening import open_laboratory
 from emulator.lab.project import SHARED, lab_folder, sample_folder
-from emulator.lock import exclusive
 from emulator.model import STATE_FOLDER, Environment
 from emulator.parallel import raise_first
 from emulator.workshop import answers
@@ -150,7 +149,7 @@ def erase(workspace: Workspace) -> None:
     laboratory = open_laboratory(lab_folder(workspace.project.root), process_environ(), {})
     if laboratory is not None:
         laboratory.down()
-    with exclusive(workspace.project.state, "workshop reset", emit=workspace.emit):
+    with workspace.stopping("workshop reset"):
         environments = _stop(workspace)
         for environment in environments:
             workspace.drivers.of(environment).erase(environment)
@@ -161,7 +160,7 @@ def stop(folder: Path, *, open_workspace: Open) -> bool:
     if not runs(folder):
         return False
     workspace = open_workspace(folder)
-    with exclusive(workspace.project.state, "workshop start", emit=workspace.emit):
+    with workspace.stopping("workshop start"):
         _stop(workspace)
         for server in _servers(folder):  # the emulators that experiments ran on
             process.stop(server, grace=_GRACE)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import subprocess
 import time
@@ -18,7 +19,8 @@ from emulator.store.published import Published
 from emulator.store.session import Session
 from emulator.store.store import Scope, Store
 from tests.conftest import ProjectFolder, http
-from tests.functional.tiny import tiny_project, write_service
+from tests.functional.test_store_ledger import taking_over
+from tests.functional.tiny import source, tiny_project, write, write_service
 from tests.postgres import Postgres
 
 
@@ -164,7 +166,7 @@ def test_a_second_machine_shares_the_ledger(ann: ProjectFolder, tmp_path: Path) 
 def test_two_operators_on_two_machines_take_turns(ann: ProjectFolder, store: Store) -> None:
     """Whoever comes second waits and is told for whom, or fails with --no-wait and has changed nothing."""
     elsewhere = SharedLedger(store, Scope(project="tiny"), Session(store))
-    with elsewhere.alone("deploy", emit=lambda _event: None, wait=False):
+    with elsewhere.alone("deploy", emit=lambda _event: None, patience=0):
         refused = ann.run("deploy", "test", "--no-wait", check=False)
         assert refused.returncode == 3
         assert "another command changes this project: multistack deploy by" in refused.stderr
@@ -175,6 +177,70 @@ def test_two_operators_on_two_machines_take_turns(ann: ProjectFolder, store: Sto
             assert said, "it ended without waiting"
     assert waiting.communicate(timeout=120)[0] is not None
     assert waiting.returncode == 0
+
+
+def test_what_stops_environments_waits_for_whoever_deploys_elsewhere(ann: ProjectFolder, store: Store) -> None:
+    """Of the project and of a space: each under a lock of its own, and nothing is stopped before."""
+    ann.run("space", "create", "alice")
+    (alice,) = Published(store, "tiny").spaces().values()
+    scopes = [Scope(project="tiny"), Scope(project="tiny", space="alice", since=alice.at.isoformat())]
+    commands = (["down", "test"], ["space", "sleep", "alice"], ["space", "destroy", "alice"])
+    for scope, command in zip([*scopes, scopes[1]], commands, strict=True):
+        with SharedLedger(store, scope, Session(store)).alone("deploy", emit=lambda _event: None, patience=0):
+            stopping = ann.start(*command)
+            assert stopping.stderr is not None
+            told = next((line for line in stopping.stderr if "waiting" in line), "it ended without waiting")
+            assert "for another command: multistack deploy by" in told
+            within = ["--space", "alice"] if scope.space else []
+            if command[1] != "destroy":
+                assert json.loads(ann.run(*within, "status", "--json").stdout)[0]["status"] == "ready"
+        stopping.communicate(timeout=120)
+        assert stopping.returncode == 0
+    assert Published(store, "tiny").spaces() == {}
+    assert ann.status()["test"]["status"] == "stopped"
+    ann.run("up")
+
+
+# In the place of git, which a build asks: waits there until it may go on.
+WAITING_GIT = "#!/bin/sh\ntouch started; while [ ! -e go ]; do sleep 0.05; done; exit 1\n"
+
+
+def test_an_operator_who_was_cut_off_changes_nothing(
+    ann: ProjectFolder, store: Store, postgres: Postgres, url: str, tmp_path: Path
+) -> None:
+    """Another one may have deployed since: its command ends in one line, and the next one works."""
+    for name in ("started", "go"):
+        (ann.folder / name).unlink(missing_ok=True)
+    (tmp_path / "git").write_text(WAITING_GIT)
+    (tmp_path / "git").chmod(0o755)
+    before, served = len(json.loads(ann.run("history", "--json").stdout)), ann.status()["test"]["url"]
+    write(ann, "src/app.py", source("'two'"))
+    deploying = ann.start("deploy", "test", env={"PATH": f"{tmp_path}:{os.environ['PATH']}"})
+    wait_for(lambda: has_begun(ann, deploying))
+    with taking_over(postgres, url, SharedLedger(store, Scope(project="tiny"), Session(store))):
+        pass
+    (ann.folder / "go").touch()
+    _, said = deploying.communicate(timeout=120)
+    assert deploying.returncode == 3, said
+    assert said.count("error: ") == 1
+    assert "another command began while this one was cut off from the store: multistack rollback by" in said
+    assert http("GET", served).body == b"one"
+    assert len(json.loads(ann.run("history", "--json").stdout)) == before
+    ann.run("deploy", "test")
+    assert http("GET", served).body == b"two"
+    write(ann, "src/app.py", source("'one'"))
+    ann.run("deploy", "test")
+
+
+def test_down_goes_on_without_the_store(ann: ProjectFolder) -> None:
+    """What runs here must be stoppable whatever became of a database; there is a warning."""
+    ann.run("space", "create", "alice")
+    done = ann.run("down", env={"MULTISTACK_STORE": "postgresql://ann@127.0.0.1:1/store"})
+    assert "stopped test, alice, the proxy" in done.stdout
+    assert "commands on other machines are not waited for" in done.stderr
+    assert "warning: no request will wake it" in done.stderr
+    ann.run("up")
+    ann.run("space", "destroy", "alice")
 
 
 def test_spaces_are_published_as_they_change(ann: ProjectFolder, store: Store) -> None:

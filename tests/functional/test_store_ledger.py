@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import math
 import subprocess
 import sys
 import threading
@@ -203,23 +205,34 @@ def test_one_command_at_a_time_changes_a_project_on_all_machines(store: Store) -
         told.set()
 
     def second() -> None:
-        with there.alone("promote prod", emit=note, wait=True):
+        with there.alone("promote prod", emit=note, patience=math.inf):
             entered.set()
 
-    with here.alone("deploy", emit=note, wait=True):
+    with here.alone("deploy", emit=note, patience=math.inf):
         refused = pytest.raises(NotReady, match=r"another command changes this project: multistack deploy by .*@")
-        with refused, there.alone("promote prod", emit=note, wait=False):
+        with refused, there.alone("promote prod", emit=note, patience=0):
             pass
         waiting = threading.Thread(target=second, daemon=True)
         waiting.start()
         assert told.wait(PATIENCE)
         assert not entered.is_set()
-        with ledger_of(store, "alice").alone("deploy", emit=note, wait=False):
+        with ledger_of(store, "alice").alone("deploy", emit=note, patience=0):
             pass
     assert entered.wait(PATIENCE)
     waiting.join(PATIENCE)
     assert [event.step for event in events] == ["waiting"]
     assert "for another command: multistack deploy by" in events[0].detail
+
+
+def test_whoever_waits_for_so_long_says_for_whom_it_did(store: Store) -> None:
+    """Another command may take hours; what comes next is told."""
+    events: list[Event] = []
+    with ledger_of(store).alone("deploy", emit=events.append, patience=0):
+        refused = pytest.raises(NotReady, match=r"another command changes this project: multistack deploy by .*@")
+        with refused as caught, ledger_of(store).alone("down", emit=events.append, patience=0.1):
+            pass
+    assert [event.step for event in events] == ["waiting"]
+    assert "after 0.1 s" in (caught.value.hint or "")
 
 
 def test_a_store_that_was_never_there_is_told_at_once(stores: Callable[..., Store]) -> None:
@@ -272,7 +285,7 @@ def test_locks_come_back_with_the_store(
 ) -> None:
     """A command goes on over a restart of the server, and the others still wait for it."""
     mine = SharedLedger(stores(store_url, timeout=0), Scope(project="shop"), Session(stores(store_url)))
-    with mine.alone("deploy", emit=lambda _event: None, wait=False):
+    with mine.alone("deploy", emit=lambda _event: None, patience=0):
         number = History(mine).begin("test", RELEASE)
         stoppable_postgres.stop()
         stoppable_postgres.start()
@@ -288,10 +301,114 @@ def test_locks_come_back_with_the_store(
     assert not is_taken(other)
 
 
+# Goes on with what its first argument says once it is told to.
+CUT_OFF = """
+import sys
+from emulator.errors import MultistackError
+from emulator.history import History
+from emulator.model import Outcome, Release, StoreSettings
+from emulator.store.opening import shared_ledger
+ledger = shared_ledger(StoreSettings(url=sys.argv[2], timeout=float(sys.argv[3])), "shop")
+history, release = History(ledger), Release(id="r1", digest="d1", config_hash="c1", config={})
+with ledger.alone("deploy", emit=lambda _event: None, patience=0):
+    number = history.begin("test", release) if sys.argv[1] != "begin" else 0
+    print("changes", flush=True)
+    sys.stdin.readline()
+    steps = {
+        "begin": lambda: history.begin("test", release),
+        "change": ledger.check_turn,
+        "end": lambda: history.end(number, Outcome.SUCCEEDED),
+    }
+    try:
+        steps[sys.argv[1]]()
+        print("went on", flush=True)
+    except MultistackError as error:
+        print(error.message, flush=True)
+    sys.stdin.readline()
+"""
+
+
+@contextlib.contextmanager
+def operator(step: str, url: str, *, timeout: float = PATIENCE) -> Iterator[subprocess.Popen[str]]:
+    """A process that changes the project by now."""
+    command = [sys.executable, "-c", CUT_OFF, step, url, str(timeout)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "changes\n"
+            yield process
+        finally:
+            process.kill()
+
+
+def told_to_go_on(process: subprocess.Popen[str]) -> str:
+    """What came of its step."""
+    assert process.stdin is not None
+    assert process.stdout is not None
+    process.stdin.write("\n")
+    process.stdin.flush()
+    return process.stdout.readline().strip()
+
+
+def cut_off(postgres: Postgres, url: str) -> None:
+    """End the session of whoever deploys, as the server does with one it hears nothing of."""
+    found = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+    assert "t" in postgres.query(f"{found} AND application_name LIKE 'multistack deploy by%'", url=url)
+
+
+@contextlib.contextmanager
+def taking_over(postgres: Postgres, url: str, ledger: SharedLedger) -> Iterator[None]:
+    """Another operator begins; the one before may be faster to come back, and is cut off again."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        cut_off(postgres, url)
+        with contextlib.ExitStack() as stack:
+            try:
+                stack.enter_context(ledger.alone("rollback", emit=lambda _event: None, patience=0))
+            except NotReady:
+                assert time.monotonic() < until
+                continue
+            yield
+            return
+
+
+@pytest.mark.parametrize("step", ["begin", "change", "end"])
+@pytest.mark.parametrize("is_over", [False, True], ids=["still there", "gone again"])
+def test_whoever_was_cut_off_stops_when_another_operator_began(
+    postgres: Postgres, store: Store, step: str, is_over: bool
+) -> None:
+    """Before a deployment is on record, before it changes the environment, and before it counts as what is served."""
+    url, other = store.settings.url, ledger_of(store)
+    with operator(step, url) as first:
+        with taking_over(postgres, url, other):
+            said = "" if is_over else told_to_go_on(first)
+        said = said or told_to_go_on(first)
+    assert said.startswith("another command began while this one was cut off from the store: multistack rollback by")
+    assert [one.outcome for one in History(other).deployments()] == [None] * (step != "begin")
+
+
+def test_whoever_was_cut_off_goes_on_when_nobody_else_began(postgres: Postgres, store: Store) -> None:
+    """With the lock, which is taken again before anything is changed."""
+    url = store.settings.url
+    with operator("change", url) as first:
+        cut_off(postgres, url)
+        assert told_to_go_on(first) == "went on"
+        assert is_taken(ledger_of(store))
+
+
+def test_nothing_is_changed_while_the_store_can_not_say_whose_turn_it_is(
+    stoppable_postgres: Postgres, store: Store
+) -> None:
+    """It is waited for, and then that is told."""
+    with operator("change", store.settings.url, timeout=1) as first:
+        stoppable_postgres.stop()
+        assert "can't be reached after 1 s" in told_to_go_on(first)
+
+
 def is_taken(ledger: SharedLedger) -> bool:
     """Whether somebody changes the project."""
     try:
-        with ledger.alone("look", emit=lambda _event: None, wait=False):
+        with ledger.alone("look", emit=lambda _event: None, patience=0):
             return False
     except NotReady as error:
         return "another command" in error.message

@@ -228,6 +228,12 @@ class FakeHistory:
     """A ledger of one environment."""
 
     entries: Sequence[tuple[Release, Outcome]] = ()
+    is_over: bool = False
+
+    def check_turn(self) -> None:
+        """As that of a store, where another operator may have begun."""
+        if self.is_over:
+            raise NotReady("another command began")
 
     def current(self, environment: str) -> Deployment | None:
         """The last that succeeded."""
@@ -491,6 +497,13 @@ def test_reset_erases_what_is_stopped_and_redeploys_the_recorded_release() -> No
     bench.lifecycle().reset([TEST], timeout=0.1)
     assert bench.driver.calls == ["stop test", "erase test", "start test"]
     assert bench.deployer.deployed == [("test", RELEASE.digest, RELEASE.id)]
+
+
+def test_reset_erases_nothing_once_another_operator_began() -> None:
+    """What runs may be theirs by now."""
+    bench = Bench(FakeDriver({"test": READY}), history=FakeHistory([(RELEASE, Outcome.SUCCEEDED)], is_over=True))
+    assert isinstance(bench.lifecycle().reset([TEST], timeout=0.1)["test"], NotReady)
+    assert bench.driver.calls == []
 
 
 def _refuse(*_arguments: str) -> Artifact:
