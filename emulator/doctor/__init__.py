@@ -16,6 +16,7 @@ from emulator.doctor import containers, machine
 from emulator.doctor import project as projects
 from emulator.doctor.check import Check, Verdict
 from emulator.doctor.engine import Engine, look
+from emulator.doctor.shared_store import examine_store
 from emulator.drivers.choice import settle
 from emulator.drivers.containers import TOKEN
 from emulator.drivers.external import ExternalDriver
@@ -56,6 +57,7 @@ def examine(
         checks += [
             projects.check_writable(project.state),
             projects.check_disk(project.state, _free_disk(project.state)),
+            *examine_store(project),
         ]
     checks += _on_containers(project, engine, environ)
     return [

@@ -94,6 +94,8 @@ class Joining:
         """
         self.check(name, token, client=client)
         try:
+            if self._shared is not None:  # here, where whoever waits for a store that is away holds up nobody
+                self._shared.check_there()
             if self._shared is not None and self._is_replica:
                 space = self._checked(self._shared.spaces().get(name), name, token, client)
                 return self._use_up(self._shared, space)

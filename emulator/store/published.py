@@ -84,6 +84,11 @@ class Published:
             raise TypeError("only whoever says where it writes from may write")
         return self._origin
 
+    def check_there(self) -> None:
+        """Ask the store for nothing: it answers, or that raises what everything else would."""
+        with self._store.transaction():
+            pass
+
     def spaces(self) -> Mapping[str, Space]:
         """Name to space, in the order of their creation, those that are being removed as well."""
         with self._store.transaction() as connection:

@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from emulator.errors import MultistackError, StoreAway
 from emulator.model import StoreSettings
+from emulator.store.absence import Absence
 from emulator.store.address import shown_url, without_password
 from emulator.store.tables import FORMAT, MIGRATIONS, SCHEMA
 
@@ -59,6 +60,7 @@ class Store:
 
     Args:
         patience: Seconds to wait for one that was there before; default: what the settings say.
+        now: The clock by which it counts as away for some seconds.
 
     Attributes:
         tell: Called with a line when it has to be waited for.
@@ -69,7 +71,13 @@ class Store:
         MultistackError: By every use: it was made by a newer version, or can't be used.
     """
 
-    def __init__(self, settings: StoreSettings, *, patience: float | None = None) -> None:
+    def __init__(
+        self,
+        settings: StoreSettings,
+        *,
+        patience: float | None = None,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.settings = settings
         self.shown = shown_url(settings.url)
         self._patience = settings.timeout if patience is None else patience
@@ -77,6 +85,7 @@ class Store:
         self._engine = create_engine(
             "postgresql+psycopg://", creator=self.open_connection, pool_size=4, max_overflow=12, pool_pre_ping=True
         )
+        self._absence = Absence(_is_away, now=now)
         self._prepared = threading.Event()
         self._turn = threading.Lock()
         self._scopes: dict[Scope, int] = {}
@@ -92,9 +101,10 @@ class Store:
         Raises:
             psycopg.Error: There is none.
         """
-        connection = psycopg.connect(
-            self.settings.url, connect_timeout=_CONNECT, application_name=name[:63], autocommit=True, **_ALIVE
-        )
+        with self._absence.trying():
+            connection = psycopg.connect(
+                self.settings.url, connect_timeout=_CONNECT, application_name=name[:63], autocommit=True, **_ALIVE
+            )
         connection.execute(f"SET search_path TO {SCHEMA};{_NOTICE}".encode())
         connection.autocommit = False
         return connection

@@ -5,26 +5,32 @@ from __future__ import annotations
 import json
 import re
 import sys
+import threading
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 from flask import Flask
 from werkzeug.test import TestResponse
 
 from emulator.dashboard.jobs import Command
+from emulator.errors import StoreAway
 from emulator.lock import exclusive
 from emulator.model import STATE_FOLDER, Space
 from emulator.proxy import joining
 from emulator.proxy.app import Settings, create_app
+from emulator.proxy.guesses import Guesses
+from emulator.proxy.problems import Problem
+from emulator.proxy.space_table import SpaceTable
 from emulator.routes import ROUTES_FILE, publish_routes
 from emulator.space_list import home_of, read_spaces, write_spaces
 from emulator.space_tokens import Purpose, join_url, keep_key, make_code, make_token
+from emulator.store.published import Published
 from tests.unit.test_proxy_app import make_route
 
 PAGE = {"Accept": "text/html,application/xhtml+xml,*/*;q=0.8"}
@@ -91,6 +97,39 @@ def test_the_link_shows_a_button_and_is_not_used_up(seats: Class) -> None:
     assert "test" not in response.text
     assert not seats.space().is_joined
     assert "Set-Cookie" not in response.headers
+
+
+class Away:
+    """A store whose host says nothing to the first who asks, for as long as the test wants."""
+
+    def __init__(self) -> None:
+        self.is_asked, self.may_end = threading.Event(), threading.Event()
+
+    def check_there(self) -> None:
+        """The others are told at once."""
+        if not self.is_asked.is_set():
+            self.is_asked.set()
+            assert self.may_end.wait(60)
+        raise StoreAway("the store can't be reached")
+
+
+def test_who_waits_for_the_store_holds_up_nobody_else(seats: Class) -> None:
+    """Whoever comes while the first one still waits has an answer before."""
+    away, table = Away(), SpaceTable(seats.state, on_change=lambda: None)
+    joins = joining.Joining(seats.state, table, Guesses(lambda _client: True), shared=cast(Published, away))
+    tokens = {name: make_code(keep_key(seats.state), seats.space(name)) for name in ("alice", "bob")}
+    with ThreadPoolExecutor() as pool:
+        first = pool.submit(joins.join, "alice", tokens["alice"], client=HERE)
+        assert away.is_asked.wait(60)
+        try:
+            with pytest.raises(Problem) as caught:
+                joins.join("bob", tokens["bob"], client=OTHER)
+            assert not first.done()
+        finally:
+            away.may_end.set()
+        assert isinstance(first.exception(60), Problem)
+    assert caught.value.status == 503
+    assert not seats.space("bob").is_joined
 
 
 def test_the_page_is_as_strict_as_the_others(seats: Class) -> None:

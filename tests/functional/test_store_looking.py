@@ -1,0 +1,117 @@
+"""What can be seen of a real PostgreSQL, and what becomes of those who ask for one that says nothing."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from emulator.doctor import Verdict
+from emulator.doctor.shared_store import examine_store
+from emulator.errors import StoreAway
+from emulator.model import DriverName, Environment, Project, StoreSettings
+from emulator.store.looking import look
+from emulator.store.store import Store
+from emulator.store.tables import FORMAT
+from tests.postgres import Postgres
+
+
+@pytest.fixture
+def store(store_url: str) -> Iterator[Store]:
+    """An empty one."""
+    made = Store(StoreSettings(url=store_url), patience=0)
+    yield made
+    made.close()
+
+
+def test_a_store_is_looked_at_without_a_trace(store: Store, postgres: Postgres, tmp_path: Path) -> None:
+    """Before its first use, after it, and when a newer version made it."""
+    url = store.settings.url
+    first = look(store)
+    assert (first.format, first.denied, first.is_standby, first.user) == (0, [], False, "postgres")
+    assert postgres.query("SELECT 1 FROM pg_namespace WHERE nspname = 'multistack'", url=url) == []
+    with store.transaction():
+        pass
+    assert look(store).format == FORMAT
+    postgres.query("UPDATE multistack.format SET version = 99", url=url)
+    environment = Environment(name="test", driver=DriverName.EMBEDDED, account_id="111111111111", region="eu-west-1")
+    project = Project(
+        file=tmp_path / "multistack.toml",
+        service="shop",
+        template=tmp_path / "template.yaml",
+        environments=(environment,),
+        store=store.settings,
+    )
+    found = {check.name: check.verdict for check in examine_store(project)}
+    assert found == {
+        "store": Verdict.OK,
+        "store rights": Verdict.OK,
+        "store schema": Verdict.PROBLEM,
+        "store clock": Verdict.OK,
+    }
+
+
+def test_rights_that_are_missing_are_named(store: Store, postgres: Postgres) -> None:
+    """To make tables, to see them, to write to one of them."""
+    url, user = store.settings.url, f"guest_of_{store.settings.url.rpartition('/')[2]}"
+    postgres.query(f"CREATE ROLE {user} LOGIN", url=url)
+    guest = Store(StoreSettings(url=url.replace("postgres@", f"{user}@")), patience=0)
+    assert (look(guest).denied, look(guest).format) == (["make the schema multistack"], 0)
+    with store.transaction():
+        pass
+    assert (look(guest).denied, look(guest).format) == (["use the schema multistack"], None)
+    postgres.query(f"GRANT USAGE ON SCHEMA multistack TO {user}", url=url)
+    postgres.query(f"GRANT ALL ON ALL TABLES IN SCHEMA multistack TO {user}", url=url)
+    postgres.query(f"REVOKE INSERT ON multistack.joins FROM {user}", url=url)
+    assert (look(guest).denied, look(guest).format) == (["write joins"], FORMAT)
+    guest.close()
+
+
+def test_a_store_that_says_nothing_is_waited_for_once() -> None:
+    """As where packets get lost: whoever asks next is answered by what the first one found."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        url = f"postgresql://ann@127.0.0.1:{silent.getsockname()[1]}/shop"
+        store = Store(StoreSettings(url=url), patience=0, now=lambda: 0.0)
+        for _ in range(5):
+            with pytest.raises(StoreAway, match="can't be reached"), store.transaction():
+                pass
+        silent.settimeout(60)
+        silent.accept()[0].close()
+        silent.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            silent.accept()
+        store.close()
+
+
+def test_a_new_password_in_a_file_is_read(store: Store, postgres: Postgres, tmp_path: Path) -> None:
+    """By whatever runs on: each further connection reads the file anew."""
+    url, user = store.settings.url, f"rotating_in_{store.settings.url.rpartition('/')[2]}"
+    postgres.query(f"CREATE ROLE {user} LOGIN SUPERUSER PASSWORD 'one'", url=url)
+    rules = postgres.folder / "data/pg_hba.conf"
+    rules.write_text(f"host all {user} 127.0.0.1/32 scram-sha-256\n{rules.read_text()}")
+    postgres.query("SELECT pg_reload_conf()", url=url)
+    file = tmp_path / "pgpass"
+
+    def write(password: str) -> None:
+        file.write_text(f"*:*:*:{user}:{password}\n")
+        file.chmod(0o600)
+
+    write("wrong")
+    address = f"{url.replace('postgres@', f'{user}@')}?passfile={file}"
+    time = iter(range(0, 1000, 60))
+    running = Store(StoreSettings(url=address), patience=0, now=lambda: float(next(time)))
+    with pytest.raises(StoreAway, match="password authentication failed"), running.transaction():
+        pass
+    write("one")
+    with running.transaction():
+        pass
+    postgres.query(f"ALTER ROLE {user} PASSWORD 'two'", url=url)
+    postgres.query(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{user}'", url=url)
+    with pytest.raises(StoreAway, match="password authentication failed"), running.transaction():
+        pass
+    write("two")
+    with running.transaction():
+        pass
+    running.close()
