@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 import subprocess
 import time
 from collections.abc import Callable
+
+import pytest
 
 ENDS = {signal.SIGINT: 130, signal.SIGTERM: 143, signal.SIGHUP: 129, signal.SIGKILL: -signal.SIGKILL}
 
@@ -17,6 +20,14 @@ def until(condition: Callable[[], object], *, timeout: float = 30) -> None:
     while not condition():
         assert time.monotonic() < deadline, "it never came true"
         time.sleep(0.005)
+
+
+def line_within(command: subprocess.Popen[str], seconds: float) -> str:
+    """The first or next line that *command* prints, which has printed no more than was read; it may never print one."""
+    assert command.stdout is not None
+    if not select.select([command.stdout], [], [], seconds)[0]:
+        pytest.fail(f"it printed nothing for {seconds:g} s: {command.args}")
+    return command.stdout.readline().strip()
 
 
 def until_line(command: subprocess.Popen[str], line: str) -> None:

@@ -30,6 +30,7 @@ from emulator.store.origin import Origin, origin_of
 from emulator.store.published import Published
 from emulator.store.store import Store
 from tests.conftest import http
+from tests.functional.cutting import line_within
 from tests.functional.raw_proxy import Upstream, echo, start_proxy, wait_until
 from tests.functional.tiny import source, tiny_project, write
 from tests.postgres import Postgres, lasting_port
@@ -101,8 +102,7 @@ class Lab:
 
     def _listening(self, process: subprocess.Popen[str]) -> Replica:
         log = self.folder.parent / f"log{self.processes.index(process)}"
-        assert process.stdout is not None
-        url = process.stdout.readline().strip()
+        url = line_within(process, PATIENCE)
         assert url.startswith("http://127.0.0.1:"), log.read_text()
         return Replica(process, url, log)
 

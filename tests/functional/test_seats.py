@@ -13,10 +13,12 @@ from typing import Any
 
 import pytest
 
+from emulator.model import STATE_FOLDER
+from emulator.process import read_record
 from tests.conftest import REPOSITORY, ProjectFolder, http
 from tests.documentation.blocks import blocks_of
 from tests.documentation.running import Failure, run_blocks
-from tests.functional.test_docs_blocks import MISSING, clone, free_port
+from tests.functional.test_docs_blocks import MISSING, clone
 from tests.functional.tiny import refused
 
 pytestmark = [
@@ -49,9 +51,11 @@ class Class:
 def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Class]:
     """Both learners type at the same time, each what the text says to the one in the first seat."""
     with clone(tmp_path_factory.mktemp("room")) as project:
-        port = free_port()
-        environ = project.command_environ({"MULTISTACK_PROXY_PORT": str(port), "MULTISTACK_PROXY_HOST": "127.0.0.1"})
-        project.run("--set", f"proxy.port={port}", "space", "create", "--count", "2", "--prefix", "seat", "--ttl", "1h")
+        # Whichever the proxy got, and goes on to hold: one that was chosen before could be taken meanwhile.
+        project.run("--set", "proxy.port=auto", "space", "create", "--count", "2", "--prefix", "seat", "--ttl", "1h")
+        record = read_record(project.folder / STATE_FOLDER / "proxy")
+        assert record is not None
+        port, environ = record.port, project.command_environ()
 
         def learn(seat: str) -> Failure | None:
             return run_blocks(

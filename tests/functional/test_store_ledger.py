@@ -23,6 +23,7 @@ from emulator.permits import Permits
 from emulator.store.ledger import SharedLedger
 from emulator.store.session import Session
 from emulator.store.store import Scope, Store
+from tests.functional.cutting import line_within
 from tests.postgres import Postgres
 
 RELEASE = Release(id="r1", digest="d1", config_hash="c1", config={"Size": "s"}, secrets={"Key": "hash"})
@@ -178,8 +179,7 @@ def test_a_deployment_is_interrupted_when_its_process_elsewhere_is_gone(
     with subprocess.Popen(
         [sys.executable, "-c", BEGIN, store_url], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as elsewhere:
-        assert elsewhere.stdout is not None
-        number = int(elsewhere.stdout.readline())
+        number = int(line_within(elsewhere, PATIENCE))
         last = history.last("test")
         assert last is not None
         assert (last.id, last.is_running) == (number, True)
@@ -334,8 +334,7 @@ def operator(step: str, url: str, *, timeout: float = PATIENCE) -> Iterator[subp
     command = [sys.executable, "-c", CUT_OFF, step, url, str(timeout)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
-            assert process.stdout is not None
-            assert process.stdout.readline() == "changes\n"
+            assert line_within(process, PATIENCE) == "changes"
             yield process
         finally:
             process.kill()
@@ -344,10 +343,9 @@ def operator(step: str, url: str, *, timeout: float = PATIENCE) -> Iterator[subp
 def told_to_go_on(process: subprocess.Popen[str]) -> str:
     """What came of its step."""
     assert process.stdin is not None
-    assert process.stdout is not None
     process.stdin.write("\n")
     process.stdin.flush()
-    return process.stdout.readline().strip()
+    return line_within(process, PATIENCE)
 
 
 def cut_off(postgres: Postgres, url: str) -> None:
