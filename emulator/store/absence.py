@@ -18,7 +18,7 @@ class Absence:
     Whether a store is away; safe to use from several threads.
 
     Args:
-        is_away: Whether an error says so.
+        is_away: Whether an error says so, after a wait.
         now: Seconds of a clock that only goes on.
     """
 

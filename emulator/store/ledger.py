@@ -68,8 +68,8 @@ class SharedLedger:
             self._turn = self._wait_for(lock, f"multistack {command} by {_who()}", emit=emit, patience=patience)
             yield
         finally:
-            self._turn = None
-            self._session.let_go(lock)
+            number, self._turn = self._turn, None
+            self._session.end_turn(lock, number or 0)
 
     def check_turn(self) -> None:
         """See :meth:`emulator.ledger.Ledger.check_turn`; a store that goes away meanwhile is waited for."""
@@ -84,10 +84,13 @@ class SharedLedger:
 
     def _wait_for(self, lock: Lock, name: str, *, emit: Emit, patience: float) -> int:
         is_waiting, until = False, time.monotonic() + patience
-        while (turn := self._session.take_turn(lock, name=name)) is None:
-            other = self._holder(lock)
+        while True:
+            other = self._expected(lock)
             if other is None and (turn := self._session.take_turn(lock, name=name)) is not None:
-                break  # it ended just now
+                return turn
+            other = other or self._holder(lock)
+            if other is None and (turn := self._session.take_turn(lock, name=name)) is not None:
+                return turn  # it ended just now
             other = other or "multistack"
             if time.monotonic() >= until:
                 raise NotReady(f"another command changes this project: {other}", hint=_after(patience))
@@ -95,7 +98,13 @@ class SharedLedger:
                 emit(Event(None, "waiting", f"for another command: {other}"))
                 is_waiting = True
             time.sleep(_AGAIN)
-        return turn
+
+    def _expected(self, lock: Lock) -> str | None:
+        """Who changed the project when the server was started again, and may be about to come back."""
+        values = {"scope": lock.number, "grace": self._store.settings.timeout}
+        with self._store.transaction() as connection:
+            found = connection.execute(text(_EXPECTED), values).scalar()
+        return None if found is None else str(found)
 
     def _holder(self, lock: Lock) -> str | None:
         with self._store.transaction() as connection:
@@ -161,6 +170,11 @@ FROM pg_locks l
 WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 2
     AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
     AND l.classid = CAST(CAST(:kind AS bigint) AS oid) AND l.objid = CAST(CAST(:number AS bigint) AS oid)
+"""
+_EXPECTED = """
+SELECT who FROM turns
+WHERE scope = :scope AND NOT is_over AND at < pg_postmaster_start_time()
+    AND extract(epoch FROM now() - pg_postmaster_start_time()) < :grace
 """
 _IS_RECENT = """
 SELECT extract(epoch FROM now() - pg_postmaster_start_time()) < :grace

@@ -36,9 +36,11 @@ class Lock:
 
 _TAKE_TURN = """
 INSERT INTO turns (scope, number, who) VALUES (%s, nextval('turn_number'), %s)
-ON CONFLICT (scope) DO UPDATE SET number = EXCLUDED.number, who = EXCLUDED.who
+ON CONFLICT (scope)
+    DO UPDATE SET number = EXCLUDED.number, who = EXCLUDED.who, at = EXCLUDED.at, is_over = EXCLUDED.is_over
 RETURNING number
 """
+_END_TURN = "UPDATE turns SET is_over = true WHERE scope = %s AND number = %s"
 _GET_TURN = "SELECT number, who FROM turns WHERE scope = %s"
 # The first of the two numbers of an advisory lock. Others' locks in the same database are told apart by it.
 DEPLOYMENT = 0x6D73_0001
@@ -95,6 +97,14 @@ class Session:
             if not self.hold(lock, name=name):
                 return None
             return int(self._one(_TAKE_TURN, (lock.number, name))[0])
+
+    def end_turn(self, lock: Lock, number: int) -> None:
+        """Let others begin at once, also after a restart of the server."""
+        with self._turn:
+            if self._connection is not None:
+                with contextlib.suppress(psycopg.Error):  # then they wait until nobody is expected back
+                    self._connection.execute(_END_TURN.encode(), (lock.number, number))
+            self.let_go(lock)
 
     def turn(self, lock: Lock) -> tuple[int, str] | None:
         """

@@ -85,7 +85,7 @@ class Store:
         self._engine = create_engine(
             "postgresql+psycopg://", creator=self.open_connection, pool_size=4, max_overflow=12, pool_pre_ping=True
         )
-        self._absence = Absence(_is_away, now=now)
+        self._absence = Absence(_has_taken_its_time, now=now)
         self._prepared = threading.Event()
         self._turn = threading.Lock()
         self._scopes: dict[Scope, int] = {}
@@ -247,6 +247,11 @@ def _version(connection: Connection) -> int:
     if connection.execute(text(f"SELECT to_regclass('{SCHEMA}.format')")).scalar() is None:
         return 0
     return int(connection.execute(text(f"SELECT version FROM {SCHEMA}.format")).scalar_one())  # noqa: S608
+
+
+def _has_taken_its_time(error: BaseException) -> bool:
+    """Whether a further try would be a further wait; a server that refuses does so at once, and may soon be back."""
+    return isinstance(error, psycopg.errors.ConnectionTimeout)
 
 
 def _state(error: BaseException) -> str:

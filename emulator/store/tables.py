@@ -175,7 +175,9 @@ CREATE SEQUENCE turn_number;
 CREATE TABLE turns (
     scope INTEGER PRIMARY KEY REFERENCES scopes (id),
     number BIGINT NOT NULL,
-    who TEXT NOT NULL
+    who TEXT NOT NULL,
+    at TIMESTAMPTZ NOT NULL DEFAULT now(),
+    is_over BOOLEAN NOT NULL DEFAULT false
 );
 """
 
