@@ -17,6 +17,7 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, settings
 
+from tests.commands import can_fork, forking, forks
 from tests.drivers import assert_nothing_left, driver_environ
 
 pytest_plugins = ["tests.conformance.plugin", "tests.driver_option", "tests.postgres"]
@@ -80,16 +81,20 @@ class ProjectFolder:
         self, *args: str, check: bool = True, env: Mapping[str, str] | None = None, timeout: float = 120
     ) -> subprocess.CompletedProcess[str]:
         """Run ``multistack`` with *args*; with *check*, a failure fails the test with its output."""
-        done = subprocess.run(
-            [*self.inside, str(MULTISTACK), *args],
-            cwd=self.folder,
-            env=self.command_environ(env),
-            capture_output=True,
-            text=True,
-            timeout=timeout,
-            stdin=subprocess.DEVNULL,
-            check=False,
-        )
+        command, environ = [*self.inside, str(MULTISTACK), *args], self.command_environ(env)
+        if (fork := forks()) and not self.inside and can_fork(environ):
+            done = fork.run(command, cwd=self.folder, env=environ, timeout=timeout)
+        else:
+            done = subprocess.run(
+                command,
+                cwd=self.folder,
+                env=environ,
+                capture_output=True,
+                text=True,
+                timeout=timeout,
+                stdin=subprocess.DEVNULL,
+                check=False,
+            )
         if check and done.returncode != 0:
             pytest.fail(f"multistack {' '.join(args)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done
@@ -134,6 +139,13 @@ def copy_sample(folder: Path) -> Path:
     return Path(
         shutil.copytree(SAMPLE, folder, ignore=shutil.ignore_patterns(".multistack", "__pycache__"), dirs_exist_ok=True)
     )
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _forking() -> Iterator[None]:
+    """Commands of :meth:`ProjectFolder.run` are forks of a process that has imported them."""
+    with forking():
+        yield
 
 
 @pytest.fixture
