@@ -62,11 +62,13 @@ class Forks:
                 said = _read_all(outputs, timeout)
                 reply.settimeout(timeout)
                 code = int(reply.recv(64))
-            except TimeoutError:
+            except BaseException as error:
                 os.kill(pid, signal.SIGKILL)
                 reply.settimeout(None)
                 reply.recv(64)
-                raise subprocess.TimeoutExpired(list(command), timeout) from None
+                if isinstance(error, TimeoutError):
+                    raise subprocess.TimeoutExpired(list(command), timeout) from None
+                raise
         return subprocess.CompletedProcess(list(command), code, *said)
 
     def close(self) -> None:
