@@ -94,8 +94,8 @@ class Forks:
 
 
 def can_fork(env: Mapping[str, str]) -> bool:
-    """Whether a command with these variables is the same when its interpreter runs already."""
-    return env.get("LANG") == _LANG and not any(map(_OF_PYTHON.match, env))
+    """Whether a command with these variables is the same when its interpreter runs already; forking is for Linux."""
+    return sys.platform == "linux" and env.get("LANG") == _LANG and not any(map(_OF_PYTHON.match, env))
 
 
 _forks: Forks | None = None

@@ -37,7 +37,7 @@ Resources:
   NeverSignalled: {Type: AWS::CloudFormation::WaitConditionHandle}
   Wait:
     Type: AWS::CloudFormation::WaitCondition
-    Properties: {Handle: !Ref NeverSignalled, Timeout: "4", Count: 1}
+    Properties: {Handle: !Ref NeverSignalled, Timeout: "12", Count: 1}
 """
 
 
