@@ -17,8 +17,9 @@ def facts() -> dict[str, object]:
 
 @pytest.fixture
 def stream(facts: dict[str, object]) -> Iterator[Stream]:
+    """Without a heartbeat, which comes before an event that a busy machine is late with."""
     topics = {name: lambda name=name: facts[name] for name in facts}
-    found = Stream(topics, most=2, period=0.02, heartbeat=0.2)  # type: ignore[arg-type]
+    found = Stream(topics, most=2, period=0.02, heartbeat=600.0)  # type: ignore[arg-type]
     yield found
     found.close()
 
@@ -42,10 +43,12 @@ def test_a_second_stream_is_told_what_the_first_one_was(stream):
     assert b"event: environments\n" in told
 
 
-def test_nothing_new_is_a_comment(stream):
+def test_nothing_new_is_a_comment():
     """It finds out whether somebody is still there."""
+    stream = Stream({"jobs": list}, period=0.02, heartbeat=0.2)
     listener = stream.listen(["jobs"])
-    assert [next(listener) for _ in range(3)][2] == b": still here\n\n"
+    assert b": still here\n\n" in [next(listener) for _ in range(3)]
+    stream.close()
 
 
 def test_so_many_and_no_more(stream):
