@@ -277,6 +277,7 @@ def _build(
         user=user_name(),
         seeds_after_deploy=table.seed.after_deploy,
         store=StoreSettings(url=table.store, timeout=table.store_timeout) if table.store else None,
+        managers=tuple(table.swarm.managers),
     )
 
 

@@ -64,6 +64,13 @@ FILE_ONLY: tuple[Setting, ...] = (
         description="What a node must be to run environments of the driver swarm; all of them hold.",
     ),
     Setting(
+        key="swarm.managers",
+        variable="",
+        default="the engine that DOCKER_HOST or the docker context leads to",
+        allowed='an array of engines\' addresses such as "tcp://192.0.2.1:2376" or "unix:///var/run/docker.sock"',
+        description="Managers of the swarm; the first one that answers, and manages it, is asked.",
+    ),
+    Setting(
         key="proxy.domains",
         variable="",
         default="none",

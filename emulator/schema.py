@@ -93,6 +93,7 @@ _Memory = Annotated[Annotated[int, Field(ge=64 * 2**20)] | Literal["unlimited"],
 _Size = Annotated[Annotated[int, Field(ge=2**20, le=16 * 2**30)], BeforeValidator(_memory_bytes)]
 _Cpus = Annotated[float, Field(gt=0, le=1024)] | Literal["unlimited"]
 _Image = Annotated[str, Field(pattern=_IMAGE_PATTERN, max_length=255)]
+_Manager = Annotated[str, Field(pattern=r"^(unix|tcp|ssh)://[^\s]+$")]
 _Placement = Annotated[str, Field(pattern=_PLACEMENT_PATTERN, max_length=255)]
 _Url = Annotated[str, AfterValidator(normal_url)]
 _Region = Annotated[str, Field(pattern=_REGION_PATTERN)]
@@ -208,6 +209,7 @@ class SwarmTable(_Table):
     memory: _Memory = 512 * 2**20
     cpus: _Cpus = "unlimited"
     placement: list[_Placement] = Field(default_factory=list)
+    managers: list[_Manager] = Field(default_factory=list)
     publish: Annotated[Publish, Field(strict=False)] = Publish.HOST
 
 

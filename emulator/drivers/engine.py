@@ -35,6 +35,10 @@ VARIABLES = ("DOCKER_HOST", "DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH", "DOCKER_CON
 _INSTALL = 'install and start Docker (Debian: `apt-get install docker.io`), or use `driver = "embedded"`'
 
 
+class NoAnswer(NotReady):
+    """Nobody is at the engine's address; where it managed a swarm, another manager may answer."""
+
+
 def variables(environ: Mapping[str, str]) -> dict[str, str]:
     """Those of *environ* that lead another process to the same engine."""
     folder = environ.get("DOCKER_CONFIG") or str(Path(environ.get("HOME", "/")) / ".docker")
@@ -155,14 +159,14 @@ def _socket_fault(where: str) -> NotReady | None:
     path = Path(re.sub(r"^(http\+)?unix:/*", "/", where))
     try:
         if not stat.S_ISSOCK(path.stat().st_mode):
-            return NotReady(f"no Docker engine: {path} is no socket", hint="set DOCKER_HOST to the engine's socket")
+            return NoAnswer(f"no Docker engine: {path} is no socket", hint="set DOCKER_HOST to the engine's socket")
         with socket.socket(socket.AF_UNIX) as probe:
             probe.settimeout(_PATIENCE)
             probe.connect(str(path))
     except PermissionError:
         return _forbidden(where)
     except FileNotFoundError:
-        return NotReady(f"no Docker engine: there is no socket {path}", hint=_INSTALL)
+        return NoAnswer(f"no Docker engine: there is no socket {path}", hint=_INSTALL)
     except OSError as error:
         return _unreachable(where, error)
     return None
@@ -173,7 +177,7 @@ def _unreachable(where: str, error: Exception) -> NotReady:
     said = str(error)
     if "Permission denied" in said or "PermissionError" in said:
         return _forbidden(where)
-    return NotReady(f"no Docker engine answers at {where}", hint=_INSTALL)
+    return NoAnswer(f"no Docker engine answers at {where}", hint=_INSTALL)
 
 
 def _forbidden(where: str) -> NotReady:
@@ -199,10 +203,29 @@ def talking(what: str) -> Iterator[None]:
         yield
     except APIError as error:
         said = str(error.explanation or error).strip().rstrip(".")
+        if is_leaderless(said):
+            raise NotReady(f"{what}: {LEADERLESS}", hint=FIND_LEADER) from error
         raise NotReady(f"{what}: the Docker engine says: {said}", hint=_hint(said)) from error
     # Not any OSError: a file of this machine that can't be read is no fault of the engine.
     except (DockerException, RequestException, HTTPError, ConnectionError, TimeoutError) as error:
-        raise NotReady(f"{what}: the Docker engine no longer answers", hint="start it, then run this again") from error
+        raise NoAnswer(f"{what}: the Docker engine no longer answers", hint="start it, then run this again") from error
+
+
+LEADERLESS = "the swarm has no leader, and decides nothing"
+FIND_LEADER = (
+    "run this again in some seconds, or start its other managers: more than half must be up; "
+    "where those are lost for good: `docker swarm init --force-new-cluster`"
+)
+
+
+def is_leaderless(said: str) -> bool:
+    """
+    Whether an engine's message means that too few managers of its swarm are up, or that they are about to choose one.
+
+    Source:
+        moby 20.10, ``daemon/cluster/cluster.go``; swarmkit waits for a leader until Docker's own time is over.
+    """
+    return "does not have a leader" in said or "code = DeadlineExceeded" in said
 
 
 def _hint(said: str) -> str | None:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from emulator.drivers import control, engine, swarm_cluster, swarm_images, swarm_ports, swarm_services
+from emulator.drivers import control, swarm_cluster, swarm_images, swarm_managers, swarm_ports, swarm_services
 from emulator.drivers.container_log import ContainerLog
 from emulator.drivers.containers import PROJECT, is_ours, labels_of
 from emulator.drivers.engine import talking
@@ -43,7 +43,7 @@ class SwarmDriver(Unsaved):
     Runs the services of one project.
 
     Args:
-        environ: The caller's variables: where the engine is.
+        environ: The caller's variables: where the engine is, unless the project names managers.
     """
 
     whose = "an emulator in a swarm, which is in a volume of its node,"
@@ -52,7 +52,7 @@ class SwarmDriver(Unsaved):
     def __init__(self, project: Project, *, environ: Mapping[str, str]) -> None:
         self._project = project
         self._environ = environ
-        self._is_manager = False
+        self._client: DockerClient | None = None
 
     @property
     def version(self) -> str:
@@ -287,11 +287,10 @@ class SwarmDriver(Unsaved):
         )
 
     def _manager(self) -> DockerClient:
-        client = engine.connect(self._environ, allow_remote=self._project.allow_remote)
-        if not self._is_manager:  # asked once: it takes as long as all else that an observation asks
-            swarm_cluster.need_manager(client)
-            self._is_manager = True
-        return client
+        if self._client is None:  # asked once: it takes as long as all else that an observation asks
+            project = self._project
+            self._client = swarm_managers.connect(project.managers, self._environ, allow_remote=project.allow_remote)
+        return self._client
 
     def _belongings(self, client: DockerClient, environment: Environment) -> SwarmBelongings:
         return SwarmBelongings(client, self._project, environment.name)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from emulator.drivers.engine import talking
+from emulator.drivers.engine import FIND_LEADER, LEADERLESS, is_leaderless, talking
 from emulator.errors import NotReady
 
 if TYPE_CHECKING:
@@ -14,6 +14,19 @@ if TYPE_CHECKING:
 
 # What the engine calls an address that it doesn't know.
 _UNKNOWN = ("", "0.0.0.0", "127.0.0.1")  # noqa: S104 (nothing listens there)
+
+# What an engine that takes part in no swarm right now says of itself, and what that means.
+_APART = {
+    "inactive": (
+        "the Docker engine is in no swarm",
+        "`docker swarm init` makes one of it, `docker swarm join` makes it part of another",
+    ),
+    "locked": ("the Docker engine's swarm is locked", "`docker swarm unlock`"),
+    "pending": (
+        "the Docker engine has not found its swarm yet",
+        "run this again in some seconds; of several managers, more than half must be up",
+    ),
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +64,14 @@ def need_manager(client: DockerClient) -> None:
 def problem_of(told: Mapping[str, Any]) -> NotReady | None:
     """Why an engine that says this of its swarm can't be asked for services; None if it can."""
     state = told.get("LocalNodeState", "inactive")
-    if state == "inactive":
-        return NotReady(
-            "the Docker engine is in no swarm",
-            hint="`docker swarm init` makes one of it, `docker swarm join` makes it part of another",
-        )
-    if state == "locked":
-        return NotReady("the Docker engine's swarm is locked", hint="`docker swarm unlock`")
+    error = str(told.get("Error") or "")
+    if state in _APART:
+        message, hint = _APART[state]
+        return NotReady(message, hint=hint)
+    if is_leaderless(error):
+        return NotReady(LEADERLESS, hint=FIND_LEADER)
+    if state == "error" or (error and told.get("ControlAvailable")):
+        return NotReady(f"the Docker engine's swarm can't be asked: {error}", hint="see `docker info`")
     if not told.get("ControlAvailable"):
         managers = ", ".join(sorted(one["Addr"].rpartition(":")[0] for one in told.get("RemoteManagers") or ()))
         where = f" ({managers})" if managers else ""

@@ -163,6 +163,7 @@ class Project:
         space: Which of another project's spaces this one is; *copied_from* is then the space's folder.
         within: That other project.
         store: Where the ledger is kept, and what proxies elsewhere read; None for files in the state folder.
+        managers: Addresses of engines that manage the swarm; without any, the caller's engine does.
     """
 
     file: Path
@@ -186,6 +187,7 @@ class Project:
     space: Space | None = None
     within: Project | None = None
     store: StoreSettings | None = None
+    managers: tuple[str, ...] = ()
 
     def way_into(self, name: str) -> str:
         """The command that brings a new release into environment *name* in good order."""

@@ -143,6 +143,11 @@ class OwnEngine:
         """What DOCKER_HOST is to be."""
         return f"unix://{self.socket}"
 
+    @property
+    def listens(self) -> tuple[str, ...]:
+        """Where it takes requests."""
+        return (self.host,)
+
     def prepare(self) -> None:
         """Make its network."""
         _run("ip", "netns", "add", self._namespace)
@@ -155,12 +160,14 @@ class OwnEngine:
             "--exec-root": self._folder / "exec",
             "--pidfile": self._folder / "pid",
             "--cgroup-parent": f"/{self._namespace}",
-            "-H": self.host,
         }
         (self._folder / "pid").unlink(missing_ok=True)
         with (self._folder / "log").open("ab") as log:
             self.process = subprocess.Popen(
-                [*self.inside, "dockerd", *(str(part) for pair in options.items() for part in pair)],
+                [
+                    *(*self.inside, "dockerd", *(str(part) for pair in options.items() for part in pair)),
+                    *(f"--host={one}" for one in self.listens),
+                ],
                 stdout=log,
                 stderr=log,
                 stdin=subprocess.DEVNULL,

@@ -33,6 +33,16 @@ class SwarmHost(OwnEngine):
         self._bridge = bridge
         self.cable = f"{bridge}h{number}"
 
+    @property
+    def remote(self) -> str:
+        """What DOCKER_HOST is to be elsewhere: where its host is lost, nothing answers there, not even with a no."""
+        return f"tcp://{self.address}:2375"
+
+    @property
+    def listens(self) -> tuple[str, ...]:
+        """See :class:`OwnEngine`; whoever is on the bridge may do everything."""
+        return (self.host, self.remote)
+
     def prepare(self) -> None:
         """Make its network, connect it, and keep what it unpacks in memory: thousands of files that go soon."""
         run("mount", "-t", "tmpfs", "-o", "size=2g", "tmpfs", str(self.data))
@@ -58,10 +68,15 @@ class SwarmHost(OwnEngine):
         run("ip", "link", "set", self.cable, "down")
         self.kill()
 
+    def find(self) -> None:
+        """After :meth:`lose`, connect it and start it again."""
+        run("ip", "link", "set", self.cable, "up")
+        self.start()
+
 
 @contextlib.contextmanager
-def swarm(*, hosts: int, images: Sequence[str]) -> Iterator[list[SwarmHost]]:
-    """A swarm whose manager is the first host; skips where there can't be one."""
+def swarm(*, hosts: int, images: Sequence[str], managers: int = 1) -> Iterator[list[SwarmHost]]:
+    """A swarm whose *managers* are the first hosts, and the first its leader; skips where there can't be one."""
     missing = [name for name in ("dockerd", "docker", "ip", "nsenter", "iptables") if shutil.which(name) is None]
     if missing or os.geteuid() != 0:
         pytest.skip(f"engines of its own need {', '.join(missing) or 'root'}")
@@ -80,11 +95,12 @@ def swarm(*, hosts: int, images: Sequence[str]) -> Iterator[list[SwarmHost]]:
             made.append(host)
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda host: [host.load(image) for image in images], made))
-        manager, *workers = made
-        manager.docker("swarm", "init", "--advertise-addr", manager.address)
-        token = manager.docker("swarm", "join-token", "--quiet", "worker")
-        for worker in workers:
-            worker.docker("swarm", "join", "--token", token, f"{manager.address}:2377")
+        leader, *others = made
+        leader.docker("swarm", "init", "--advertise-addr", leader.address)
+        for number, other in enumerate(others, start=1):
+            role = "manager" if number < managers else "worker"
+            token = leader.docker("swarm", "join-token", "--quiet", role)
+            other.docker("swarm", "join", "--token", token, f"{leader.address}:2377")
         yield made
 
 

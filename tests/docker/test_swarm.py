@@ -151,19 +151,27 @@ def wait_for(condition: Callable[[], bool], folder: ProjectFolder) -> None:
         time.sleep(0.5)
 
 
-@pytest.mark.parametrize("ends", ["stop", "kill"])
-def test_a_manager_that_restarts_is_no_harm(on_the_worker: ProjectFolder, hosts: list[SwarmHost], ends: str) -> None:
-    """Requests go on meanwhile; commands end in one line, and work again when it is back."""
+@pytest.mark.parametrize(("ends", "begins"), [("stop", "start"), ("lose", "find")])
+def test_the_only_manager_may_be_gone_for_a_while(
+    on_the_worker: ProjectFolder, hosts: list[SwarmHost], ends: str, begins: str
+) -> None:
+    """Requests go on meanwhile; commands say in one line who doesn't answer, and work again when it is back."""
     manager, _worker = hosts
     url = on_the_worker.status()["test"]["url"]
+    elsewhere = {"DOCKER_HOST": manager.remote, "MULTISTACK_ALLOW_REMOTE": "true"}
     getattr(manager, ends)()
     try:
         wait_for(lambda: serves(on_the_worker, url), on_the_worker)
-        said = refused(on_the_worker, "up", "test", code=3)
-        assert "no Docker engine" in said
+        assert "no Docker engine" in refused(on_the_worker, "up", "test", code=3)
+        said = refused(on_the_worker, "up", "test", code=3, env=elsewhere)
+        assert f"no Docker engine answers at {manager.remote}" in said
+        assert "set DOCKER_HOST to another manager of the swarm" in said
+        told = on_the_worker.run("status", env=elsewhere, check=False)
+        assert f"no Docker engine answers at {manager.remote}" in told.stdout
+        assert on_the_worker.run("space", "list", env=elsewhere).stderr == ""
         wait_for(lambda: serves(on_the_worker, url), on_the_worker)
     finally:
-        manager.start()
+        getattr(manager, begins)()
     wait_for(lambda: "ready" in on_the_worker.run("status", check=False).stdout, on_the_worker)
     wait_for(lambda: serves(on_the_worker, url), on_the_worker)
 

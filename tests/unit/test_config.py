@@ -903,6 +903,7 @@ TABLES = {
 
 
 PROXY_LISTS = ("domains", "trusted")  # of the project file only
+SWARM_LISTS = ("placement", "managers")
 
 
 class TestSettings:
@@ -914,7 +915,7 @@ class TestSettings:
         top = [name for name in ProjectTable.model_fields if name not in TABLES]
         proxy = [f"proxy.{name}" for name in ProxyTable.model_fields if name not in PROXY_LISTS]
         containers = [f"localstack.{field.alias or name}" for name, field in LocalstackTable.model_fields.items()]
-        swarm = [f"swarm.{name}" for name in SwarmTable.model_fields if name != "placement"]
+        swarm = [f"swarm.{name}" for name in SwarmTable.model_fields if name not in SWARM_LISTS]
         own = [f"environments.<name>.{name}" for name in EnvironmentTable.model_fields if name != "seed"]
         verify = [f"verify.{name}" for name in VerifyTable.model_fields if name != "checks"]
         inspector = [f"inspector.{name}" for name in InspectorTable.model_fields if name != "redact"]
@@ -925,7 +926,7 @@ class TestSettings:
             "services",
             *(f"config.<Key>.{name}" for name in ConfigKeyTable.model_fields),
             "auto_promote_to",
-            "swarm.placement",
+            *(f"swarm.{name}" for name in SWARM_LISTS),
             *(f"proxy.{name}" for name in PROXY_LISTS),
             "verify.checks",
             *(f"compare.{name}" for name in CompareTable.model_fields),

@@ -117,6 +117,11 @@ SAID: dict[str, tuple[Exception, str, str]] = {
         "environment test: the Docker engine says: No such container: f00",
         "",
     ),
+    "too few managers": (
+        APIError("500", explanation="rpc error: code = Unknown desc = The swarm does not have a leader. …"),
+        "environment test: the swarm has no leader, and decides nothing",
+        "more than half must be up",
+    ),
     "ended": (
         requests.ConnectionError("refused"),
         "environment test: the Docker engine no longer answers",

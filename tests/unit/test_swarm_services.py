@@ -46,6 +46,11 @@ ONE = Node(id="one", name="vm (10.0.0.1)", address="10.0.0.1", is_ready=True, is
 TWO = replace(ONE, id="two", name="vm (10.0.0.2)", address="10.0.0.2")
 NODES = {"one": ONE, "two": TWO}
 
+MANAGES: Mapping[str, Any] = {"LocalNodeState": "active", "ControlAvailable": True, "Error": ""}
+# What engines say of a swarm of which too few managers are up.
+NO_LEADER = "rpc error: code = Unknown desc = The swarm does not have a leader. It's possible that too few managers …"
+TOO_LATE = "rpc error: code = DeadlineExceeded desc = context deadline exceeded"
+
 
 def task(state: str, *, at: int = 1, node: str = "one", error: str = "", wanted: str = "running") -> dict[str, Any]:
     """The engine's ``inspect`` of a task, as far as it is read."""
@@ -165,6 +170,11 @@ def test_the_emulator_is_told_what_it_must_know() -> None:
     [
         ({"LocalNodeState": "inactive"}, "in no swarm", "docker swarm init"),
         ({"LocalNodeState": "locked"}, "is locked", "docker swarm unlock"),
+        ({"LocalNodeState": "pending"}, "has not found its swarm yet", "more than half"),
+        ({"LocalNodeState": "error", "Error": "its certificate is over"}, "its certificate is over", "docker info"),
+        ({**MANAGES, "Error": NO_LEADER}, "the swarm has no leader", "more than half"),
+        ({**MANAGES, "Error": TOO_LATE}, "the swarm has no leader", "more than half"),
+        ({**MANAGES, "Error": "something else"}, "something else", "docker info"),
         (
             {"LocalNodeState": "active", "ControlAvailable": False, "RemoteManagers": [{"Addr": "10.0.0.1:2377"}]},
             "is a worker",
@@ -178,7 +188,7 @@ def test_an_engine_that_cant_be_asked_says_why(told: Mapping[str, Any], message:
     assert problem is not None
     assert message in problem.message
     assert hint in (problem.hint or "")
-    assert problem_of({"LocalNodeState": "active", "ControlAvailable": True}) is None
+    assert problem_of(MANAGES) is None
 
 
 @pytest.mark.parametrize(
