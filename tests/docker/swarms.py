@@ -9,6 +9,7 @@ import subprocess
 import tempfile
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from pathlib import Path
 
 import psutil
@@ -17,21 +18,35 @@ import pytest
 from tests.docker.engines import OwnEngine
 
 
+@dataclass(frozen=True)
+class Bridge:
+    """
+    A bridge of this machine.
+
+    Attributes:
+        network: The third number of the addresses on it.
+    """
+
+    name: str
+    network: int
+
+
 class SwarmHost(OwnEngine):
     """
     An engine that other hosts of the same :class:`Bridge` reach.
 
     Attributes:
+        bridge: What it is connected to.
         address: Its own.
         cable: What connects it to the bridge, as this machine calls it.
     """
 
-    def __init__(self, folder: Path, bridge: str, number: int, network: int) -> None:
+    def __init__(self, folder: Path, bridge: Bridge, number: int) -> None:
         super().__init__(folder, folder / "data")
         self.data.mkdir()
-        self.address = f"10.77.{network}.{number}"
-        self._bridge = bridge
-        self.cable = f"{bridge}h{number}"
+        self.bridge = bridge
+        self.address = f"10.77.{bridge.network}.{number}"
+        self.cable = f"{bridge.name}h{number}"
 
     @property
     def remote(self) -> str:
@@ -48,7 +63,7 @@ class SwarmHost(OwnEngine):
         run("mount", "-t", "tmpfs", "-o", "size=2g", "tmpfs", str(self.data))
         super().prepare()
         run("ip", "link", "add", self.cable, "type", "veth", "peer", "name", "eth0", "netns", self._namespace)
-        run("ip", "link", "set", self.cable, "master", self._bridge, "up")
+        run("ip", "link", "set", self.cable, "master", self.bridge.name, "up")
         run("ip", "-n", self._namespace, "addr", "add", f"{self.address}/24", "dev", "eth0")
         run("ip", "-n", self._namespace, "link", "set", "eth0", "up")
 
@@ -75,33 +90,38 @@ class SwarmHost(OwnEngine):
 
 
 @contextlib.contextmanager
-def swarm(*, hosts: int, images: Sequence[str], managers: int = 1) -> Iterator[list[SwarmHost]]:
-    """A swarm whose *managers* are the first hosts, and the first its leader; skips where there can't be one."""
+def swarm(*, hosts: int, images: Sequence[str]) -> Iterator[list[SwarmHost]]:
+    """A swarm whose manager is the first host; skips where there can't be one."""
     missing = [name for name in ("dockerd", "docker", "ip", "nsenter", "iptables") if shutil.which(name) is None]
     if missing or os.geteuid() != 0:
         pytest.skip(f"engines of its own need {', '.join(missing) or 'root'}")
     with contextlib.ExitStack() as stack:
-        bridge, network = _make_bridge()
-        stack.callback(run, "ip", "link", "delete", bridge)
-        rule = ("FORWARD", "-i", bridge, "-o", bridge, "-j", "ACCEPT")
+        bridge = _make_bridge()
+        stack.callback(run, "ip", "link", "delete", bridge.name)
+        rule = ("FORWARD", "-i", bridge.name, "-o", bridge.name, "-j", "ACCEPT")
         run("iptables", "-I", *rule)
         stack.callback(run, "iptables", "-D", *rule)
-        made = []
-        for number in range(2, 2 + hosts):
-            host = SwarmHost(Path(tempfile.mkdtemp(prefix="msw-", dir="/tmp")), bridge, number, network)
-            stack.callback(host.remove)
-            host.prepare()
-            host.start()
-            made.append(host)
+        made = [stack.enter_context(host_on(bridge, number)) for number in range(2, 2 + hosts)]
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda host: [host.load(image) for image in images], made))
-        leader, *others = made
-        leader.docker("swarm", "init", "--advertise-addr", leader.address)
-        for number, other in enumerate(others, start=1):
-            role = "manager" if number < managers else "worker"
-            token = leader.docker("swarm", "join-token", "--quiet", role)
-            other.docker("swarm", "join", "--token", token, f"{leader.address}:2377")
+        manager, *workers = made
+        manager.docker("swarm", "init", "--advertise-addr", manager.address)
+        token = manager.docker("swarm", "join-token", "--quiet", "worker")
+        for worker in workers:
+            worker.docker("swarm", "join", "--token", token, f"{manager.address}:2377")
         yield made
+
+
+@contextlib.contextmanager
+def host_on(bridge: Bridge, number: int) -> Iterator[SwarmHost]:
+    """A further host there, the last part of whose address is *number*, with nothing in it."""
+    host = SwarmHost(Path(tempfile.mkdtemp(prefix="msw-", dir="/tmp")), bridge, number)
+    try:
+        host.prepare()
+        host.start()
+        yield host
+    finally:
+        host.remove()
 
 
 def left_in(manager: SwarmHost) -> list[str]:
@@ -131,7 +151,7 @@ def _said(*command: str) -> str:
     return subprocess.run(command, capture_output=True, text=True, check=True).stdout
 
 
-def _make_bridge() -> tuple[str, int]:
+def _make_bridge() -> Bridge:
     """A bridge that no other test of this machine has."""
     for network in range(16, 250):
         bridge = f"msw{network}"
@@ -139,7 +159,7 @@ def _make_bridge() -> tuple[str, int]:
             continue
         run("ip", "addr", "add", f"10.77.{network}.1/24", "dev", bridge)
         run("ip", "link", "set", bridge, "up")
-        return bridge, network
+        return Bridge(bridge, network)
     pytest.skip("no bridge for a swarm can be made here")
 
 
