@@ -25,7 +25,8 @@ class SpaceStatus:
 
     Attributes:
         status: ``ready``, ``asleep``, ``stopped``, ``partial`` where only some of its environments run, ``unfinished``
-            while its creation did not come to its end, ``ending`` while it is removed.
+            while its creation did not come to its end, ``ending`` while it is removed, ``unknown`` where who runs its
+            environments can't be asked: they may serve.
         ready: How many environments serve.
         not_ready: Those that don't, while others of the space do.
         releases: Environment to the release that it serves; None for nothing yet.
@@ -88,9 +89,14 @@ def _status(spaces: Spaces, space: Space, use: Mapping[str, float], now: datetim
     observed = found.lifecycle.observe(environments)
     not_ready = tuple(one.name for one in environments if observed[one.name].status is not Status.READY)
     known = found.known([one.name for one in environments], emit=tell)
+    unknown = next((one.reason for one in observed.values() if one.is_unknown), "")
+    if unknown:
+        tell(Event(None, "warning:", unknown))
     return SpaceStatus(
         space=space.name,
-        status=space.status(len(environments) - len(not_ready), len(environments)),
+        status="unknown"
+        if unknown and space.is_awake
+        else space.status(len(environments) - len(not_ready), len(environments)),
         driver=", ".join(dict.fromkeys(one.driver.value for one in environments)),
         ready=len(environments) - len(not_ready),
         environments=len(environments),

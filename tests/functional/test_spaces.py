@@ -256,6 +256,21 @@ def test_one_that_cannot_be_read_hides_no_other(project: ProjectFolder) -> None:
     write_spaces(state, {})
 
 
+def test_one_whose_cluster_cannot_be_asked_is_not_called_stopped(project: ProjectFolder) -> None:
+    """Its environments may serve; why nobody knows is told once for all spaces."""
+    state, now, names = project.folder / ".multistack", datetime.now(UTC), ("alice", "bob")
+    state.mkdir()
+    spaces = {name: Space(name=name, number=at, at=now, is_complete=True) for at, name in enumerate(names, 1)}
+    write_spaces(state, spaces)
+    for name in names:
+        write(project, f".multistack/spaces/{name}/.multistack/environments/test/swarm.json", '{"may_run": true}')
+    environ = {"MULTISTACK_DRIVER": "swarm", "DOCKER_HOST": f"unix://{project.folder}/gone.sock"}
+    done = project.run("space", "list", "--json", env=environ)
+    assert [one["status"] for one in json.loads(done.stdout)] == ["unknown", "unknown"]
+    assert done.stderr.count(f"there is no socket {project.folder}/gone.sock") == 1
+    write_spaces(state, {})
+
+
 def test_hints_keep_to_the_space(project: ProjectFolder) -> None:
     """Without its name the command that they tell would be about other environments."""
     project.run("space", "create", "alice")
