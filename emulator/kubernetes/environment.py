@@ -70,7 +70,8 @@ def resources(memory: int | None, cpus: float | None) -> Object:
     """What a pod is sure to have, and where it ends."""
     limits: Object = {}
     if cpus is not None:
-        limits["cpu"] = f"{round(cpus * 1000)}m"
+        thousandths = round(cpus * 1000)
+        limits["cpu"] = f"{thousandths}m" if thousandths % 1000 else str(thousandths // 1000)
     if memory is not None:
         limits["memory"] = quantity(memory)
     return {
@@ -80,8 +81,11 @@ def resources(memory: int | None, cpus: float | None) -> Object:
 
 
 def quantity(size: int) -> str:
-    """Bytes as Kubernetes writes them."""
-    return f"{size // MIB}Mi" if size % MIB == 0 else str(size)
+    """Bytes as an API server writes them; told otherwise, `kubectl apply` would find a change each time."""
+    for unit, name in ((2**40, "Ti"), (2**30, "Gi"), (MIB, "Mi"), (2**10, "Ki")):
+        if size % unit == 0:
+            return f"{size // unit}{name}"
+    return str(size)
 
 
 def _kind(options: Options) -> str:

@@ -226,7 +226,7 @@ def test_a_namespace_is_bounded_by_its_spaces_quota() -> None:
         "services.nodeports": "0",
         "requests.memory": "384Mi",
         "persistentvolumeclaims": "3",
-        "requests.storage": "3072Mi",
+        "requests.storage": "3Gi",
         "limits.memory": str(900 * MIB + 1),
     }
     limits = find(found, "StatefulSet")["spec"]["template"]["spec"]["containers"][0]["resources"]["limits"]
