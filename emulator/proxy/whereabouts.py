@@ -158,7 +158,10 @@ def seeing(*, allow_remote: bool) -> Callable[[Route], Sight | None]:
 
     def see(route: Route) -> Sight | None:
         url = route.url or ""
-        if refuse_foreign(url, allow_remote=allow_remote):
+        try:
+            if refuse_foreign(url, allow_remote=allow_remote):
+                return Sight.AWAY
+        except OSError:  # a service of a cluster has a name only while it is there
             return Sight.AWAY
         origin = origin_of(url)
         kind = http.client.HTTPSConnection if origin.scheme == "https" else http.client.HTTPConnection

@@ -114,6 +114,13 @@ def test_a_machine_that_may_not_be_asked_is_not() -> None:
     assert seeing(allow_remote=False)(moving(url="http://192.0.2.1:4566")) is Sight.AWAY
 
 
+def test_one_whose_name_is_gone_hides_no_other(emulator: Emulator) -> None:
+    """A cluster knows the name of a service only while that is there; the others are looked at all the same."""
+    gone = moving("gone", url="http://gone.invalid:4566")
+    lost = Whereabouts(seeing(allow_remote=False)).look([gone, moving(url=emulator.url)])
+    assert {name: one.sight for name, one in lost.items()} == {"gone": Sight.AWAY}
+
+
 def test_requests_to_what_is_lost_are_refused_until_it_is_seen_again() -> None:
     """With when to come back; those to all others go on."""
     sights = {"alice/test": Sight.AWAY, "alice/prod": Sight.THERE}
