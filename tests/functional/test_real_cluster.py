@@ -149,7 +149,6 @@ def test_the_driver_starts_stops_and_erases(real: Real, project: Project) -> Non
         driver.start(TEST)
     if real.has_nodes:
         wait_for(lambda: driver.observe(TEST).status is Status.READY)
-        assert driver.logs(TEST, tail=5) != []
     else:
         assert driver.observe(TEST).status is Status.STARTING
     assert driver.stop(TEST) is True
