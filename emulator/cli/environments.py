@@ -64,6 +64,8 @@ def up(
     workspace = swept(reopen(), "up", reopen=reopen)
     chosen = workspace.environments(names)
     ahead = workspace.environments([first]) if first is not None else []
+    if not set(ahead) <= set(chosen):
+        raise click.UsageError(f"--first {first}: only {', '.join(names)} is to be started")
     _tell_choice(workspace)
     with workspace.changing("up"):
         if pull:

@@ -97,6 +97,15 @@ def test_a_file_in_the_way_of_the_state_folder_is_named(tmp_path: Path, command:
         (project.folder / ".multistack").unlink()
 
 
+def test_only_what_is_to_be_started_can_be_first(tmp_path: Path) -> None:
+    """Nothing starts that wasn't named."""
+    with tiny_project(tmp_path) as project:
+        write(project, "multistack.toml", PROJECT + '[environments.prod]\naccount_id = "333333333333"\n')
+        done = project.run("up", "test", "--first", "prod", check=False)
+        assert (done.returncode, done.stderr.splitlines()[-1]) == (CONFIG, "Error: --first prod: only test is to be started")
+        assert {row["status"] for row in project.status().values()} == {"stopped"}
+
+
 _FUNCTION = "{Type: AWS::Serverless::Function, Properties: {Runtime: python3.12, Handler: app.handler, CodeUri: src/}}"
 _QUEUE = "Resources:\n  A: {Type: AWS::SQS::Queue}\n"
 

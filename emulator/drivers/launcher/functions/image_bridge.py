@@ -208,14 +208,15 @@ def _follow(container: Any, output: Iterator[bytes], bridge: Bridge, ended: queu
     """Pass on what the container prints, and its exit status: 1 where nobody can tell."""
     status = 1
     try:
-        with engine.talking("the log of this container breaks off"):
-            for chunk in output:
-                bridge.log(chunk)
+        try:
+            with engine.talking("the log of this container breaks off"):
+                for chunk in output:
+                    bridge.log(chunk)
+        except NotReady as error:
+            sys.stderr.write(f"{error.message}\n")
         # Removed meanwhile, by us too: its log is whole all the same.
         with contextlib.suppress(NotReady), engine.talking("the container"):
             status = int(container.wait(timeout=10)["StatusCode"])
-    except NotReady as error:
-        sys.stderr.write(f"{error.message}\n")
     finally:
         ended.put(status)
 
