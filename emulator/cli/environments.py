@@ -64,7 +64,7 @@ def up(
     workspace = swept(reopen(), "up", reopen=reopen)
     chosen = workspace.environments(names)
     ahead = workspace.environments([first]) if first is not None else []
-    if not set(ahead) <= set(chosen):
+    if any(one not in chosen for one in ahead):
         raise click.UsageError(f"--first {first}: only {', '.join(names)} is to be started")
     _tell_choice(workspace)
     with workspace.changing("up"):

@@ -102,7 +102,10 @@ def test_only_what_is_to_be_started_can_be_first(tmp_path: Path) -> None:
     with tiny_project(tmp_path) as project:
         write(project, "multistack.toml", PROJECT + '[environments.prod]\naccount_id = "333333333333"\n')
         done = project.run("up", "test", "--first", "prod", check=False)
-        assert (done.returncode, done.stderr.splitlines()[-1]) == (CONFIG, "Error: --first prod: only test is to be started")
+        assert (done.returncode, done.stderr.splitlines()[-1]) == (
+            CONFIG,
+            "Error: --first prod: only test is to be started",
+        )
         assert {row["status"] for row in project.status().values()} == {"stopped"}
 
 
