@@ -287,6 +287,7 @@ class Deployer:
         except DeployError:
             found = stack.describe(endpoint, name)
             if found is not None and found.status == "UPDATE_ROLLBACK_COMPLETE":
+                self.check_turn()  # else it would say of another operator's release that the one before is there
                 artifact_bucket.write_mark(endpoint, name, mark_before)
             raise
         physical = stack.resources(endpoint, name)
@@ -327,18 +328,17 @@ class Deployer:
         except BaseException as error:
             self._history.interrupt(deployment, _cause(error))
             raise
-        outcome = Outcome.CANARY if plan.is_canary else Outcome.SUCCEEDED
+        outcome, done = (Outcome.CANARY, "canary of") if plan.is_canary else (Outcome.SUCCEEDED, "deployed")
         self._history.end(deployment, outcome, apis=apis, skipped=plan.skipped)
-        done = "canary of" if plan.is_canary else "deployed"
         self._emit(Event(environment, done, release.id, time.monotonic() - started))
         return deployment
 
     def _put_secrets_back(self, endpoint: Endpoint, name: str) -> None:
         """What serves on after a failure is the release on record, which has its own."""
-        current = self._history.current(endpoint.environment)
-        if current is not None:
+        if current := self._history.current(endpoint.environment):
             try:
                 with answering(endpoint):
+                    self.check_turn()
                     secret_delivery.deliver(endpoint, name, current.release, self._vault)
             except MultistackError as error:  # what made the deployment fail is what matters
                 self._emit(Event(endpoint.environment, "warning:", f"its secrets were not put back: {error.message}"))

@@ -240,7 +240,7 @@ _BROKEN, _PROPERTIES = (
     if is_embedded()
     else ("AWS::Lambda::Alias", "{FunctionName: nobody, FunctionVersion: '1', Name: live}")
 )
-_TWO_MORE = f"""\
+TWO_MORE = f"""\
   First: {{Type: AWS::SQS::Queue}}
   Broken: {{Type: {_BROKEN}, DependsOn: First, Properties: {_PROPERTIES}}}
 """
@@ -249,7 +249,7 @@ _TWO_MORE = f"""\
 def test_a_failed_deployment_leaves_the_release_before_it(tmp_path: Path) -> None:
     """A failed first one leaves nothing, a failed update the old release; the next good one works."""
     with tiny_project(tmp_path) as project:
-        write(project, "template.yaml", TEMPLATE + _TWO_MORE)
+        write(project, "template.yaml", TEMPLATE + TWO_MORE)
         first = refused(project, "up", "test", code=DEPLOY)
         assert "ended in ROLLBACK_COMPLETE" in first
         assert f"Broken ({_BROKEN}): " in first
@@ -264,7 +264,7 @@ def test_a_failed_deployment_leaves_the_release_before_it(tmp_path: Path) -> Non
         project.run("deploy")
         before = project.status()["test"]
         write(project, "src/app.py", source("'two'"))
-        write(project, "template.yaml", TEMPLATE + _TWO_MORE)
+        write(project, "template.yaml", TEMPLATE + TWO_MORE)
         update = refused(project, "deploy", code=DEPLOY)
         assert "ended in UPDATE_ROLLBACK_COMPLETE" in update
         assert "the release before it is still served" in update
@@ -423,7 +423,7 @@ def test_functions_with_other_code_bring_the_release_on_record_back(tmp_path: Pa
 def test_a_dry_run_changes_nothing_in_the_environment(tmp_path: Path) -> None:
     """Not the stack, whatever became of it, and no code goes into the bucket."""
     with tiny_project(tmp_path) as project:
-        write(project, "template.yaml", TEMPLATE + _TWO_MORE)
+        write(project, "template.yaml", TEMPLATE + TWO_MORE)
         refused(project, "up", "test", code=DEPLOY)
         endpoint = _endpoint(project)
         s3, bucket = client(endpoint, "s3"), bucket_of(endpoint.region)
