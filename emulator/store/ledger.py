@@ -75,9 +75,7 @@ class SharedLedger:
         """See :meth:`emulator.ledger.Ledger.check_turn`; a store that goes away meanwhile is waited for."""
         if self._turn is None:
             return
-        lock = Lock(CHANGING, self._store.scope_number(self._scope))
-        with self._store.transaction():  # waits, and says so
-            pass
+        lock = Lock(CHANGING, self._store.scope_number(self._scope))  # waits, and says so
         last = self._session.turn(lock)
         if last is None or last[0] != self._turn:
             raise _over(last[1] if last else self._holder(lock))
@@ -104,7 +102,7 @@ class SharedLedger:
         values = {"scope": lock.number, "grace": self._store.settings.timeout}
         with self._store.transaction() as connection:
             found = connection.execute(text(_EXPECTED), values).scalar()
-        return None if found is None else str(found)
+        return None if found is None else f"{found}, which may come back now that the store was started again"
 
     def _holder(self, lock: Lock) -> str | None:
         with self._store.transaction() as connection:
@@ -147,9 +145,9 @@ class SharedRows:
         """Part of the transaction: nobody begins a turn before its end."""
         if self._turn is None:
             return
-        (last,) = self.select("SELECT number, who FROM turns WHERE scope = current_scope() FOR SHARE")
-        if last["number"] != self._turn:
-            raise _over(last["who"])
+        last = self.select("SELECT number, who FROM turns WHERE scope = current_scope() FOR SHARE")
+        if not last or last[0]["number"] != self._turn:  # no row: a database of earlier was put back
+            raise _over(last[0]["who"] if last else None)
 
     def is_running(self, row: Row) -> bool:
         """

@@ -57,7 +57,7 @@ class Session:
 
     def __init__(self, store: Store) -> None:
         self._store = store
-        self._turn = threading.RLock()
+        self._lock = threading.RLock()
         self._connection: psycopg.Connection[Any] | None = None
         self._held: set[Lock] = set()
         # Of those, what this connection has not: another process was faster when the store came back.
@@ -72,7 +72,7 @@ class Session:
         Args:
             name: What those who wait for it are told.
         """
-        with self._turn, self._store.translated():
+        with self._lock, self._store.translated():
             try:
                 did = self._take(lock, name or self._name)
             except psycopg.Error:
@@ -93,14 +93,17 @@ class Session:
         Returns:
             Its number, above that of all before; None when another process has the lock.
         """
-        with self._turn, self._store.translated():
+        with self._lock, self._store.translated():
             if not self.hold(lock, name=name):
                 return None
-            return int(self._one(_TAKE_TURN, (lock.number, name))[0])
+            taken = self._one(_TAKE_TURN, (lock.number, name))
+            if taken is None:
+                raise AssertionError("this statement always returns a row")
+            return int(taken[0])
 
     def end_turn(self, lock: Lock, number: int) -> None:
         """Let others begin at once, also after a restart of the server."""
-        with self._turn:
+        with self._lock:
             if self._connection is not None:
                 with contextlib.suppress(psycopg.Error):  # then they wait until nobody is expected back
                     self._connection.execute(_END_TURN.encode(), (lock.number, number))
@@ -110,29 +113,30 @@ class Session:
         """
         The number of the last turn in the scope of *lock*, and whose it is; None when another process has the lock.
 
+        It is 0, and nobody's, where a database was put back that knows of none.
+
         It is asked by the connection that holds the lock, which is taken again where that broke: nobody else can begin
         between this answer and what is done next, unless it breaks once more.
         """
-        with self._turn, self._store.translated():
+        with self._lock, self._store.translated():
             try:
                 found = self._one(_GET_TURN, (lock.number,))
             except psycopg.Error:
                 self._drop()
                 self._connect(self._name)
                 found = self._one(_GET_TURN, (lock.number,))
-            return None if lock in self._lost else (int(found[0]), str(found[1]))
+            if lock in self._lost:
+                return None
+            return (int(found[0]), str(found[1])) if found else (0, "")
 
-    def _one(self, query: str, values: tuple[object, ...]) -> tuple[Any, ...]:
+    def _one(self, query: str, values: tuple[object, ...]) -> tuple[Any, ...] | None:
         if self._connection is None:
             raise psycopg.OperationalError("the connection is closed")
-        row: tuple[Any, ...] | None = self._connection.execute(query.encode(), values).fetchone()
-        if row is None:
-            raise AssertionError("a turn that was begun is there")
-        return row
+        return self._connection.execute(query.encode(), values).fetchone()
 
     def let_go(self, lock: Lock) -> None:
         """Let others have *lock*, should it be held. With the last one the connection ends."""
-        with self._turn:
+        with self._lock:
             was_held = lock in self._held
             self._held.discard(lock)
             if not self._held:
@@ -170,7 +174,7 @@ class Session:
     def _watch(self, over: threading.Event) -> None:
         """Notice at once when the connection broke, and take what was held again."""
         while not over.wait(_LOOK):
-            with self._turn:
+            with self._lock:
                 if over.is_set():
                     return
                 try:

@@ -358,10 +358,10 @@ def told_to_go_on(process: subprocess.Popen[str]) -> str:
     return line_within(process, PATIENCE)
 
 
-def cut_off(postgres: Postgres, url: str) -> None:
-    """End the session of whoever deploys, as the server does with one it hears nothing of."""
-    found = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
-    assert "t" in postgres.query(f"{found} AND application_name LIKE 'multistack deploy by%'", url=url)
+def cut_off(postgres: Postgres, url: str) -> bool:
+    """End the session of whoever deploys, as the server does with one it hears nothing of; whether there was one."""
+    found = "SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE datname = current_database()"
+    return "t" in postgres.query(f"{found} AND application_name LIKE 'multistack deploy by%'", url=url)
 
 
 @contextlib.contextmanager
@@ -395,11 +395,35 @@ def test_whoever_was_cut_off_stops_when_another_operator_began(
     assert [one.outcome for one in History(other).deployments()] == [None] * (step != "begin")
 
 
+@pytest.mark.parametrize("step", ["begin", "change", "end"])
+def test_whoever_is_unknown_to_the_store_stops(postgres: Postgres, store: Store, step: str) -> None:
+    """As where a database of earlier was put back meanwhile: nobody can say who began since."""
+    with operator(step, store.settings.url) as first:
+        postgres.query("DELETE FROM multistack.turns", url=store.settings.url)
+        said = told_to_go_on(first)
+    assert said.startswith("another command began while this one was cut off from the store: multistack; this one ends")
+
+
+def test_whoever_was_killed_may_be_expected_back_and_that_is_told(
+    stoppable_postgres: Postgres, store_url: str, stores: Callable[..., Store]
+) -> None:
+    """Nobody knows that it won't come: whoever waits is told why."""
+    with operator("begin", store_url) as killed:
+        killed.kill()
+    stoppable_postgres.stop()
+    stoppable_postgres.start()
+    with (
+        pytest.raises(NotReady, match=r"multistack deploy by .*, which may come back now that the store was started"),
+        ledger_of(stores(store_url)).alone("down", emit=lambda _event: None, patience=0),
+    ):
+        pass
+
+
 def test_whoever_was_cut_off_goes_on_when_nobody_else_began(postgres: Postgres, store: Store) -> None:
     """With the lock, which is taken again before anything is changed."""
     url = store.settings.url
     with operator("change", url) as first:
-        cut_off(postgres, url)
+        assert cut_off(postgres, url)
         assert told_to_go_on(first) == "went on"
         assert is_taken(ledger_of(store))
 
