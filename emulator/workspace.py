@@ -29,6 +29,7 @@ from emulator.model import (
     Environment,
     Project,
     Status,
+    StoreSettings,
 )
 from emulator.parallel import Cancellation
 from emulator.permits import Permits
@@ -42,8 +43,10 @@ from emulator.status import EnvironmentStatus, status_of
 if TYPE_CHECKING:
     from emulator.repair import Repairer
 
-# Seconds that whoever only stops what runs waits for a command on another machine.
+# Seconds to wait before what runs is stopped, and by how many they are more than those in which a store expects a
+# command back after its restart: that may have been killed long ago.
 _PATIENCE = 60.0
+_MORE = 5.0
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,12 +185,12 @@ class Workspace:
             emit: Told who is waited for, and of a store that can't be asked; default: the workspace's.
 
         Raises:
-            NotReady: A command on another machine still changes the project after a minute.
+            NotReady: A command on another machine still changes the project after that patience.
         """
-        tell = emit or self.emit
+        tell, patience = emit or self.emit, stopping_patience((self.project.within or self.project).store)
         with exclusive(self.project.state, command, emit=tell), contextlib.ExitStack() as stack:
             try:
-                stack.enter_context(self.history.ledger.alone(command, emit=tell, patience=_PATIENCE))
+                stack.enter_context(self.history.ledger.alone(command, emit=tell, patience=patience))
             except MultistackError as error:
                 if isinstance(error, NotReady) and not isinstance(error, StoreAway):
                     raise
@@ -218,3 +221,8 @@ class Workspace:
             return self.front.ensure_running(cancelled=self.cancellation.check)
         except NotReady as error:
             return error
+
+
+def stopping_patience(store: StoreSettings | None) -> float:
+    """Seconds that whoever only stops what runs waits for a command on another machine."""
+    return max(_PATIENCE, store.timeout + _MORE) if store else _PATIENCE

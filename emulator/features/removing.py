@@ -107,6 +107,7 @@ def _forget_declared(project: Project, created: Created) -> Created:
 def _erase(workspace: Workspace, name: str, creation: Creation) -> bool:
     environment = environment_of(workspace.project, name, creation)
     driver = workspace.drivers.of(environment)
+    workspace.history.check_turn()
     workspace.drivers.stop(environment)
     try:
         driver.erase(environment)

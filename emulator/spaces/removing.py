@@ -76,6 +76,7 @@ def _erase(spaces: Spaces, space: Space) -> None:
         environments = [*found.project.environments, *found.drivers.leftovers()]
         raise_first(found.lifecycle.down(environments))
         for environment in environments:
+            found.history.check_turn()
             found.drivers.of(environment).erase(environment)
         _remove(home)
 

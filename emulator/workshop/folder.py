@@ -152,6 +152,7 @@ def erase(workspace: Workspace) -> None:
     with workspace.stopping("workshop reset"):
         environments = _stop(workspace)
         for environment in environments:
+            workspace.history.check_turn()
             workspace.drivers.of(environment).erase(environment)
 
 
