@@ -52,10 +52,10 @@ def published_of(project: Project) -> Published | None:
     if outer.store is None:
         return None
     store = open_store(outer.store)
-    from emulator.store.origin import origin_of
+    from emulator.store.origin import here
     from emulator.store.published import Published
 
-    return Published(store, outer.service, origin=origin_of(outer.state))
+    return Published(store, outer.service, origin=here(outer.state))
 
 
 def shared_published(settings: StoreSettings, project: str) -> Published:

@@ -8,11 +8,14 @@ folder whose list was not the last to be written is found out, be it a copy, the
 
 from __future__ import annotations
 
+import platform
 import secrets
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+import psutil
 
 from emulator.process import write_atomically
 
@@ -52,16 +55,20 @@ class Origin:
         return mark
 
 
-def origin_of(state: Path) -> Origin:
+def here(state: Path) -> Origin:
     """*state* as a folder of this machine."""
     return Origin(state=state, shown=f"{socket.gethostname()}:{state}", place=place())
 
 
-def place() -> str:
+def place(proc: Path = Path("/proc")) -> str:
     """
     Where numbers of processes and loopback addresses mean what they mean here.
 
-    That is one boot of a machine, and the namespaces of this process: no name, which others may have as well.
+    That is one boot of a machine, and the namespaces of this process: no name, which others may have as well. Where
+    the system tells of neither, as macOS does, the machine's name and when it was started are all there is.
     """
-    boot = Path("/proc/sys/kernel/random/boot_id").read_text("ascii").strip()
-    return " ".join([boot, *(Path("/proc/self/ns", name).readlink().name for name in ("net", "pid"))])
+    try:
+        boot = (proc / "sys/kernel/random/boot_id").read_text("ascii").strip()
+    except FileNotFoundError:
+        return f"{platform.node()} {psutil.boot_time():.0f}"
+    return " ".join([boot, *((proc / "self/ns" / name).readlink().name for name in ("net", "pid"))])

@@ -70,8 +70,10 @@ class Published:
         values = {"project": self._project, "origin": origin.shown, "key": key.hex() if key else ""}
         connection.execute(text(_ADD_OWNER), values)
         owner = connection.execute(text(_LOCK_OWNER), values).mappings().one()
+        # A row of the first format has no mark: there the name of the folder is all that says whose it is.
+        is_own = owner["mark"] in origin.marks() if owner["mark"] else owner["origin"] == origin.shown
         # A list that is empty may be taken over; only a statement after the lock sees what others have just written.
-        if owner["mark"] not in origin.marks() and connection.execute(text(_ANY_SPACE), values).first():
+        if not is_own and connection.execute(text(_ANY_SPACE), values).first():
             raise ConfigError(
                 f"the spaces of {self._project} in the store were written by {owner['origin']}, not by this folder",
                 hint="change them there; where that folder is no more, docs/guides/shared-store.md says how to take"

@@ -164,10 +164,15 @@ CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON spaces FOR EACH ROW EXEC
 CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON joins FOR EACH ROW EXECUTE FUNCTION tell_spaces();
 CREATE TRIGGER told AFTER INSERT OR UPDATE OR DELETE ON routes FOR EACH ROW EXECUTE FUNCTION tell_routes();
 """
-# Rows of before are nobody's: their spaces are refused to whoever writes, and their processes are in no place of today.
+# Rows of before have no mark until their next write, and their processes are in no place of today. Each write changes
+# the mark, which concerns nobody who listens.
 _ORIGINS = """
 ALTER TABLE owners ADD COLUMN mark TEXT NOT NULL DEFAULT '';
 ALTER TABLE routes ADD COLUMN place TEXT NOT NULL DEFAULT '';
+DROP TRIGGER told ON owners;
+CREATE TRIGGER told AFTER INSERT OR DELETE ON owners FOR EACH ROW EXECUTE FUNCTION tell_spaces();
+CREATE TRIGGER told_of_change AFTER UPDATE ON owners FOR EACH ROW
+    WHEN ((OLD.origin, OLD.key) IS DISTINCT FROM (NEW.origin, NEW.key)) EXECUTE FUNCTION tell_spaces();
 """
 # Who was the last to change a project or space, by a number that grows.
 _TURNS = """

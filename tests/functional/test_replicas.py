@@ -26,7 +26,7 @@ from emulator.process import read_record
 from emulator.proxy.replicas import Listener
 from emulator.space_list import read_spaces, write_spaces
 from emulator.space_tokens import Purpose, make_token, write_key
-from emulator.store.origin import Origin, origin_of
+from emulator.store.origin import Origin, here
 from emulator.store.published import Published
 from emulator.store.store import Store
 from tests.conftest import http
@@ -158,7 +158,7 @@ def lab(tmp_path: Path, postgres: Postgres, upstream: Upstream) -> Iterator[Lab]
 def laboratory(folder: Path, url: str, upstream: Upstream) -> Iterator[Lab]:
     """A project whose replicas end with it; what they say is beside its *folder*."""
     store = Store(StoreSettings(url=url), patience=0)
-    lab = Lab(folder, url, upstream, store, Published(store, "shop", origin=origin_of(folder.parent)))
+    lab = Lab(folder, url, upstream, store, Published(store, "shop", origin=here(folder.parent)))
     try:
         yield lab
     finally:

@@ -19,7 +19,7 @@ from emulator.errors import ConfigError, MultistackError, StoreAway
 from emulator.model import Api, ProcessId, Quota, Route, Space, StoreSettings
 from emulator.space_list import space_text
 from emulator.store.changes import Change, What, follow
-from emulator.store.origin import MARKS_FILE, Origin, origin_of
+from emulator.store.origin import MARKS_FILE, Origin, here
 from emulator.store.published import Published
 from emulator.store.store import Store
 from emulator.store.tables import MIGRATIONS
@@ -162,8 +162,8 @@ def test_a_write_whose_answer_was_lost_is_known_as_the_own(store: Store, tmp_pat
     assert list(published.spaces()) == ["bob"]
 
 
-def test_rows_of_before_marks_belong_to_no_folder(store_url: str, tmp_path: Path) -> None:
-    """Spaces that were published in the first format are refused in one line, and can be read and taken over."""
+def test_rows_of_before_marks_belong_to_the_folder_they_name(store_url: str, tmp_path: Path) -> None:
+    """It goes on with the spaces that it published in the first format, which others are still refused."""
     store = Store(StoreSettings(url=store_url), patience=0)
     with psycopg.connect(store_url, autocommit=True) as connection:
         connection.execute("CREATE SCHEMA multistack; SET search_path TO multistack")
@@ -175,11 +175,17 @@ def test_rows_of_before_marks_belong_to_no_folder(store_url: str, tmp_path: Path
     published = of_folder(store, tmp_path)
     assert list(published.spaces()) == ["alice"]
     assert published.origin_of("") == ("desk:/home/ann/shop", "")
-    with pytest.raises(ConfigError, match="not by this folder"):
-        published.write_spaces({"bob": BOB}, key=KEY)
+    (tmp_path / "other").mkdir()
+    other = Origin(state=tmp_path / "other", shown="lap:/home/bea/shop", place="here")
+    with pytest.raises(ConfigError, match="were written by desk:/home/ann/shop, not by this folder"):
+        Published(store, "shop", origin=other).write_spaces({"bob": BOB}, key=KEY)
+    published.write_spaces({"bob": BOB}, key=KEY)
+    assert list(published.spaces()) == ["bob"]
+    with pytest.raises(ConfigError, match="not by this folder"):  # from now on the mark says it, and no name
+        of_folder(store, tmp_path / "copy").write_spaces({}, key=KEY)
     with store.transaction() as connection:  # as the guide says
         connection.execute(text("DELETE FROM spaces WHERE project = 'shop'"))
-    published.write_spaces({"bob": BOB}, key=KEY)
+    of_folder(store, tmp_path / "copy").write_spaces({"alice": ALICE}, key=KEY)
     store.close()
 
 
@@ -213,7 +219,7 @@ def test_changes_are_told_as_they_happen(store: Store, published: Published, sto
     watching = Store(StoreSettings(url=store_url), patience=0)
     listening = Listening(watching, "shop")
     assert listening.next() == Change(what=What.ALL)
-    Published(store, "library", origin=origin_of(tmp_path)).write_routes("", [ROUTE])
+    Published(store, "library", origin=here(tmp_path)).write_routes("", [ROUTE])
     Published(store, "shop").tell("routes", "../../elsewhere")  # which no space is called: it would be a folder
     published.write_routes("", [ROUTE])
     assert listening.next() == Change(what=What.ROUTES)
@@ -221,6 +227,11 @@ def test_changes_are_told_as_they_happen(store: Store, published: Published, sto
     published.write_routes("alice", [ROUTE])
     assert listening.next() == Change(what=What.ROUTES, space="alice")
     published.write_spaces({"alice": ALICE}, key=KEY)
+    assert listening.next() == Change(what=What.SPACES)
+    published.write_spaces({"alice": ALICE}, key=KEY)
+    published.write_routes("", [])
+    assert listening.next() == Change(what=What.ROUTES)
+    published.write_spaces({"alice": ALICE}, key=bytes(32))
     assert listening.next() == Change(what=What.SPACES)
     published.use_join(ALICE)
     assert listening.next() == Change(what=What.SPACES)
