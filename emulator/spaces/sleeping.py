@@ -38,10 +38,10 @@ def _sleep(spaces: Spaces, name: str) -> bool:
         if not _note_asleep(spaces, name):
             raise ConfigError(f"space {name} was removed meanwhile")
         results = found.lifecycle.down([*found.project.environments, *found.drivers.leftovers()])
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(OSError, MultistackError):  # it is stopped all the same
             found.publish()
         if failed_of(results):
-            with contextlib.suppress(MultistackError):  # what can't be stopped is what matters
+            with contextlib.suppress(OSError, MultistackError):  # what can't be stopped is what matters
                 spaces.change("space sleep", name, is_asleep=False)
             raise_first(results)
     did = any(result is True for result in results.values())

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC
 from typing import TYPE_CHECKING
 
-from emulator.errors import ConfigError, StoreAway
+from emulator.errors import ConfigError, MultistackError
 from emulator.events import Emit, Event
 from emulator.ledger import LEDGER_FILE, Ledger, LedgerFile
 from emulator.model import Project, Route, Space, StoreSettings
@@ -84,7 +84,7 @@ def publish_routes_of(project: Project, routes: Sequence[Route], *, emit: Emit) 
     if published := published_of(project):
         try:
             published.write_routes(project.space.name if project.space else "", routes)
-        except StoreAway as error:  # their turn comes with the next command; whoever uses this machine's has them
+        except MultistackError as error:  # their turn comes with the next command; whoever uses this machine's has them
             emit(Event(None, "warning:", f"proxies elsewhere were not told: {error.message}"))
 
 

@@ -243,6 +243,22 @@ def test_down_goes_on_without_the_store(ann: ProjectFolder) -> None:
     ann.run("space", "destroy", "alice")
 
 
+def test_what_stops_goes_on_where_the_store_refuses(ann: ProjectFolder, postgres: Postgres, url: str) -> None:
+    """As on a full disk: what runs is stopped, and that proxies elsewhere don't know is only told."""
+    name = url.rpartition("/")[2]
+    ann.run("space", "create", "alice")
+    postgres.query(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    try:
+        assert "sleeps" in ann.run("space", "sleep", "alice").stderr
+        done = ann.run("down", "test")
+        assert "stopped test" in done.stdout
+        assert "warning: proxies elsewhere were not told: the store" in done.stderr
+    finally:
+        postgres.query(f"ALTER DATABASE {name} RESET default_transaction_read_only")
+    ann.run("up")
+    ann.run("space", "destroy", "alice")
+
+
 def test_spaces_are_published_as_they_change(ann: ProjectFolder, store: Store) -> None:
     """With their routes and the key of the tokens; the ledger of each is its own, and nothing of it is left."""
     published = Published(store, "tiny")
