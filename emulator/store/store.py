@@ -85,9 +85,9 @@ class Store:
         self._engine = create_engine(
             "postgresql+psycopg://", creator=self.open_connection, pool_size=4, max_overflow=12, pool_pre_ping=True
         )
-        self._absence = Absence(_has_taken_its_time, now=now)
+        self._absence = Absence(_is_away, now=now)
         self._prepared = threading.Event()
-        self._turn = threading.Lock()
+        self._lock = threading.Lock()
         self._scopes: dict[Scope, int] = {}
         self.gave_up = False
 
@@ -143,7 +143,7 @@ class Store:
     def _connected(self) -> Iterator[Connection]:
         with self._wait_for_connection() as connection:
             if not self._prepared.is_set():
-                with self._turn:
+                with self._lock:
                     if not self._prepared.is_set():
                         _prepare(connection, self.shown)
                 self._prepared.set()
@@ -226,7 +226,8 @@ def _migrate(connection: Connection, version: int, shown: str) -> None:
             f"the store {shown} has format {version}, newer than this multistack knows ({FORMAT})",
             hint="use the multistack that made it",
         )
-    if version == 0:
+    # An empty one may have been made for a user who may make none.
+    if version == 0 and connection.execute(text(f"SELECT to_regnamespace('{SCHEMA}')")).scalar() is None:
         connection.exec_driver_sql(f"CREATE SCHEMA {SCHEMA}")
     for number in range(version + 1, FORMAT + 1):
         _run_script(connection, MIGRATIONS[number])
@@ -247,11 +248,6 @@ def _version(connection: Connection) -> int:
     if connection.execute(text(f"SELECT to_regclass('{SCHEMA}.format')")).scalar() is None:
         return 0
     return int(connection.execute(text(f"SELECT version FROM {SCHEMA}.format")).scalar_one())  # noqa: S608
-
-
-def _has_taken_its_time(error: BaseException) -> bool:
-    """Whether a further try would be a further wait; a server that refuses does so at once, and may soon be back."""
-    return isinstance(error, psycopg.errors.ConnectionTimeout)
 
 
 def _state(error: BaseException) -> str:

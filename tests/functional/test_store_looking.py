@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -65,7 +66,49 @@ def test_rights_that_are_missing_are_named(store: Store, postgres: Postgres) -> 
     postgres.query(f"GRANT USAGE ON SCHEMA multistack TO {user}", url=url)
     postgres.query(f"GRANT ALL ON ALL TABLES IN SCHEMA multistack TO {user}", url=url)
     postgres.query(f"REVOKE INSERT ON multistack.joins FROM {user}", url=url)
-    assert (look(guest).denied, look(guest).format) == (["write joins"], FORMAT)
+    needed = ["take numbers from turn_number", "write joins"]
+    assert (look(guest).denied, look(guest).format) == (needed, FORMAT)
+    for right, table in (("UPDATE", "turns"), ("DELETE", "spaces"), ("SELECT", "all_deployments")):
+        postgres.query(f"REVOKE {right} ON multistack.{table} FROM {user}", url=url)
+    denied = ["read all_deployments", "write turns", "take numbers from turn_number", "write spaces", "write joins"]
+    assert look(guest).denied == denied
+    guest.close()
+
+
+def test_an_upgrade_needs_an_owner(store: Store, postgres: Postgres) -> None:
+    """Whoever may write to all tables may not change what they are like."""
+    url, user = store.settings.url, f"guest_of_{store.settings.url.rpartition('/')[2]}"
+    with store.transaction():
+        pass
+    postgres.query(f"UPDATE multistack.format SET version = {FORMAT - 1}; CREATE ROLE {user} LOGIN", url=url)
+    postgres.query(f"GRANT ALL ON SCHEMA multistack TO {user}", url=url)
+    for kind in ("TABLES", "SEQUENCES"):
+        postgres.query(f"GRANT ALL ON ALL {kind} IN SCHEMA multistack TO {user}", url=url)
+    guest = Store(StoreSettings(url=url.replace("postgres@", f"{user}@")), patience=0)
+    assert look(guest).denied == [f"bring the schema multistack to format {FORMAT}"]
+    assert look(store).denied == []
+    guest.close()
+
+
+def test_a_database_that_is_only_read_is_told_of(store: Store, postgres: Postgres) -> None:
+    """Every right is of no use there."""
+    name = store.settings.url.rpartition("/")[2]
+    postgres.query(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    assert look(store).denied == ["change anything (default_transaction_read_only is on)"]
+
+
+def test_a_schema_may_be_made_beforehand(store: Store, postgres: Postgres) -> None:
+    """For a user who may make none; it is looked at and used as one that isn't there yet."""
+    url, user = store.settings.url, f"guest_of_{store.settings.url.rpartition('/')[2]}"
+    postgres.query(f"CREATE ROLE {user} LOGIN; CREATE SCHEMA multistack", url=url)
+    postgres.query(f"GRANT USAGE ON SCHEMA multistack TO {user}", url=url)
+    guest = Store(StoreSettings(url=url.replace("postgres@", f"{user}@")), patience=0)
+    assert (look(guest).denied, look(guest).format) == (["make tables in the schema multistack"], 0)
+    postgres.query(f"GRANT CREATE ON SCHEMA multistack TO {user}", url=url)
+    assert (look(guest).denied, look(guest).format) == ([], 0)
+    with guest.transaction():
+        pass
+    assert (look(guest).denied, look(guest).format) == ([], FORMAT)
     guest.close()
 
 
@@ -73,7 +116,8 @@ def test_a_store_that_says_nothing_is_waited_for_once() -> None:
     """As where packets get lost: whoever asks next is answered by what the first one found."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"postgresql://ann@127.0.0.1:{silent.getsockname()[1]}/shop"
-        store = Store(StoreSettings(url=url), patience=0, now=lambda: 0.0)
+        clock = itertools.chain([0.0], itertools.repeat(2.0))
+        store = Store(StoreSettings(url=url), patience=0, now=lambda: next(clock))
         for _ in range(5):
             with pytest.raises(StoreAway, match="can't be reached"), store.transaction():
                 pass
@@ -108,7 +152,7 @@ def test_a_new_password_in_a_file_is_read(store: Store, postgres: Postgres, tmp_
     with running.transaction():
         pass
     postgres.query(f"ALTER ROLE {user} PASSWORD 'two'", url=url)
-    postgres.query(f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{user}'", url=url)
+    postgres.query(f"SELECT pg_terminate_backend(pid, 60000) FROM pg_stat_activity WHERE usename = '{user}'", url=url)
     with pytest.raises(StoreAway, match="password authentication failed"), running.transaction():
         pass
     write("two")

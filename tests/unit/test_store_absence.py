@@ -18,6 +18,7 @@ class Server:
     def __init__(self) -> None:
         self.time = 0.0
         self.asked = 0
+        self.takes = 2.0
         self.problem: Exception | None = psycopg.OperationalError("timed out")
         self.absence = Absence(lambda error: isinstance(error, psycopg.OperationalError), now=lambda: self.time)
 
@@ -25,6 +26,7 @@ class Server:
         """As a store does."""
         with self.absence.trying():
             self.asked += 1
+            self.time += self.takes
             if self.problem:
                 raise self.problem
 
@@ -55,6 +57,15 @@ def test_it_is_back_for_everybody_as_soon_as_one_saw_it(server: Server) -> None:
     for _ in range(3):
         server.connect()
     assert server.asked == 4
+
+
+def test_what_is_told_at_once_is_asked_again(server: Server) -> None:
+    """Nobody waits for that, and a server that starts may soon be there."""
+    server.takes = 0.0
+    for _ in range(2):
+        with pytest.raises(psycopg.OperationalError):
+            server.connect()
+    assert server.asked == 2
 
 
 def test_what_it_refuses_does_not_make_it_away(server: Server) -> None:
