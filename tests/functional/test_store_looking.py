@@ -129,6 +129,24 @@ def test_a_store_that_says_nothing_is_waited_for_once() -> None:
         store.close()
 
 
+def test_a_store_that_refuses_after_a_while_is_waited_for_once() -> None:
+    """As where a gateway has to find out that nobody is there: whatever took long is known for a while."""
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        clock = itertools.chain([0.0], itertools.repeat(2.0))
+        url = f"postgresql://ann@127.0.0.1:{server.getsockname()[1]}/shop"
+        store = Store(StoreSettings(url=url), patience=0, now=lambda: next(clock))
+        with pytest.raises(StoreAway, match="refused"), store.transaction():
+            pass
+        server.listen()
+        with pytest.raises(StoreAway, match="refused"), store.transaction():
+            pass
+        server.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            server.accept()
+        store.close()
+
+
 def test_a_new_password_in_a_file_is_read(store: Store, postgres: Postgres, tmp_path: Path) -> None:
     """By whatever runs on: each further connection reads the file anew."""
     url, user = store.settings.url, f"rotating_in_{store.settings.url.rpartition('/')[2]}"
