@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import replace
 from difflib import get_close_matches
@@ -54,10 +55,16 @@ def find_space(spaces: Mapping[str, Space], name: str) -> Space:
         ConfigError: There is none.
     """
     if name not in spaces:
-        near = get_close_matches(name, spaces, n=1)
+        near = get_close_matches(name, [one for one in spaces if not _is_another_number(name, one)], n=1)
         hint = f"did you mean {near[0]}?" if near else f"`multistack space create {name}` makes it"
         raise ConfigError(f"there is no space {name}", hint=hint)
     return spaces[name]
+
+
+def _is_another_number(name: str, other: str) -> bool:
+    """Whether both are of one series, as seat-09 and seat-04 are: neither is the other with a typing error."""
+    numbers, others = (list(map(int, re.findall("[0-9]+", one))) for one in (name, other))
+    return numbers != others and re.sub("[0-9]+", "", name) == re.sub("[0-9]+", "", other)
 
 
 def as_project(load: Load, project: Project, space: Space) -> Project:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -9,9 +10,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from emulator.errors import MultistackError
+from emulator.errors import ConfigError, MultistackError
 from emulator.model import DriverName, Quota, Space
 from emulator.space_list import SPACES_FILE, changed, read_spaces, write_spaces
+from emulator.spaces.opening import find_space
 
 NOON = datetime(2026, 11, 27, 12, tzinfo=UTC)
 FULL = Space(
@@ -71,6 +73,23 @@ def test_one_is_changed_and_the_others_stay(tmp_path: Path) -> None:
     assert list(spaces) == ["alice", "bob"]
     assert not spaces["alice"].is_asleep
     assert spaces["bob"] is PLAIN
+
+
+@pytest.mark.parametrize(
+    ("name", "hint"),
+    [
+        pytest.param("seat-09", "`multistack space create seat-09` makes it", id="another of the series"),
+        pytest.param("seat-4", "did you mean seat-04?", id="the same number"),
+        pytest.param("saet-04", "did you mean seat-04?", id="a typing error"),
+        pytest.param("seta-05", "did you mean seat-04?", id="a typing error, and another number"),
+    ],
+)
+def test_a_wrong_name_is_guessed_but_no_other_number(name: str, hint: str) -> None:
+    """Between seat-09 and seat-04 nothing is more alike than between any two seats."""
+    spaces = {one: replace(PLAIN, name=one) for one in ("seat-04", "alice")}
+    with pytest.raises(ConfigError) as caught:
+        find_space(spaces, name)
+    assert caught.value.hint == hint
 
 
 @given(st.lists(st.integers(1, 999_999), min_size=2, max_size=2, unique=True), st.integers(0, 98), st.integers(0, 98))
