@@ -34,6 +34,8 @@ _AWS_API = Api(logical_id=AWS, path="", stage="")
 _OF_THE_ORIGIN = frozenset({"service-worker-allowed", "clear-site-data"})
 # From this status on.
 _FAILED = 500
+# The proxy's own answer while an environment sleeps, is away or isn't up: nobody broke anything.
+_NOT_THERE = 503
 # Tokens that were good once, and of this very space: nobody guesses those.
 _GENUINE = frozenset({Flaw.EARLIER, Flaw.EXPIRED})
 
@@ -47,7 +49,8 @@ class Use:
         idle: Seconds since its last request; without any, since the proxy knows of it.
         requests: That were let in, since the proxy started.
         refused: That were not: without a good token, or too many.
-        failed: Of *requests*, those that were answered with 500 or more.
+        failed: Of *requests*, those that an environment answered with 500 or more, or with nothing of use; not those
+            for which there was none to ask.
     """
 
     idle: float
@@ -147,7 +150,8 @@ class SpaceGate:
         try:
             answer = self._ask(request, seat, space)
         except Problem as problem:
-            self._note_status(space.name, problem.status)
+            if problem.status != _NOT_THERE:
+                self._note_status(space.name, problem.status)
             in_space(problem, space.name)
             raise
         self._note_status(space.name, int(answer.status_line.partition(" ")[0]))

@@ -34,7 +34,7 @@ class SpaceStatus:
         is_joined: Its join token was used.
         last_request: Seconds since the last that was let in; None for none since the proxy started.
         requests: That were let in since then; None, as for the next two, when no proxy of the project runs.
-        failed: Of these, those that were answered with 500 or more.
+        failed: Of these, those that an environment answered with 500 or more.
         refused: That were not let in.
         url: Where the proxy serves it; None when it does not run.
     """

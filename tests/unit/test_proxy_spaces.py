@@ -54,6 +54,7 @@ class World:
     state: Path
     seconds: float = 1000.0
     headers: list[tuple[str, str]] = field(default_factory=list)
+    says: str | Problem = "200 OK"
     passed: list[tuple[str, Request, Destination]] = field(default_factory=list)
     started: list[tuple[str, str]] = field(default_factory=list)
     lost: set[str] = field(default_factory=set)
@@ -117,7 +118,9 @@ class World:
     def _forward(self, kind: str) -> Callable[[Request, Destination], Answer]:
         def forward(request: Request, destination: Destination) -> Answer:
             self.passed.append((kind, request, destination))
-            return Answer(status_line="200 OK", headers=self.headers, body=NoBody())
+            if isinstance(self.says, Problem):
+                raise self.says
+            return Answer(status_line=self.says, headers=self.headers, body=NoBody())
 
         return forward
 
@@ -412,6 +415,22 @@ def test_how_a_space_is_used(world: World) -> None:
     del world.spaces["alice"]
     world.write()
     assert list(world.gate.uses()) == ["bob"]
+
+
+def test_what_environments_answer_fails_and_what_keeps_them_from_it_does_not(world: World) -> None:
+    """Whoever deployed something broken is found by it; one that is away, or on its way, has broken nothing."""
+    asked, failed = asking("/alice/test/", world.token("alice")), []
+    for says in ("404 Not Found", "500 Internal Server Error", "503 Service Unavailable"):
+        world.says = says
+        world.ask(asked)
+        failed.append(world.gate.uses()["alice"].failed)
+    world.says = Problem(502, "bad-answer", "No valid answer", "the connection broke")
+    world.refused(asked)
+    failed.append(world.gate.uses()["alice"].failed)
+    world.lost.add("alice/test")
+    assert world.refused(asked).status == 503
+    use = world.gate.uses()["alice"]
+    assert ([*failed, use.failed], use.requests) == ([0, 1, 2, 3, 3], 5)
 
 
 def test_a_space_that_is_being_removed_is_none(world: World) -> None:
