@@ -100,7 +100,8 @@ def _page(
     problem: Problem | None = None,
 ) -> Response:
     facts = {"space": name, "join_token": join_token, "asks_code": asks_code, "joined": joined, "problem": problem}
-    html = render_template("dashboard/space.html", seats=_seats(name, routes or {}), **facts)
+    seats, pages = _seats(name, routes or {}), _pages(routes or {})
+    html = render_template("dashboard/space.html", seats=seats, pages=pages, **facts)
     headers = problem.headers if problem else ()
     return Response(html, status=problem.status if problem else 200, mimetype="text/html", headers=headers)
 
@@ -116,6 +117,12 @@ def _seats(name: str, routes: Mapping[str, Route]) -> Sequence[Mapping[str, str]
         {"name": one, "url": f"{root}/{one}/", "aws": f"{root}/{one}/{AWS}", "region": route.region}
         for one, route in routes.items()
     ]
+
+
+def _pages(routes: Mapping[str, Route]) -> Mapping[str, str]:
+    """Of each environment a path of its API that answers a browser, as far as one is known; APIs have no root."""
+    examples = {name: {api.logical_id: api.example for api in route.apis} for name, route in routes.items()}
+    return {name: examples[name].get(route.default_api or "", "") for name, route in routes.items()}
 
 
 def _caller() -> str:

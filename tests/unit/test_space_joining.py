@@ -21,7 +21,7 @@ from werkzeug.test import TestResponse
 from emulator.dashboard.jobs import Command
 from emulator.errors import StoreAway
 from emulator.lock import exclusive
-from emulator.model import STATE_FOLDER, Space
+from emulator.model import STATE_FOLDER, Api, Space
 from emulator.proxy import joining
 from emulator.proxy.app import Settings, create_app
 from emulator.proxy.guesses import Guesses
@@ -173,6 +173,19 @@ def test_joining_in_a_browser(seats: Class) -> None:
     assert "msa." not in again.text
     assert client.get("/alice/nowhere/").status_code == 404
     assert client.get("/bob/test/").status_code == 401
+
+
+def test_the_page_leads_to_paths_that_answer(seats: Class) -> None:
+    """An API has no root: that would answer 403, and whoever meets the answer all the same reads here what it means."""
+    api = Api(logical_id="Api", path="/base", stage="live", example="orders")
+    other = replace(api, logical_id="Other", example="others")
+    routes = [make_route("test", apis=(other, api)), make_route("prod", apis=(other, api), default_api=None)]
+    publish_routes(home_of(seats.state, "alice") / STATE_FOLDER / ROUTES_FILE, routes)
+    code = make_code(keep_key(seats.state), seats.space())
+    page = seats.post("/alice/_join", headers=PAGE, data={"token": code}).text
+    assert '<a href="/alice/test/orders">test/orders</a>' in page
+    assert '<a href="/alice/prod/">prod/</a>' in page
+    assert "Missing Authentication Token" in page
 
 
 @pytest.mark.parametrize("place", ["form", "json", "query"])
