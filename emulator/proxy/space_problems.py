@@ -6,7 +6,7 @@ from emulator.proxy.problems import Problem
 from emulator.space_tokens import Flaw
 
 _ASK = "ask whoever runs it for a new link"
-_NEEDS = "is no environment of the project, and a space of that name needs its token"
+_NEEDS = "needs its token"
 _FLAWS = {
     None: (401, f": open the link to join, or {_ASK}"),
     Flaw.MALFORMED: (401, f", which this is not; {_ASK}"),
@@ -25,7 +25,7 @@ def token_problem(name: str, flaw: Flaw | None) -> Problem:
     """
     status, detail = _FLAWS[flaw]
     kind = f"token-{flaw.value}" if flaw else "token-missing"
-    problem = Problem(status, kind, "Token needed", f"{name!r} {_NEEDS}{detail}", next_command=_new_link(name))
+    problem = Problem(status, kind, "Token needed", f"space {name!r} {_NEEDS}{detail}", next_command=_new_link(name))
     if status == 401:
         # Of this scheme browsers make no dialog.
         problem.headers.append(("WWW-Authenticate", 'Multistack realm="multistack"'))

@@ -361,7 +361,7 @@ def test_aws_clients_of_others_are_refused(running: Running, tokens: dict[str, s
         with pytest.raises(ClientError) as caught:
             getattr(client(running, service, "seat-01", key), call[service])()
         assert caught.value.response["Error"]["Code"] == code
-        assert "a space of that name needs its token" in caught.value.response["Error"]["Message"]
+        assert "space 'seat-01' needs its token" in caught.value.response["Error"]["Message"]
 
 
 @pytest.mark.parametrize("path", ["_multistack/state", "_ministack/reset", "_localstack/health", "%5Fministack/reset"])
