@@ -243,6 +243,9 @@ def _tell_changed_config(workspace: Workspace, rows: Sequence[EnvironmentStatus]
 
 def _to_try(workspace: Workspace, rows: Sequence[EnvironmentStatus]) -> str | None:
     """What asks the first environment that serves something: its API, else one of its functions."""
+    if (space := workspace.project.space) is not None:  # the proxy answers nobody without its token
+        served = [row.environment for row in rows if row.status == "ready" and row.release]
+        return f"multistack --space {space.name} invoke {served[0]}" if served else None
     if url := _url_to_try(workspace, rows):
         return f"curl {url}"
     called = [row.environment for row in rows if row.status == "ready" and row.release and not row.apis]

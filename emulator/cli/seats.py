@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from emulator.spaces.spaces import Spaces
 
 _json = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
-_all = click.option("--all", "is_all", is_flag=True, help="All there are.")
-_names = click.argument("names", nargs=-1, metavar="[SPACE]...")
+all_ = click.option("--all", "is_all", is_flag=True, help="All there are.")
+names = click.argument("names", nargs=-1, metavar="[SPACE]...")
 
 
 def chosen(spaces: Spaces, names: Sequence[str], *, is_all: bool, with_ending: bool = False) -> Sequence[str]:
@@ -63,6 +63,9 @@ def list_(context: Context, as_json: bool) -> None:
         _print(found)
     elif not results:
         click.echo("no spaces; `multistack space create NAME` makes one", err=True)
+    if results and spaces.workspace.front.url() is None:
+        told = "the proxy doesn't run, so nobody reaches a space; `multistack space wake --all` starts it"
+        click.echo(told, err=True)
     raise_first(results)
 
 
@@ -104,8 +107,8 @@ def _left(one: SpaceStatus) -> str:
 
 
 @click.command()
-@_names
-@_all
+@names
+@all_
 @click.option("--new", is_flag=True, help="Make new links; what was joined by the old ones is shut out.")
 @click.option("--at", metavar="URL", help="Where others reach the proxy, e.g. https://lab.example.org.")
 @click.option("--csv", "as_csv", is_flag=True, help="Print space, link, page and code with commas between.")
@@ -127,7 +130,7 @@ def url(
     as_json: bool,
 ) -> None:
     """
-    Print the links by which spaces are joined, once.
+    Print the links by which spaces are joined, once, and the codes that do the same.
 
     With --all those that were joined already are left out, unless --new makes them new ones.
     """
@@ -187,6 +190,7 @@ def _show(found: Sequence[Link], *, is_one: bool, as_csv: bool, as_json: bool) -
         click.echo("no space is left to join", err=True)
     elif is_one:
         click.echo(found[0].url)
+        click.echo(f"code: {found[0].code}", err=True)  # beside stdout, which scripts take for the link
     else:
         click.echo(table(["space", "code", "to join"], [[one.space, one.code, one.url] for one in found]))
 
@@ -208,8 +212,8 @@ def _write_sheet(found: Sequence[Link], path: str, *, service: str) -> None:
 
 
 @click.command()
-@_names
-@_all
+@names
+@all_
 @click.option("--by", required=True, metavar="DURATION", help="How much longer, e.g. 30m or 2h.")
 @click.pass_obj
 def extend(context: Context, names: Sequence[str], is_all: bool, by: str) -> None:
@@ -234,8 +238,8 @@ def extend(context: Context, names: Sequence[str], is_all: bool, by: str) -> Non
 
 
 @click.command()
-@_names
-@_all
+@names
+@all_
 @click.option("--width", type=click.IntRange(1), metavar="N", help="How many start at a time; default: one per core.")
 @click.option(
     "--wait", default=60.0, show_default=True, metavar="SECONDS", help="How long an emulator may take to get healthy."

@@ -148,13 +148,15 @@ def reset(context: Context, names: Sequence[str], wait: float) -> None:
 
 
 @space.command()
-@_names
+@seats.names
+@seats.all_
 @click.pass_obj
-def sleep(context: Context, names: Sequence[str]) -> None:
+def sleep(context: Context, names: Sequence[str], is_all: bool) -> None:
     """Stop the emulators of spaces until the next request for them."""
     from emulator.spaces.sleeping import put_to_sleep
 
-    results = put_to_sleep(context.spaces(), names)
+    spaces = context.spaces()
+    results = put_to_sleep(spaces, seats.chosen(spaces, names, is_all=is_all))
     _tell("put to sleep", results)
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import re
 import signal
 from collections.abc import Iterator
 from dataclasses import replace
@@ -87,6 +88,26 @@ def test_a_space_sleeps_with_its_state_and_wakes_with_it(project: ProjectFolder)
     project.run("down")
     assert rows(project)["alice"]["status"] == "asleep"
     assert project.processes() == []
+
+
+def test_whoever_looks_after_seats_is_told_what_works(project: ProjectFolder) -> None:
+    """A command that needs no token, the code beside the link, and what is wrong where nobody reaches anything."""
+    project.run("space", "create", "--count", "2", "--prefix", "seat")
+    for command in (["up"], ["reset", "test"]):
+        (tried,) = re.findall("^Try: (.*)$", project.run("--space", "seat-02", *command).stdout, re.MULTILINE)
+        assert tried == "multistack --space seat-02 invoke test"
+    assert "Web" in project.run(*tried.split()[1:]).stdout
+    for options in ([], ["--new"]):
+        said = project.run("space", "url", "seat-01", *options)
+        assert re.fullmatch(r"http://\S+/seat-01/_join\?token=\S+\n", said.stdout)
+        assert re.search(r"^code: [A-Z0-9]{4}-[A-Z0-9]{4}$", said.stderr, re.MULTILINE)
+    assert "proxy" not in project.run("space", "list").stderr
+    assert project.run("space", "sleep", "--all").stdout == "put to sleep: seat-01, seat-02\n"
+    assert {one["status"] for one in rows(project).values()} == {"asleep"}
+    project.run("down")
+    assert "the proxy doesn't run" in project.run("space", "list").stderr
+    project.run("space", "wake", "--all")
+    assert "proxy" not in project.run("space", "list").stderr
 
 
 def test_one_that_is_destroyed_while_it_is_created_is_gone(project: ProjectFolder) -> None:
