@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import csv
 import json
+import os
+import re
 import stat
+import subprocess
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -77,6 +80,25 @@ def _text_for(seat: str) -> str:
 def test_a_learner_does_the_lab_with_curl_and_aws_alone(room: Class, seat: str) -> None:
     """Each command does what stands under it, whoever does the same beside them."""
     assert room.failures[seat] is None, f"docs/guides/seat.md:{room.failures[seat]}"
+
+
+def test_whoever_gets_no_token_sees_why(room: Class) -> None:
+    """The lines of the text that trade a code print the answer where there is no token in it, and nothing else."""
+    lines = re.findall(r"^\$ ((?:ANSWER|TOKEN)=.*)$", TEXT.read_text("utf-8"), re.MULTILINE)
+    assert len(lines) == 2
+    lab = f"http://127.0.0.1:{room.port}/seat-01"
+    code = room.project.run("space", "url", "seat-01", "--new").stderr.rpartition("code: ")[2].strip()
+    said = [
+        subprocess.run(
+            ["bash", "-c", "\n".join(lines)],
+            env={**os.environ, "LAB": lab, "CODE": given},
+            capture_output=True,
+            check=True,
+            text=True,
+        ).stdout
+        for given in ("K7QM-2XNP", code, code)
+    ]
+    assert [json.loads(one)["title"] if one else "" for one in said] == ["Token needed", "", "Token was used"]
 
 
 def test_the_list_shows_who_joined_and_who_broke_something(room: Class) -> None:
