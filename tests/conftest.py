@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
@@ -133,6 +135,14 @@ class ProjectFolder:
                     found.append(int(entry.name))
         return found
 
+    def left(self) -> list[str]:
+        """The same with their command lines: what somebody has to know who reads that there should be none."""
+        found = []
+        for pid in self.processes():
+            with contextlib.suppress(psutil.NoSuchProcess):
+                found.append(f"{pid}: {' '.join(psutil.Process(pid).cmdline())}")
+        return found
+
 
 def copy_sample(folder: Path) -> Path:
     """The sample service as a user gets it."""
@@ -174,5 +184,5 @@ def _tear_down(folder: ProjectFolder) -> None:
     shutil.copyfile(SAMPLE / "template.yaml", folder.folder / "template.yaml")
     done = folder.run("down", check=False)
     assert done.returncode == 0, done.stderr
-    assert folder.processes() == []
+    assert folder.left() == []
     assert_nothing_left(folder.folder)

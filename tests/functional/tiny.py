@@ -62,7 +62,7 @@ def tiny_project(root: Path) -> Iterator[ProjectFolder]:
     yield project
     write_service(project)
     project.run("down")
-    assert project.processes() == []
+    assert project.left() == []
     assert_nothing_left(project.folder)
 
 
