@@ -14,6 +14,8 @@ from emulator.model import Space
 _LOOK = 5.0
 # And after a command that failed.
 _PAUSE = 60.0
+# And that whoever removes a space may take; after that their command was cut, and is finished here.
+_REMOVED = 30.0
 
 _log = logging.getLogger(__name__)
 
@@ -21,15 +23,19 @@ _log = logging.getLogger(__name__)
 Run = Callable[[Sequence[str]], int]
 
 
-def due(spaces: Mapping[str, Space], idle: Mapping[str, float], now: datetime) -> list[list[str]]:
+def due(
+    spaces: Mapping[str, Space], idle: Mapping[str, float], now: datetime, *, ending: Mapping[str, float]
+) -> list[list[str]]:
     """
     The commands that are due, as their arguments.
 
     Args:
         idle: Space to the seconds since its last request, or since it was started.
+        ending: Space to the seconds since it was first seen to be removed.
     """
     commands = []
-    if any(space.is_ending or _is_over(space, now) for space in spaces.values()):
+    is_stuck = any(seconds >= _REMOVED for seconds in ending.values())
+    if is_stuck or any(_is_over(space, now) and not space.is_ending for space in spaces.values()):
         commands.append(["space", "destroy", "--expired"])
     tired = [
         name
@@ -71,6 +77,7 @@ class Caretaker:
         self._clock = clock
         self._now = now
         self._awake: dict[str, float] = {}
+        self._ending: dict[str, float] = {}
         self._pause_until = 0.0
         self._closing = threading.Event()
         self._thread = threading.Thread(target=self._look_after, name="caretaker", daemon=True)
@@ -91,9 +98,12 @@ class Caretaker:
         self._awake = {name: self._awake.get(name, clock) for name in awake}
         asked = self._idle()
         idle = {name: min(clock - since, asked.get(name, float("inf"))) for name, since in self._awake.items()}
+        removed = [name for name, space in spaces.items() if space.is_ending]
+        self._ending = {name: self._ending.get(name, clock) for name in removed}
+        ending = {name: clock - since for name, since in self._ending.items()}
         if clock < self._pause_until:
             return
-        for arguments in due(spaces, idle, self._now()):
+        for arguments in due(spaces, idle, self._now(), ending=ending):
             if self._run(arguments):  # whoever can't do it now can't do it in five seconds either
                 self._pause_until = self._clock() + _PAUSE
 
