@@ -116,6 +116,15 @@ def forking() -> Iterator[None]:
     _forks = None
 
 
+@contextlib.contextmanager
+def installed() -> Iterator[None]:
+    """Let commands be the installed one again: it comes half a second later, as a person's would."""
+    global _forks  # noqa: PLW0603 (as above)
+    before, _forks = _forks, None
+    yield
+    _forks = before
+
+
 def _umask() -> int:
     """This process's, without setting it."""
     (mask,) = re.findall(r"^Umask:\s*(\d+)$", Path("/proc/self/status").read_text(), re.MULTILINE)

@@ -19,7 +19,7 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.commands import can_fork, forking, forks
+from tests.commands import can_fork, forking, forks, installed
 from tests.drivers import assert_nothing_left, driver_environ
 
 pytest_plugins = ["tests.conformance.plugin", "tests.driver_option", "tests.postgres"]
@@ -155,6 +155,18 @@ def copy_sample(folder: Path) -> Path:
 def _forking() -> Iterator[None]:
     """Commands of :meth:`ProjectFolder.run` are forks of a process that has imported them."""
     with forking():
+        yield
+
+
+@pytest.fixture
+def installed_command() -> Iterator[None]:
+    """
+    For tests that kill a command and run the next one: no fork, which is there before a person could type it.
+
+    A fork's `up` finds emulators that the killed command has told to end, and that still answer for some tenths of a
+    second; it says that they no longer do.
+    """
+    with installed():
         yield
 
 

@@ -261,6 +261,7 @@ def test_prune_removes_what_has_expired_running_or_not(project: ProjectFolder) -
     assert project.run("prune").stdout == "nothing was removed\n"
 
 
+@pytest.mark.usefixtures("installed_command")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill"])
 @pytest.mark.parametrize("line", ["login  starting", "login  ready", "login  deployed"])
 def test_a_cut_creation_is_finished_or_removed(project: ProjectFolder, line: str, number: signal.Signals) -> None:
@@ -276,6 +277,7 @@ def test_a_cut_creation_is_finished_or_removed(project: ProjectFolder, line: str
     assert_gone(project, "login")
 
 
+@pytest.mark.usefixtures("installed_command")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGKILL], ids=["ctrl-c", "kill"])
 @pytest.mark.parametrize("follower", ["up", "prune", "destroy", "create"])
 def test_a_cut_removal_is_finished(project: ProjectFolder, follower: str, number: signal.Signals) -> None:

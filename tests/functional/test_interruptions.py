@@ -27,7 +27,10 @@ from emulator.stack import describe
 from tests.conftest import MULTISTACK, SAMPLE, ProjectFolder, http
 from tests.functional.cutting import cut, cut_at_line, is_cut, until, until_line
 
-pytestmark = pytest.mark.embedded("its processes; tests/docker/test_interruptions.py cuts commands on containers")
+pytestmark = [
+    pytest.mark.embedded("its processes; tests/docker/test_interruptions.py cuts commands on containers"),
+    pytest.mark.usefixtures("installed_command"),
+]
 
 # Two are enough for work in parallel, and cheaper than three.
 NAMES = ("test", "staging")

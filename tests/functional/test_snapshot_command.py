@@ -391,6 +391,7 @@ def kill_at(project: ProjectFolder, seconds: float, *args: str) -> bool:
     return was_working
 
 
+@pytest.mark.usefixtures("installed_command")
 def test_a_killed_restore_is_the_old_or_the_new(two_states: ProjectFolder) -> None:
     """Data and release together, never the one with the other's; up makes it serve."""
     project = two_states
@@ -414,6 +415,7 @@ def test_a_killed_restore_is_the_old_or_the_new(two_states: ProjectFolder) -> No
     assert cuts
 
 
+@pytest.mark.usefixtures("installed_command")
 def test_a_killed_save_is_the_old_or_the_new(two_states: ProjectFolder) -> None:
     """A snapshot that is there can be restored; one that isn't left nothing behind."""
     project = two_states
@@ -431,6 +433,7 @@ def test_a_killed_save_is_the_old_or_the_new(two_states: ProjectFolder) -> None:
 
 
 @NO_COPY
+@pytest.mark.usefixtures("installed_command")
 def test_a_killed_copy_is_the_old_or_the_new(project: ProjectFolder) -> None:
     """Staging has its own data or test's, and always its own release and config."""
     project.run("up", "test", "staging")
