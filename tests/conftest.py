@@ -19,7 +19,7 @@ import psutil
 import pytest
 from hypothesis import HealthCheck, settings
 
-from tests.commands import can_fork, forking, forks, installed
+from tests.commands import can_fork, forking, forks, installed, run_alone
 from tests.drivers import assert_nothing_left, driver_environ
 
 pytest_plugins = ["tests.conformance.plugin", "tests.driver_option", "tests.postgres"]
@@ -84,19 +84,9 @@ class ProjectFolder:
     ) -> subprocess.CompletedProcess[str]:
         """Run ``multistack`` with *args*; with *check*, a failure fails the test with its output."""
         command, environ = [*self.inside, str(MULTISTACK), *args], self.command_environ(env)
-        if (fork := forks()) and not self.inside and can_fork(environ):
-            done = fork.run(command, cwd=self.folder, env=environ, timeout=timeout)
-        else:
-            done = subprocess.run(
-                command,
-                cwd=self.folder,
-                env=environ,
-                capture_output=True,
-                text=True,
-                timeout=timeout,
-                stdin=subprocess.DEVNULL,
-                check=False,
-            )
+        fork = forks()
+        run = fork.run if fork and not self.inside and can_fork(environ) else run_alone
+        done = run(command, cwd=self.folder, env=environ, timeout=timeout)
         if check and done.returncode != 0:
             pytest.fail(f"multistack {' '.join(args)} ended with {done.returncode}:\n{done.stdout}{done.stderr}")
         return done

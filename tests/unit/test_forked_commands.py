@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.commands import Forks, can_fork
+from tests.commands import Forks, can_fork, run_alone
 from tests.conftest import MULTISTACK, ProjectFolder
 from tests.functional.tiny import write_service
 
@@ -49,16 +49,7 @@ def test_a_fork_says_what_a_process_says(
     """The same on stdout, on stderr and as exit code."""
     command, environ = [str(MULTISTACK), *arguments], project.command_environ()
     forked = forks.run(command, cwd=project.folder, env=environ, timeout=60)
-    alone = subprocess.run(
-        command,
-        cwd=project.folder,
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=60,
-        stdin=subprocess.DEVNULL,
-        check=False,
-    )
+    alone = run_alone(command, cwd=project.folder, env=environ, timeout=60)
     assert (forked.returncode, forked.stdout, forked.stderr) == (alone.returncode, alone.stdout, alone.stderr)
     assert forked.returncode == code
 
