@@ -185,7 +185,7 @@ class Workspace:
             emit: Told who is waited for, and of a store that can't be asked; default: the workspace's.
 
         Raises:
-            NotReady: A command on another machine still changes the project after that patience.
+            NotReady: A command on another machine still changes the project after :func:`stopping_patience`.
         """
         tell, patience = emit or self.emit, stopping_patience((self.project.within or self.project).store)
         with exclusive(self.project.state, command, emit=tell), contextlib.ExitStack() as stack:
