@@ -85,6 +85,7 @@ def move(folder: Path, old: Place, new: Place) -> Mapping[str, str]:
     state = {
         service: _walk(content, names, data, _DATA.get(service, frozenset())) for service, content in before.items()
     }
+    _note_messages(state, names)
     header = dataclasses.replace(header, account_id=new.account_id, region=new.region)
     checkpoint.write(path, header, json.dumps(state).encode())
     _move_objects(folder / "files" / "s3", old, new, names)
@@ -168,6 +169,21 @@ def _walk(value: Any, edit: _Edit, data: _Edit, data_keys: frozenset[str]) -> An
             edit(key): _walk(item, data if key in data_keys else edit, data, data_keys) for key, item in value.items()
         }
     return value
+
+
+def _note_messages(state: Mapping[str, Any], names: _Edit) -> None:
+    """What SQS itself notes with a message: whose account sent it, and the hashes by which a client checks it."""
+    from ministack.services.sqs import _md5_msg_attrs
+
+    for queue in state.get("sqs", {}).get("payload", {}).get("queues", {}).get("data", {}).values():
+        for message in queue["messages"]:
+            message["sys"]["SenderId"] = names(message["sys"]["SenderId"])
+            message["md5_body"] = hashlib.md5(message["body"].encode(), usedforsecurity=False).hexdigest()
+            attributes = {
+                name: {field: value[_BYTES] if isinstance(value, dict) else value for field, value in one.items()}
+                for name, one in message["message_attributes"].items()
+            }
+            message["md5_attrs"] = _md5_msg_attrs(attributes)
 
 
 def _move_objects(root: Path, old: Place, new: Place, names: _Edit) -> None:

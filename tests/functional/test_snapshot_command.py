@@ -14,10 +14,13 @@ import subprocess
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from emulator import checkpoint
+from emulator.endpoint import client as aws_client
+from emulator.model import Endpoint
 from tests.conftest import ProjectFolder, copy_sample, http
 from tests.drivers import driver_name, emulator_of, is_embedded
 from tests.functional.tiny import refused
@@ -158,6 +161,9 @@ def test_copy_puts_the_data_of_one_into_another(project: ProjectFolder) -> None:
     """Data of the one; account, names, code and config of the other; each goes its own way from then on."""
     project.run("up", "test", "prod")
     put(project, "test", "copied")
+    queue = client(project, "test", "sqs").create_queue(QueueName="waiting-orders-test")["QueueUrl"]
+    reply_to = {"ReplyTo": {"DataType": "String", "StringValue": queue}}
+    client(project, "test", "sqs").send_message(QueueUrl=queue, MessageBody=queue, MessageAttributes=reply_to)
     before = project.status()
     project.run("snapshot", "copy", "test", "prod", "--yes")
     assert project.status()["prod"]["release"] == before["prod"]["release"]
@@ -173,6 +179,28 @@ def test_copy_puts_the_data_of_one_into_another(project: ProjectFolder) -> None:
     project.run("up", "test", "prod")
     assert orders(project, "prod") == {"copied", "own"}
     assert left_of(project, "prod", b"111111111111", b"orders-test") == []
+    check_waiting(project)
+
+
+def check_waiting(project: ProjectFolder) -> None:
+    """The message that nobody had taken yet is prod's now, and passes the checks that clients make of it."""
+    sqs = client(project, "prod", "sqs")
+    queue = sqs.get_queue_url(QueueName="waiting-orders-prod")["QueueUrl"]
+    asked = {"MessageAttributeNames": ["All"], "MessageSystemAttributeNames": ["SenderId"]}
+    (message,) = sqs.receive_message(QueueUrl=queue, **asked)["Messages"]
+    assert message["Body"] == message["MessageAttributes"]["ReplyTo"]["StringValue"] == queue
+    assert message["Attributes"]["SenderId"] == "333333333333"
+    # botocore checks no hash of what it receives; other clients do. Sent once more, both are made anew.
+    sent = sqs.send_message(QueueUrl=queue, MessageBody=queue, MessageAttributes=message["MessageAttributes"])
+    for made in ("MD5OfMessageBody", "MD5OfMessageAttributes"):
+        assert message[made.replace("MessageBody", "Body")] == sent[made]
+
+
+def client(project: ProjectFolder, environment: str, service: str) -> Any:
+    """A boto3 client of one environment."""
+    status = project.status()[environment]
+    place = {key: status[key] for key in ("environment", "account_id", "region")}
+    return aws_client(Endpoint(url=status["endpoint"], **place), service)
 
 
 def until_processed(project: ProjectFolder, environment: str, order: str) -> None:

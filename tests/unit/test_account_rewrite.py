@@ -126,6 +126,34 @@ def test_a_key_that_is_data_elsewhere_is_no_data_here(tmp_path: Path) -> None:
     assert moved(tmp_path, "apigateway", {"items": ["orders-test"]}) == {"items": ["orders-prod"]}
 
 
+def test_what_sqs_notes_with_a_message_follows(tmp_path: Path) -> None:
+    """Its sender is an account, and its hashes are of what is in it now; nothing but an ARN in it changed."""
+    message = {
+        "body": f"account 111111111111 has {TABLE}",
+        "md5_body": "before",
+        "md5_attrs": "before",
+        "message_attributes": {
+            "Table": {"DataType": "String", "StringValue": TABLE},
+            "Raw": {"DataType": "Binary", "BinaryValue": {"__bytes__": "AAE="}},
+        },
+        "sys": {"SenderId": "111111111111", "SentTimestamp": "1"},
+    }
+    bare = {"body": "", "md5_body": "", "md5_attrs": "", "message_attributes": {}, "sys": {"SenderId": "111111111111"}}
+    queues = {"__account_region_scoped__": True, "data": {QUEUE: {"messages": [message, bare]}}}
+    first, second = moved(tmp_path, "sqs", {"payload": {"queues": queues}})["payload"]["queues"]["data"][MOVED_QUEUE]["messages"]
+    assert first["body"] == f"account 111111111111 has {MOVED_TABLE}"
+    assert first["md5_body"] == hashlib.md5(first["body"].encode()).hexdigest()
+    assert first["message_attributes"]["Raw"] == message["message_attributes"]["Raw"]
+    # The encoding is that of AWS, SQS Developer Guide, "Calculating the MD5 message digest for message attributes".
+    parts = [b"Raw", b"Binary", b"\x02", b"\x00\x01", b"Table", b"String", b"\x01", MOVED_TABLE.encode()]
+    encoded = b"".join(
+        part if index % 4 == 2 else len(part).to_bytes(4, "big") + part for index, part in enumerate(parts)
+    )
+    assert first["md5_attrs"] == hashlib.md5(encoded).hexdigest()
+    assert (first["sys"]["SenderId"], second["sys"]["SenderId"]) == ("333333333333", "333333333333")
+    assert (second["md5_body"], second["md5_attrs"]) == ("d41d8cd98f00b204e9800998ecf8427e", None)
+
+
 def test_bytes_and_numbers_stay(tmp_path: Path) -> None:
     """Nobody can tell what is in bytes; a number is no account id."""
     state = {"code": {"__bytes__": "orders-test"}, "n": 111111111111, "f": 1.5, "none": None, "yes": True}
