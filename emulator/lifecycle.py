@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
 
+from emulator.awaiting import LOG_LINES, settled
 from emulator.decisions import Action, Step, decide, without_start
 from emulator.deploy import Deployer
 from emulator.drivers.registry import Drivers
@@ -15,14 +16,11 @@ from emulator.endpoint import client, wait_until_healthy
 from emulator.errors import MultistackError, NotReady
 from emulator.events import Emit, Event
 from emulator.history import History
-from emulator.model import CLUSTERS, Artifact, DriverName, Endpoint, Environment, Instance, Outcome, Status
+from emulator.model import Artifact, DriverName, Endpoint, Environment, Instance, Outcome, Status
 from emulator.parallel import Cancellation, Deadline, run_parallel
 from emulator.release import Releases
 
-_LOG_LINES = 10
-# Seconds between two looks at an emulator that somebody else started; a cluster's manager has many to answer.
-_LOOK, _CLUSTER_LOOK = 0.05, 1.0
-# And that others are waited for once one is there that a cluster brings back: nobody is told of it before.
+# Seconds that others are waited for once one is there that a cluster brings back: nobody is told of it before.
 _REST = 5.0
 # Asked whether the recorded release is there. Their clients take a while to load: done while the emulator starts.
 _ASKED = ("cloudformation", "s3")
@@ -177,16 +175,23 @@ class Lifecycle:
             self._emit(Event(environment.name, "restarting", f"because {action.cause}"))
             self._drivers.stop(environment)
         endpoint = self._running(action, did, deadline)
-        if endpoint is None and not action.starts:
-            return UpResult(environment=environment.name, did=())
-        if endpoint is None:
+        if endpoint is not None:
+            self._cancellation.check()
+            try:
+                did += self._deploy_missing(environment, endpoint, build=build)
+            except NotReady:
+                # It may have been about to end: a command that was killed had just told it to.
+                if not action.starts or self._settled(environment, deadline) is not None:
+                    raise
+                endpoint = None
+        if endpoint is None and action.starts:
             endpoint = self._start(environment, action, timeout=timeout)
             did.append("restarted" if action.step is Step.RESTART else "started")
             if action.cause:
                 did[-1] += f" ({action.cause})"
-        self._cancellation.check()
-        did += self._deploy_missing(environment, endpoint, build=build)
-        if not action.starts:
+            self._cancellation.check()
+            did += self._deploy_missing(environment, endpoint, build=build)
+        if endpoint is not None and not action.starts:
             deadline.shorten(_REST)
         return UpResult(environment=environment.name, did=tuple(did))
 
@@ -200,7 +205,10 @@ class Lifecycle:
                 self._emit(Event(environment.name, "stopped", f"because {action.cause}"))
                 did.append(f"stopped ({action.cause})")
             return endpoint
-        return None if action.step in (Step.START, Step.RESTART) else self._await(environment, deadline)
+        return None if action.step in (Step.START, Step.RESTART) else self._settled(environment, deadline)
+
+    def _settled(self, environment: Environment, deadline: Deadline) -> Endpoint | None:
+        return settled(self._drivers, environment, deadline=deadline, cancellation=self._cancellation)
 
     def _start(self, environment: Environment, action: Action, *, timeout: float) -> Endpoint:
         driver = self._drivers.of(environment)
@@ -215,7 +223,7 @@ class Lifecycle:
             self._wait(endpoint, timeout=timeout, give_up=lambda: self._has_died(environment))
         except NotReady as error:
             # Of an emulator that was never started there are only lines of an earlier one.
-            details = error.details or (driver.logs(environment, tail=_LOG_LINES) if endpoint else ())
+            details = error.details or (driver.logs(environment, tail=LOG_LINES) if endpoint else ())
             with contextlib.suppress(NotReady):  # then the first error is the one to tell
                 driver.stop(environment)
             raise NotReady(error.message, hint=error.hint, details=details) from error
@@ -224,23 +232,6 @@ class Lifecycle:
             raise
         self._emit(Event(environment.name, "ready", endpoint.url, time.monotonic() - started))
         return endpoint
-
-    def _await(self, environment: Environment, deadline: Deadline) -> Endpoint | None:
-        """Wait for an emulator that somebody else started; None if it ended: a killed command had stopped it."""
-        while True:
-            instance = self._drivers.of(environment).observe(environment)
-            if instance.status is Status.READY and instance.endpoint is not None:
-                return instance.endpoint
-            if instance.status is Status.STOPPED:
-                return None
-            if deadline.is_over:
-                raise NotReady(
-                    f"environment {environment.name} is not ready: {instance.reason or instance.status.value}",
-                    hint=f"multistack up {environment.name}",
-                    details=self._drivers.of(environment).logs(environment, tail=_LOG_LINES),
-                )
-            self._cancellation.check()
-            time.sleep(_CLUSTER_LOOK if environment.driver in CLUSTERS else _LOOK)
 
     def revive(
         self, environment: Environment, *, timeout: float, build: Callable[[], Artifact] | None = None

@@ -141,6 +141,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ),
     ("drivers", "images", "inventory", "members", "own_stack", "secret_delivery", "stack"),
     (
+        "awaiting",
         "bundle",
         "comparison",
         "compose",

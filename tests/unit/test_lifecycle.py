@@ -197,10 +197,11 @@ class FakeDriver:
 
 @dataclass
 class FakeDeployer:
-    """Deploys nothing; *there* is what each environment serves."""
+    """Deploys nothing; *there* is what each environment serves, *breaks* is called in the middle of the first one."""
 
     there: dict[str, str] = field(default_factory=dict)
     error: MultistackError | None = None
+    breaks: Callable[[], None] | None = None
     deployed: list[tuple[str, str, str]] = field(default_factory=list)
     options: list[dict[str, Any]] = field(default_factory=list)
     prepared: list[str] = field(default_factory=list)
@@ -215,6 +216,10 @@ class FakeDeployer:
         """Note it."""
         if self.error:
             raise self.error
+        if breaks := self.breaks:
+            self.breaks = None
+            breaks()
+            raise NotReady("it no longer answers")
         self.deployed.append((environment.name, artifact.digest, release.id))
         self.options.append(options)
 
@@ -355,6 +360,23 @@ def test_up_restarts_what_hangs_and_says_why() -> None:
     assert bench.up() == {"test": UpResult(environment="test", did=("restarted (it does not answer)", "deployed"))}
     assert bench.driver.calls == ["stop test", "start test"]
     assert bench.said("restarting") == ["because it does not answer"]
+
+
+def test_an_emulator_that_ends_while_it_is_asked_is_started() -> None:
+    """A command that was killed had just told it to end; it answered the look, and then no more."""
+    bench = Bench(FakeDriver({"test": READY}))
+    bench.deployer.breaks = bench.driver.running.clear
+    assert bench.up() == {"test": UpResult(environment="test", did=("started", "deployed"))}
+    assert bench.driver.calls == ["start test"]
+
+
+def test_an_emulator_that_refuses_and_lives_on_is_left_alone() -> None:
+    """What is wrong is told; a start would change nothing."""
+    bench = Bench(FakeDriver({"test": READY}))
+    bench.deployer.breaks = lambda: None
+    error = bench.up()["test"]
+    assert isinstance(error, NotReady)
+    assert (error.message, bench.driver.calls) == ("it no longer answers", [])
 
 
 def test_a_start_that_fails_leaves_the_neighbour_up() -> None:
