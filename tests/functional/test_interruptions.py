@@ -114,6 +114,21 @@ def test_a_first_deployment_that_was_cut_is_made_again(project: ProjectFolder) -
     repair(project, "test")
 
 
+def test_up_starts_an_emulator_that_is_about_to_end(project: ProjectFolder) -> None:
+    """As after a command that was killed when it had just told it to: whenever it ends, up is not put off by it."""
+    moments = random.Random(7)
+    for _ in range(6):
+        project.run("up", "test")
+        pid = server_pid(project, "environments/test")
+        command = project.start("up", "test")
+        time.sleep(moments.uniform(0.2, 0.8))  # the moment is what is tested
+        os.kill(pid, signal.SIGTERM)
+        _, err = command.communicate(timeout=60)
+        assert command.returncode == 0, err
+        until(lambda: not psutil.pid_exists(pid))
+    repair(project, "test")
+
+
 def test_an_emulator_killed_during_a_deployment_is_no_traceback(project: ProjectFolder) -> None:
     """The deployment ends with the environment's name, exit code 3 and an entry in the ledger."""
     project.run("up", "test")
