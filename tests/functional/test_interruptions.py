@@ -119,13 +119,13 @@ def test_up_starts_an_emulator_that_is_about_to_end(project: ProjectFolder) -> N
     moments = random.Random(7)
     for _ in range(6):
         project.run("up", "test")
-        pid = server_pid(project, "environments/test")
+        emulator = psutil.Process(server_pid(project, "environments/test"))
         command = project.start("up", "test")
         time.sleep(moments.uniform(0.2, 0.8))  # the moment is what is tested
-        os.kill(pid, signal.SIGTERM)
+        emulator.terminate()
         _, err = command.communicate(timeout=60)
         assert command.returncode == 0, err
-        until(lambda: not psutil.pid_exists(pid))
+        emulator.wait(timeout=60)
     repair(project, "test")
 
 
