@@ -17,6 +17,7 @@ from emulator.doctor import project as projects
 from emulator.doctor.check import Check, Verdict
 from emulator.doctor.engine import Engine, look
 from emulator.doctor.shared_store import examine_store
+from emulator.doctor.swarm import examine_swarm
 from emulator.drivers.choice import settle
 from emulator.drivers.containers import TOKEN
 from emulator.drivers.external import ExternalDriver
@@ -43,7 +44,7 @@ def examine(
         project: None outside a project, or when *error* says why it can't be loaded.
         environ: The variables of the command.
         searched: The folder where the search for the project file began.
-        allow_remote: The Docker engine may be on another machine.
+        allow_remote: The Docker engine, and a swarm's managers, may be on other machines.
     """
     path = environ.get("PATH", "")
     images = containers.images_of(project.environments) if project else {}
@@ -60,6 +61,8 @@ def examine(
             *examine_store(project),
         ]
     checks += _on_containers(project, engine, environ)
+    if project is not None:
+        checks += examine_swarm(project, environ=environ, allow_remote=allow_remote)
     return [
         *checks,
         machine.check_localhost(machine.addresses("localhost")),

@@ -115,11 +115,17 @@ class SpaceGate:
         """
         What *request* asks of a space; None when it is for the project's own environments, or the proxy itself.
 
+        On this machine so is what names neither a space nor an environment: whoever mistyped one may know which there
+        are. Others are told the same whether there is such a space or not.
+
         Raises:
             Problem: Its ``Host`` is foreign.
         """
         seat = seat_of(request, routes, listens_on=self._listens_on)
-        return seat if seat and self._spaces() else None
+        if seat is None or not (spaces := self._spaces()):
+            return None
+        is_mistyped = seat.space not in spaces and not seat.is_join and not given_tokens(request)
+        return None if is_mistyped and self._guesses.is_local(request.caller) else seat
 
     def admit(self, request: Request, *, name: str) -> Space:
         """

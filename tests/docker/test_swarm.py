@@ -89,10 +89,33 @@ def test_a_cluster_that_cant_be_asked_is_told_in_one_line(
     engine = {"alone": "", "worker": worker.host, "drained": manager.host}[which]
     with drained(manager, *hosts) if which == "drained" else contextlib.nullcontext():
         done = folder.run("up", "test", env={"DOCKER_HOST": engine}, check=False)
+        (problem,) = swarm_rows(folder, "problem", DOCKER_HOST=engine)
+    assert message in problem
+    assert hint in problem
     assert done.returncode == 3
     assert message in done.stderr
     assert hint in done.stderr
     assert left_in(manager) == []
+
+
+def swarm_rows(folder: ProjectFolder, verdict: str, **environ: str) -> list[str]:
+    """What doctor found of the swarm with that verdict, and advises."""
+    checks = json.loads(folder.run("doctor", "--json", env=environ, check=False).stdout)
+    rows = [one for one in checks if one["name"].startswith("swarm") and one["verdict"] == verdict]
+    return [f"{one['found']} {one['advice']}" for one in rows]
+
+
+def test_doctor_tells_managers_and_nodes(folder: ProjectFolder, hosts: list[SwarmHost]) -> None:
+    """Whoever may be asked, and whoever is named and may not."""
+    manager, worker = hosts
+    told, nodes = swarm_rows(folder, "ok")
+    assert told.strip() == manager.host
+    assert nodes.startswith("2 ready: ")
+    assert all(host.address in nodes for host in hosts)
+    name_managers(folder, worker, manager)
+    (told,) = swarm_rows(folder, "warning")
+    assert told.startswith(f"1 of 2 answer ({manager.remote}); {worker.remote}: the Docker engine is a worker")
+    name_managers(folder)
 
 
 def test_a_node_without_the_image_is_named(folder: ProjectFolder, hosts: list[SwarmHost]) -> None:
@@ -334,6 +357,10 @@ def test_of_three_managers_one_may_be_lost_and_not_two(folder: ProjectFolder, ho
         folder.run("up", "test", timeout=240)
         after = folder.status()["test"]
         assert second.address in after["endpoint"]
+        (told,) = (one for one in swarm_rows(folder, "warning") if " answer (" in one)
+        assert told.startswith(
+            f"2 of 3 answer ({second.remote}, {third.remote}); no Docker engine answers at {leader.remote}"
+        )
         assert (after["status"], after["release"]) == ("ready", before["release"])
         assert http("GET", after["url"]).body == b"one"
 

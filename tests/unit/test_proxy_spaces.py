@@ -202,6 +202,23 @@ def test_without_spaces_nothing_is_one(world: World) -> None:
     assert world.gate.seat(asking("/alice/test/"), OWN_ROUTES) is None
 
 
+@pytest.mark.parametrize(
+    ("request_", "is_told"),
+    [
+        pytest.param(asking("/tset/x", client="127.0.0.1"), True, id="by path"),
+        pytest.param(asking("/tset/", client="127.0.0.1"), True, id="nothing but a name"),
+        pytest.param(asking("/x", host="test.aliec.localhost", client="127.0.0.1"), True, id="by host"),
+        pytest.param(asking("/alice/x", client="127.0.0.1"), False, id="a space that there is"),
+        pytest.param(asking("/tset/x", "any", client="127.0.0.1"), False, id="with a token"),
+        pytest.param(asking("/aliec/_join", client="127.0.0.1"), False, id="where tokens are traded"),
+        pytest.param(asking("/tset/x", client=OTHER), False, id="of another machine"),
+    ],
+)
+def test_a_mistyped_name_is_told_as_such_on_this_machine(world: World, request_: Request, is_told: bool) -> None:
+    """Whoever sits here may know which there are; others learn of no name whether it is one."""
+    assert (world.gate.seat(request_, OWN_ROUTES) is None) is is_told
+
+
 def sent(place: str, token: str) -> Request:
     """A request that carries *token* in one of the places."""
     if place == "presigned":
