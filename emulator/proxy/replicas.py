@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 from emulator.errors import MultistackError, NotReady
 from emulator.lock import exclusive
+from emulator.model import SEPARATOR
 from emulator.proxy.waking import Start
 from emulator.space_list import changed, read_spaces, write_spaces
 
@@ -67,10 +68,10 @@ def tell_uses(published: Published, counts: Callable[[], Mapping[str, int]], sto
 
 
 def waking_elsewhere(published: Published, is_awake: Callable[[str], bool]) -> Start:
-    """Has the project's machine start a space, all of it at once, and waits until it has."""
+    """Has the project's machine start a space, and waits until it has."""
     from emulator.store.changes import What
 
-    def start(name: str, _environment: str) -> int:
+    def start(name: str, environment: str) -> int:
         until, tell_at = time.monotonic() + _WAKE, 0.0
         while (now := time.monotonic()) < until:
             if is_awake(name):
@@ -78,7 +79,7 @@ def waking_elsewhere(published: Published, is_awake: Callable[[str], bool]) -> S
             if now >= tell_at:  # more than once: nobody may have listened just then
                 tell_at = now + _TELL
                 try:
-                    published.tell(What.WAKE.value, name)
+                    published.tell(What.WAKE.value, f"{name}{SEPARATOR}{environment}")
                 except MultistackError as error:
                     _log.warning("space %s can't be woken: %s", name, error.message)
                     return 1
@@ -142,7 +143,7 @@ class Listener:
         elif change.what is What.USED:
             self._note_use(change.space)
         elif change.what is What.WAKE and self._start is not None:
-            self._wake(self._start, change.space)
+            self._wake(self._start, change.space, change.environment)
 
     def take_joins(self, stop: threading.Event) -> None:
         """Note in the project's list who joined elsewhere."""
@@ -169,7 +170,7 @@ class Listener:
             and (known.number, known.at, known.generation) == (space.number, space.at, space.generation)
         ]
 
-    def _wake(self, start: Start, name: str) -> None:
+    def _wake(self, start: Start, name: str, environment: str) -> None:
         space = read_spaces(self._state).get(name)
         if space is None or not space.is_asleep:
             return
@@ -177,11 +178,11 @@ class Listener:
             if name in self._waking:
                 return
             self._waking.add(name)
-        threading.Thread(target=self._run, args=(start, name), name=f"wake {name}", daemon=True).start()
+        threading.Thread(target=self._run, args=(start, name, environment), name=f"wake {name}", daemon=True).start()
 
-    def _run(self, start: Start, name: str) -> None:
+    def _run(self, start: Start, name: str, environment: str) -> None:
         try:
-            start(name, "")
+            start(name, environment)
         except OSError as error:
             _log.warning("space %s can't be started: %s", name, error)
         finally:

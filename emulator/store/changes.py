@@ -11,6 +11,7 @@ import psycopg
 
 from emulator.environment_names import name_problem
 from emulator.errors import MultistackError
+from emulator.model import SEPARATOR
 from emulator.store.store import Store
 from emulator.store.tables import CHANNEL
 
@@ -46,11 +47,13 @@ class Change:
 
     Attributes:
         space: Which one, for what is about one; the routes of none are the project's own.
+        environment: Of a space that is to wake, which one was asked for.
         reason: Why the store is away.
     """
 
     what: What
     space: str = ""
+    environment: str = ""
     reason: str = ""
 
 
@@ -90,7 +93,8 @@ def _told(connection: psycopg.Connection[object], project: str, stop: threading.
             quiet = 0.0
         for one in told:
             whose, _, rest = one.payload.partition(" ")
-            what, _, space = rest.partition(" ")
+            what, _, which = rest.partition(" ")
+            space, _, environment = which.partition(SEPARATOR)
             # Whoever may connect may tell anything: the name of a space becomes that of a folder.
-            if whose == project and what in _TOLD and not (space and name_problem(space)):
-                yield Change(what=What(what), space=space)
+            if whose == project and what in _TOLD and not any(map(name_problem, filter(None, (space, environment)))):
+                yield Change(what=What(what), space=space, environment=environment)

@@ -120,14 +120,15 @@ class Published:
             )
         return done.rowcount == 1
 
-    def tell(self, what: str, space: str) -> None:
+    def tell(self, what: str, which: str) -> None:
         """
         Tell whoever listens something that nobody has to keep.
 
         Args:
             what: A value of :class:`emulator.store.changes.What`.
+            which: A space, or ``space/environment``.
         """
-        values = {"channel": CHANNEL, "told": f"{self._project} {what} {space}"}
+        values = {"channel": CHANNEL, "told": f"{self._project} {what} {which}"}
         with self._store.transaction() as connection:
             connection.execute(text("SELECT pg_notify(:channel, :told)"), values)
 

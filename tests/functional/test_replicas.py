@@ -311,9 +311,11 @@ def test_the_own_machine_hears_of_requests_and_wakes_spaces(lab: Lab) -> None:
     state.mkdir()
     write_spaces(state, {"alice": asleep, "bob": BOB})
     used: list[str] = []
+    started: list[tuple[str, str]] = []
 
-    def start(name: str, _environment: str) -> int:
-        """As ``multistack --space NAME up`` does; the list first."""
+    def start(name: str, environment: str) -> int:
+        """As ``multistack --space NAME up --first ENVIRONMENT`` does; the list first."""
+        started.append((name, environment))
         write_spaces(state, {"alice": ALICE, "bob": BOB})
         lab.published.write_spaces({"alice": ALICE, "bob": BOB}, key=KEY)
         lab.published.write_routes(name, [lab.route()])
@@ -329,6 +331,7 @@ def test_the_own_machine_hears_of_requests_and_wakes_spaces(lab: Lab) -> None:
         wait_until(lambda: replica.status("/alice/test/", token=lab.token(ALICE)) == 200, timeout=PATIENCE)
         wait_until(lambda: "alice" in used, timeout=PATIENCE)
         assert "bob" not in used
+        assert started == [("alice", "test")]
     finally:
         stop.set()
         thread.join(60)

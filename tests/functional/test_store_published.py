@@ -221,6 +221,9 @@ def test_changes_are_told_as_they_happen(store: Store, published: Published, sto
     assert listening.next() == Change(what=What.ALL)
     Published(store, "library", origin=here(tmp_path)).write_routes("", [ROUTE])
     Published(store, "shop").tell("routes", "../../elsewhere")  # which no space is called: it would be a folder
+    Published(store, "shop").tell("wake", "alice/--listen")
+    published.tell("wake", "alice/test")
+    assert listening.next() == Change(what=What.WAKE, space="alice", environment="test")
     published.write_routes("", [ROUTE])
     assert listening.next() == Change(what=What.ROUTES)
     published.write_routes("", [ROUTE])
