@@ -15,7 +15,8 @@ from tests.conftest import ProjectFolder, http
 from tests.drivers import emulator_pid
 from tests.frameworks.features import shows
 
-pytestmark = pytest.mark.docker
+# Containers are found by the names of functions: a second service of this name beside it would be counted as well.
+pytestmark = [pytest.mark.docker, pytest.mark.xdist_group("functions that are images")]
 
 _LABEL = "dev.multistack.function"
 TEMPLATE = """
