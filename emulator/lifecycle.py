@@ -172,6 +172,7 @@ class Lifecycle:
         did: list[str] = []
         if action.step is Step.RESTART:
             self._drivers.check(environment)
+            self._history.check_turn()
             self._emit(Event(environment.name, "restarting", f"because {action.cause}"))
             self._drivers.stop(environment)
         endpoint = self._running(action, did, deadline)
@@ -212,6 +213,7 @@ class Lifecycle:
 
     def _start(self, environment: Environment, action: Action, *, timeout: float) -> Endpoint:
         driver = self._drivers.of(environment)
+        self._history.check_turn()
         started = time.monotonic()
         if action.step is not Step.RESTART:
             self._emit(Event(environment.name, "starting", f"because {action.cause}" if action.cause else ""))

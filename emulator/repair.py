@@ -143,6 +143,7 @@ class Repairer:
             cancelled=self._cancelled,
         )
         if not plan.is_empty:
+            self._deployer.check_turn()
             stack.execute(endpoint, plan, cancelled=self._cancelled)
         self._deployer.deploy(
             target.environment,

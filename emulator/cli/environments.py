@@ -105,7 +105,12 @@ def down(context: Context, names: Sequence[str]) -> None:
             proxy_stopped = workspace.front.stop() or proxy_stopped
         results = {**workspace.lifecycle.down(chosen), **({} if names else stop_left(workspace)), **spaces}
         if names or context.space:
-            workspace.publish()
+            try:
+                workspace.publish()
+            except MultistackError as error:  # they are stopped all the same
+                from emulator.events import Event
+
+                workspace.emit(Event(None, "warning:", f"the proxy isn't told: {error.message}"))
             workspace.front.clear_faults(lambda name: name in names)  # also where the emulator is not ours to stop
     click.echo(_stopped_line(results, proxy_stopped=proxy_stopped))
     raise_first(results)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from emulator.cli.context import Context
 from emulator.cli.environments import raise_first
 from emulator.errors import ConfigError, MultistackError
+
+if TYPE_CHECKING:
+    from emulator.seeds.seeding import Seeded
 
 
 @click.command()
@@ -42,12 +46,13 @@ def seed(context: Context, names: Sequence[str], *, yes: bool, as_json: bool) ->
         )
     read = {one.name: read_seed(one.seeds, root=project.root) for one in chosen}
     endpoints = {one.name: workspace.endpoint(one.name) for one in chosen}
+
+    def put(name: str) -> Sequence[Seeded]:
+        workspace.history.check_turn()
+        return sow(endpoints[name], project.stack_name(name), read[name])
+
     with workspace.changing("seed"):
-        results = run_parallel(
-            list(read),
-            lambda name: sow(endpoints[name], project.stack_name(name), read[name]),
-            workspace.cancellation,
-        )
+        results = run_parallel(list(read), put, workspace.cancellation)
     rows = [one for result in results.values() if not isinstance(result, MultistackError) for one in result]
     if as_json:
         print_json(rows)

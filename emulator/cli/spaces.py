@@ -150,13 +150,14 @@ def reset(context: Context, names: Sequence[str], wait: float) -> None:
 @space.command()
 @seats.names
 @seats.all_
+@click.option("--wakeable", is_flag=True, help="Leave those running that no request would wake, as it can't be noted.")
 @click.pass_obj
-def sleep(context: Context, names: Sequence[str], is_all: bool) -> None:
+def sleep(context: Context, names: Sequence[str], is_all: bool, wakeable: bool) -> None:
     """Stop the emulators of spaces until the next request for them."""
     from emulator.spaces.sleeping import put_to_sleep
 
     spaces = context.spaces()
-    results = put_to_sleep(spaces, seats.chosen(spaces, names, is_all=is_all))
+    results = put_to_sleep(spaces, seats.chosen(spaces, names, is_all=is_all), only_wakeable=wakeable)
     _tell("put to sleep", results)
 
 

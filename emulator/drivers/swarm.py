@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from emulator.drivers import control, swarm_cluster, swarm_images, swarm_managers, swarm_ports, swarm_services
 from emulator.drivers.container_log import ContainerLog
 from emulator.drivers.containers import PROJECT, is_ours, labels_of
-from emulator.drivers.engine import talking
+from emulator.drivers.engine import NoAnswer, talking
 from emulator.drivers.swarm_belongings import SwarmBelongings
 from emulator.drivers.swarm_cluster import Node
 from emulator.drivers.swarm_log import ServiceLog
@@ -253,7 +253,11 @@ class SwarmDriver(Unsaved):
 
     def _said(self, environment: Environment) -> ServiceLog | None:
         client = self._manager()
-        found = self._belongings(client, environment).service()
+        try:
+            found = self._belongings(client, environment).service()
+        except NoAnswer:
+            self._client = None  # whoever follows a log looks again, and then another manager may answer
+            raise
         return None if found is None else ServiceLog(client, found["ID"])
 
     def leftovers(self) -> list[Environment]:

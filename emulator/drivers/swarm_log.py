@@ -27,7 +27,7 @@ class ServiceLog:
         self._service = service
 
     def logs(self, *, timestamps: bool, since: int | None) -> bytes:
-        """All of it, oldest first, but for that of nodes that are down: nobody can tell it."""
+        """All of it, oldest first, but for that of nodes that are down, or don't answer: nobody can tell it."""
         nodes = nodes_of(self._client)
         ready = {name for name, node in nodes.items() if node.is_ready}
         tasks = [one for one in self._client.api.tasks({"service": self._service}) if one.get("NodeID") in ready]
@@ -36,10 +36,15 @@ class ServiceLog:
         return b"".join(sorted(said.splitlines(keepends=True)))
 
     def _said(self, task: str, *, timestamps: bool, since: int) -> bytes:
+        from requests.exceptions import RequestException
+
         # The SDK asks for the log of a whole service, which doesn't end while one of its nodes is down.
         api, what = self._client.api, {"stdout": True, "stderr": True, "timestamps": timestamps, "since": since}
-        answer = api._get(api._url("/tasks/{0}/logs", task), params=what, timeout=_PATIENCE)
-        return bytes(api._get_result_tty(False, answer, is_tty=False))
+        try:
+            answer = api._get(api._url("/tasks/{0}/logs", task), params=what, timeout=_PATIENCE)
+            return bytes(api._get_result_tty(False, answer, is_tty=False))
+        except RequestException:  # a manager that is gone is noticed when it is asked for the nodes
+            return b""
 
     def wait(self) -> None:
         """Until its nodes tell what there is; not for long."""

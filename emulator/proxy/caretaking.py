@@ -42,7 +42,7 @@ def due(
         for name, space in spaces.items()
         if _may_sleep(space, now) and space.idle is not None and idle.get(name, 0.0) >= space.idle.total_seconds()
     ]
-    return [*commands, *([["space", "sleep", *tired]] if tired else [])]
+    return [*commands, *([["space", "sleep", "--wakeable", *tired]] if tired else [])]
 
 
 def _may_sleep(space: Space, now: datetime) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import select
 import socket
+import threading
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -120,6 +121,27 @@ class Server(wsgi.Server):
         self._listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.socket = self._listener
         return self._listener
+
+    def prepare(self) -> None:
+        """
+        Start the workers, as daemons: threads of a thread that is one.
+
+        A signal may come before the pool knows those that it starts. Nobody would tell them to end, and the process
+        would wait for them for ever.
+        """
+        failures: list[Exception] = []
+
+        def start() -> None:
+            try:
+                super(Server, self).prepare()
+            except Exception as error:  # raised where somebody sees it
+                failures.append(error)
+
+        starting = threading.Thread(target=start, name="starting", daemon=True)
+        starting.start()
+        starting.join()
+        if failures:
+            raise failures[0]
 
     def stop(self) -> None:
         """Finish what is under way, and end."""

@@ -23,6 +23,8 @@ _PAUSE = 10.0
 # Requests that may wait, for one space and for all: each of them holds a thread of the proxy's 64.
 _MOST_HELD = 8
 _MOST_HELD_IN_ALL = 40
+# The exit code of a command that names what isn't there.
+_NO_SUCH = 2
 
 _log = logging.getLogger(__name__)
 
@@ -154,7 +156,14 @@ def running_by(
 
 def starting_by(run: Callable[[Sequence[str]], int]) -> Start:
     """Starts spaces as a person would: ``multistack --space NAME up --first ENVIRONMENT``."""
-    return lambda space, first: run(["--space", space, "up", *(["--first", first] if first else [])])
+
+    def start(space: str, first: str) -> int:
+        up = ["--space", space, "up"]
+        code = run([*up, "--first", first]) if first else _NO_SUCH
+        # One that is in the routes still, and in the project file no more, must not keep the others asleep.
+        return run(up) if code == _NO_SUCH else code
+
+    return start
 
 
 def _failed(name: str) -> Problem:

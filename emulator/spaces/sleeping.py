@@ -21,21 +21,31 @@ from emulator.store.opening import publish_spaces
 _WIDTH = 4
 
 
-def put_to_sleep(spaces: Spaces, names: Sequence[str]) -> Mapping[str, bool | MultistackError]:
+def put_to_sleep(
+    spaces: Spaces, names: Sequence[str], *, only_wakeable: bool = False
+) -> Mapping[str, bool | MultistackError]:
     """
     Stop the emulators of spaces, and let the first request wake them.
+
+    Args:
+        only_wakeable: Stop none that no request would wake, because it can't be noted that it sleeps.
 
     Returns:
         Per space whether anything of it ran, or why it can't be stopped.
     """
-    return run_parallel(list(names), lambda name: _sleep(spaces, name), spaces.workspace.cancellation, width=_WIDTH)
+    return run_parallel(
+        list(names),
+        lambda name: _sleep(spaces, name, only_wakeable=only_wakeable),
+        spaces.workspace.cancellation,
+        width=_WIDTH,
+    )
 
 
-def _sleep(spaces: Spaces, name: str) -> bool:
+def _sleep(spaces: Spaces, name: str, *, only_wakeable: bool) -> bool:
     found = spaces.open(find_space(spaces.listed(), name))
     with found.stopping("space sleep", emit=spaces.workspace.emit):
         # First, so that a request that comes meanwhile wakes it when this is over.
-        if not _note_asleep(spaces, name):
+        if not _note_asleep(spaces, name, must=only_wakeable):
             raise ConfigError(f"space {name} was removed meanwhile")
         results = found.lifecycle.down([*found.project.environments, *found.drivers.leftovers()])
         with contextlib.suppress(OSError, MultistackError):  # it is stopped all the same
@@ -49,11 +59,17 @@ def _sleep(spaces: Spaces, name: str) -> bool:
     return did
 
 
-def _note_asleep(spaces: Spaces, name: str) -> bool:
-    """Whether it is still there. It is stopped all the same on a full disk, and by a store that is away or refuses."""
+def _note_asleep(spaces: Spaces, name: str, *, must: bool) -> bool:
+    """
+    Whether it is still there.
+
+    Unless it *must* be noted, it is stopped all the same on a full disk, and by a store that is away or refuses.
+    """
     try:
         return spaces.change("space sleep", name, is_asleep=True) is not None
     except (OSError, MultistackError) as error:
+        if must:
+            raise
         spaces.workspace.emit(
             Event(name, "warning:", f"no request will wake it, `multistack space wake` does: {error}")
         )

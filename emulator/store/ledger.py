@@ -76,9 +76,18 @@ class SharedLedger:
         if self._turn is None:
             return
         lock = Lock(CHANGING, self._store.scope_number(self._scope))  # waits, and says so
-        last = self._session.turn(lock)
-        if last is None or last[0] != self._turn:
-            raise _over(last[1] if last else self._holder(lock))
+        until = time.monotonic() + self._store.settings.timeout
+        while True:
+            number, who, is_held = self._session.turn(lock)
+            if number != self._turn:
+                raise _over(who)
+            if is_held:
+                return
+            # By whoever is about to begin, or by this process: the server may take a while to see that its first
+            # connection is gone.
+            if time.monotonic() >= until:
+                raise _over(self._holder(lock))
+            time.sleep(_AGAIN)
 
     def _wait_for(self, lock: Lock, name: str, *, emit: Emit, patience: float) -> int:
         is_waiting, until = False, time.monotonic() + patience

@@ -20,7 +20,6 @@ class Look:
 
     Attributes:
         server: PostgreSQL's version, as it says it.
-        number: The same as a number, 150008 for 15.8.
         user: As whom it is used.
         is_standby: It only follows another server: nobody can write there.
         denied: What the user may not do, e.g. ``write owners``.
@@ -29,7 +28,6 @@ class Look:
     """
 
     server: str
-    number: int
     user: str
     is_standby: bool
     denied: Sequence[str]
@@ -46,7 +44,7 @@ def look(store: Store) -> Look:
     """
     with store.translated(), store.open_connection(name="multistack doctor") as connection:
         connection.autocommit = True
-        server, number, user, is_standby = _row(connection, _SERVER)
+        server, user, is_standby = _row(connection, _SERVER)
         before = datetime.now(UTC)
         (at,) = _row(connection, "SELECT clock_timestamp()")
         ahead = (at - before - (datetime.now(UTC) - before) / 2).total_seconds()
@@ -55,7 +53,6 @@ def look(store: Store) -> Look:
             denied.insert(0, "change anything (default_transaction_read_only is on)")
         return Look(
             server=str(server),
-            number=int(number),
             user=str(user),
             is_standby=bool(is_standby),
             denied=denied,
@@ -96,8 +93,7 @@ def _row(connection: psycopg.Connection[Any], query: str) -> tuple[Any, ...]:
 
 
 _SERVER = """
-SELECT current_setting('server_version'), current_setting('server_version_num')::integer,
-    current_user, pg_is_in_recovery()
+SELECT current_setting('server_version'), current_user, pg_is_in_recovery()
 """
 _IS_READ_ONLY = "SELECT current_setting('default_transaction_read_only') = 'on'"
 _SCHEMA = """

@@ -60,7 +60,8 @@ class Session:
         self._lock = threading.RLock()
         self._connection: psycopg.Connection[Any] | None = None
         self._held: set[Lock] = set()
-        # Of those, what this connection has not: another process was faster when the store came back.
+        # Of those, what this connection has not: another process was faster when the store came back, or the server has
+        # not noticed yet that the connection before is gone.
         self._lost: set[Lock] = set()
         self._name = "multistack"
         self._watched: threading.Event | None = None
@@ -109,11 +110,11 @@ class Session:
                     self._connection.execute(_END_TURN.encode(), (lock.number, number))
             self.let_go(lock)
 
-    def turn(self, lock: Lock) -> tuple[int, str] | None:
+    def turn(self, lock: Lock) -> tuple[int, str, bool]:
         """
-        The number of the last turn in the scope of *lock*, and whose it is; None when another process has the lock.
+        The number of the last turn in the scope of *lock*, whose it is, and whether this process has the lock.
 
-        It is 0, and nobody's, where a database was put back that knows of none.
+        The number is 0, and nobody's, where a database was put back that knows of none.
 
         It is asked by the connection that holds the lock, which is taken again where that broke: nobody else can begin
         between this answer and what is done next, unless it breaks once more.
@@ -125,9 +126,9 @@ class Session:
                 self._drop()
                 self._connect(self._name)
                 found = self._one(_GET_TURN, (lock.number,))
-            if lock in self._lost:
-                return None
-            return (int(found[0]), str(found[1])) if found else (0, "")
+            self._take_lost()
+            number, who = (int(found[0]), str(found[1])) if found else (0, "")
+            return number, who, lock not in self._lost
 
     def _one(self, query: str, values: tuple[object, ...]) -> tuple[Any, ...] | None:
         if self._connection is None:
@@ -165,6 +166,9 @@ class Session:
         self._connection.autocommit = True
         self._lost = {lock for lock in self._held if not _try(self._used(), lock)}
 
+    def _take_lost(self) -> None:
+        self._lost = {lock for lock in self._lost & self._held if not _try(self._used(), lock)}
+
     def _drop(self) -> None:
         if self._connection is not None:
             with contextlib.suppress(psycopg.Error):
@@ -182,7 +186,7 @@ class Session:
                         self._connect(self._name)
                     else:
                         self._connection.execute("SELECT 1")
-                    self._lost = {lock for lock in self._lost & self._held if not _try(self._used(), lock)}
+                    self._take_lost()
                 except psycopg.Error:
                     self._drop()
 

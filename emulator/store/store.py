@@ -35,6 +35,8 @@ _NOTICE = "".join(f"SET tcp_{name.removeprefix('tcp_')} = {value};" for name, va
 _AWAY = ("08", "53300", "57P0")
 _FULL = "53100"
 _DENIED = "42501"
+# A parameter of the connection that PostgreSQL has since 12.
+_UNKNOWN = "42704"
 # Of transactions that prepare a schema, one at a time.
 _PREPARING = 0x6D756C74
 
@@ -105,8 +107,11 @@ class Store:
             connection = psycopg.connect(
                 self.settings.url, connect_timeout=_CONNECT, application_name=name[:63], autocommit=True, **_ALIVE
             )
-        connection.execute(f"SET search_path TO {SCHEMA};{_NOTICE}".encode())
-        connection.autocommit = False
+        with contextlib.ExitStack() as stack:
+            stack.callback(connection.close)
+            connection.execute(f"SET search_path TO {SCHEMA};{_NOTICE}".encode())
+            connection.autocommit = False
+            stack.pop_all()
         return connection
 
     @contextlib.contextmanager
@@ -188,6 +193,8 @@ class Store:
             hint = "free some space there, then run the same command again"
         elif _state(error) == _DENIED:
             hint = "let the user own the database: ALTER DATABASE … OWNER TO …"
+        elif _state(error) == _UNKNOWN:
+            hint = "multistack needs PostgreSQL 12 or newer"
         return MultistackError(f"the store {self.shown} can't be used: {self._reason(error)}", hint=hint)
 
     def _number(self, connection: Connection, scope: Scope) -> int:

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 
 SCHEMA = "multistack"
 FORMAT = 2
-# Whoever listens is told "<project> <what> <space>".
+# Whoever listens is told "<project> <what> <space>[/<environment>]".
 CHANNEL = "multistack"
 
 # As in a ledger's file, see emulator/ledger.py.

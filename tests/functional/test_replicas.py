@@ -6,11 +6,13 @@ import contextlib
 import functools
 import json
 import os
+import random
 import re
 import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -174,7 +176,7 @@ def test_what_is_published_arrives_everywhere(lab: Lab) -> None:
     """Nobody asks the store for it: the same connections, told by it, serve from then on."""
     replicas = lab.start_two()
     for replica in replicas:
-        assert replica.status("/test/x") == 401  # as any name of a space that isn't there
+        assert replica.status("/test/x") == 503  # nothing was published of it
         assert replica.status("/alice/test/x", token=lab.token(ALICE)) == 200
         assert replica.status("/alice/test/x", token=lab.token(BOB)) == 403
     lab.published.write_routes("", [lab.route()])
@@ -188,6 +190,17 @@ def test_what_is_published_arrives_everywhere(lab: Lab) -> None:
     lab.published.write_routes("", [lab.route(url=None)])
     for replica in replicas:
         wait_until(lambda one=replica: one.status("/test/x") == 503, timeout=PATIENCE)
+
+
+def test_a_replica_can_be_ended_as_soon_as_it_listens(lab: Lab) -> None:
+    """Its workers are about to start then; none of them may keep it."""
+    moments = random.Random(8)
+    for _ in range(8):
+        replica = lab.start()
+        time.sleep(moments.uniform(0, 0.15))  # the moment is what is tested
+        replica.process.terminate()
+        replica.process.communicate(timeout=60)
+        assert "Traceback" not in replica.log.read_text()
 
 
 def test_a_deployment_arrives_everywhere(tmp_path: Path, postgres: Postgres, upstream: Upstream) -> None:

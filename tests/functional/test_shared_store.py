@@ -249,6 +249,10 @@ def test_what_stops_goes_on_where_the_store_refuses(ann: ProjectFolder, postgres
     ann.run("space", "create", "alice")
     postgres.query(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
     try:
+        # As the proxy asks for it, who would have nobody wake what it has stopped.
+        kept = ann.run("space", "sleep", "--wakeable", "alice", check=False)
+        assert (kept.returncode, "can't be used" in kept.stderr) == (1, True)
+        assert json.loads(ann.run("--space", "alice", "status", "--json").stdout)[0]["status"] == "ready"
         assert "sleeps" in ann.run("space", "sleep", "alice").stderr
         done = ann.run("down", "test")
         assert "stopped test" in done.stdout
@@ -257,6 +261,18 @@ def test_what_stops_goes_on_where_the_store_refuses(ann: ProjectFolder, postgres
         postgres.query(f"ALTER DATABASE {name} RESET default_transaction_read_only")
     ann.run("up")
     ann.run("space", "destroy", "alice")
+
+
+def test_down_stops_what_a_later_multistack_has_in_the_store(ann: ProjectFolder, postgres: Postgres, url: str) -> None:
+    """What it serves can't be read then, nor told to the proxy."""
+    postgres.query("UPDATE multistack.format SET version = version + 90", url=url)
+    try:
+        done = ann.run("down", "test")
+        assert "stopped test" in done.stdout
+        assert "warning: the proxy isn't told: the store" in done.stderr
+    finally:
+        postgres.query("UPDATE multistack.format SET version = version - 90", url=url)
+    ann.run("up")
 
 
 def test_spaces_are_published_as_they_change(ann: ProjectFolder, store: Store) -> None:

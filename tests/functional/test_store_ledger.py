@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from emulator.errors import MultistackError, NotReady, StoreAway
@@ -21,7 +22,7 @@ from emulator.ledger import Ledger, LedgerFile
 from emulator.model import Api, Cause, Gate, GateResult, Kind, Outcome, Phase, Release, StoreSettings
 from emulator.permits import Permits
 from emulator.store.ledger import SharedLedger
-from emulator.store.session import Session
+from emulator.store.session import CHANGING, Session
 from emulator.store.store import Scope, Store
 from tests.functional.cutting import line_within
 from tests.postgres import Postgres
@@ -393,6 +394,25 @@ def test_whoever_was_cut_off_stops_when_another_operator_began(
         said = said or told_to_go_on(first)
     assert said.startswith("another command began while this one was cut off from the store: multistack rollback by")
     assert [one.outcome for one in History(other).deployments()] == [None] * (step != "begin")
+
+
+def test_whoever_meets_its_own_old_session_waits_until_that_is_gone(postgres: Postgres, store: Store) -> None:
+    """The server may take half a minute to notice that a connection broke, and nobody else began meanwhile."""
+    url, number = store.settings.url, store.scope_number(Scope(project="shop"))
+    with operator("change", url) as first, psycopg.connect(url, autocommit=True) as old:
+        take = threading.Thread(target=old.execute, args=("SELECT pg_advisory_lock(%s, %s)", (CHANGING, number)))
+        take.start()
+        waits = "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted"
+        until = time.monotonic() + PATIENCE
+        while postgres.query(waits, url=url) != ["1"]:
+            assert time.monotonic() < until, "nobody waits for the lock"
+            time.sleep(0.05)
+        cut_off(postgres, url)
+        take.join(PATIENCE)
+        goes = threading.Timer(2, old.close)
+        goes.start()
+        assert told_to_go_on(first) == "went on"
+        goes.join(PATIENCE)
 
 
 @pytest.mark.parametrize("step", ["begin", "change", "end"])

@@ -11,7 +11,7 @@ import pytest
 
 from emulator.doctor import Verdict
 from emulator.doctor.shared_store import examine_store
-from emulator.errors import StoreAway
+from emulator.errors import MultistackError, StoreAway
 from emulator.model import DriverName, Environment, Project, StoreSettings
 from emulator.store.looking import look
 from emulator.store.store import Store
@@ -52,6 +52,14 @@ def test_a_store_is_looked_at_without_a_trace(store: Store, postgres: Postgres, 
         "store schema": Verdict.PROBLEM,
         "store clock": Verdict.OK,
     }
+
+
+def test_a_server_that_is_too_old_is_told_as_such(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It does not know what it is asked to do; an older one can't be had here, so it is asked for what none knows."""
+    monkeypatch.setattr("emulator.store.store._NOTICE", "SET tcp_nothing = 1;")
+    with pytest.raises(MultistackError, match="unrecognized configuration parameter") as caught:
+        look(store)
+    assert caught.value.hint == "multistack needs PostgreSQL 12 or newer"
 
 
 def test_rights_that_are_missing_are_named(store: Store, postgres: Postgres) -> None:

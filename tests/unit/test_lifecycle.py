@@ -528,6 +528,18 @@ def test_reset_erases_nothing_once_another_operator_began() -> None:
     assert bench.driver.calls == []
 
 
+@pytest.mark.parametrize(
+    "found",
+    [{}, {"test": replace(READY, status=Status.UNHEALTHY, reason="it does not answer")}],
+    ids=["stopped", "hanging"],
+)
+def test_up_starts_nothing_once_another_operator_began(found: dict[str, Instance]) -> None:
+    """They may have stopped it, or be about to look at it."""
+    bench = Bench(FakeDriver(found), history=FakeHistory(is_over=True))
+    assert isinstance(bench.up()["test"], NotReady)
+    assert bench.driver.calls == []
+
+
 def _refuse(*_arguments: str) -> Artifact:
     raise ArtifactError("refused")
 

@@ -20,7 +20,7 @@ TIRED = Space(name="alice", number=1, at=NOON, idle=MINUTE, is_complete=True)
     ("space", "idle", "commands"),
     [
         pytest.param(TIRED, 59.0, [], id="asked"),
-        pytest.param(TIRED, 60.0, [["space", "sleep", "alice"]], id="idle"),
+        pytest.param(TIRED, 60.0, [["space", "sleep", "--wakeable", "alice"]], id="idle"),
         pytest.param(replace(TIRED, idle=None), 9e9, [], id="never"),
         pytest.param(replace(TIRED, is_asleep=True), 60.0, [], id="asleep"),
         pytest.param(replace(TIRED, is_complete=False), 60.0, [], id="being created"),
@@ -37,7 +37,9 @@ def test_what_is_due(space: Space, idle: float, commands: list[list[str]]) -> No
 def test_one_command_puts_all_to_sleep() -> None:
     """A class that went home is thirty spaces at once."""
     spaces = {name: replace(TIRED, name=name) for name in ("alice", "bob")}
-    assert due(spaces, {"alice": 60.0, "bob": 61.0}, NOON, ending={}) == [["space", "sleep", "alice", "bob"]]
+    assert due(spaces, {"alice": 60.0, "bob": 61.0}, NOON, ending={}) == [
+        ["space", "sleep", "--wakeable", "alice", "bob"]
+    ]
 
 
 def test_a_space_that_was_just_started_is_not_tired() -> None:
@@ -53,7 +55,7 @@ def test_a_space_that_was_just_started_is_not_tired() -> None:
     assert ran == []
     at[0] = 70.0
     caretaker.look()
-    assert ran == [["space", "sleep", "alice"]]
+    assert ran == [["space", "sleep", "--wakeable", "alice"]]
 
 
 def test_a_removal_is_finished_when_it_was_cut() -> None:

@@ -494,7 +494,7 @@ def test_a_request_goes_on_when_its_own_environment_is_there(world: World) -> No
 
 @pytest.mark.parametrize(("first", "options"), [("test", " --first test"), ("", "")])
 def test_a_space_is_started_by_a_command(first: str, options: str) -> None:
-    """As a person would type it; proxies elsewhere don't tell which environment was asked for."""
+    """As a person would type it."""
     ran: list[str] = []
 
     def run(arguments: Sequence[str]) -> int:
@@ -503,6 +503,18 @@ def test_a_space_is_started_by_a_command(first: str, options: str) -> None:
 
     assert starting_by(run)("alice", first) == 3
     assert ran == [f"--space alice up{options}"]
+
+
+def test_an_environment_that_is_no_more_keeps_no_space_asleep() -> None:
+    """It may be in the routes still, after it left the project file."""
+    ran: list[str] = []
+
+    def run(arguments: Sequence[str]) -> int:
+        ran.append(" ".join(arguments))
+        return 2 if "--first" in arguments else 0
+
+    assert starting_by(run)("alice", "staging") == 0
+    assert ran == ["--space alice up --first staging", "--space alice up"]
 
 
 def test_a_space_that_does_not_wake_is_given_up(world: World) -> None:

@@ -344,10 +344,11 @@ def test_a_space_has_a_page_for_who_joined(seats: Class) -> None:
     assert seats.get("/alice", headers={**PAGE, **given}).headers["Location"] == "/alice/"
     assert seats.get("/bob/", headers={**PAGE, **given}).status_code == 403
     for name in ("alice", "nobody"):
-        refused = seats.get(f"/{name}/")
+        refused = seats.get(f"/{name}/", address=OTHER)
         assert (refused.status_code, refused.mimetype) == (401, "text/html")
         assert "prod" not in refused.text
-        assert seats.get(f"/{name}/", headers=JSON).mimetype == "application/problem+json"
+        assert seats.get(f"/{name}/", headers=JSON, address=OTHER).mimetype == "application/problem+json"
+    assert (seats.get("/alice/").status_code, seats.get("/nobody/").status_code) == (401, 404)
     assert seats.get("/_multistack/", headers=given).status_code == 404
 
 
