@@ -180,8 +180,10 @@ def _observe(experiment: Experiment, script: Script, operator: Operator, world: 
     with contextlib.closing(_steps(script, operator, typed)) as steps, traffic.flowing():
         next(steps)
         if not traffic.wait_for(well(_WELL), since=traffic.now(), within=run.patience):
+            answers = ", ".join(f"{one.status or 'none'}" for one in traffic.samples[-_WELL:]) or "none yet"
             raise NotReady(
-                f"prod of {world.topology.value} is not well before the mistake of {experiment.id}",
+                f"prod of {world.topology.value} is not well before the mistake of {experiment.id}:"
+                f" its last answers were {answers}",
                 hint="multistack lab reset",
             )
         mistake = traffic.now()

@@ -6,7 +6,10 @@ import argparse
 import signal
 import sys
 import time
-from collections.abc import Sequence
+import traceback
+from collections.abc import Callable, Sequence
+
+import pytest
 
 from tests.benchmarks import (
     calls,
@@ -32,7 +35,7 @@ from tests.benchmarks import (
     swarm,
     watching,
 )
-from tests.benchmarks.figures import say
+from tests.benchmarks.figures import Figure, Result, say
 from tests.benchmarks.machine import describe_machine
 from tests.benchmarks.report import as_markdown, as_text
 from tests.conftest import REPOSITORY
@@ -73,25 +76,37 @@ def main() -> int:
         parser.error(f"there is no benchmark {', '.join(sorted(unknown))}; there are {', '.join(BENCHMARKS)}")
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
-        _run(names)
+        return 0 if _run(names) else 1
     except KeyboardInterrupt:
         say("stopped; nothing was written")
         return 130
-    return 0
 
 
-def _run(names: Sequence[str]) -> None:
+def _run(names: Sequence[str]) -> bool:
+    """Whether everything could be measured."""
     started = time.monotonic()
     machine = describe_machine()
     say(", ".join(f"{name}: {value}" for name, value in machine.items()))
-    results = [run() for name, run in BENCHMARKS.items() if name in names or not names]
+    results = [measured(name, run) for name, run in BENCHMARKS.items() if name in names or not names]
     seconds = time.monotonic() - started
     print(as_text(results))
     if names:
         say(f"{seconds:.0f} s; {PAGE.name} is written by a run of all benchmarks only")
-        return
-    PAGE.write_text(as_markdown(results, machine, seconds=seconds))
-    say(f"{seconds:.0f} s; wrote {PAGE.relative_to(REPOSITORY)}")
+    else:
+        PAGE.write_text(as_markdown(results, machine, seconds=seconds))
+        say(f"{seconds:.0f} s; wrote {PAGE.relative_to(REPOSITORY)}")
+    return not any(result.is_cut for result in results)
+
+
+def measured(name: str, run: Callable[[], Result]) -> Result:
+    """What *run* measured; where it broke, that it did: half an hour of measuring isn't given up for one part."""
+    try:
+        return run()
+    except (Exception, pytest.fail.Exception) as error:  # of any kind, of a test's helpers too
+        traceback.print_exc()
+        reason = str(error).partition("\n")[0]
+        figure = Figure(name=f"`{name}`", required="to be measured", measured=reason, passed=None, how="It broke.")
+        return Result(title=f"Not measured: {name}", figures=[figure], tables=[], is_cut=True)
 
 
 if __name__ == "__main__":

@@ -46,11 +46,17 @@ class Table:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Result:
-    """All that one benchmark found."""
+    """
+    All that one benchmark found.
+
+    Attributes:
+        is_cut: It broke, so that nothing is known.
+    """
 
     title: str
     figures: Sequence[Figure]
     tables: Sequence[Table]
+    is_cut: bool = False
 
 
 def say(text: str) -> None:

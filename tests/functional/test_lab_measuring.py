@@ -176,7 +176,8 @@ def test_a_mistake_that_did_nothing_differs(world: World) -> None:
 def test_a_prod_that_is_not_well_before_proves_nothing(prod: Prod, world: World) -> None:
     """Then nothing is typed at all."""
     prod.break_down(status=503)
-    with pytest.raises(NotReady, match="prod of single is not well before the mistake of X99"):
+    said = "prod of single is not well before the mistake of X99: its last answers were 503, "
+    with pytest.raises(NotReady, match=said):
         run(world, breaking(prod, status=502), how=replace(RUN, patience=0.3))
     assert prod.status == 503
 
