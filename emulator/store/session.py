@@ -121,19 +121,18 @@ class Session:
         """
         with self._lock, self._store.translated():
             try:
+                # First: whoever took the lock meanwhile and let it go again has left another number.
+                self._take_lost()
                 found = self._one(_GET_TURN, (lock.number,))
             except psycopg.Error:
                 self._drop()
                 self._connect(self._name)
                 found = self._one(_GET_TURN, (lock.number,))
-            self._take_lost()
             number, who = (int(found[0]), str(found[1])) if found else (0, "")
             return number, who, lock not in self._lost
 
     def _one(self, query: str, values: tuple[object, ...]) -> tuple[Any, ...] | None:
-        if self._connection is None:
-            raise psycopg.OperationalError("the connection is closed")
-        return self._connection.execute(query.encode(), values).fetchone()
+        return self._used().execute(query.encode(), values).fetchone()
 
     def let_go(self, lock: Lock) -> None:
         """Let others have *lock*, should it be held. With the last one the connection ends."""
@@ -158,13 +157,14 @@ class Session:
 
     def _used(self) -> psycopg.Connection[Any]:
         if self._connection is None:
-            raise AssertionError("it was made just now")
+            raise psycopg.OperationalError("the connection is closed")
         return self._connection
 
     def _connect(self, name: str) -> None:
         self._connection = self._store.open_connection(name=name)
         self._connection.autocommit = True
-        self._lost = {lock for lock in self._held if not _try(self._used(), lock)}
+        self._lost = set(self._held)
+        self._take_lost()
 
     def _take_lost(self) -> None:
         self._lost = {lock for lock in self._lost & self._held if not _try(self._used(), lock)}
