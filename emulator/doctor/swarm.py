@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from emulator.doctor.check import Check, Verdict
-from emulator.drivers import engine
-from emulator.drivers.swarm_cluster import Node, need_manager, need_nodes, nodes_of
+from emulator.drivers import engine, swarm_managers
+from emulator.drivers.swarm_cluster import Node, need_nodes, nodes_of
 from emulator.errors import MultistackError, NotReady
 from emulator.model import DriverName, Project
 from emulator.space_list import read_spaces
@@ -27,8 +27,8 @@ def examine_swarm(project: Project, *, environ: Mapping[str, str], allow_remote:
     found: dict[str, Mapping[str, Node] | MultistackError] = {}
     for where in project.managers or (environ.get("DOCKER_HOST", ""),):
         try:
-            client = engine.connect({**environ, "DOCKER_HOST": where}, allow_remote=allow_remote, timeout=_PATIENCE)
-            need_manager(client)
+            manager = {**environ, "DOCKER_HOST": where}
+            client = swarm_managers.ask(manager, allow_remote=allow_remote, timeout=_PATIENCE)
             found[where or engine.address(environ)] = nodes_of(client)
         except MultistackError as error:
             found[where] = error
@@ -45,7 +45,7 @@ def check_managers(found: Mapping[str, Mapping[str, Node] | MultistackError]) ->
     """
     name = "swarm managers"
     lost = {where: one for where, one in found.items() if isinstance(one, MultistackError)}
-    told = "; ".join(one.message if where in one.message else f"{where}: {one.message}" for where, one in lost.items())
+    told = "; ".join(swarm_managers.told_of(where, one) for where, one in lost.items())
     hints = "; ".join(dict.fromkeys(one.hint for one in lost.values() if one.hint))
     if len(lost) == len(found):
         return Check(name=name, verdict=Verdict.PROBLEM, found=told, advice=f"nothing can start: {hints}")

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _DEFAULT_SOCKET = "/var/run/docker.sock"
 # Seconds for one answer of the engine; making a container on a busy disk takes some.
-_TIMEOUT = 60
+TIMEOUT = 60
 # For its first one, to who it is: an engine that hangs is told from a busy one.
 _PATIENCE = 10
 # That of engine 20.10, which Debian 12 has. Source: Docker Engine API version history.
@@ -66,7 +66,7 @@ def _connection(environ: Mapping[str, str]) -> dict[str, Any]:
     return {"base_url": f"unix://{_DEFAULT_SOCKET}", **found}
 
 
-def connect(environ: Mapping[str, str], *, allow_remote: bool, timeout: int = _TIMEOUT) -> DockerClient:
+def connect(environ: Mapping[str, str], *, allow_remote: bool, timeout: int = TIMEOUT) -> DockerClient:
     """
     A client of the engine that answers.
 

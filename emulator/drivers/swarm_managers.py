@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from emulator.drivers import engine
 from emulator.drivers.engine import NoAnswer
 from emulator.drivers.swarm_cluster import need_manager
-from emulator.errors import NotReady
+from emulator.errors import MultistackError, NotReady
 
 if TYPE_CHECKING:
     from docker import DockerClient
@@ -31,7 +31,7 @@ def connect(managers: Sequence[str], environ: Mapping[str, str], *, allow_remote
     """
     if not managers:
         try:
-            return _ask(environ, allow_remote=allow_remote)
+            return ask(environ, allow_remote=allow_remote)
         except NoAnswer as error:
             raise NotReady(error.message, hint=_ALONE) from error
     named = tuple(managers)
@@ -39,10 +39,10 @@ def connect(managers: Sequence[str], environ: Mapping[str, str], *, allow_remote
     told: list[str] = []
     for where in sorted(named, key=lambda one: one != _answered.get(named)):
         try:
-            client = _ask({**environ, "DOCKER_HOST": where}, allow_remote=allow_remote)
+            client = ask({**environ, "DOCKER_HOST": where}, allow_remote=allow_remote)
         except NotReady as error:
             problems.append(error)
-            told.append(error.message if where in error.message else f"{where}: {error.message}")
+            told.append(told_of(where, error))
         else:
             _answered[named] = where
             return client
@@ -55,7 +55,13 @@ _ALONE = "start Docker there; or set DOCKER_HOST to another manager of the swarm
 _SEVERAL = "start Docker on one of them, or name another manager in swarm.managers"
 
 
-def _ask(environ: Mapping[str, str], *, allow_remote: bool) -> DockerClient:
-    client = engine.connect(environ, allow_remote=allow_remote)
+def ask(environ: Mapping[str, str], *, allow_remote: bool, timeout: int = engine.TIMEOUT) -> DockerClient:
+    """A client of one manager; raises as :func:`connect`, and of it alone. Its arguments are those of an engine's."""
+    client = engine.connect(environ, allow_remote=allow_remote, timeout=timeout)
     need_manager(client)
     return client
+
+
+def told_of(where: str, error: MultistackError) -> str:
+    """Why the manager at *where* can't be asked; it is named once."""
+    return error.message if where in error.message else f"{where}: {error.message}"
